@@ -1,0 +1,296 @@
+"""The one error vocabulary: status, code, type, param and whose fault it is.
+
+Every class is one row of the table of answers. `envelope` and `headers` give
+what the client gets; the Codex surface and the public one differ in a few rows,
+for the Codex client would sit silent for the whole of a long Retry-After.
+"""
+
+import time
+from typing import Any, ClassVar
+
+from gateway.protocol.facts import Origin, Phase
+
+
+class GatewayError(Exception):
+    """A failure with its answer; `str()` is the message the client reads."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "server_error"
+    type: ClassVar[str] = "server_error"
+    message: ClassVar[str] = "Internal server error"
+    origin: Origin = "gateway"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        phase: Phase | None = None,
+        origin: Origin | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message or self.message)
+        self.param = param
+        self.phase = phase
+        self.retry_after = retry_after  # seconds
+        if origin is not None:
+            self.origin = origin
+
+    def envelope(self, *, codex: bool) -> dict[str, Any]:
+        """The JSON object the client gets."""
+        error: dict[str, Any] = {
+            "message": str(self),
+            "type": self.type,
+            "code": self.code,
+            "origin": self.origin,
+        }
+        if self.param is not None:
+            error["param"] = self.param
+        if self.phase is not None:
+            error["phase"] = self.phase
+        return {"error": error}
+
+    def headers(self, *, codex: bool) -> dict[str, str]:
+        if self.retry_after is None:
+            return {}
+        return {"retry-after": str(max(1, round(self.retry_after)))}
+
+    @property
+    def http_status(self) -> int:
+        return self.status
+
+
+class InvalidPayload(GatewayError):
+    status = 400
+    code = type = "invalid_request_error"
+    message = "Invalid request payload"
+    origin = "client"
+
+
+class UndecodableBody(InvalidPayload):
+    code = "invalid_request"
+    message = "Request body is compressed but could not be decompressed"
+
+
+class PayloadTooLarge(InvalidPayload):
+    status = 413
+    code = "payload_too_large"
+    message = "Request body is too large"
+
+
+class NotFound(InvalidPayload):
+    status = 404
+    code = "not_found"
+    message = "Not Found"
+
+
+class MethodNotAllowed(InvalidPayload):
+    status = 405
+    message = "Method Not Allowed"
+
+
+class InvalidApiKey(GatewayError):
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+    message = "Invalid API key"
+    origin = "client"
+
+
+class TooManyFailedKeys(GatewayError):
+    """A peer that keeps presenting wrong keys is answered late and shortly."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    message = "Too many requests with an invalid API key"
+    origin = "client"
+
+
+class ForbiddenOrigin(GatewayError):
+    status = 403
+    code = "forbidden_origin"
+    type = "permission_error"
+    message = "Requests from web pages of another origin are refused"
+    origin = "client"
+
+
+class ModelNotAllowed(GatewayError):
+    status = 403
+    code = "model_not_allowed"
+    type = "permission_error"
+    origin = "client"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"This API key does not have access to model '{model}'")
+
+
+class ModelNotAvailable(GatewayError):
+    status = 400
+    code = "model_not_available"
+    type = "invalid_request_error"
+    origin = "account"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"No account of this gateway can serve model '{model}'")
+
+
+class UsageLimitReached(GatewayError):
+    """All accounts are limited; `resets_at` (unix seconds) of the first to return."""
+
+    status = 429
+    code = type = "usage_limit_reached"
+    message = "The usage limit has been reached"
+    origin = "account"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        resets_at: float | None = None,
+        plan_type: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.resets_at = resets_at
+        self.plan_type = plan_type
+
+    def envelope(self, *, codex: bool) -> dict[str, Any]:
+        body = super().envelope(codex=codex)
+        if self.plan_type is not None:
+            body["error"]["plan_type"] = self.plan_type
+        if self.resets_at is not None:
+            body["error"]["resets_at"] = int(self.resets_at)
+            body["error"]["resets_in_seconds"] = self._seconds_left()
+        return body
+
+    def headers(self, *, codex: bool) -> dict[str, str]:
+        if codex or self.resets_at is None:
+            return {}
+        return {"retry-after": str(self._seconds_left())}
+
+    def _seconds_left(self) -> int:
+        return max(1, round((self.resets_at or 0) - time.time()))
+
+
+class KeyLimitReached(UsageLimitReached):
+    """The key's own budget; the public surface has its own type and code for it."""
+
+    origin = "client"
+
+    def envelope(self, *, codex: bool) -> dict[str, Any]:
+        body = super().envelope(codex=codex)
+        if not codex:
+            body["error"]["type"] = "rate_limit_error"
+            body["error"]["code"] = "rate_limit_exceeded"
+        return body
+
+
+class GatewayOverloaded(GatewayError):
+    status = 503
+    code = "gateway_overloaded"
+    message = "The gateway has no room for another request at the moment"
+
+    def __init__(self, message: str | None = None, retry_after: float = 5) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class NoAccounts(GatewayError):
+    status = 503
+    code = "no_accounts"
+    message = "No account of this gateway is available"
+    origin = "account"
+
+    def __init__(self, message: str | None = None, retry_after: float = 5) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class UpgradeRequired(GatewayError):
+    """Codex falls back to HTTP at once, and for good, upon this one only."""
+
+    status = 426
+    code = "upgrade_required"
+    type = "invalid_request_error"
+    message = "WebSockets are not available here; use HTTP"
+
+
+class PreviousResponseNotFound(GatewayError):
+    """The client resends its whole history upon this code."""
+
+    status = 400
+    code = "previous_response_not_found"
+    type = "invalid_request_error"
+    origin = "upstream"
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"Previous response with id '{response_id}' not found.",
+            param="previous_response_id",
+        )
+
+
+class ForeignCompaction(GatewayError):
+    """A compaction item is readable only by the account that made it."""
+
+    status = 400
+    code = "invalid_encrypted_content"
+    type = "invalid_request_error"
+    message = (
+        "The compacted history belongs to an account that is no longer available; "
+        "start a new conversation"
+    )
+    origin = "account"
+
+
+class NoUpstreamSession(InvalidPayload):
+    message = "WebSocket connection has no active upstream session"
+
+
+class UpstreamUnavailable(GatewayError):
+    """Nothing usable came from upstream, after all that could be retried."""
+
+    status = 502
+    code = "upstream_unavailable"
+    message = "The upstream service could not be reached"
+    origin = "network"
+
+
+class UpstreamFailed(UpstreamUnavailable):
+    """Upstream answered, with a failure of its own."""
+
+    code = "upstream_error"
+    message = "The upstream service failed"
+    origin = "upstream"
+
+
+class UpstreamTimeout(UpstreamUnavailable):
+    """A wait for upstream ran out; the code names the phase."""
+
+    status = 504
+    code = "upstream_timeout"
+    origin = "upstream"
+
+
+class StreamIncomplete(UpstreamUnavailable):
+    """The stream ended without a terminal event."""
+
+    code = "stream_incomplete"
+    message = "The upstream stream ended before the response was complete"
+    origin = "upstream"
+
+
+class UpstreamAnswer(GatewayError):
+    """Upstream's own error answer; its body passes as it came."""
+
+    origin = "upstream"
+
+    def __init__(self, status: int, message: str, body: dict[str, Any]) -> None:
+        super().__init__(message)
+        self._status = status
+        self._body = body
+
+    @property
+    def http_status(self) -> int:
+        return self._status
+
+    def envelope(self, *, codex: bool) -> dict[str, Any]:
+        return self._body

@@ -1,0 +1,52 @@
+"""What the wire tells us, as plain values: usage, rate-limit windows, failures."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Origin = Literal["client", "gateway", "account", "upstream", "network"]
+Phase = Literal["connect", "handshake", "headers", "first_event", "stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one response. `input_tokens` includes the cached ones."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One rate-limit window of an account, as upstream last told it."""
+
+    name: Literal["primary", "secondary"]
+    used_percent: float
+    window_minutes: int | None
+    resets_at: float | None  # unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one attempt at one account did not become a response.
+
+    `status` is the HTTP status, or that of an error frame; None when no answer
+    came. `body` holds upstream's own bytes where the client may get them.
+    """
+
+    phase: Phase
+    origin: Origin
+    message: str
+    status: int | None = None
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    plan_type: str | None = None
+    resets_at: float | None = None  # unix seconds
+    retry_after: float | None = None  # seconds
+    body: bytes | None = None
+
+    def in_phase(self, phase: Phase) -> "Failure":
+        return replace(self, phase=phase)

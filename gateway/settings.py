@@ -1,0 +1,95 @@
+"""Settings of one process, read once from the environment and a `.env` file."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+from environs import Env, EnvError, validate
+
+Network = IPv4Network | IPv6Network
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an owner may set; times in seconds, sizes in bytes."""
+
+    host: str
+    port: int
+    data_dir: Path
+    database_url: str
+    upstream_base_url: str
+    auth_base_url: str
+    public_url: str  # https origin as clients see it, or ""
+    trusted_proxies: tuple[Network, ...]
+    unauthenticated_cidrs: tuple[Network, ...]
+    max_body_bytes: int  # of one decoded body
+    body_budget_bytes: int  # of all bodies being read
+    connect_timeout: float
+    first_event_timeout: float
+    idle_timeout: float  # without a byte from upstream
+    keepalive_interval: float
+    websockets: bool
+    log_retention_days: int
+
+    @classmethod
+    def from_env(cls, dotenv: str = ".env") -> "Settings":
+        """Raises EnvValidationError naming every bad variable at once."""
+        env = Env(eager=False)
+        if Path(dotenv).is_file():
+            env.read_env(dotenv, recurse=False)
+        env.add_parser("networks", _networks)
+        with env.prefixed("GATEWAY_"):
+            values = _read(env)
+        env.seal()  # raises here, before a half-read value is used
+        values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
+        if not values["database_url"]:
+            values["database_url"] = f"sqlite:///{values['data_dir'] / 'gateway.db'}"
+        for name in ("upstream_base_url", "auth_base_url", "public_url"):
+            values[name] = values[name].rstrip("/")
+        return cls(**values)
+
+
+def _read(env: Any) -> dict[str, Any]:
+    seconds = validate.Range(min=0, min_inclusive=False)
+    positive = validate.Range(min=1)
+    http = validate.URL(schemes={"http", "https"}, require_tld=False)
+    https = validate.URL(schemes={"https"}, require_tld=False)
+    return {
+        "host": env.str("HOST", "127.0.0.1"),
+        "port": env.int("PORT", 2455, validate=validate.Range(0, 65535)),
+        "data_dir": env.str("DATA_DIR", "~/.codex-gateway"),
+        "database_url": env.str("DATABASE_URL", ""),
+        "upstream_base_url": env.str(
+            "UPSTREAM_BASE_URL", "https://chatgpt.com/backend-api", validate=http
+        ),
+        "auth_base_url": env.str(
+            "AUTH_BASE_URL", "https://auth.openai.com", validate=http
+        ),
+        "public_url": env.str(
+            "PUBLIC_URL", "", validate=lambda url: url == "" or https(url)
+        ),
+        "trusted_proxies": env.networks("TRUSTED_PROXIES", ()),
+        "unauthenticated_cidrs": env.networks("UNAUTHENTICATED_CIDRS", ()),
+        "max_body_bytes": env.int("MAX_BODY_BYTES", 128 * MEBIBYTE, validate=positive),
+        "body_budget_bytes": env.int(
+            "BODY_BUDGET_BYTES", 1024 * MEBIBYTE, validate=positive
+        ),
+        "connect_timeout": env.float("CONNECT_TIMEOUT", 8.0, validate=seconds),
+        "first_event_timeout": env.float(
+            "FIRST_EVENT_TIMEOUT", 300.0, validate=seconds
+        ),
+        "idle_timeout": env.float("IDLE_TIMEOUT", 900.0, validate=seconds),
+        "keepalive_interval": env.float("KEEPALIVE_INTERVAL", 15.0, validate=seconds),
+        "websockets": env.bool("WEBSOCKETS", True),
+        "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
+    }
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    """Parse "10.0.0.0/8, ::1/128"; a single address is a network of one."""
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part)
+    except ValueError as error:
+        raise EnvError(str(error)) from error
