@@ -64,7 +64,7 @@ class InvalidPayload(GatewayError):
     status = 400
     code = type = "invalid_request_error"
     message = "Invalid request payload"
-    origin = "client"
+    origin: Origin = "client"
 
 
 class UndecodableBody(InvalidPayload):
@@ -94,7 +94,7 @@ class InvalidApiKey(GatewayError):
     code = "invalid_api_key"
     type = "authentication_error"
     message = "Invalid API key"
-    origin = "client"
+    origin: Origin = "client"
 
 
 class TooManyFailedKeys(GatewayError):
@@ -104,7 +104,7 @@ class TooManyFailedKeys(GatewayError):
     code = "rate_limit_exceeded"
     type = "rate_limit_error"
     message = "Too many requests with an invalid API key"
-    origin = "client"
+    origin: Origin = "client"
 
 
 class ForbiddenOrigin(GatewayError):
@@ -112,14 +112,14 @@ class ForbiddenOrigin(GatewayError):
     code = "forbidden_origin"
     type = "permission_error"
     message = "Requests from web pages of another origin are refused"
-    origin = "client"
+    origin: Origin = "client"
 
 
 class ModelNotAllowed(GatewayError):
     status = 403
     code = "model_not_allowed"
     type = "permission_error"
-    origin = "client"
+    origin: Origin = "client"
 
     def __init__(self, model: str) -> None:
         super().__init__(f"This API key does not have access to model '{model}'")
@@ -129,7 +129,7 @@ class ModelNotAvailable(GatewayError):
     status = 400
     code = "model_not_available"
     type = "invalid_request_error"
-    origin = "account"
+    origin: Origin = "account"
 
     def __init__(self, model: str) -> None:
         super().__init__(f"No account of this gateway can serve model '{model}'")
@@ -141,7 +141,7 @@ class UsageLimitReached(GatewayError):
     status = 429
     code = type = "usage_limit_reached"
     message = "The usage limit has been reached"
-    origin = "account"
+    origin: Origin = "account"
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class UsageLimitReached(GatewayError):
 class KeyLimitReached(UsageLimitReached):
     """The key's own budget; the public surface has its own type and code for it."""
 
-    origin = "client"
+    origin: Origin = "client"
 
     def envelope(self, *, codex: bool) -> dict[str, Any]:
         body = super().envelope(codex=codex)
@@ -198,7 +198,7 @@ class NoAccounts(GatewayError):
     status = 503
     code = "no_accounts"
     message = "No account of this gateway is available"
-    origin = "account"
+    origin: Origin = "account"
 
     def __init__(self, message: str | None = None, retry_after: float = 5) -> None:
         super().__init__(message, retry_after=retry_after)
@@ -219,7 +219,7 @@ class PreviousResponseNotFound(GatewayError):
     status = 400
     code = "previous_response_not_found"
     type = "invalid_request_error"
-    origin = "upstream"
+    origin: Origin = "upstream"
 
     def __init__(self, response_id: str) -> None:
         super().__init__(
@@ -238,7 +238,7 @@ class ForeignCompaction(GatewayError):
         "The compacted history belongs to an account that is no longer available; "
         "start a new conversation"
     )
-    origin = "account"
+    origin: Origin = "account"
 
 
 class NoUpstreamSession(InvalidPayload):
@@ -251,7 +251,7 @@ class UpstreamUnavailable(GatewayError):
     status = 502
     code = "upstream_unavailable"
     message = "The upstream service could not be reached"
-    origin = "network"
+    origin: Origin = "network"
 
 
 class UpstreamFailed(UpstreamUnavailable):
@@ -259,7 +259,7 @@ class UpstreamFailed(UpstreamUnavailable):
 
     code = "upstream_error"
     message = "The upstream service failed"
-    origin = "upstream"
+    origin: Origin = "upstream"
 
 
 class UpstreamTimeout(UpstreamUnavailable):
@@ -267,7 +267,7 @@ class UpstreamTimeout(UpstreamUnavailable):
 
     status = 504
     code = "upstream_timeout"
-    origin = "upstream"
+    origin: Origin = "upstream"
 
 
 class StreamIncomplete(UpstreamUnavailable):
@@ -275,13 +275,13 @@ class StreamIncomplete(UpstreamUnavailable):
 
     code = "stream_incomplete"
     message = "The upstream stream ended before the response was complete"
-    origin = "upstream"
+    origin: Origin = "upstream"
 
 
 class UpstreamAnswer(GatewayError):
     """Upstream's own error answer; its body passes as it came."""
 
-    origin = "upstream"
+    origin: Origin = "upstream"
 
     def __init__(self, status: int, message: str, body: dict[str, Any]) -> None:
         super().__init__(message)

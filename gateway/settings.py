@@ -70,8 +70,8 @@ def _read(env: Any) -> dict[str, Any]:
         "public_url": env.str(
             "PUBLIC_URL", "", validate=lambda url: url == "" or https(url)
         ),
-        "trusted_proxies": env.networks("TRUSTED_PROXIES", ()),
-        "unauthenticated_cidrs": env.networks("UNAUTHENTICATED_CIDRS", ()),
+        "trusted_proxies": env.networks("TRUSTED_PROXIES", ""),
+        "unauthenticated_cidrs": env.networks("UNAUTHENTICATED_CIDRS", ""),
         "max_body_bytes": env.int("MAX_BODY_BYTES", 128 * MEBIBYTE, validate=positive),
         "body_budget_bytes": env.int(
             "BODY_BUDGET_BYTES", 1024 * MEBIBYTE, validate=positive
@@ -90,6 +90,8 @@ def _read(env: Any) -> dict[str, Any]:
 def _networks(value: str) -> tuple[Network, ...]:
     """Parse "10.0.0.0/8, ::1/128"; a single address is a network of one."""
     try:
-        return tuple(ip_network(part.strip()) for part in value.split(",") if part)
+        return tuple(
+            ip_network(part.strip()) for part in value.split(",") if part.strip()
+        )
     except ValueError as error:
         raise EnvError(str(error)) from error
