@@ -1,0 +1,208 @@
+"""API keys: how one is made, what it may do, and the ring that finds it by token."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+TOKEN_START = "sk-cgw-"
+# Enough to tell keys apart in a list, too little to guess the rest of 32 bytes.
+PREFIX_LENGTH = len(TOKEN_START) + 8
+# Ours have 50 characters; hashing a header of 64 KiB would be a gift to a flood.
+_LONGEST_TOKEN = 200
+
+HOUR = 3600
+DAY = 24 * HOUR
+WINDOWS = {"1m": 60, "5h": 5 * HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+_MULTIPLES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+_LARGEST_MAXIMUM = 10**15  # far above any budget, far below a 64-bit column
+_UNITS = {"h": HOUR, "d": DAY, "w": 7 * DAY}
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
+_LIMIT = re.compile(
+    r"(?P<measure>[a-z]+)\s+\$?(?P<amount>[0-9]{1,15}(?:\.[0-9]{1,6})?)(?P<suffix>[kmg]?)"
+    r"\s*/\s*(?P<window>[0-9]+[a-z])(?:\s+model=(?P<model>\S+))?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+class Measure(StrEnum):
+    """What a limit counts; cost in micro-dollars."""
+
+    TOKENS = "tokens"
+    INPUT = "input"
+    OUTPUT = "output"
+    COST = "cost"
+    REQUESTS = "requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `maximum` of a measure per window, for the models the glob names."""
+
+    id: int  # of its row; 0 before it is stored
+    measure: Measure
+    maximum: int  # tokens, requests or micro-dollars
+    window: str  # one of WINDOWS
+    model: str | None = None  # glob; None: every model
+
+    @property
+    def seconds(self) -> int:
+        return WINDOWS[self.window]
+
+    def applies_to(self, model: str | None) -> bool:
+        return self.model is None or fnmatchcase(model or "", self.model)
+
+    def __str__(self) -> str:
+        """The text `parse_limit` reads."""
+        amount = str(self.maximum)
+        if self.measure is Measure.COST:
+            amount = f"{Decimal(self.maximum) / 1_000_000:f}"
+        text = f"{self.measure} {amount}/{self.window}"
+        return text if self.model is None else f"{text} model={self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What one key may do. Never holds the token, only its digest."""
+
+    id: int
+    name: str
+    prefix: str
+    digest: str = field(repr=False)  # SHA-256 of the token, hex
+    created_at: int  # whole unix seconds: the windows of its limits step from here
+    expires_at: float | None = None  # unix seconds
+    disabled: bool = False
+    models: tuple[str, ...] = ()  # globs; empty: every model
+    enforced_model: str | None = None
+    enforced_effort: str | None = None
+    enforced_tier: str | None = None
+    accounts: frozenset[int] | None = None  # None: every account
+    limits: tuple[Limit, ...] = ()
+    rpm: int | None = None
+    concurrency: int | None = None
+
+    def is_expired(self, now: float) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
+    def allows(self, model: str) -> bool:
+        """Asked after enforcement: what counts is the model that goes upstream."""
+        return not self.models or any(fnmatchcase(model, glob) for glob in self.models)
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether a second `model` in the client's bytes could get around a rule."""
+        return bool(
+            self.models
+            or self.enforced_model
+            or self.enforced_effort
+            or self.enforced_tier
+            or self.accounts is not None
+            or any(
+                limit.model is not None or limit.measure is Measure.COST
+                for limit in self.limits
+            )
+        )
+
+
+class KeyRing:
+    """All keys, in memory; what requests are checked against."""
+
+    def __init__(self) -> None:
+        self.ever_made = False
+        self._by_digest: dict[str, Key] = {}
+
+    def replace(self, keys: Iterable[Key], *, ever_made: bool = False) -> None:
+        """Hold from the next request on.
+
+        `ever_made` says that keys once existed; it never goes back, for an
+        owner who removes the last key does not mean to open the door.
+        """
+        self._by_digest = {key.digest: key for key in keys}
+        self.ever_made = self.ever_made or ever_made or bool(self._by_digest)
+
+    def find(self, token: str) -> Key | None:
+        """The key of a token, disabled and expired ones too."""
+        if not 0 < len(token) <= _LONGEST_TOKEN or not token.isascii():
+            return None
+        hashed = digest(token)
+        key = self._by_digest.get(hashed)
+        # The lookup is by a hash the caller cannot steer; the comparison takes
+        # the same time wherever the digests differ.
+        if key is None or not hmac.compare_digest(key.digest, hashed):
+            return None
+        return key
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(tuple(self._by_digest.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_digest)
+
+
+def generate() -> str:
+    """A new token; shown once, then only its digest and prefix are kept."""
+    return TOKEN_START + secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> str:
+    """SHA-256, hex. No salt and no stretching: the token has 256 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def prefix(token: str) -> str:
+    return token[:PREFIX_LENGTH]
+
+
+def parse_expiry(text: str, now: float) -> int:
+    """Unix seconds of "12h", "90d", "8w" from now, or of an ISO 8601 date (UTC).
+
+    Raises ValueError, also for a moment that has passed.
+    """
+    text = text.strip()
+    match = re.fullmatch(r"([0-9]{1,6})([hdw])", text.lower(), re.ASCII)
+    if match is not None:
+        moment = int(now) + int(match[1]) * _UNITS[match[2]]
+    else:
+        try:
+            date = datetime.fromisoformat(text)
+            moment = int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
+        except (ValueError, OverflowError) as error:
+            raise ValueError(
+                f"expiry {text!r}: give hours, days or weeks as in 12h, 90d, 8w, "
+                "or a date as in 2027-01-31"
+            ) from error
+    if not now < moment < _LATEST:
+        raise ValueError(f"expiry {text!r} is not in the future or too far in it")
+    return moment
+
+
+def parse_limit(text: str) -> Limit:
+    """Read "tokens 2M/7d" or "cost 5.50/30d model=gpt-5*"; cost is in dollars.
+
+    Raises ValueError with what is wrong. The limit has no id yet.
+    """
+    match = _LIMIT.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(
+            f"limit {text!r}: write MEASURE AMOUNT/WINDOW [model=GLOB], "
+            "as in 'tokens 2M/7d' or 'cost 5.50/30d model=gpt-5*'"
+        )
+    name, window = match["measure"].lower(), match["window"].lower()
+    if name not in list(Measure):
+        raise ValueError(f"limit {text!r}: measure is one of {', '.join(Measure)}")
+    if window not in WINDOWS:
+        raise ValueError(f"limit {text!r}: window is one of {', '.join(WINDOWS)}")
+    measure = Measure(name)
+    amount = Decimal(match["amount"]) * _MULTIPLES[match["suffix"].lower()]
+    if measure is Measure.COST:
+        amount *= 1_000_000
+    if amount != int(amount) or not 0 < amount <= _LARGEST_MAXIMUM:
+        raise ValueError(f"limit {text!r}: the amount is not a whole positive number")
+    return Limit(0, measure, int(amount), window, match["model"])
