@@ -1,0 +1,265 @@
+"""What upstream's failures say: HTTP error bodies, error frames, failed responses."""
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.protocol.facts import Failure, Origin
+from gateway.protocol.headers import retry_after
+from gateway.protocol.loose import child, load_object, number, text
+
+MAX_MESSAGE_CHARS = 300
+MAX_BODY_BYTES = 64 * 1024
+
+_ACCOUNT_STATUSES = frozenset({401, 402, 403, 429})
+_ACCOUNT_CODES = frozenset(
+    {
+        "account_deactivated",
+        "account_deleted",
+        "account_suspended",
+        "authentication_error",
+        "deactivated_workspace",
+        "insufficient_quota",
+        "invalid_api_key",
+        "quota_exceeded",
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        "refresh_token_expired",
+        "refresh_token_invalidated",
+        "refresh_token_reused",
+        "token_expired",
+        "token_invalidated",
+        "usage_limit_reached",
+        "usage_not_included",
+    }
+)
+_CLIENT_CODES = frozenset(
+    {
+        "context_length_exceeded",
+        "invalid_encrypted_content",
+        "invalid_function_parameters",
+        "invalid_json_schema",
+        "invalid_prompt",
+        "invalid_request_error",
+        "previous_response_not_found",
+    }
+)
+# Keys and tokens that upstream may quote back: API keys, JWTs, bearer and refresh
+# tokens. Tails that upstream has masked with asterisks go too.
+_SECRET_SOURCE = (
+    r"\bsk-[A-Za-z0-9_*-]{6,}"
+    r"|\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}"
+    r"|\b[Bb]earer +[A-Za-z0-9._~+/=-]{8,}"
+    r"|\brt[_.][A-Za-z0-9._-]{16,}"
+)
+_SECRET = re.compile(_SECRET_SOURCE)
+_SECRET_IN_BYTES = re.compile(_SECRET_SOURCE.encode())
+_TRY_AGAIN = re.compile(
+    r"try again in\s{1,8}((?:\d{1,9}(?:\.\d{1,9})?\s{0,4}"
+    r"(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)"
+    r"[\s,]{0,4}(?:and\s)?){1,6})",
+    re.IGNORECASE,
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.IGNORECASE)
+_UNIT_SECONDS = {
+    "ms": 0.001,
+    "mi": 60.0,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})", re.IGNORECASE)
+# A wait that is longer is a mistake, and must not take an account away for good.
+_LONGEST_WAIT = 366 * 86400.0
+_RESET_KEYS = ("resets_at", "resets_in_seconds")
+# Times above this are milliseconds: as seconds it is the year 5138.
+_MILLISECONDS_FROM = 1e11
+
+
+def read_failure(
+    status: int, headers: Mapping[str, str], body: bytes, now: float
+) -> Failure:
+    """The failure an HTTP answer tells of; `now` in unix seconds.
+
+    `body` is kept when it is a JSON object with `error` or `detail`, of at most
+    64 KiB: that is what a client may get. Secrets in it are struck out.
+    """
+    payload = load_object(body) if len(body) <= MAX_BODY_BYTES else {}
+    error = _error_in(payload)
+    message = text(error.get("message")) or _message_of_page(status, payload, body)
+    keeps_body = payload.get("error") is not None or payload.get("detail") is not None
+    return _failure(
+        error,
+        message,
+        status=status,
+        now=now,
+        wait=retry_after(headers, now),
+        body=_SECRET_IN_BYTES.sub(b"[redacted]", body) if keeps_body else None,
+    )
+
+
+def event_failure(type: str, data: bytes | str, now: float) -> Failure:
+    """The failure in a `response.failed` or `error` event or frame, however formed.
+
+    Its phase is "first_event" until `in_phase` says otherwise. `body` is the error
+    in the envelope of an HTTP answer.
+    """
+    frame = load_object(data)
+    error = child(frame.get("response"), "error") or _error_in_frame(frame)
+    status = frame.get("status", frame.get("status_code"))
+    is_status = isinstance(status, int) and 400 <= status <= 599
+    headers = {k: str(v) for k, v in child(frame, "headers").items()}
+    return _failure(
+        error,
+        text(error.get("message")) or "The upstream response failed",
+        status=status if is_status else None,
+        now=now,
+        wait=retry_after(headers, now),
+        body=_envelope(error) if error else None,
+    ).in_phase("first_event")
+
+
+def _failure(
+    error: dict[str, Any],
+    message: str,
+    *,
+    status: int | None,
+    now: float,
+    wait: float | None,
+    body: bytes | None,
+) -> Failure:
+    code = _short(error.get("code"))
+    kind = _short(error.get("type"))
+    return Failure(
+        phase="headers",
+        origin=_origin(status, code, kind),
+        message=_clean(message),
+        status=status,
+        code=code,
+        type=kind,
+        param=_short(error.get("param")),
+        plan_type=_short(error.get("plan_type")),
+        resets_at=_resets_at(error, now),
+        retry_after=wait if wait is not None else _wait_in(message),
+        body=body,
+    )
+
+
+def _error_in(payload: dict[str, Any]) -> dict[str, Any]:
+    """The object with message and code, in whichever shape it came."""
+    for key in ("error", "detail"):
+        found = payload.get(key)
+        if isinstance(found, dict):
+            return found
+        if isinstance(found, list) and found and isinstance(found[0], dict):
+            return {"message": found[0].get("msg") or found[0].get("message")}
+        if isinstance(found, str) and found:
+            message = text(payload.get("error_description")) or found
+            # OAuth (RFC 6749, 5.2) has the code itself there, others a sentence.
+            is_code = key == "error" and " " not in found
+            return {"message": message, "code": found if is_code else None}
+    return payload
+
+
+def _error_in_frame(frame: dict[str, Any]) -> dict[str, Any]:
+    """The error of a frame, which may spread it over its top level."""
+    if frame.get("error"):
+        return _error_in(frame)
+    return {
+        key: frame[key]
+        for key in ("message", "code", "param", "plan_type", *_RESET_KEYS)
+        if frame.get(key) is not None
+    }
+
+
+def _message_of_page(status: int, payload: dict[str, Any], body: bytes) -> str:
+    """What to say when the answer is a page, plain text or nothing."""
+    start = body[:4096].decode("utf-8", "replace").strip()
+    if not start or payload or start[0] in "{[":
+        return f"Upstream answered with status {status}"
+    title = _TITLE.search(start)
+    if title:
+        return f"Upstream answered with status {status}: {title[1]}"
+    if start[0] == "<":
+        return f"Upstream answered with status {status} and a web page"
+    return start
+
+
+def _origin(status: int | None, code: str | None, kind: str | None) -> Origin:
+    if code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES or status in _ACCOUNT_STATUSES:
+        return "account"
+    if status is not None:
+        return "client" if 400 <= status < 500 else "upstream"
+    return "client" if code in _CLIENT_CODES or kind in _CLIENT_CODES else "upstream"
+
+
+def _resets_at(error: dict[str, Any], now: float) -> float | None:
+    """Unix seconds, from an absolute or a relative time."""
+    at = number(error.get("resets_at"))
+    if at is None:
+        at = _iso_time(error.get("resets_at"))
+    if at is None:
+        seconds = number(error.get("resets_in_seconds"))
+        at = None if seconds is None else now + seconds
+    elif at > _MILLISECONDS_FROM:
+        at /= 1000
+    if at is None or at <= 0:
+        return None
+    return min(at, now + _LONGEST_WAIT)
+
+
+def _iso_time(value: Any) -> float | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+        return moment.timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _wait_in(message: str) -> float | None:
+    """Seconds of "try again in 1.5s", "200ms", "1h2m3s", "2 minutes"."""
+    found = _TRY_AGAIN.search(message[:2000])
+    if found is None:
+        return None
+    seconds = 0.0
+    for amount, unit in _DURATION.findall(found[1]):
+        name = unit.lower()
+        if name.startswith("milli"):
+            name = "ms"
+        factor = _UNIT_SECONDS.get(name[:2]) or _UNIT_SECONDS.get(name[:1], 0.0)
+        seconds += float(amount) * factor
+    return min(seconds, _LONGEST_WAIT)
+
+
+def _short(value: Any) -> str | None:
+    """A code or name, bounded; numbers become text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    found = text(value)
+    return None if found is None else _clean(found)[:80] or None
+
+
+def _clean(message: str) -> str:
+    """One bounded line without secrets."""
+    # Struck out before the cut, or half a key would be left at the end.
+    start = _SECRET.sub("[redacted]", message[: 8 * MAX_MESSAGE_CHARS])
+    line = "".join(c if c.isprintable() else " " for c in " ".join(start.split()))
+    return line[:MAX_MESSAGE_CHARS]
+
+
+def _envelope(error: dict[str, Any]) -> bytes | None:
+    try:
+        body = orjson.dumps({"error": error})
+    except orjson.JSONEncodeError:  # nested deeper than it writes
+        return None
+    if len(body) > MAX_BODY_BYTES:
+        return None
+    return _SECRET_IN_BYTES.sub(b"[redacted]", body)

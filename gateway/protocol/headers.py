@@ -1,0 +1,197 @@
+"""Which headers pass, in both directions, and what upstream's headers tell.
+
+Both directions are allow-lists: a header nobody thought of stays where it is.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import orjson
+
+from gateway.protocol.facts import Window
+from gateway.protocol.loose import child, load_object, number
+
+_TO_UPSTREAM = frozenset(
+    {
+        "accept",
+        "content-type",
+        "user-agent",
+        "originator",
+        "version",
+        "openai-beta",
+        "session-id",
+        "session_id",
+        "thread-id",
+        "thread_id",
+        "conversation_id",
+        "x-client-request-id",
+        "traceparent",
+        "tracestate",
+    }
+)
+_PREFIXES_TO_UPSTREAM = ("x-codex-", "x-openai-", "x-oai-", "x-responsesapi-")
+_TO_CLIENT = frozenset(
+    {"content-type", "retry-after", "x-codex-turn-state", "openai-processing-ms"}
+)
+_WINDOW_PREFIXES = ("x-codex-primary-", "x-codex-secondary-", "x-codex-credits-")
+# The client takes a model name that differs from the one it asked for as a sign
+# that its account was flagged, and says so to its user.
+_MODEL_NAMES = frozenset({"openai-model", "x-openai-model"})
+_NEVER_IN_EVENTS = frozenset({"set-cookie", "set-cookie2", "x-models-etag"})
+_WINDOW_NAMES: tuple[Literal["primary", "secondary"], ...] = ("primary", "secondary")
+# RFC 9110, 5.6.2 and 5.5: what else a name or value holds did not come by HTTP.
+_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def request_headers(client: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The client's headers that go upstream, in lower case.
+
+    Repeated ones are joined (RFC 9110, 5.3); those that Connection names belong to
+    the connection and are dropped.
+    """
+    passed: dict[str, str] = {}
+    of_connection: set[str] = set()
+    for given_name, value in client:
+        name = given_name.lower()
+        if name == "connection":
+            of_connection.update(part.strip().lower() for part in value.split(","))
+        elif name in _TO_UPSTREAM or name.startswith(_PREFIXES_TO_UPSTREAM):
+            _add(passed, name, value)
+    for name in of_connection & passed.keys():
+        del passed[name]
+    return passed
+
+
+def response_headers(
+    upstream: Iterable[tuple[str, str]],
+    *,
+    requested_model: str | None,
+    keys_in_use: bool,
+) -> dict[str, str]:
+    """Upstream's headers that the client gets, in lower case.
+
+    The account's windows are not for the holder of a key.
+    """
+    passed: dict[str, str] = {}
+    for given_name, value in upstream:
+        name = given_name.lower()
+        if (
+            name in _TO_CLIENT
+            or (name == "openai-model" and value.strip() == requested_model)
+            or (not keys_in_use and name.startswith(_WINDOW_PREFIXES))
+        ):
+            _add(passed, name, value)
+    return passed
+
+
+def _add(passed: dict[str, str], name: str, value: str) -> None:
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        return
+    value = value.strip()
+    passed[name] = f"{passed[name]}, {value}" if name in passed else value
+
+
+def windows(headers: Mapping[str, str]) -> tuple[Window, ...]:
+    """The account's windows in `x-codex-primary-*` and `x-codex-secondary-*`."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    found = []
+    for name in _WINDOW_NAMES:
+        prefix = f"x-codex-{name}-"
+        window = window_of(
+            name,
+            lower.get(prefix + "used-percent"),
+            lower.get(prefix + "window-minutes"),
+            lower.get(prefix + "reset-at"),
+        )
+        if window is not None:
+            found.append(window)
+    return tuple(found)
+
+
+def window_of(
+    name: Literal["primary", "secondary"],
+    used_percent: Any,
+    window_minutes: Any,
+    resets_at: Any,
+) -> Window | None:
+    """One window of what was told about it; None without a used percentage."""
+    used = number(used_percent)
+    if used is None:
+        return None
+    minutes = number(window_minutes)
+    at = number(resets_at)
+    return Window(
+        name=name,
+        used_percent=max(used, 0.0),
+        window_minutes=int(minutes) if minutes is not None and minutes > 0 else None,
+        resets_at=at if at is not None and at > 0 else None,
+    )
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait by Retry-After (a number or a date) or Retry-After-Ms."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    milliseconds = number(lower.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(0.0, milliseconds / 1000)
+    value = lower.get("retry-after")
+    if value is None:
+        return None
+    seconds = number(value)
+    if seconds is None:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None  # the parser's ways to say that this is no date
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def filter_event(
+    event_type: str,
+    data: bytes,
+    *,
+    requested_model: str | None,
+    keys_in_use: bool,
+) -> bytes | None:
+    """The event's data as the client gets it: the same object when nothing changes.
+
+    None drops the event. Only `response.metadata`, which carries headers, and
+    `codex.rate_limits` are ever changed.
+    """
+    if event_type == "codex.rate_limits":
+        return None if keys_in_use else data
+    if event_type != "response.metadata":
+        return data
+    event = load_object(data)
+    is_changed = False
+    for holder in (event, child(event, "response")):
+        headers = child(holder, "headers")
+        kept = {
+            name: value
+            for name, value in headers.items()
+            if _passes_in_event(name.lower(), value, requested_model, keys_in_use)
+        }
+        if len(kept) != len(headers):
+            holder["headers"] = kept
+            is_changed = True
+    if not is_changed:
+        return data
+    try:
+        return orjson.dumps(event)
+    except orjson.JSONEncodeError:  # nested deeper than it writes
+        return None
+
+
+def _passes_in_event(
+    name: str, value: Any, requested_model: str | None, keys_in_use: bool
+) -> bool:
+    if name in _NEVER_IN_EVENTS:
+        return False
+    if name in _MODEL_NAMES:
+        values = value if isinstance(value, list) else [value]
+        return requested_model is not None and all(v == requested_model for v in values)
+    return not (keys_in_use and name.startswith(_WINDOW_PREFIXES))

@@ -1,0 +1,156 @@
+"""What a response came to, read from its events: status, usage, ids, failure."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from gateway.protocol.facts import Failure, Usage, Window
+from gateway.protocol.failures import event_failure
+from gateway.protocol.headers import window_of
+from gateway.protocol.loose import child, count, load_object, text
+
+Status = Literal["", "completed", "incomplete", "failed", "error"]
+
+# Events that come before the model's first output: an attempt that fails after no
+# others can still be repeated elsewhere, unseen.
+HELD = frozenset(
+    {
+        "response.created",
+        "response.in_progress",
+        "response.metadata",
+        "response.queued",
+    }
+)
+_TERMINAL: dict[str, Status] = {
+    "response.completed": "completed",
+    "response.incomplete": "incomplete",
+    "response.failed": "failed",
+    "error": "error",
+}
+# The created event repeats instructions and tools: no need to parse it for its id.
+_CREATED_ID = re.compile(
+    r'"response"\s{0,8}:\s{0,8}\{\s{0,8}"id"\s{0,8}:\s{0,8}"([\w-]{1,200})"'
+)
+_CREATED_ID_IN_BYTES = re.compile(_CREATED_ID.pattern.encode())
+
+
+def is_held(type: str) -> bool:
+    """Whether an event waits for the commit point.
+
+    Comments and events that do not say what they are ("") wait too: they are no
+    sign that the response has begun.
+    """
+    return not type or type in HELD or type.startswith("codex.")
+
+
+class OutcomeReader:
+    """Events in, facts out; what does not fit is passed over, nothing raises.
+
+    Only the first terminal event counts. `clock` (unix seconds) turns the relative
+    times of failures into absolute ones.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self.status: Status = ""
+        self.response_id: str | None = None
+        self.usage: Usage | None = None
+        self.service_tier: str | None = None
+        self.model: str | None = None
+        self.failure: Failure | None = None
+        self.windows: tuple[Window, ...] = ()
+        self.plan_type: str | None = None
+        self.turn_state: str | None = None
+        self.output_started = False
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status != ""
+
+    def feed(self, type: str, data: bytes | str) -> None:
+        if type in _TERMINAL:
+            self._end(type, data)
+        elif type == "response.created":
+            self._begin(data)
+        elif type == "response.metadata":
+            self._read_metadata(data)
+        elif type == "codex.rate_limits":
+            self._read_rate_limits(data)
+        elif not type:
+            self._read_unnamed(data)
+        elif not self.output_started:
+            self.output_started = type.startswith("response.") and type not in HELD
+
+    def _begin(self, data: bytes | str) -> None:
+        if isinstance(data, str):
+            in_text = _CREATED_ID.search(data, 0, 400)
+            found = in_text[1] if in_text else None
+        else:
+            in_bytes = _CREATED_ID_IN_BYTES.search(data, 0, 400)
+            found = in_bytes[1].decode() if in_bytes else None
+        self.response_id = found or text(child(load_object(data), "response").get("id"))
+
+    def _end(self, type: str, data: bytes | str) -> None:
+        event = load_object(data)
+        if self.status or not event:
+            return
+        self.status = _TERMINAL[type]
+        response = child(event, "response")
+        self.response_id = text(response.get("id")) or self.response_id
+        self.service_tier = text(response.get("service_tier"))
+        self.model = text(response.get("model"))
+        self.usage = _usage(response.get("usage"))
+        if self.status in ("failed", "error"):
+            self.failure = event_failure(type, data, self._clock())
+
+    def _read_unnamed(self, data: bytes | str) -> None:
+        """Some upstreams send `{"error": {…}}` and no type."""
+        names_error = '"error"' in data if isinstance(data, str) else b'"error"' in data
+        if names_error and child(load_object(data), "error"):
+            self._end("error", data)
+
+    def _read_metadata(self, data: bytes | str) -> None:
+        event = load_object(data)
+        for holder in (event, child(event, "response")):
+            for name, value in child(holder, "headers").items():
+                if name.lower() == "x-codex-turn-state":
+                    first = value[0] if isinstance(value, list) and value else value
+                    self.turn_state = text(first) or self.turn_state
+
+    def _read_rate_limits(self, data: bytes | str) -> None:
+        event = load_object(data)
+        self.plan_type = text(event.get("plan_type")) or self.plan_type
+        limits = child(event, "rate_limits")
+        found = []
+        for name in ("primary", "secondary"):
+            told = child(limits, name)
+            window = window_of(
+                "primary" if name == "primary" else "secondary",
+                told.get("used_percent"),
+                told.get("window_minutes"),
+                told.get("reset_at", told.get("resets_at")),
+            )
+            if window is not None:
+                found.append(window)
+        self.windows = tuple(found) or self.windows
+
+
+def _usage(value: Any) -> Usage | None:
+    if not isinstance(value, dict):
+        return None
+    inputs = child(value, "input_tokens_details")
+    written = (
+        inputs.get("cache_write_tokens")
+        or inputs.get("cache_creation_tokens")
+        or inputs.get("cache_creation_input_tokens")
+    )
+    return Usage(
+        input_tokens=count(value.get("input_tokens")),
+        cached_tokens=count(inputs.get("cached_tokens")),
+        cache_write_tokens=count(written),
+        output_tokens=count(value.get("output_tokens")),
+        reasoning_tokens=count(
+            child(value, "output_tokens_details").get("reasoning_tokens")
+        ),
+    )
