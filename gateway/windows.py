@@ -1,0 +1,177 @@
+"""Counters of the keys' limits: what is used and reserved in the running windows.
+
+Windows are exact steps from the key's creation. A turn belongs to the window it was
+admitted in, however long it runs: the next window starts at nothing, and no turn is
+counted twice or in a window that never admitted it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.keys import Key, Limit, Measure
+from gateway.pricing import cost_microdollars, default_table
+from gateway.protocol.facts import Usage
+
+# Four bytes of JSON are about one token; nothing upstream takes a longer context.
+_BYTES_PER_TOKEN = 4
+_LARGEST_INPUT = 400_000
+_USUAL_OUTPUT = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What one turn takes, or is expected to take; cost in micro-dollars."""
+
+    input: int
+    output: int
+    cost: int
+
+    @classmethod
+    def estimate(
+        cls, body_bytes: int, model: str | None, tier: str | None = None
+    ) -> "Spend":
+        """A guess before the turn, from the size of its body."""
+        tokens = min(max(1, body_bytes // _BYTES_PER_TOKEN), _LARGEST_INPUT)
+        usage = Usage(input_tokens=tokens, output_tokens=_USUAL_OUTPUT)
+        return cls.of_usage(usage, cost_microdollars(model, usage, tier))
+
+    @classmethod
+    def of_usage(cls, usage: Usage, cost: int | None) -> "Spend":
+        """The truth after it; without a price, the dearest price there is."""
+        if cost is None:
+            cost = default_table().highest_cost(usage)
+        return cls(max(0, usage.input_tokens), max(0, usage.output_tokens), cost)
+
+    def amount(self, measure: Measure) -> int:
+        match measure:
+            case Measure.TOKENS:
+                return self.input + self.output
+            case Measure.INPUT:
+                return self.input
+            case Measure.OUTPUT:
+                return self.output
+            case Measure.COST:
+                return self.cost
+            case Measure.REQUESTS:
+                return 1
+
+
+class CounterRow(NamedTuple):
+    """One counter as it is persisted; `used` replaces what was stored before."""
+
+    limit_id: int
+    window_start: int  # unix seconds
+    used: int
+
+
+@dataclass(slots=True, eq=False)
+class Counter:
+    """One limit in one window; `start` and `end` in unix seconds."""
+
+    limit: Limit
+    start: int
+    end: int
+    used: int = 0
+    reserved: int = 0
+    # The largest turn lately. A turn that names a previous response sends little
+    # and takes much, which no estimate made from its body can foresee.
+    peak: int = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self.used >= self.limit.maximum
+
+    @property
+    def is_full(self) -> bool:
+        return self.used + self.reserved >= self.limit.maximum
+
+    def reserve(self, estimate: Spend) -> int:
+        """Take what the turn is expected to need, at most what is left.
+
+        And one at least: held by nothing, any number of turns would get in.
+        """
+        left = self.limit.maximum - self.used - self.reserved
+        amount = min(left, max(1, self.peak, estimate.amount(self.limit.measure)))
+        self.reserved += amount
+        return amount
+
+    def spend(self, amount: int) -> None:
+        self.used += amount
+        self.peak = max(amount, self.peak - self.peak // 8)
+
+
+class Ledger:
+    """All counters, in memory; the database holds what was spent."""
+
+    def __init__(self) -> None:
+        # By what the limit is, not by its id alone: a database may give the id of
+        # a removed limit to a new one, which must not inherit its counter.
+        self._counters: dict[tuple[object, ...], Counter] = {}
+        self._restored: dict[int, dict[int, int]] = {}
+        self._changed: dict[tuple[int, int], Counter] = {}
+
+    def counters(self, key: Key, model: str | None, now: float) -> list[Counter]:
+        """Those of the running windows that a turn with this model counts in."""
+        return [
+            self._running(key, limit, now)
+            for limit in key.limits
+            if limit.applies_to(model)
+        ]
+
+    def all_counters(self, key: Key, now: float) -> list[Counter]:
+        return [self._running(key, limit, now) for limit in key.limits]
+
+    def touch(self, counter: Counter) -> None:
+        """Remember that a counter has to be persisted."""
+        self._changed[counter.limit.id, counter.start] = counter
+
+    def changed(self) -> list[CounterRow]:
+        """What to persist since the last call; oldest windows first."""
+        rows = [
+            CounterRow(counter.limit.id, counter.start, counter.used)
+            for counter in self._changed.values()
+        ]
+        self._changed.clear()
+        return sorted(rows)
+
+    def restore(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Take over persisted counters, before the first turn."""
+        for limit_id, window_start, used in rows:
+            self._restored.setdefault(limit_id, {})[window_start] = used
+
+    def retain(self, keys: Iterable[Key]) -> None:
+        """Forget the counters of limits that no key has any more."""
+        keys = list(keys)
+        held = {_identity(key, limit) for key in keys for limit in key.limits}
+        for identity in self._counters.keys() - held:
+            del self._counters[identity]
+        ids = {limit.id for key in keys for limit in key.limits}
+        for limit_id in self._restored.keys() - ids:
+            del self._restored[limit_id]
+
+    def _running(self, key: Key, limit: Limit, now: float) -> Counter:
+        identity = _identity(key, limit)
+        counter = self._counters.get(identity)
+        start = window_start(key.created_at, limit.seconds, now)
+        # A clock set back a little must not give a spent window back; one that
+        # was far ahead must not hold the counter there.
+        if counter is None or not (
+            counter.start - limit.seconds <= start <= counter.start
+        ):
+            used = self._restored.pop(limit.id, {}).get(start, 0)
+            peak = counter.peak if counter is not None else 0
+            counter = Counter(limit, start, start + limit.seconds, used, peak=peak)
+            self._counters[identity] = counter
+        elif counter.limit is not limit:
+            counter.limit = limit  # the same one with another maximum
+        return counter
+
+
+def window_start(created_at: int, seconds: int, now: float) -> int:
+    """Unix seconds at which the window that `now` lies in began."""
+    return created_at + max(0, (int(now) - created_at) // seconds) * seconds
+
+
+def _identity(key: Key, limit: Limit) -> tuple[object, ...]:
+    return key.id, limit.id, limit.measure, limit.window, limit.model
