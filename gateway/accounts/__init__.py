@@ -1,0 +1,1 @@
+"""The account pool: states, choice, affinity, and what is polled about accounts."""

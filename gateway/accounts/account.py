@@ -1,0 +1,177 @@
+"""One upstream account: who it is, what it may do, how it fares.
+
+Pure; `now` (unix seconds) is an argument everywhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.accounts.state import AccountState
+from gateway.protocol.facts import Window
+from gateway.store.secrets import Secret
+
+# Accounts that cost money per token come after those that are paid for anyhow.
+SUBSCRIPTION_PRIORITY = 0
+API_KEY_PRIORITY = 100
+DEFAULT_CONCURRENCY = 1_000
+# Credits of a weekly window, of which only the proportions matter here.
+PLAN_CAPACITY = {"free": 1_134.0, "pro": 50_400.0, "enterprise": 50_400.0}
+DEFAULT_CAPACITY = 7_560.0  # plus, business, team, edu
+# A window this full takes no new conversation while another account can.
+DRAINING_PERCENT = 95.0
+# A refused model is asked for again after this; plans change.
+REFUSAL_SECONDS = 900.0
+MAX_REFUSALS = 64
+
+
+class AccountKind(StrEnum):
+    CHATGPT = "chatgpt"
+    API_KEY = "api_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Tokens of a login, or one API key; `expires_at` in unix seconds."""
+
+    access_token: Secret | None = None
+    refresh_token: Secret | None = None
+    id_token: Secret | None = None
+    api_key: Secret | None = None
+    expires_at: float | None = None
+
+    @property
+    def bearer(self) -> Secret | None:
+        """What goes into the Authorization header."""
+        return self.access_token if self.api_key is None else self.api_key
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The models an account has; `entries` as upstream sent them."""
+
+    models: frozenset[str]
+    entries: tuple[dict[str, object], ...]
+    etag: str | None
+    fetched_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWindow:
+    """A window with the date it was seen; live answers outrank polled ones."""
+
+    window: Window
+    at: float
+    live: bool
+
+    def used_percent(self, now: float) -> float:
+        """0 once the window has been reset since."""
+        resets_at = self.window.resets_at
+        if resets_at is not None and resets_at <= now:
+            return 0.0
+        return self.window.used_percent
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    id: int
+    name: str
+    kind: AccountKind = AccountKind.CHATGPT
+    base_url: str | None = None  # of an account with an API key
+    chatgpt_account_id: str | None = None
+    chatgpt_user_id: str = ""
+    email: str | None = None
+    plan: str | None = None
+    priority: int = SUBSCRIPTION_PRIORITY  # lower goes first
+    concurrency: int = 0  # requests at a time; 0: the default
+    websockets: bool = True
+    source_path: str | None = None  # auth.json it was imported from
+    credentials: Credentials = field(default_factory=Credentials)
+    state: AccountState = field(default_factory=AccountState)
+    catalogue: Catalogue | None = None
+    windows: dict[str, SeenWindow] = field(default_factory=dict)
+    has_credits: bool = False  # goes on beyond a used-up window
+    refused_models: dict[str, float] = field(default_factory=dict)
+    in_flight: int = 0
+    chosen: int = 0  # number of the pool's last choice of this account
+
+    @property
+    def is_chatgpt(self) -> bool:
+        return self.kind is AccountKind.CHATGPT
+
+    @property
+    def is_full(self) -> bool:
+        return self.in_flight >= (self.concurrency or DEFAULT_CONCURRENCY)
+
+    def serves(self, model: str | None, now: float) -> bool:
+        """An unknown catalogue allows everything that was not refused of late."""
+        if model is None:
+            return True
+        if self.refused_models.get(model, 0.0) > now:
+            return False
+        return self.catalogue is None or model in self.catalogue.models
+
+    def refuse_model(self, model: str, now: float) -> None:
+        self.refused_models.pop(model, None)
+        self.refused_models[model] = now + REFUSAL_SECONDS
+        while len(self.refused_models) > MAX_REFUSALS:
+            del self.refused_models[next(iter(self.refused_models))]
+
+    def see_windows(
+        self, windows: Iterable[Window], now: float, *, asked_at: float | None = None
+    ) -> None:
+        """Take in windows: live when `asked_at` is None, else polled at that time.
+
+        A polled number never replaces a live one that is newer than its question.
+        """
+        for window in windows:
+            known = self.windows.get(window.name)
+            if asked_at is not None and known and known.live and known.at >= asked_at:
+                continue
+            self.windows[window.name] = SeenWindow(window, now, asked_at is None)
+            resets_at = window.resets_at
+            if window.used_percent >= 100 and resets_at and not self.has_credits:
+                self.state.set_limit(now, window.name, resets_at)
+
+    def weekly_left(self, now: float) -> float:
+        """Share (0 to 1) left of the longest window; 1 when nothing is known."""
+        if not self.windows:
+            return 1.0
+        longest = max(
+            self.windows.values(),
+            key=lambda seen: (seen.window.window_minutes or 0, seen.window.name),
+        )
+        return max(0.0, 1.0 - longest.used_percent(now) / 100)
+
+    def capacity_left(self, now: float) -> float:
+        """What is left of the weekly window times the plan's capacity."""
+        capacity = PLAN_CAPACITY.get((self.plan or "").lower(), DEFAULT_CAPACITY)
+        return capacity * self.weekly_left(now)
+
+    def is_draining(self, now: float) -> bool:
+        return any(
+            seen.used_percent(now) >= DRAINING_PERCENT for seen in self.windows.values()
+        )
+
+    def update(self, stored: "Account") -> None:
+        """Take over what the database says and keep what only this process knows."""
+        for name in (
+            *("name", "kind", "base_url", "email", "plan", "chatgpt_account_id"),
+            "chatgpt_user_id",
+            *("priority", "concurrency", "websockets", "source_path"),
+        ):
+            setattr(self, name, getattr(stored, name))
+        if _is_newer(stored.credentials, self.credentials):
+            self.credentials = stored.credentials
+            self.state.logged_in()
+        if stored.state.login_reason is not None:
+            self.state.require_login(stored.state.login_reason)
+        if stored.state.paused != self.state.paused:
+            (self.state.pause if stored.state.paused else self.state.resume)()
+
+
+def _is_newer(stored: Credentials, held: Credentials) -> bool:
+    """Rows may have been read just before a rotated token was written."""
+    if stored == held:
+        return False
+    return (stored.expires_at or 0) >= (held.expires_at or 0)

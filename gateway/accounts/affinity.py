@@ -1,0 +1,211 @@
+"""Which account a conversation belongs to, as the client's own identifiers tell.
+
+A response id and a turn state are upstream's own words: the account that spoke
+them *owns* them. Session, thread and cache key name a conversation, and all of
+them lead to the same one. Every identifier is scoped by the API key, so no
+tenant can name another's conversation. Time is an argument (unix seconds).
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import NamedTuple
+
+MAX_OWNERS = 20_000
+MAX_CONVERSATIONS = 80_000  # with the owners 100,000
+MAX_AGE = 7 * 86_400.0
+# The date of use is written again only after an hour: a busy conversation would
+# else cost one row per request, and only the seven days depend on it.
+TOUCH_INTERVAL = 3_600.0
+
+Keys = tuple[tuple[str, str], ...]  # (kind, scoped key), strongest first
+
+
+@dataclass(frozen=True, slots=True)
+class Affinity:
+    """The identifiers one request carries."""
+
+    previous_response_id: str | None = None
+    turn_state: str | None = None
+    session_id: str | None = None
+    thread_id: str | None = None
+    prompt_cache_key: str | None = None
+
+    @classmethod
+    def from_request(
+        cls,
+        headers: Mapping[str, str],
+        previous_response_id: str | None = None,
+        prompt_cache_key: str | None = None,
+    ) -> "Affinity":
+        """`headers` has lower-case names, or does not mind the case."""
+        return cls(
+            previous_response_id=previous_response_id or None,
+            turn_state=headers.get("x-codex-turn-state") or None,
+            session_id=headers.get("session-id") or headers.get("session_id") or None,
+            thread_id=headers.get("thread-id") or headers.get("thread_id") or None,
+            prompt_cache_key=prompt_cache_key or None,
+        )
+
+    def conversation_keys(self, key_id: int | None) -> Keys:
+        """What names the conversation."""
+        named = (
+            ("session", self.session_id),
+            ("thread", self.thread_id),
+            ("cache", self.prompt_cache_key),
+        )
+        return tuple(
+            (kind, scoped(key_id, kind, value)) for kind, value in named if value
+        )
+
+
+def scoped(key_id: int | None, kind: str, value: str) -> str:
+    """The key of one identifier: at most 48 characters, whatever the client sent."""
+    digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16)
+    return f"{key_id or 0}:{kind}:{digest.hexdigest()}"
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """Where a conversation lives, and where it is for the moment.
+
+    `account_id` is home. `stand_in` answers while home cannot; it is remembered so
+    that a conversation away from home is not spread over the whole pool. Until
+    home has answered once (`served_by`), nothing is lost by changing it.
+    """
+
+    account_id: int
+    used_at: float
+    stand_in: int | None = None
+    served_by: int | None = None
+    switches: int = 0
+
+
+class BindingRow(NamedTuple):
+    """One binding as the database keeps it; `used_at` in unix milliseconds."""
+
+    key: str
+    account_id: int
+    used_at: int
+
+
+@dataclass(slots=True)
+class _Owner:
+    account_id: int
+    used_at: float
+
+
+class Bindings:
+    """All bindings of the process, bounded, the longest unused go first."""
+
+    def __init__(
+        self,
+        max_owners: int = MAX_OWNERS,
+        max_conversations: int = MAX_CONVERSATIONS,
+    ) -> None:
+        self._max_owners = max_owners
+        self._max_conversations = max_conversations
+        self._owners: OrderedDict[str, _Owner] = OrderedDict()
+        self._conversations: OrderedDict[str, Conversation] = OrderedDict()
+        self._dirty: dict[str, BindingRow] = {}
+
+    def __len__(self) -> int:
+        return len(self._owners) + len(self._conversations)
+
+    def owner(
+        self, key_id: int | None, kind: str, value: str, now: float
+    ) -> int | None:
+        """The account that spoke this response id ("response") or turn state."""
+        key = scoped(key_id, kind, value)
+        owner = self._owners.get(key)
+        if owner is None:
+            return None
+        if owner.used_at < now - MAX_AGE:
+            del self._owners[key]
+            return None
+        self._owners.move_to_end(key)
+        return owner.account_id
+
+    def own(
+        self, key_id: int | None, kind: str, value: str, account_id: int, now: float
+    ) -> None:
+        key = scoped(key_id, kind, value)
+        known = self._owners.get(key)
+        if (
+            known is None
+            or known.account_id != account_id
+            or now - known.used_at > TOUCH_INTERVAL
+        ):
+            self._owners[key] = _Owner(account_id, now)
+            self._mark(key, account_id, now)
+        self._owners.move_to_end(key)
+        self._trim()
+
+    def conversation(self, keys: Keys, now: float) -> tuple[Conversation | None, str]:
+        """The conversation the request belongs to, and the kind that told."""
+        for kind, key in keys:
+            conversation = self._conversations.get(key)
+            if conversation is None:
+                continue
+            if conversation.used_at < now - MAX_AGE:
+                del self._conversations[key]
+                continue
+            self._conversations.move_to_end(key)
+            return conversation, kind
+        return None, ""
+
+    def begin(self, keys: Keys, account_id: int, now: float) -> Conversation:
+        """A new conversation under all names of its first request."""
+        conversation = Conversation(account_id, now)
+        self._name(keys, conversation)
+        return conversation
+
+    def confirm(
+        self, keys: Keys, conversation: Conversation, home: int, now: float
+    ) -> None:
+        """The conversation was answered; it lives at `home`, under all these names."""
+        changed = conversation.account_id != home or conversation.served_by is None
+        stale = now - conversation.used_at > TOUCH_INTERVAL
+        conversation.account_id = home
+        if stale:
+            conversation.used_at = now
+        for _, key in keys:
+            if changed or stale or self._conversations.get(key) is not conversation:
+                self._mark(key, home, now)
+        self._name(keys, conversation)
+
+    def dirty(self, limit: int = 1_000) -> list[BindingRow]:
+        """At most `limit` rows that changed; each is given out once."""
+        return [self._dirty.pop(key) for key in list(islice(self._dirty, limit))]
+
+    def restore(self, rows: Iterable[BindingRow], now: float) -> None:
+        """Take up what an earlier process left; rows oldest first."""
+        for row in rows:
+            used_at = row.used_at / 1_000
+            if used_at < now - MAX_AGE:
+                continue
+            if row.key.split(":", 2)[1] in ("response", "turn"):
+                self._owners[row.key] = _Owner(row.account_id, used_at)
+            else:
+                self._conversations[row.key] = Conversation(
+                    row.account_id, used_at, served_by=row.account_id
+                )
+        self._trim()
+
+    def _name(self, keys: Keys, conversation: Conversation) -> None:
+        for _, key in keys:
+            self._conversations[key] = conversation
+            self._conversations.move_to_end(key)
+        self._trim()
+
+    def _mark(self, key: str, account_id: int, now: float) -> None:
+        self._dirty[key] = BindingRow(key, account_id, int(now * 1_000))
+
+    def _trim(self) -> None:
+        """A row that waits to be written goes with its binding: `dirty` is bounded."""
+        while len(self._owners) > self._max_owners:
+            self._dirty.pop(self._owners.popitem(last=False)[0], None)
+        while len(self._conversations) > self._max_conversations:
+            self._dirty.pop(self._conversations.popitem(last=False)[0], None)

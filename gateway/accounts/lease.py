@@ -1,0 +1,35 @@
+"""One request's hold on an account."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.accounts.account import Account
+from gateway.accounts.affinity import Conversation
+from gateway.accounts.candidates import Demand
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """One request's hold on an account; `release` it in every case."""
+
+    account: Account
+    demand: Demand
+    reason: str
+    passed_over: tuple[tuple[str, str], ...] = ()
+    switched_from: str | None = None  # name of the account that answered before
+    cause: str | None = None  # of the switch
+    turn_state: str | None = None  # the client's, when this account may see it
+    attempt_at: float = 0.0  # when the latest attempt can have begun
+    waited: float = 0.0  # seconds in the line
+    is_trial: bool = False
+    moves_from: int | None = None  # the conversation's lost home: this becomes it
+    conversation: Conversation | None = None
+    has_failed: bool = False  # and was counted
+    was_unauthorised: bool = False
+    on_release: Callable[["Lease"], None] | None = field(default=None, repr=False)
+
+    def release(self) -> None:
+        """Idempotent."""
+        callback, self.on_release = self.on_release, None
+        if callback is not None:
+            callback(self)

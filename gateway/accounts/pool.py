@@ -1,0 +1,289 @@
+"""The pool: hands out leases, learns from what became of them.
+
+Everything but the wait in `lease` is synchronous, so between two awaits the state
+is whole. Each grant is explained: why this account, and why not the others.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from gateway.accounts import consequences
+from gateway.accounts.account import Account
+from gateway.accounts.affinity import Affinity, Bindings
+from gateway.accounts.candidates import Bar, BarKind, Demand, bar, explain
+from gateway.accounts.choice import STRATEGIES, Strategy
+from gateway.accounts.lease import Lease
+from gateway.accounts.placing import Look, place
+from gateway.accounts.waiting import Line, Waiter
+from gateway.errors import GatewayError, GatewayOverloaded
+from gateway.failover import Kind, kind_of
+from gateway.protocol.facts import Failure, Window
+from gateway.settings import Settings
+
+LONGEST_LINE = 256
+LONGEST_WAIT = 30.0
+# A conversation waits so long for its own full account: less than what a cold
+# prompt cache costs on another one.
+PATIENCE = 5.0
+_NO_AFFINITY = Affinity()
+# What does not pass, or not before the client has lost its patience.
+_DEAF = frozenset(
+    {BarKind.SOCKET, BarKind.FORBIDDEN, BarKind.PAUSED, BarKind.LOGIN, BarKind.GONE}
+)
+
+
+class Pool:
+    """All accounts of the process and who is using them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        *,
+        rng: random.Random | None = None,
+        on_change: Callable[[Account], None] | None = None,
+    ) -> None:
+        """`on_change` hears of every account whose state may be worth storing."""
+        self.accounts: dict[int, Account] = {}
+        self.bindings = Bindings()
+        self.switches: Counter[str] = Counter()  # by cause
+        self._websockets = settings.websockets
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self._on_change = on_change
+        self._strategy: Strategy = "capacity_weighted"
+        self._choices = 0
+        self._line: Line[Lease] = Line(LONGEST_LINE, Lease.release)
+
+    @property
+    def strategy(self) -> Strategy:
+        return self._strategy
+
+    @strategy.setter
+    def strategy(self, name: Strategy) -> None:
+        if name not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}")
+        self._strategy = name
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the line."""
+        return len(self._line)
+
+    def find(self, name: str) -> Account | None:
+        return next((a for a in self.accounts.values() if a.name == name), None)
+
+    def replace(self, accounts: Iterable[Account]) -> None:
+        """Take the accounts of the database; what is known of them live stays."""
+        stored = {account.id: account for account in accounts}
+        for account_id, account in stored.items():
+            held = self.accounts.get(account_id)
+            if held is not None:
+                held.update(account)
+                stored[account_id] = held
+        self.accounts = stored
+        self.serve_line()
+
+    def can_open_socket(self, allowed_accounts: frozenset[int] | None = None) -> bool:
+        """Whether an upgrade should be accepted rather than answered with 426."""
+        demand = Demand(websocket=True, allowed_accounts=allowed_accounts)
+        now = self._clock()
+        found = [bar(a, demand, now) for a in self.accounts.values()]
+        speaking = [why for why in found if why is None or why.kind not in _DEAF]
+        return self._websockets and (not found or bool(speaking))
+
+    async def lease(self, demand: Demand) -> Lease:
+        """Hold an account for one request; waits in line when all are full.
+
+        Raises NoAccounts, UsageLimitReached, ModelNotAvailable, UpgradeRequired,
+        PreviousResponseNotFound or GatewayOverloaded, each with `passed_over`.
+        """
+        self.serve_line()
+        lease = self._place(self._look(demand), is_patient=True)
+        if lease is not None:
+            return lease
+        if self._line.is_full:
+            raise self._overloaded(demand, "too many requests are waiting for one")
+        started = time.monotonic()
+        with self._line.place(demand) as waiter:
+            lease = await self._wait(waiter, started)
+        lease.waited = time.monotonic() - started
+        return lease
+
+    async def _wait(self, waiter: Waiter[Lease], started: float) -> Lease:
+        """Woken by what frees an account, by time where only time does."""
+        while True:
+            waited = time.monotonic() - started
+            pause = min(LONGEST_WAIT - waited, self._next_recovery())
+            if waiter.is_patient:
+                pause = min(pause, PATIENCE - waited)
+            await asyncio.wait((waiter.settled,), timeout=max(0.0, pause))
+            if waiter.settled.done():
+                return waiter.settled.result()
+            waited = time.monotonic() - started
+            if waited >= LONGEST_WAIT:
+                raise self._overloaded(waiter.demand, "none became free in time")
+            waiter.is_patient = waiter.is_patient and waited < PATIENCE
+            self.serve_line()
+
+    def _next_recovery(self) -> float:
+        """Seconds until an account comes back by itself."""
+        now = self._clock()
+        ends = (account.state.until(now) for account in self.accounts.values())
+        return min((end - now for end in ends if end is not None), default=3_600.0)
+
+    def serve_line(self) -> None:
+        """Grant what can be granted, in order; who can hope no more gets the error."""
+        looks: dict[Demand, Look] = {}
+        for waiter in self._line:
+            if waiter.settled.done():
+                continue
+            # One look serves all who ask alike, until a grant changes the picture.
+            alike = replace(waiter.demand, affinity=_NO_AFFINITY, key_id=None)
+            if alike not in looks:
+                looks[alike] = self._look(waiter.demand)
+            look = replace(looks[alike], demand=waiter.demand)
+            try:
+                lease = self._place(look, is_patient=waiter.is_patient)
+            except GatewayError as error:
+                waiter.settled.set_exception(error)
+                continue
+            if lease is not None:
+                waiter.settled.set_result(lease)
+                looks.clear()
+
+    def able(self, demand: Demand, excluded: frozenset[int] = frozenset()) -> int:
+        """How many accounts but the excluded could take the request now, or soon."""
+        look = self._look(replace(demand, excluded=demand.excluded | excluded))
+        if look.owner("response", demand.affinity.previous_response_id) is not None:
+            return 0  # only its owner knows the response
+        return sum(why is None or why.is_waiting for why in look.bars.values())
+
+    def first_return(self, demand: Demand) -> float | None:
+        """When (unix seconds) the first limit ends that bars the request."""
+        bars = self._look(replace(demand, affinity=_NO_AFFINITY)).barred.values()
+        limits = (why.until for why in bars if why.kind is BarKind.LIMITED)
+        return min((until for until in limits if until is not None), default=None)
+
+    def observe_windows(
+        self,
+        account: Account,
+        windows: Iterable[Window],
+        plan_type: str | None = None,
+    ) -> None:
+        """Windows from an answer's headers or a `codex.rate_limits` event."""
+        account.plan = plan_type or account.plan
+        account.see_windows(windows, self._clock())
+        self._changed(account)
+
+    def observe_failure(self, lease: Lease, failure: Failure) -> Kind:
+        """What the failure means; the account's state knows of it at once."""
+        now = self._clock()
+        lease.attempt_at = now  # what this lease does from here on, it begins later
+        kind = kind_of(failure)
+        if kind is Kind.UNAUTHORISED and self._may_refresh(lease):
+            # A token may simply be old: judged by what comes of its refresh.
+            lease.account.state.note(f"{kind}: {failure.message}", now)
+            return kind
+        consequences.apply(
+            lease.account,
+            failure,
+            now,
+            model=lease.demand.model,
+            counts=not lease.has_failed,
+        )
+        lease.has_failed = lease.has_failed or kind in consequences.COOLING
+        self._end_trial(lease)
+        self._changed(lease.account)
+        return kind
+
+    def observe_trouble(self, account: Account, failure: Failure) -> Kind:
+        """A failure outside any lease: of a refresh, or of a poll."""
+        kind = consequences.apply(account, failure, self._clock())
+        self._changed(account)
+        return kind
+
+    def observe_success(self, lease: Lease) -> None:
+        """The request's first good event: account and conversation are confirmed."""
+        account, conversation = lease.account, lease.conversation
+        account.state.succeed(lease.attempt_at)
+        self._end_trial(lease)
+        if conversation is not None:
+            if conversation.served_by not in (None, account.id):
+                conversation.switches += 1
+                self.switches[lease.cause or "overlapping"] += 1
+            home = conversation.account_id
+            if conversation.served_by is None or home == lease.moves_from:
+                home = account.id
+            keys = lease.demand.affinity.conversation_keys(lease.demand.key_id)
+            self.bindings.confirm(keys, conversation, home, self._clock())
+            conversation.served_by = account.id
+            if home == account.id:
+                conversation.stand_in = None
+        if self._line:
+            self.serve_line()
+
+    def bind(
+        self,
+        lease: Lease,
+        *,
+        response_id: str | None = None,
+        turn_state: str | None = None,
+    ) -> None:
+        """Remember whose response id and turn state these are."""
+        now, key_id = self._clock(), lease.demand.key_id
+        for kind, value in (("response", response_id), ("turn", turn_state)):
+            if value:
+                self.bindings.own(key_id, kind, value, lease.account.id, now)
+
+    @staticmethod
+    def _may_refresh(lease: Lease) -> bool:
+        is_first = not lease.was_unauthorised
+        lease.was_unauthorised = True
+        return is_first and lease.account.credentials.refresh_token is not None
+
+    def _changed(self, account: Account) -> None:
+        if self._on_change is not None:
+            self._on_change(account)
+        if self._line:
+            self.serve_line()
+
+    def _look(self, demand: Demand) -> Look:
+        now = self._clock()
+        bars: dict[Account, Bar | None] = {
+            account: bar(account, demand, now) for account in self.accounts.values()
+        }
+        return Look(demand, now, bars, self.bindings, self._strategy, self._rng)
+
+    def _place(self, look: Look, *, is_patient: bool) -> Lease | None:
+        lease = place(look, is_patient=is_patient)
+        if lease is None:
+            return None
+        account = lease.account
+        account.in_flight += 1
+        self._choices += 1
+        account.chosen = self._choices
+        if account.state.on_trial and not lease.demand.probe:
+            lease.is_trial = account.state.trial_running = True
+        lease.on_release = self._release
+        return lease
+
+    def _release(self, lease: Lease) -> None:
+        lease.account.in_flight -= 1
+        self._end_trial(lease)
+        if self._line:
+            self.serve_line()
+
+    def _end_trial(self, lease: Lease) -> None:
+        """The probe is over, whatever it found: the next one may run."""
+        if lease.is_trial:
+            lease.is_trial = lease.account.state.trial_running = False
+
+    def _overloaded(self, demand: Demand, why: str) -> GatewayOverloaded:
+        error = GatewayOverloaded(f"All accounts are at their cap, and {why}")
+        explain(error, self._look(demand).barred)
+        return error

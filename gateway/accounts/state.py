@@ -1,0 +1,138 @@
+"""The state machine of one account; pure, `now` (unix seconds) is an argument.
+
+Facts are kept side by side, and the status is what they come to: an account that
+is paused while it is limited is still limited when it is resumed.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    COOLING = "cooling"
+    LIMITED = "limited"
+    PAUSED = "paused"
+    REAUTH_REQUIRED = "reauth_required"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A used-up window, from `since` until `until`."""
+
+    window: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The last thing that went wrong."""
+
+    message: str
+    at: float
+
+
+@dataclass(slots=True)
+class AccountState:
+    """Paused and login are the owner's facts, the rest is seen on the wire.
+
+    After a cooldown the account is on trial: one request at a time goes to it,
+    until one has succeeded.
+    """
+
+    paused: bool = False
+    login_reason: str | None = None
+    limit: Limit | None = None
+    cooling_until: float = 0.0
+    cooling_why: str = ""
+    cooled_at: float = 0.0
+    failures: int = 0  # consecutive, at most one for each request
+    on_trial: bool = False
+    trial_running: bool = False
+    last_error: Trouble | None = None
+
+    def status(self, now: float) -> Status:
+        if self.paused:
+            return Status.PAUSED
+        if self.login_reason is not None:
+            return Status.REAUTH_REQUIRED
+        if self.limit is not None and now < self.limit.until:
+            return Status.LIMITED
+        if now < self.cooling_until:
+            return Status.COOLING
+        return Status.ACTIVE
+
+    def why(self, now: float) -> str:
+        """The reason of the status, "" when active."""
+        match self.status(now):
+            case Status.PAUSED:
+                return "paused by the operator"
+            case Status.REAUTH_REQUIRED:
+                return self.login_reason or ""
+            case Status.LIMITED:
+                return f"{self.limit.window} limit" if self.limit else ""
+            case Status.COOLING:
+                return self.cooling_why
+            case _:
+                return ""
+
+    def until(self, now: float) -> float | None:
+        """When the status ends by itself; None when it does not."""
+        match self.status(now):
+            case Status.LIMITED:
+                return self.limit.until if self.limit else None
+            case Status.COOLING:
+                return self.cooling_until
+            case _:
+                return None
+
+    def cool(self, now: float, seconds: float, why: str) -> None:
+        """Leave the account alone for a while, then try it with one request."""
+        self.cooled_at = now
+        self.cooling_until = max(self.cooling_until, now + seconds)
+        self.cooling_why = why
+        self.on_trial = True
+
+    def set_limit(self, now: float, window: str, until: float) -> None:
+        """A later end outranks an earlier one: both windows may be used up."""
+        if until > now and (self.limit is None or until >= self.limit.until):
+            self.limit = Limit(window, now, until)
+
+    def lift_limit(self) -> None:
+        self.limit = None
+
+    def succeed(self, started: float) -> None:
+        """A request that began at `started` went well.
+
+        One that began before the trouble proves nothing about its end.
+        """
+        if started < self.cooled_at:
+            return
+        self.failures = 0
+        self.cooling_until = 0.0
+        self.on_trial = self.trial_running = False
+
+    def note(self, message: str, now: float) -> None:
+        self.last_error = Trouble(message[:300], now)
+
+    def require_login(self, reason: str) -> None:
+        self.login_reason = reason
+
+    def logged_in(self) -> None:
+        """New credentials: what the old ones did is forgotten."""
+        self.login_reason = None
+        self._forgive()
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        """The operator wants it tried at once; a limit is upstream's word and stays."""
+        self.paused = False
+        self._forgive()
+
+    def _forgive(self) -> None:
+        self.failures = 0
+        self.cooling_until = 0.0
+        self.on_trial = self.trial_running = False
