@@ -1,0 +1,209 @@
+"""Input items: what other clients leave in them and upstream does not take.
+
+Everything here is copy-on-write: an item, a part or a list that needs no change
+comes back as the same object, so a long history costs one look per item.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+
+from schemas.encoding import encode
+
+# Reasoning and tool calls that chat-style clients interleave with the text.
+_INTERLEAVED_KEYS = frozenset(
+    {"reasoning_content", "reasoning_details", "tool_calls", "function_call"}
+)
+_REASONING_PARTS = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
+_BASE_INSTRUCTION_ROLES = ("developer", "system")
+_CALL_ID_KEYS = ("tool_call_id", "toolCallId", "call_id")
+
+
+def normalize_items(items: list[Any]) -> tuple[list[Any], list[str]]:
+    """The items as upstream takes them, and what was changed about them.
+
+    What cannot be repaired stays as it is: `item_problem` names it.
+    """
+    changes: dict[str, None] = {}
+    cleaned = [_normalize_item(item, changes) for item in items]
+    return (cleaned, list(changes)) if changes else (items, [])
+
+
+def _normalize_item(item: Any, changes: dict[str, None]) -> Any:
+    if not isinstance(item, dict):
+        return item
+    role = item.get("role")
+    if role == "tool" and _is_message(item):
+        output = _tool_output(item)
+        if output is not None:
+            changes["tool messages made function_call_output"] = None
+            return output
+    cleaned = _without_interleaved(item)
+    if cleaned is not item:
+        changes["interleaved reasoning dropped"] = None
+    if role == "assistant" and _is_message(item):
+        content = cleaned.get("content")
+        spoken = _assistant_content(content)
+        if spoken is not content:
+            changes["assistant text made output_text"] = None
+            return cleaned | {"content": spoken}
+    return cleaned
+
+
+def _is_message(item: Mapping[str, Any]) -> bool:
+    """Typed items other than messages are upstream's own shapes: not ours to edit."""
+    return item.get("type") in (None, "message")
+
+
+def _without_interleaved(item: dict[str, Any]) -> dict[str, Any]:
+    cleaned = _without_keys(item)
+    content = cleaned.get("content")
+    if isinstance(content, dict):
+        part = _without_keys(content)
+        return cleaned if part is content else {**cleaned, "content": part}
+    if not isinstance(content, list):
+        return cleaned
+    if not any(map(_is_interleaved, content)):
+        return cleaned
+    parts = [
+        _without_keys(part) if isinstance(part, dict) else part
+        for part in content
+        if not (isinstance(part, dict) and _is_reasoning_part(part))
+    ]
+    return {**cleaned, "content": parts}
+
+
+def _is_interleaved(part: Any) -> bool:
+    return isinstance(part, dict) and (
+        _is_reasoning_part(part) or not _INTERLEAVED_KEYS.isdisjoint(part)
+    )
+
+
+def _is_reasoning_part(part: Mapping[str, Any]) -> bool:
+    kind = part.get("type")
+    return isinstance(kind, str) and kind in _REASONING_PARTS
+
+
+def _without_keys(part: dict[str, Any]) -> dict[str, Any]:
+    if _INTERLEAVED_KEYS.isdisjoint(part):
+        return part
+    return {key: part[key] for key in part if key not in _INTERLEAVED_KEYS}
+
+
+def _assistant_content(content: Any) -> Any:
+    """Assistant content as a list of output_text parts, where it is text."""
+    if isinstance(content, str | dict):
+        return [_assistant_part(content)]
+    if not isinstance(content, list):
+        return content
+    parts = [_assistant_part(part) for part in content]
+    same = all(new is old for new, old in zip(parts, content, strict=True))
+    return content if same else parts
+
+
+def _assistant_part(part: Any) -> Any:
+    if isinstance(part, str):
+        return {"type": "output_text", "text": part}
+    if not isinstance(part, dict):
+        return part
+    kind = part.get("type")
+    if kind in (None, "text", "input_text") and isinstance(part.get("text"), str):
+        return part | {"type": "output_text"}
+    if kind == "refusal" and isinstance(part.get("refusal"), str):
+        kept = {key: part[key] for key in part if key != "refusal"}
+        return kept | {"type": "output_text", "text": part["refusal"]}
+    return part
+
+
+def _tool_output(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The function_call_output that a tool message stands for, None if it is none."""
+    call_id = tool_call_id(item)
+    if call_id is None:
+        return None
+    output = item.get("output")
+    try:
+        text = plain_text(item.get("content") if output is None else output)
+    except ValidationError:
+        return None  # stays as it is; `item_problem` reports it
+    return {"type": "function_call_output", "call_id": call_id, "output": text}
+
+
+def tool_call_id(message: Mapping[str, Any]) -> str | None:
+    """The id of the call a tool message answers, under any of its spellings."""
+    ids = (message.get(key) for key in _CALL_ID_KEYS)
+    return next((value for value in ids if isinstance(value, str) and value), None)
+
+
+def plain_text(content: Any) -> str:
+    """Any content as one string: texts joined, all else as compact JSON."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        texts = [part_text(part) for part in content]
+        if None not in texts:
+            return "".join(text for text in texts if text is not None)
+    elif (text := part_text(content)) is not None:
+        return text
+    return encode(content).decode()
+
+
+def part_text(part: Any) -> str | None:
+    """The text of one content part, None when it holds none."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping):
+        for key in ("text", "refusal"):
+            if isinstance(part.get(key), str):
+                return str(part[key])
+    return None
+
+
+def carries_base_instructions(items: Any) -> bool:
+    """Whether `input` holds what `instructions` would otherwise say."""
+    return isinstance(items, list) and any(map(_is_base_instruction, items))
+
+
+def _is_base_instruction(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return False
+    if item.get("type") == "additional_tools":
+        return True
+    return _is_message(item) and item.get("role") in _BASE_INSTRUCTION_ROLES
+
+
+def first_user_text(items: Any) -> str:
+    """The first user message's text, "" when there is none."""
+    if not isinstance(items, list):
+        return ""
+    for item in items:
+        if isinstance(item, dict) and item.get("role") == "user":
+            content = item.get("content")
+            parts = content if isinstance(content, list) else [content]
+            return next((text for text in map(part_text, parts) if text), "")
+    return ""
+
+
+def item_problem(items: list[Any]) -> str | None:
+    """Why the items cannot go upstream, None when they can."""
+    for item in items:
+        if not isinstance(item, dict):
+            continue
+        if item.get("role") == "tool" and _is_message(item):
+            return "A tool message needs the id of the call it answers and a text."
+        content = item.get("content")
+        if _names_stored_file(item) or (
+            isinstance(content, list) and any(map(_names_stored_file, content))
+        ):
+            return "Stored files are not available: send the data or a URL."
+    return None
+
+
+def _names_stored_file(part: Any) -> bool:
+    return (
+        isinstance(part, dict)
+        and part.get("type") == "input_file"
+        and bool(part.get("file_id"))
+    )

@@ -1,0 +1,218 @@
+"""The Responses request of both surfaces: field types and the few rules across them.
+
+`load()` says what is wrong. What it returns is not forwarded, for it reorders keys.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from marshmallow import (
+    INCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    pre_load,
+    validate,
+    validates_schema,
+)
+
+from schemas.items import carries_base_instructions, item_problem
+from schemas.messages import MessageError, convert_messages
+from schemas.normalize import TRUNCATION_DEFAULTS, normalize_responses_request_payload
+from schemas.surfaces import TAKES_MESSAGES, Surface
+from schemas.tools import policy_of, refused_type
+
+# What a request may ask to have included (platform.openai.com, Responses API, 2026).
+INCLUDABLE = frozenset(
+    {
+        "code_interpreter_call.outputs",
+        "computer_call_output.output.image_url",
+        "file_search_call.results",
+        "message.input_image.image_url",
+        "message.output_text.logprobs",
+        "reasoning.encrypted_content",
+        "web_search_call.action.sources",
+    }
+)
+
+
+class NormalizedPayload(dict[str, Any]):
+    """A payload that has been normalised, so that the hook need not do it again."""
+
+
+class Flag(fields.Field[bool]):
+    """true or false; marshmallow's own would take "on" and 1, too."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
+def _text(**kwargs: Any) -> fields.String:
+    return fields.String(allow_none=True, **kwargs)
+
+
+def _check_input(value: Any) -> None:
+    if isinstance(value, str):
+        return
+    if not isinstance(value, list):
+        raise ValidationError("Must be a string or a list.")
+    problem = item_problem(value)
+    if problem is not None:
+        raise ValidationError(problem)
+
+
+def _check_include(value: Any) -> None:
+    if not isinstance(value, list):
+        raise ValidationError("Must be a list.")
+    if not all(isinstance(name, str) and name in INCLUDABLE for name in value):
+        raise ValidationError("Cannot be included.")
+
+
+def text_or_object(value: Any) -> None:
+    if not isinstance(value, str | dict):
+        raise ValidationError("Must be a string or an object.")
+
+
+def _is_filled(value: Any) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value)
+
+
+class ReasoningSchema(Schema):
+    class Meta:
+        unknown = INCLUDE
+
+    effort = _text()
+    summary = _text()
+
+
+class TextFormatSchema(Schema):
+    class Meta:
+        unknown = INCLUDE
+
+    type = _text()
+    name = _text()
+    strict = Flag(allow_none=True)
+
+
+class TextSchema(Schema):
+    class Meta:
+        unknown = INCLUDE
+
+    verbosity = _text()
+    format = fields.Nested(TextFormatSchema, allow_none=True)
+
+
+class ResponsesSchema(Schema):
+    """What the surfaces share; `surface` tells the transports of one apart."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    surface: Surface
+    compact: ClassVar[bool] = False
+
+    model = fields.String(required=True, validate=validate.Length(min=1))
+    instructions = _text()
+    input = fields.Raw(validate=_check_input)
+    tools = fields.Raw(allow_none=True)
+    tool_choice = fields.Raw(allow_none=True, validate=text_or_object)
+    parallel_tool_calls = Flag(allow_none=True)
+    stream = Flag(allow_none=True)
+    reasoning = fields.Nested(ReasoningSchema, allow_none=True)
+    text = fields.Nested(TextSchema, allow_none=True)
+    store = Flag(validate=validate.Equal(False))
+    include = fields.Raw(allow_none=True, validate=_check_include)
+    service_tier = _text()
+    truncation = fields.Raw(
+        allow_none=True, validate=validate.OneOf(TRUNCATION_DEFAULTS)
+    )
+    conversation = fields.Raw(allow_none=True, validate=text_or_object)
+    previous_response_id = _text()
+    prompt_cache_key = _text()
+
+    def __init__(self, surface: Surface | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if surface is not None:
+            self.surface = surface
+
+    @pre_load
+    def normalize(self, data: Any, **kwargs: Any) -> Any:
+        """Apply the surface's rules; the caller's object stays as it was."""
+        if not isinstance(data, Mapping) or isinstance(data, NormalizedPayload):
+            return data  # the schema itself reports the wrong type
+        payload, _ = normalize_responses_request_payload(
+            data, self.surface, chatgpt_account=False, compact=self.compact
+        )
+        return payload
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_tools(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        tools = data.get("tools")
+        if tools is None:
+            return
+        if not isinstance(tools, list):
+            raise ValidationError("Must be a list.", "tools")
+        refused = refused_type(tools, policy_of(self.surface))
+        if refused is not None:
+            raise ValidationError(f"{refused} is not available.", "tools")
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_presence(
+        self, data: Any, original_data: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        """Input and instructions, each of which has more than one place."""
+        if not isinstance(original_data, Mapping):
+            return
+        errors: dict[str, list[str]] = {}
+        if (
+            self.surface is Surface.CODEX
+            and original_data.get("instructions") is None
+            and not carries_base_instructions(original_data.get("input"))
+        ):
+            errors["instructions"] = ["Missing data for required field."]
+        if "input" not in original_data and not self._takes_messages(original_data):
+            errors["input"] = ["Missing data for required field."]
+        if errors:
+            raise ValidationError(errors)
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_messages(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        """Messages are still here only when they could not be made input."""
+        if not self._takes_messages(data):
+            return
+        if data.get("input") not in (None, "", []):
+            raise ValidationError("Give either input or messages, not both.")
+        if not isinstance(data["messages"], list):
+            raise ValidationError("Must be a list.", "messages")
+        try:
+            convert_messages(data["messages"], None, native_parts=True)
+        except MessageError as error:
+            raise ValidationError(str(error), "messages") from error
+
+    @validates_schema
+    def check_continuation(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        if _is_filled(data.get("conversation")) and _is_filled(
+            data.get("previous_response_id")
+        ):
+            raise ValidationError(
+                "Give either conversation or previous_response_id, not both."
+            )
+
+    def _takes_messages(self, data: Mapping[str, Any]) -> bool:
+        return self.surface in TAKES_MESSAGES and data.get("messages") is not None
+
+
+class CodexResponsesSchema(ResponsesSchema):
+    """The Codex surface: its hook drops the image tool that Codex advertises."""
+
+    surface = Surface.CODEX
+
+
+class V1ResponsesSchema(ResponsesSchema):
+    """The public surface: an image tool is refused like any other built-in one."""
+
+    surface = Surface.V1
