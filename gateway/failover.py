@@ -54,6 +54,7 @@ PERMANENT_CODES = frozenset(
 )
 _KIND_OF_CODE = {
     **dict.fromkeys(PERMANENT_CODES, Kind.DEAD),
+    "no_credentials": Kind.DEAD,
     "usage_limit_reached": Kind.LIMIT,
     "rate_limit_exceeded": Kind.RATE,
     "insufficient_quota": Kind.QUOTA,
@@ -70,6 +71,10 @@ _KIND_OF_CODE = {
     "upstream_error": Kind.SERVER,
     "upstream_protocol_error": Kind.SERVER,
     "token_refresh_failed": Kind.REFUSED,
+    "rate_limit_error": Kind.RATE,
+    "deactivated_workspace": Kind.QUOTA,
+    **dict.fromkeys(("authentication_error", "invalid_api_key"), Kind.UNAUTHORISED),
+    **dict.fromkeys(("token_expired", "token_invalidated"), Kind.UNAUTHORISED),
     "stream_incomplete": Kind.BROKEN,
 }
 _KIND_OF_STATUS = {
@@ -124,14 +129,19 @@ def _kind_by_status(failure: Failure, status: int) -> Kind:
 
 
 def _kind_without_status(failure: Failure) -> Kind:
-    """No answer at all, or an event whose code is none of the known ones."""
+    """No answer at all, or an event whose code is none of the known ones.
+
+    An unknown code is taken for a verdict on the request: repeating it would cost
+    tokens and blame accounts, and the client may know what it means.
+    """
     if failure.code is not None and failure.code.endswith("timeout"):
         return Kind.TIMEOUT
     if failure.phase in ("connect", "handshake"):
         return Kind.CONNECT
     if failure.origin == "network":
         return Kind.BROKEN
-    return Kind.SERVER if failure.origin == "upstream" else Kind.CLIENT
+    is_nameless = failure.origin == "upstream" and failure.code is None
+    return Kind.SERVER if is_nameless else Kind.CLIENT
 
 
 @dataclass(frozen=True, slots=True)

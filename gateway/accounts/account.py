@@ -45,6 +45,9 @@ class Credentials:
         """What goes into the Authorization header."""
         return self.access_token if self.api_key is None else self.api_key
 
+    def has_same_tokens(self, other: "Credentials") -> bool:
+        return (self.bearer, self.refresh_token) == (other.bearer, other.refresh_token)
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -172,6 +175,6 @@ class Account:
 
 def _is_newer(stored: Credentials, held: Credentials) -> bool:
     """Rows may have been read just before a rotated token was written."""
-    if stored == held:
+    if stored.has_same_tokens(held):
         return False
     return (stored.expires_at or 0) >= (held.expires_at or 0)

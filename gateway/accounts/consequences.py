@@ -9,7 +9,7 @@ outage; an account's own trouble has large ones.
 from dataclasses import dataclass
 
 from gateway.accounts.account import Account
-from gateway.accounts.state import Limit
+from gateway.accounts.state import AccountState, Limit
 from gateway.failover import Kind, kind_of
 from gateway.protocol.facts import Failure
 
@@ -57,8 +57,8 @@ def apply(
 ) -> Kind:
     """Bring the account's state up to date; the failure's kind.
 
-    `counts` is False when this request's failure was counted already, so that one
-    request with its repetitions is one failure.
+    `counts` is False when it says nothing new: its request was counted already, or
+    it began before the cooldown that others brought about.
     """
     kind = kind_of(failure)
     state = account.state
@@ -117,18 +117,18 @@ def _cool(
     account: Account, kind: Kind, at_least: float, now: float, counts: bool
 ) -> None:
     state = account.state
-    rule = COOLING[kind]
+    seconds = min(at_least, LONGEST_COOLING)
     if counts:
         state.failures += 1
-    seconds = min(at_least, LONGEST_COOLING)
-    beyond = state.failures - rule.threshold
-    if beyond >= 0 and kind is not Kind.RATE:
-        seconds = max(seconds, min(rule.cap, rule.first * 2 ** min(beyond, 16)))
-    elif kind is Kind.RATE and at_least == 0.0:
-        seconds = min(rule.cap, rule.first * 2 ** min(max(beyond, 0), 16))
-    # A probe that failed: back into the cold, wherever the count stands.
-    if seconds == 0.0 and state.on_trial:
-        seconds = rule.first
-    if seconds > 0.0:
+        seconds = max(seconds, _pause(COOLING[kind], state, named=at_least > 0))
+    if seconds > 0:
         state.cool(now, seconds, f"{kind} ({state.failures} in a row)")
-    state.trial_running = False
+
+
+def _pause(rule: Cooling, state: AccountState, *, named: bool) -> float:
+    beyond = state.failures - rule.threshold
+    if state.on_trial:
+        beyond = max(beyond, 0)  # a probe that failed, wherever the count stands
+    if beyond < 0 or (named and rule is COOLING[Kind.RATE]):
+        return 0.0  # upstream's own word on how long "too fast" lasts is exact
+    return min(rule.cap, rule.first * 2.0 ** min(beyond, 16))

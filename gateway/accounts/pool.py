@@ -183,8 +183,9 @@ class Pool:
     def observe_failure(self, lease: Lease, failure: Failure) -> Kind:
         """What the failure means; the account's state knows of it at once."""
         now = self._clock()
-        lease.attempt_at = now  # what this lease does from here on, it begins later
         kind = kind_of(failure)
+        is_news = lease.attempt_at >= lease.account.state.cooled_at
+        lease.attempt_at = now  # what this lease does from here on, it begins later
         if kind is Kind.UNAUTHORISED and self._may_refresh(lease):
             # A token may simply be old: judged by what comes of its refresh.
             lease.account.state.note(f"{kind}: {failure.message}", now)
@@ -194,7 +195,7 @@ class Pool:
             failure,
             now,
             model=lease.demand.model,
-            counts=not lease.has_failed,
+            counts=is_news and not lease.has_failed,
         )
         lease.has_failed = lease.has_failed or kind in consequences.COOLING
         self._end_trial(lease)

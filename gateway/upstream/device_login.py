@@ -1,0 +1,141 @@
+"""A login of the gateway's own, confirmed by its owner in any browser."""
+
+import asyncio
+import datetime
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+
+from gateway.accounts.account import Credentials
+from gateway.accounts.auth_json import Login, login_of
+from gateway.protocol.facts import Failure
+from gateway.upstream import UpstreamFault
+from gateway.upstream.fetch import Answer, fetch
+from gateway.upstream.oauth import CLIENT_ID, rotated_credentials
+
+DEFAULT_INTERVAL = 5.0
+DEFAULT_LIFETIME = 900.0
+# "Not yet", in the words of the device endpoint.
+_PENDING = (403, 404)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """What to show: open `verification_url`, type `user_code`."""
+
+    user_code: str
+    verification_url: str
+    interval: float  # seconds between two questions
+    expires_at: float  # unix seconds
+    device_auth_id: str = field(repr=False)
+
+
+class DeviceLogin:
+    """`start` gives the code to show, `finish` waits for its confirmation."""
+
+    def __init__(self, session: aiohttp.ClientSession, auth_base_url: str) -> None:
+        self._session = session
+        self._base = auth_base_url.rstrip("/")
+
+    async def start(self) -> DeviceCode:
+        """Raises UpstreamFault when no code is given out."""
+        answer = await self._post(
+            "/api/accounts/deviceauth/usercode", {"client_id": CLIENT_ID}
+        )
+        told = answer.json()
+        device, user = told.get("device_auth_id"), told.get("user_code")
+        if answer.status != 200 or not device or not user:
+            raise _fault("device_login_refused", "No code was given out", answer)
+        return DeviceCode(
+            user_code=str(user),
+            verification_url=f"{self._base}/codex/device",
+            interval=min(60.0, _number(told.get("interval")) or DEFAULT_INTERVAL),
+            expires_at=_end(told),
+            device_auth_id=str(device),
+        )
+
+    async def finish(self, code: DeviceCode) -> Login:
+        """Poll until the owner has confirmed. Raises UpstreamFault when not in time."""
+        asked = {"device_auth_id": code.device_auth_id, "user_code": code.user_code}
+        while time.time() < code.expires_at:
+            answer = await self._post("/api/accounts/deviceauth/token", asked)
+            if answer.status == 200:
+                return await self._exchange(answer)
+            if answer.status not in _PENDING:
+                raise _fault("device_login_refused", "It was refused", answer)
+            await asyncio.sleep(code.interval)
+        raise UpstreamFault(
+            _failure("device_login_expired", "The code was not confirmed in time")
+        )
+
+    async def _exchange(self, granted: Answer) -> Login:
+        told = granted.json()
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": CLIENT_ID,
+            "code": str(told.get("authorization_code") or ""),
+            "code_verifier": str(told.get("code_verifier") or ""),
+            "redirect_uri": f"{self._base}/deviceauth/callback",
+        }
+        answer = await fetch(
+            self._session,
+            "POST",
+            f"{self._base}/oauth/token",
+            headers={"content-type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+        )
+        try:
+            return login_of(
+                rotated_credentials(answer, Credentials()), refreshed_at=time.time()
+            )
+        except ValueError as error:
+            raise _fault("device_login_refused", "No tokens were given", answer) from (
+                error
+            )
+
+    async def _post(self, path: str, body: Mapping[str, str]) -> Answer:
+        return await fetch(
+            self._session,
+            "POST",
+            self._base + path,
+            headers={"content-type": "application/json"},
+            body=orjson.dumps(body),
+        )
+
+
+def _end(told: Mapping[str, Any]) -> float:
+    """Unix seconds; `expires_at` may be a number or an ISO date."""
+    now = time.time()
+    lifetime = _number(told.get("expires_in"))
+    if lifetime is not None:
+        return now + lifetime
+    date = told.get("expires_at")
+    number = _number(date)
+    if number is not None:
+        return number
+    try:
+        return datetime.datetime.fromisoformat(str(date)).timestamp()
+    except ValueError:
+        return now + DEFAULT_LIFETIME
+
+
+def _number(value: Any) -> float | None:
+    """A positive number, also as text: upstream writes "5" here."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 < number < float("inf") else None
+
+
+def _fault(code: str, message: str, answer: Answer) -> UpstreamFault:
+    return UpstreamFault(_failure(code, f"{message} (status {answer.status})"))
+
+
+def _failure(code: str, message: str) -> Failure:
+    return Failure(phase="headers", origin="account", message=message, code=code)
