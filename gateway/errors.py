@@ -8,15 +8,17 @@ for the Codex client would sit silent for the whole of a long Retry-After.
 import time
 from typing import Any, ClassVar
 
-from gateway.protocol.facts import Origin, Phase
+from gateway.protocol.facts import Failure, Origin, Phase
+
+LONGEST_RETRY_AFTER = 5.0  # seconds
 
 
 class GatewayError(Exception):
     """A failure with its answer; `str()` is the message the client reads."""
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "server_error"
-    type: ClassVar[str] = "server_error"
+    status: int = 500
+    code: str = "server_error"
+    type: str = "server_error"
     message: ClassVar[str] = "Internal server error"
     origin: Origin = "gateway"
 
@@ -54,10 +56,6 @@ class GatewayError(Exception):
         if self.retry_after is None:
             return {}
         return {"retry-after": str(max(1, round(self.retry_after)))}
-
-    @property
-    def http_status(self) -> int:
-        return self.status
 
 
 class InvalidPayload(GatewayError):
@@ -246,51 +244,38 @@ class NoUpstreamSession(InvalidPayload):
 
 
 class UpstreamUnavailable(GatewayError):
-    """Nothing usable came from upstream, after all that could be retried."""
+    """Nothing usable came from upstream, after all that could be retried.
+
+    Code and type are upstream's own where it gave any; clients know them.
+    """
 
     status = 502
     code = "upstream_unavailable"
-    message = "The upstream service could not be reached"
-    origin: Origin = "network"
-
-
-class UpstreamFailed(UpstreamUnavailable):
-    """Upstream answered, with a failure of its own."""
-
-    code = "upstream_error"
-    message = "The upstream service failed"
     origin: Origin = "upstream"
 
-
-class UpstreamTimeout(UpstreamUnavailable):
-    """A wait for upstream ran out; the code names the phase."""
-
-    status = 504
-    code = "upstream_timeout"
-    origin: Origin = "upstream"
-
-
-class StreamIncomplete(UpstreamUnavailable):
-    """The stream ended without a terminal event."""
-
-    code = "stream_incomplete"
-    message = "The upstream stream ended before the response was complete"
-    origin: Origin = "upstream"
+    def __init__(self, failure: Failure) -> None:
+        # A longer Retry-After would make clients sit silent for it.
+        wait = min(failure.retry_after or 2.0, LONGEST_RETRY_AFTER)
+        super().__init__(failure.message, phase=failure.phase, retry_after=wait)
+        self.origin = failure.origin
+        self.code = failure.code or self.code
+        self.type = failure.type or self.type
+        if failure.status == 503:
+            self.status = 503
 
 
 class UpstreamAnswer(GatewayError):
-    """Upstream's own error answer; its body passes as it came."""
+    """Upstream's own error answer; `body`, its envelope, passes as it came."""
 
     origin: Origin = "upstream"
 
     def __init__(self, status: int, message: str, body: dict[str, Any]) -> None:
         super().__init__(message)
-        self._status = status
+        self.status = status
         self._body = body
-
-    @property
-    def http_status(self) -> int:
-        return self._status
+        error = body.get("error")
+        if isinstance(error, dict) and isinstance(error.get("code"), str):
+            self.code = error["code"]
 
     def envelope(self, *, codex: bool) -> dict[str, Any]:
         return self._body

@@ -26,7 +26,7 @@ _UNITS = {"h": HOUR, "d": DAY, "w": 7 * DAY}
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 _LIMIT = re.compile(
-    r"(?P<measure>[a-z]+)\s+\$?(?P<amount>[0-9]{1,15}(?:\.[0-9]{1,6})?)(?P<suffix>[kmg]?)"
+    r"(?P<measure>[a-z]+)\s+\$?(?P<amount>[0-9]{1,16}(?:\.[0-9]{1,6})?)(?P<suffix>[kmg]?)"
     r"\s*/\s*(?P<window>[0-9]+[a-z])(?:\s+model=(?P<model>\S+))?",
     re.IGNORECASE | re.ASCII,
 )

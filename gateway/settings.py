@@ -7,6 +7,8 @@ from typing import Any
 
 from environs import Env, EnvError, validate
 
+from gateway.store.secrets import Secret
+
 Network = IPv4Network | IPv6Network
 MEBIBYTE = 1024 * 1024
 
@@ -32,6 +34,8 @@ class Settings:
     keepalive_interval: float
     websockets: bool
     log_retention_days: int
+    drain_seconds: float  # that running turns get after SIGTERM
+    encryption_key: Secret | None  # None: a key file in the data dir
 
     @classmethod
     def from_env(cls, dotenv: str = ".env") -> "Settings":
@@ -40,6 +44,7 @@ class Settings:
         if Path(dotenv).is_file():
             env.read_env(dotenv, recurse=False)
         env.add_parser("networks", _networks)
+        env.add_parser("secret", lambda text: Secret(text) if text else None)
         with env.prefixed("GATEWAY_"):
             values = _read(env)
         env.seal()  # raises here, before a half-read value is used
@@ -84,6 +89,8 @@ def _read(env: Any) -> dict[str, Any]:
         "keepalive_interval": env.float("KEEPALIVE_INTERVAL", 15.0, validate=seconds),
         "websockets": env.bool("WEBSOCKETS", True),
         "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
+        "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),
+        "encryption_key": env.secret("ENCRYPTION_KEY", ""),
     }
 
 

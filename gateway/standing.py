@@ -60,7 +60,7 @@ def limit_rows(
             "limit_window": counter.limit.window,
             "max_value": counter.limit.maximum,
             "current_value": counter.used,
-            "reserved_value": counter.reserved,
+            "reserved_value": min(counter.reserved, _left(counter)),
             "remaining_value": _left(counter),
             "model_filter": counter.limit.model,
             "reset_at": _iso(counter.end),

@@ -87,12 +87,12 @@ class Counter:
         return self.used + self.reserved >= self.limit.maximum
 
     def reserve(self, estimate: Spend) -> int:
-        """Take what the turn is expected to need, at most what is left.
+        """Hold all that the turn is expected to need, and one at least.
 
-        And one at least: held by nothing, any number of turns would get in.
+        More than what is left, too: cut to that, the turn would hold too little
+        once others settle below their estimates, and two would overshoot.
         """
-        left = self.limit.maximum - self.used - self.reserved
-        amount = min(left, max(1, self.peak, estimate.amount(self.limit.measure)))
+        amount = max(1, self.peak, estimate.amount(self.limit.measure))
         self.reserved += amount
         return amount
 

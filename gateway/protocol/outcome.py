@@ -100,7 +100,7 @@ class OutcomeReader:
         self.response_id = text(response.get("id")) or self.response_id
         self.service_tier = text(response.get("service_tier"))
         self.model = text(response.get("model"))
-        self.usage = _usage(response.get("usage"))
+        self.usage = read_usage(response.get("usage"))
         if self.status in ("failed", "error"):
             self.failure = event_failure(type, data, self._clock())
 
@@ -136,7 +136,8 @@ class OutcomeReader:
         self.windows = tuple(found) or self.windows
 
 
-def _usage(value: Any) -> Usage | None:
+def read_usage(value: Any) -> Usage | None:
+    """A response's "usage" object; None when there is none."""
     if not isinstance(value, dict):
         return None
     inputs = child(value, "input_tokens_details")

@@ -1,0 +1,263 @@
+"""A client socket's way to its upstream socket; the turns on one socket.
+
+Every `response.create` is a turn of its own, with reservation, lease and log row.
+The upstream socket is opened by the first turn and kept for the next ones; losing
+it between turns is invisible. Frames reach the client as upstream sent them.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from gateway.accounts.lease import Lease
+from gateway.errors import (
+    GatewayError,
+    InvalidPayload,
+    NoUpstreamSession,
+    PreviousResponseNotFound,
+)
+from gateway.exchange import ClientRequest, Route
+from gateway.inbox import Frame, Inbox
+from gateway.protocol.sse import event_type
+from gateway.settings import Settings
+from gateway.socket_relay import KEEPALIVE, KEEPALIVE_SECONDS, SocketRelay
+from gateway.turn import Turn, Turns
+from gateway.upstream import UpstreamFault
+from gateway.upstream.target import url_of
+from gateway.upstream.ws import UpstreamSocket, UpstreamSockets
+from gateway.view import View
+
+UPSTREAM_LOST = 1011
+SERVICE_RESTART = 1012
+# The dialect of the upstream socket; a client's own value goes before it.
+SOCKET_PROTOCOL = "responses_websockets=2026-02-06"
+
+
+class Channel:
+    """One client socket. `submit` takes its frames, `frames` gives the answers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        turns: Turns,
+        sockets: UpstreamSockets,
+        request_of: Callable[[Frame], ClientRequest],
+        view: View,
+    ) -> None:
+        self._settings = settings
+        self._turns = turns
+        self._sockets = sockets
+        self._request_of = request_of  # raises what the frame's key may not do
+        self._view = view  # of what upstream says between turns
+        self._inbox = Inbox()
+        self._upstream: UpstreamSocket | None = None
+        self._getting: asyncio.Task[Frame] | None = None
+        self._draining = asyncio.Event()
+        self._is_lost = False  # upstream ended inside a turn that had begun
+        self.close_code = 1000
+
+    async def submit(self, frame: Frame) -> None:
+        """Take one client frame; waits only while too much is waiting already."""
+        upstream = self._upstream
+        if upstream is not None and upstream.is_open:
+            kind = _type_of(frame)
+            if kind is not None and kind != "response.create":
+                with suppress(UpstreamFault):  # whose turn reports the loss
+                    await upstream.send(_as_bytes(frame))
+                return
+        await self._inbox.put(frame)
+
+    def drain(self) -> None:
+        """End the channel as soon as no turn is running."""
+        self.close_code = SERVICE_RESTART
+        self._draining.set()
+
+    async def frames(self) -> AsyncGenerator[Frame, None]:
+        """What the client gets; ends when its socket is to be closed."""
+        drained = asyncio.create_task(self._draining.wait())
+        try:
+            while not self._is_lost:
+                client, upstream = await self._next(drained)
+                if client is not None:
+                    async for message in self._take(client):
+                        yield message
+                elif upstream is not None:
+                    seen = self._between_turns(upstream)
+                    if seen is not None:
+                        yield seen
+                else:
+                    return
+        finally:
+            drained.cancel()
+            if self._getting is not None:
+                self._getting.cancel()
+            await self._drop_upstream()
+
+    async def _next(
+        self, drained: "asyncio.Task[bool]"
+    ) -> tuple[Frame | None, Frame | None]:
+        """A client's frame, or one of the idle upstream; neither when draining."""
+        while True:
+            self._getting = self._getting or asyncio.create_task(self._inbox.get())
+            waiting: set[asyncio.Task[Any]] = {drained, self._getting}
+            upstream = self._upstream
+            if upstream is not None:
+                waiting.add(upstream.watch())
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if self._getting.done():
+                frame, self._getting = self._getting.result(), None
+                return frame, None
+            if drained.done() or upstream is None:
+                return None, None
+            try:
+                return None, await upstream.receive("stream")
+            except UpstreamFault:
+                await self._drop_upstream()  # invisible: the next turn opens another
+
+    async def _take(self, frame: Frame) -> AsyncIterator[Frame]:
+        """Run the turn of a `response.create`; pass on or refuse anything else."""
+        try:
+            kind = _type_of(frame)
+            if kind is None:
+                raise InvalidPayload
+            if kind != "response.create":
+                await self._pass_up(frame)
+                return
+            async with self._turns.begin(self._request_of(frame)) as turn:
+                async for message in self._run(turn):
+                    yield message
+        except GatewayError as error:
+            yield error_frame(error, codex=self._view.is_codex)
+
+    async def _pass_up(self, frame: Frame) -> None:
+        if self._upstream is None:
+            raise NoUpstreamSession
+        try:
+            await self._upstream.send(_as_bytes(frame))
+        except UpstreamFault as fault:
+            raise NoUpstreamSession from fault
+
+    async def _run(self, turn: Turn) -> AsyncIterator[Frame]:
+        """One turn's frames; keepalives before its commit point, too."""
+        winning = asyncio.create_task(self._win(turn))
+        try:
+            while not winning.done():
+                await asyncio.wait({winning}, timeout=KEEPALIVE_SECONDS)
+                if not winning.done() and self._view.is_codex:
+                    yield KEEPALIVE
+        finally:
+            if not winning.done():
+                winning.cancel()
+                await asyncio.wait({winning})
+        relay = winning.result()
+        exchange = turn.exchange
+        exchange.mark("first_output")
+        async for message in relay.frames(self._settings.idle_timeout):
+            exchange.response_bytes += len(message)
+            yield message
+        self._conclude(turn, relay)
+
+    def _conclude(self, turn: Turn, relay: SocketRelay) -> None:
+        exchange, reader = turn.exchange, turn.reader
+        if turn.lease is not None:
+            self._turns.observe(turn.lease, reader)
+        if relay.broken is not None:
+            # No terminal frame: the client reconnects silently and resends all.
+            self._is_lost, self.close_code = True, UPSTREAM_LOST
+            exchange.break_off(relay.broken)
+        elif reader.failure is not None:
+            exchange.break_off(reader.failure)
+        else:
+            exchange.succeed()
+
+    async def _win(self, turn: Turn) -> SocketRelay:
+        shown: list[SocketRelay] = []
+
+        async def attempt(lease: Lease) -> SocketRelay:
+            upstream = await self._connected(turn, lease)
+            turn.restart()
+            relay = SocketRelay(upstream, turn.reader, turn.view())
+            try:
+                await upstream.send(turn.body(lease))
+                await relay.reach_commit_point(self._settings.first_event_timeout)
+            except UpstreamFault as fault:
+                if fault.may_be_shown:
+                    shown.append(relay)
+                else:
+                    await self._drop_upstream()
+                raise
+            return relay
+
+        try:
+            return await self._turns.win(turn, attempt)
+        except UpstreamFault:
+            return shown[-1]  # the last word is upstream's own response.failed
+
+    async def _connected(self, turn: Turn, lease: Lease) -> UpstreamSocket:
+        """The upstream socket of the lease's account, opened when there is none."""
+        upstream = self._upstream
+        if (
+            upstream is not None
+            and upstream.is_open
+            and upstream.account_id == lease.account.id
+        ):
+            return upstream
+        anchor = turn.loaded.previous_response_id
+        if anchor is not None:
+            # It lived on a socket that is gone: the client resends its history.
+            raise PreviousResponseNotFound(anchor)
+        await self._drop_upstream()
+        headers = turn.headers(lease)
+        headers.pop("content-type", None)
+        if lease.account.is_chatgpt:
+            headers.setdefault("openai-beta", SOCKET_PROTOCOL)
+        url = url_of(Route.RESPONSES, lease.account, self._settings.upstream_base_url)
+        self._upstream = await self._sockets.connect(url, headers, lease.account.id)
+        turn.exchange.mark("connect")
+        return self._upstream
+
+    def _between_turns(self, message: Frame) -> Frame | None:
+        """What upstream says unasked."""
+        kind = event_type(message)
+        if kind == "error":
+            return None  # about its socket, which it will close: invisible
+        return self._view.of_frame(kind, message)
+
+    async def _drop_upstream(self) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            await upstream.close()
+
+
+def error_frame(error: GatewayError, *, codex: bool) -> str:
+    """An error as a frame; a client ignores one without a status, and hangs."""
+    frame: dict[str, Any] = {"type": "error", "status": error.status}
+    frame |= error.envelope(codex=codex)
+    if headers := error.headers(codex=codex):
+        frame["headers"] = headers
+    return json.dumps(frame, separators=(",", ":"))
+
+
+def _type_of(frame: Frame) -> str | None:
+    """The type of a JSON object in a text frame, "" without one, else None."""
+    if isinstance(frame, bytes):
+        return None
+    if event_type(frame) == "response.create":
+        return "response.create"  # the loader parses the whole frame
+    # Whole, too: a second "type" must not turn it into a turn that nobody counts.
+    try:
+        payload = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(payload, dict):
+        return None
+    kind = payload.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _as_bytes(frame: Frame) -> bytes:
+    return frame.encode() if isinstance(frame, str) else frame

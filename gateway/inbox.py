@@ -1,0 +1,43 @@
+"""Client frames that wait for their turn on a socket."""
+
+import asyncio
+from collections import deque
+
+# One turn runs, a few may wait; more, or more bytes, and the client waits.
+MOST_WAITING = 4
+MOST_WAITING_BYTES = 16 * 1024 * 1024
+
+Frame = str | bytes
+
+
+class Inbox:
+    """Bounded in number and bytes."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque()
+        self._bytes = 0
+        self._changed = asyncio.Condition()
+
+    async def put(self, frame: Frame) -> None:
+        """Waits while the inbox is full: that is the back-pressure."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._has_room(len(frame)))
+            self._frames.append(frame)
+            self._bytes += len(frame)
+            self._changed.notify_all()
+
+    async def get(self) -> Frame:
+        async with self._changed:
+            await self._changed.wait_for(lambda: bool(self._frames))
+            frame = self._frames.popleft()
+            self._bytes -= len(frame)
+            self._changed.notify_all()
+            return frame
+
+    def _has_room(self, size: int) -> bool:
+        if not self._frames:
+            return True
+        return (
+            len(self._frames) < MOST_WAITING
+            and self._bytes + size <= MOST_WAITING_BYTES
+        )

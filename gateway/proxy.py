@@ -1,0 +1,203 @@
+"""One HTTP exchange: load → reserve → lease → send → commit → relay → settle → log.
+
+The frame and the loop of attempts are `Turns`; here is what an attempt means over
+HTTP, for event streams and for the routes that answer with one JSON document.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.accounts.lease import Lease
+from gateway.accounts.pool import Pool
+from gateway.exchange import ClientRequest, Route
+from gateway.protocol.facts import Failure, Phase
+from gateway.protocol.headers import response_headers, windows
+from gateway.protocol.outcome import read_usage
+from gateway.relay import Relay, RelayPolicy
+from gateway.settings import Settings
+from gateway.turn import Turn, Turns
+from gateway.upstream import UpstreamFault
+from gateway.upstream.http import UpstreamHttp, UpstreamResponse
+from gateway.upstream.target import url_of
+
+# A JSON answer is read whole before it commits, so that it can fail over; pictures
+# are the largest.
+DOCUMENT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the client gets: blocks of whole events, or one document."""
+
+    headers: Mapping[str, str]
+    blocks: AsyncIterator[bytes]
+    model: str | None
+    wants_stream: bool
+
+
+class Proxy:
+    """The gateway's HTTP side."""
+
+    def __init__(
+        self, settings: Settings, turns: Turns, pool: Pool, http: UpstreamHttp
+    ) -> None:
+        self._settings = settings
+        self._turns = turns
+        self._pool = pool
+        self._http = http
+
+    @asynccontextmanager
+    async def exchange(self, request: ClientRequest) -> AsyncIterator[Reply]:
+        """Open one exchange; closing the context settles and logs it.
+
+        Raises the GatewayError that the client gets. Once the context is entered
+        the exchange is committed, and failures are told inside the blocks.
+        """
+        async with self._turns.begin(request) as turn, AsyncExitStack() as stack:
+            if request.route is Route.RESPONSES:
+                response, relay = await self._open_stream(turn, stack)
+                blocks = self._relay(turn, relay)
+            else:
+                response, document = await self._open_document(turn, stack)
+                blocks = _document(turn, document)
+            yield Reply(
+                headers=response_headers(
+                    response.headers.items(),
+                    requested_model=turn.loaded.model,
+                    keys_in_use=not request.client.sees_windows,
+                ),
+                blocks=blocks,
+                model=turn.loaded.model,
+                wants_stream=turn.loaded.stream,
+            )
+
+    async def _open_stream(
+        self, turn: Turn, stack: AsyncExitStack
+    ) -> tuple[UpstreamResponse, Relay]:
+        """A stream read up to its commit point, from whichever account answered."""
+        opened: list[tuple[UpstreamResponse, Relay]] = []
+        policy = RelayPolicy(
+            first_event_timeout=self._settings.first_event_timeout,
+            idle_timeout=self._settings.idle_timeout,
+            keepalive_interval=self._settings.keepalive_interval,
+            view=turn.view(),
+        )
+
+        async def attempt(lease: Lease) -> tuple[UpstreamResponse, Relay]:
+            async with AsyncExitStack() as own:
+                response = await self._send(turn, lease, own)
+                _check_content_type(response, "text/event-stream")
+                turn.restart()
+                relay = Relay(response, policy, turn.reader)
+                try:
+                    await relay.reach_commit_point()
+                except UpstreamFault as fault:
+                    if fault.may_be_shown:
+                        opened.append((response, relay))
+                        stack.push_async_callback(own.pop_all().aclose)
+                    raise
+                stack.push_async_callback(own.pop_all().aclose)
+                return response, relay
+
+        try:
+            return await self._turns.win(turn, attempt)
+        except UpstreamFault:
+            return opened[-1]  # the last word is upstream's own response.failed
+
+    async def _open_document(
+        self, turn: Turn, stack: AsyncExitStack
+    ) -> tuple[UpstreamResponse, bytes]:
+        async def attempt(lease: Lease) -> tuple[UpstreamResponse, bytes]:
+            async with AsyncExitStack() as own:
+                response = await self._send(turn, lease, own)
+                document = await self._read_document(response)
+                return response, document
+
+        return await self._turns.win(turn, attempt)
+
+    async def _send(
+        self, turn: Turn, lease: Lease, own: AsyncExitStack
+    ) -> UpstreamResponse:
+        url = url_of(
+            turn.request.route, lease.account, self._settings.upstream_base_url
+        )
+        body = turn.body(lease)
+        response = await own.enter_async_context(
+            self._http.send(url, turn.headers(lease), body)
+        )
+        turn.exchange.mark("connect")
+        turn.exchange.upstream_request_id = response.headers.get("x-request-id")
+        self._pool.observe_windows(lease.account, windows(response.headers))
+        turn_state = response.headers.get("x-codex-turn-state")
+        self._pool.bind(lease, turn_state=turn_state)
+        return response
+
+    async def _read_document(self, response: UpstreamResponse) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                async with asyncio.timeout(self._settings.idle_timeout):
+                    piece = await response.read("stream")
+                if not piece:
+                    return b"".join(pieces)
+                size += len(piece)
+                if size > DOCUMENT_BYTES:
+                    raise UpstreamFault(_defect("The upstream answer is too large"))
+                pieces.append(piece)
+        except TimeoutError as error:
+            raise UpstreamFault(
+                _defect("The upstream sent nothing for too long", "headers")
+            ) from error
+
+    async def _relay(self, turn: Turn, relay: Relay) -> AsyncIterator[bytes]:
+        exchange, reader = turn.exchange, turn.reader
+        exchange.mark("first_output")
+        async for block in relay.blocks():
+            exchange.response_bytes += len(block)
+            yield block
+        lease = turn.lease
+        if lease is not None:
+            self._turns.observe(lease, reader)
+        if relay.broken is not None:
+            exchange.break_off(relay.broken)
+        elif reader.failure is not None:
+            exchange.break_off(reader.failure)
+        else:
+            exchange.succeed()
+
+
+async def _document(turn: Turn, document: bytes) -> AsyncIterator[bytes]:
+    turn.exchange.mark("first_output")
+    turn.exchange.response_bytes = len(document)
+    turn.exchange.usage = _document_usage(document)
+    yield document
+    turn.exchange.succeed()
+
+
+def _document_usage(document: bytes) -> Any:
+    try:
+        value = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return None
+    return read_usage(value.get("usage")) if isinstance(value, dict) else None
+
+
+def _check_content_type(response: UpstreamResponse, expected: str) -> None:
+    """A page of some portal between us and upstream is no event stream."""
+    found = response.headers.get("content-type", expected)
+    if not found.lower().startswith(expected):
+        raise UpstreamFault(
+            _defect(f"The upstream answer has an unexpected type: {found[:60]}")
+        )
+
+
+def _defect(message: str, phase: Phase = "headers") -> Failure:
+    return Failure(
+        phase=phase, origin="upstream", message=message, code="upstream_protocol_error"
+    )

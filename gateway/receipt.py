@@ -1,0 +1,82 @@
+"""What a turn leaves behind: lines of its receipt, its usage, its settlement."""
+
+from typing import Any
+
+from gateway.exchange import Exchange, Loaded
+from gateway.failover import Decision, Elsewhere, GiveUp, RetryHere
+from gateway.limits import Reservation
+from gateway.pricing import cost_microdollars
+from gateway.protocol.facts import Failure, Usage
+from gateway.protocol.outcome import OutcomeReader
+from gateway.windows import Spend
+
+# What a turn may cost before anything is known: four bytes a token, and an answer
+# of middling length.
+BYTES_PER_TOKEN = 4
+EXPECTED_OUTPUT_TOKENS = 1_000
+# A streamed token comes in an event of 150 to 300 bytes; the low end counts more
+# tokens, for a stream that was cut off is to be counted with at least what it was.
+BYTES_PER_STREAMED_TOKEN = 150
+
+
+def estimate(size: int, loaded: Loaded) -> Spend:
+    """What a request of `size` bytes is expected to take."""
+    usage = Usage(
+        input_tokens=size // BYTES_PER_TOKEN, output_tokens=EXPECTED_OUTPUT_TOKENS
+    )
+    cost = cost_microdollars(loaded.model, usage, loaded.service_tier)
+    return Spend.of_usage(usage, cost)
+
+
+def words(decision: Decision) -> str:
+    """What a decision was, for the receipt."""
+    match decision:
+        case RetryHere(after=after):
+            return f"again after {after:g} s"
+        case Elsewhere():
+            return "elsewhere"
+        case GiveUp(why=why):
+            return why
+
+
+def note_attempt(
+    exchange: Exchange, account: str, failure: Failure | None, then: str
+) -> None:
+    """One line of the receipt."""
+    attempt: dict[str, Any] = {"account": account, "then": then}
+    attempt["ms"] = exchange.elapsed_ms
+    if failure is not None:
+        attempt |= {
+            "phase": failure.phase,
+            "status": failure.status,
+            "code": failure.code,
+            "origin": failure.origin,
+        }
+    exchange.attempts.append(attempt)
+
+
+def take_outcome(exchange: Exchange, reader: OutcomeReader) -> None:
+    """Bring what the stream told into the record."""
+    loaded = exchange.loaded
+    exchange.usage = reader.usage or exchange.usage
+    exchange.response_id = reader.response_id or exchange.response_id
+    exchange.answered_tier = reader.service_tier
+    if reader.usage is None and reader.output_started:
+        # Cut off after its output began: at least what was seen is counted.
+        exchange.usage = Usage(
+            input_tokens=exchange.request.size // BYTES_PER_TOKEN,
+            output_tokens=exchange.response_bytes // BYTES_PER_STREAMED_TOKEN,
+        )
+    if exchange.usage is not None and loaded is not None:
+        exchange.cost_microdollars = cost_microdollars(
+            reader.model or loaded.model,
+            exchange.usage,
+            reader.service_tier or loaded.service_tier,
+        )
+
+
+def settle(exchange: Exchange, reservation: Reservation) -> None:
+    if exchange.usage is None:
+        reservation.release()
+    else:
+        reservation.settle(exchange.usage, exchange.cost_microdollars)

@@ -1,0 +1,215 @@
+"""One upstream event stream on its way to the client, over HTTP.
+
+Until the commit point every event is looked at and held back; afterwards whole
+blocks pass as they came, and only those that may matter are opened. What leaves
+here always ends at an event boundary, so keepalives never split an event.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import orjson
+
+from gateway.commit import CommitPoint
+from gateway.protocol.facts import Failure
+from gateway.protocol.outcome import OutcomeReader
+from gateway.protocol.sse import (
+    Event,
+    EventScanner,
+    EventTooLarge,
+    events,
+    is_notable,
+)
+from gateway.upstream import UpstreamFault
+from gateway.upstream.http import UpstreamResponse
+from gateway.view import View
+
+# After the terminal event: time for a [DONE] and the end of the body. An upstream
+# that leaves its connection open must not keep the client waiting.
+LAST_BYTES_SECONDS = 1.0
+# Only data resets the Codex client's 300 s watchdog; comments are for proxies.
+DATA_KEEPALIVE_SECONDS = 60.0
+COMMENT_KEEPALIVE = b": keepalive\n\n"
+DATA_KEEPALIVE = b'event: codex.keepalive\ndata: {"type":"codex.keepalive"}\n\n'
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPolicy:
+    """What one stream may wait for (seconds) and what its client sees."""
+
+    first_event_timeout: float
+    idle_timeout: float
+    keepalive_interval: float
+    view: View
+
+
+class Relay:
+    """Events of one answer; the caller owns and closes the response."""
+
+    def __init__(
+        self, response: UpstreamResponse, policy: RelayPolicy, reader: OutcomeReader
+    ) -> None:
+        self._response = response
+        self._policy = policy
+        self._scanner = EventScanner()
+        self._commit: CommitPoint[bytes] = CommitPoint()
+        self._quiet = 0.0  # seconds since the last byte from upstream
+        self._without_data = 0.0  # seconds since the last data towards the client
+        self.reader = reader
+        self.broken: Failure | None = None  # what ended the stream early, if it did
+
+    async def reach_commit_point(self) -> None:
+        """Read until an event that may not be held back any longer.
+
+        Raises UpstreamFault when the stream fails before it. When the failure
+        is an upstream `response.failed`, the stream may still be relayed.
+        """
+        await self._commit.reach(self._read_held, self._policy.first_event_timeout)
+
+    async def _read_held(self) -> bool:
+        chunk = await self._response.read("first_event")
+        if not chunk:
+            raise UpstreamFault(_incomplete().in_phase("first_event"))
+        try:
+            found = self._scanner.feed(chunk)
+        except EventTooLarge as error:
+            raise UpstreamFault(_too_large()) from error
+        committed = False
+        for index, event in enumerate(found):
+            seen = self._observe(event)
+            try:
+                committed = self._commit.take(event.type, event.data, seen)
+            except UpstreamFault:
+                # Shown as it is, the failure brings along what came with it.
+                self._commit.held += [late.raw for late in found[index + 1 :]]
+                raise
+        return committed
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """Whole events, byte for byte, and keepalives while upstream is silent.
+
+        A stream that breaks off ends with a typed `response.failed`; `broken`
+        tells why.
+        """
+        if held := b"".join(self._commit.held):
+            self._commit.held.clear()
+            yield held
+        try:
+            async for block in self._relay():
+                yield block
+        except UpstreamFault as fault:
+            self.broken = fault.failure
+        if self.reader.is_terminal:
+            self.broken = None  # the answer was whole, however its connection ended
+            if rest := self._scanner.rest:
+                yield rest
+            return
+        self.broken = self.broken or _incomplete()
+        yield self._failed_event(self.broken)
+
+    async def _relay(self) -> AsyncIterator[bytes]:
+        while True:
+            ended = self.reader.is_terminal
+            patience = LAST_BYTES_SECONDS if ended else self._policy.keepalive_interval
+            try:
+                async with asyncio.timeout(patience):
+                    chunk = await self._response.read("stream")
+            except TimeoutError:
+                if ended:
+                    return
+                yield self._keepalive()
+                continue
+            if not chunk:
+                return
+            self._quiet = self._without_data = 0.0
+            if block := self._pass(chunk):
+                yield block
+
+    def _pass(self, chunk: bytes) -> bytes:
+        try:
+            block = self._scanner.split(chunk)
+        except EventTooLarge as error:
+            raise UpstreamFault(_too_large()) from error
+        if not block or not is_notable(block):
+            return block
+        seen = (self._observe(event) for event in events(block))
+        return b"".join(raw for raw in seen if raw is not None)
+
+    def _observe(self, event: Event) -> bytes | None:
+        """Note the facts; the bytes the client gets, None for none."""
+        self.reader.feed(event.type, event.data)
+        return self._policy.view.of_event(event)
+
+    def _keepalive(self) -> bytes:
+        interval = self._policy.keepalive_interval
+        self._quiet += interval
+        self._without_data += interval
+        if self._quiet >= self._policy.idle_timeout:
+            raise UpstreamFault(_idle())
+        if (
+            self._policy.view.is_codex
+            and self._without_data + interval > DATA_KEEPALIVE_SECONDS
+        ):
+            self._without_data = 0.0
+            return DATA_KEEPALIVE
+        return COMMENT_KEEPALIVE
+
+    def _failed_event(self, failure: Failure) -> bytes:
+        """The terminal event that upstream did not send."""
+        data = orjson.dumps(
+            failed_response(failure, self.reader.response_id, self.reader.model)
+        )
+        return b"event: response.failed\ndata: " + data + b"\n\n"
+
+
+def failed_response(
+    failure: Failure, response_id: str | None, model: str | None
+) -> dict[str, object]:
+    """A `response.failed` of our own, for a stream that broke off."""
+    return {
+        "type": "response.failed",
+        "response": {
+            "id": response_id or "resp_unknown",
+            "object": "response",
+            "created_at": int(time.time()),
+            "status": "failed",
+            "model": model,
+            "output": [],
+            "error": {
+                "code": failure.code or "stream_incomplete",
+                "message": failure.message,
+                "type": "server_error",
+                "origin": failure.origin,
+            },
+            "incomplete_details": None,
+        },
+    }
+
+
+def _incomplete() -> Failure:
+    return Failure(
+        phase="stream",
+        origin="upstream",
+        message="The upstream stream ended before the response was complete",
+        code="stream_incomplete",
+    )
+
+
+def _idle() -> Failure:
+    return Failure(
+        phase="stream",
+        origin="upstream",
+        message="The upstream sent nothing for too long (phase: stream)",
+        code="stream_idle_timeout",
+    )
+
+
+def _too_large() -> Failure:
+    return Failure(
+        phase="stream",
+        origin="upstream",
+        message="An upstream event is larger than the gateway takes",
+        code="stream_event_too_large",
+    )

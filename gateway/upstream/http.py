@@ -1,0 +1,171 @@
+"""HTTP to upstream: one `send`, whose failures arrive as facts.
+
+Nothing of the HTTP library's own reaches upstream: no automatic headers, no
+cookies, no redirects, no proxy from the environment.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Self
+
+import aiohttp
+
+from gateway.protocol.facts import Failure, Phase
+from gateway.protocol.failures import read_failure
+from gateway.settings import Settings
+from gateway.upstream import UpstreamFault
+
+# An error answer is read up to here; more than that explains nothing.
+ERROR_BODY_BYTES = 64 * 1024
+ERROR_BODY_SECONDS = 10.0
+# Header lines beyond this are an attack or a defect, not an answer.
+HEADER_BYTES = 64 * 1024
+# What one read hands over at most; also the high-water mark of back-pressure.
+READ_BUFFER_BYTES = 64 * 1024
+
+
+def open_session(settings: Settings) -> aiohttp.ClientSession:
+    """A session that adds nothing of its own; close it after all requests."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=READ_BUFFER_BYTES,
+        max_line_size=HEADER_BYTES,
+        max_field_size=HEADER_BYTES,
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=settings.connect_timeout, sock_read=None
+        ),
+    )
+
+
+class UpstreamResponse:
+    """Status and headers of an answer whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def read(self, phase: Phase) -> bytes:
+        """What has arrived, b"" at the end. A cancelled read loses nothing."""
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamFault(_network_failure(error, phase)) from error
+
+    async def read_refusal(self) -> bytes:
+        """What can be had of an error body, within bounds of size and time."""
+        body = b""
+        try:
+            async with asyncio.timeout(ERROR_BODY_SECONDS):
+                while len(body) < ERROR_BODY_BYTES and (
+                    chunk := await self._response.content.readany()
+                ):
+                    body += chunk
+        except (aiohttp.ClientError, OSError):
+            pass  # what came has to do
+        return body[:ERROR_BODY_BYTES]
+
+
+class UpstreamHttp:
+    """Sends requests; `timeout` of `send` bounds the wait for the answer's head."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+        self._session = session
+        self._head_timeout = settings.first_event_timeout
+
+    @asynccontextmanager
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes
+    ) -> AsyncIterator[UpstreamResponse]:
+        """Post `body` as it is. Raises UpstreamFault unless the answer is a 200."""
+        response = await self._post(url, headers, body)
+        try:
+            answer = UpstreamResponse(response)
+            if response.status != 200 or _is_encoded(response):
+                raise UpstreamFault(await _refusal(answer))
+            yield answer
+        finally:
+            # Closing, not releasing: an unread rest must not hold the connection,
+            # and a client that left must be seen upstream at once.
+            response.close()
+
+    async def _post(
+        self, url: str, headers: Mapping[str, str], body: bytes
+    ) -> aiohttp.ClientResponse:
+        phase: Phase = "connect"
+        try:
+            async with asyncio.timeout(self._head_timeout):
+                phase = "headers"
+                return await self._session.post(
+                    url, data=body, headers=headers, allow_redirects=False
+                )
+        except TimeoutError as error:
+            connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
+            phase = "connect" if connecting else "headers"
+            raise UpstreamFault(_timeout_failure(phase)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError):
+                phase = "connect"
+            raise UpstreamFault(_network_failure(error, phase)) from error
+        except ValueError as error:  # a header block beyond all bounds
+            raise UpstreamFault(_network_failure(error, phase)) from error
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _is_encoded(response: aiohttp.ClientResponse) -> bool:
+    """Whether upstream compressed although identity was asked for."""
+    return response.headers.get("content-encoding", "identity") != "identity"
+
+
+async def _refusal(answer: UpstreamResponse) -> Failure:
+    if answer.status == 200:
+        encoding = answer.headers["content-encoding"][:40]
+        return Failure(
+            phase="headers",
+            origin="upstream",
+            message=f"The upstream answer has an unexpected encoding: {encoding}",
+            code="upstream_protocol_error",
+        )
+    body = await answer.read_refusal()
+    return read_failure(answer.status, answer.headers, body, time.time())
+
+
+def _network_failure(error: Exception, phase: Phase) -> Failure:
+    """DNS, TCP and TLS trouble. The text names the kind, never an address."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        message, code = "The upstream host name could not be resolved", "dns_failure"
+    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
+        message, code = "The upstream certificate is not valid", "certificate_invalid"
+    elif isinstance(error, aiohttp.ClientSSLError):
+        message, code = "The TLS handshake with upstream failed", "tls_failure"
+    elif phase == "connect":
+        message, code = "The upstream refused the connection", "connection_refused"
+    elif phase == "stream":
+        message = "The upstream stream ended before the response was complete"
+        code = "stream_incomplete"
+    else:
+        message, code = "The upstream closed the connection", "connection_reset"
+    return Failure(phase=phase, origin="network", message=message, code=code)
+
+
+def _timeout_failure(phase: Phase) -> Failure:
+    return Failure(
+        phase=phase,
+        origin="network" if phase == "connect" else "upstream",
+        message=f"The wait for upstream ran out (phase: {phase})",
+        code=f"upstream_{phase}_timeout",
+    )

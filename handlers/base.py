@@ -1,0 +1,229 @@
+"""Bases of all handlers: who may come in, error bodies, vanished clients."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import HTTPError, RequestHandler
+
+from gateway.access import RequestFacts, client_address
+from gateway.access import Route as Door
+from gateway.bodies import BodyReader
+from gateway.core import Gateway
+from gateway.errors import (
+    GatewayError,
+    InvalidPayload,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+)
+from gateway.exchange import ClientFacts
+from gateway.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What a route's prefix decides: the envelope of errors, and who may enter."""
+
+    name: str  # codex, v1, admin or plain
+    door: Door = Door.PROXY
+
+    @property
+    def is_codex(self) -> bool:
+        return self.name == "codex"
+
+
+class BaseHandler(RequestHandler):
+    """Base of all handlers; `gateway` is the one injected dependency."""
+
+    gateway: Gateway
+    surface: Surface
+    current_key: Key | None = None
+
+    def initialize(self, gateway: Gateway, surface: Surface) -> None:
+        self.gateway = gateway
+        self.surface = surface
+        self.request_id = uuid.uuid4().hex
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        self.clear_header("Content-Type")
+        self.set_header("x-request-id", getattr(self, "request_id", ""))
+
+    def prepare(self) -> None:
+        """Decide from the headers alone; the body is not read before that."""
+        self.set_header("x-request-id", self.request_id)
+        self.authenticate()
+
+    def authenticate(self) -> None:
+        """Raises GatewayError unless the request may come in."""
+        self.current_key = self.gateway.access.admit(self.facts(), time.time())
+
+    def facts(self) -> RequestFacts:
+        return RequestFacts(
+            peer=peer_address(self.request),
+            headers=lower_headers(self.request),
+            route=self.surface.door,
+            is_upgrade=is_upgrade(self.request),
+        )
+
+    def client_facts(self) -> ClientFacts:
+        headers = lower_headers(self.request)
+        return ClientFacts(
+            request_id=self.request_id,
+            address=client_address(self.facts(), self.gateway.settings),
+            headers=list(self.request.headers.get_all()),
+            user_agent=headers.get("user-agent", ""),
+            client_request_id=headers.get("x-client-request-id")
+            or headers.get("x-request-id"),
+            sees_windows=not self.gateway.ring.ever_made,
+        )
+
+    def write_json(self, body: object, status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("content-type", "application/json")
+        self.finish(json.dumps(body, separators=(",", ":"), ensure_ascii=False))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Every failure leaves in its surface's envelope."""
+        raised = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        error = as_gateway_error(raised, status_code)
+        for name, value in error.headers(codex=self.surface.is_codex).items():
+            self.set_header(name, value)
+        body = error.envelope(codex=self.surface.is_codex)
+        if not isinstance(body.get("error"), dict):
+            self.write_json(body, error.status)
+            return
+        body["error"].setdefault("request_id", self.request_id)
+        self.write_json(body, error.status)
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Expected failures are answers, not log lines; the rest has a traceback."""
+        if not isinstance(value, GatewayError | HTTPError):
+            super().log_exception(typ, value, tb)
+
+    def compute_etag(self) -> None:
+        """No hashing of bodies; what has an ETag sets it itself."""
+
+
+class BodyHandler(BaseHandler):
+    """A request with a body, read only after its sender was let in.
+
+    Subclasses carry the `stream_request_body` decorator.
+    """
+
+    max_body_bytes: ClassVar[int | None] = None  # None: as the settings say
+    _refusal: GatewayError | None = None
+
+    def initialize(self, gateway: Gateway, surface: Surface) -> None:
+        super().initialize(gateway, surface)
+        limit = self.max_body_bytes or gateway.settings.max_body_bytes
+        self._limit = limit
+        self.body = BodyReader(gateway.body_budget, limit)
+
+    def prepare(self) -> None:
+        super().prepare()
+        length = self.request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._limit:
+            # The rest is not read, so the connection cannot be used again.
+            self.set_header("connection", "close")
+            raise PayloadTooLarge
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep the chunk; a refusal is raised once the body has been read."""
+        if self._refusal is not None:
+            return
+        try:
+            self.body.feed(chunk)
+        except GatewayError as error:
+            self.body.release()
+            self._refusal = error
+
+    async def read_body(self) -> bytes:
+        """The decoded body. Raises the refusal of a body too large."""
+        if self._refusal is not None:
+            raise self._refusal
+        return await self.body.decoded(self.request.headers.get("content-encoding", ""))
+
+    def on_finish(self) -> None:
+        self.body.release()
+
+    def on_connection_close(self) -> None:
+        self.body.release()
+
+
+class StreamHandler(BodyHandler):
+    """A response that may outlive its client."""
+
+    _client_gone = False
+    _task: "asyncio.Task[Any] | None" = None
+
+    def prepare(self) -> None:
+        self._task = asyncio.current_task()
+        super().prepare()
+
+    def on_connection_close(self) -> None:
+        """Cancel the handler: every `finally` below it runs, and no more."""
+        super().on_connection_close()
+        self._client_gone = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """After the first byte, break the connection instead of answering.
+
+        Tornado would end the chunked body properly here, and the client
+        would take half a stream for a whole one.
+        """
+        if self._client_gone:
+            return
+        if self._headers_written:
+            self.detach().close()
+            return
+        super().send_error(status_code, **kwargs)
+
+
+class NotFoundHandler(BaseHandler):
+    """Whatever has no route, in the envelope of its prefix."""
+
+    def authenticate(self) -> None:
+        """An unknown path tells nobody anything."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        raise NotFound
+
+
+def as_gateway_error(raised: object, status: int) -> GatewayError:
+    """What a client is told of an exception; internals stay inside."""
+    if isinstance(raised, GatewayError):
+        return raised
+    known: Mapping[int, type[GatewayError]] = {
+        400: InvalidPayload,
+        404: NotFound,
+        405: MethodNotAllowed,
+        413: PayloadTooLarge,
+    }
+    return known.get(status, GatewayError)()
+
+
+def lower_headers(request: HTTPServerRequest) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.get_all()}
+
+
+def peer_address(request: HTTPServerRequest) -> str:
+    """The socket's peer, never a header's word for it."""
+    context = getattr(request.connection, "context", None)
+    address = getattr(context, "address", None)
+    if isinstance(address, tuple):
+        return str(address[0])
+    return ""
+
+
+def is_upgrade(request: HTTPServerRequest) -> bool:
+    return request.headers.get("upgrade", "").lower() == "websocket"

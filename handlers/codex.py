@@ -1,0 +1,148 @@
+"""The Codex client's side calls, answered here so that it shows no errors.
+
+None of them carries a model request. They need no key and give nobody's numbers
+away: the pool's windows are shown only where no keys are in use.
+"""
+
+import json
+from typing import Any, ClassVar
+
+from tornado.web import stream_request_body
+
+from gateway.access import is_https
+from gateway.accounts.usage import neutral_usage, pool_usage
+from gateway.errors import InvalidApiKey, InvalidPayload
+from handlers.base import BaseHandler, BodyHandler
+
+SIDE_BODY_BYTES = 1024 * 1024
+MCP_PROTOCOL_VERSION = "2025-06-18"
+
+
+class AccountsCheckHandler(BaseHandler):
+    """Where the client is to send its model traffic.
+
+    The client replaces its base URL by this origin when its provider is named
+    OpenAI, and accepts an open answer only from an https gateway.
+    """
+
+    def get(self) -> None:
+        open_answer = is_https(self.facts(), self.gateway.settings)
+        account_id = self.request.headers.get("chatgpt-account-id", "account")
+        account = {
+            "id": account_id,
+            "account_user_id": f"u__{account_id}",
+            "account_user_role": "account-owner",
+            "structure": "personal",
+            "plan_type": "plus",
+            "is_zdr": False,
+            "is_openai_internal": False,
+            "can_access_with_session": True,
+            "workspace_backend_origin": (
+                "NO_CONSTRAINT" if open_answer else "https://chatgpt.com"
+            ),
+            "account_routing_override": "NO_CONSTRAINT",
+        }
+        self.write_json(
+            {
+                "accounts": [account],
+                "default_account_id": account_id,
+                "account_ordering": [account_id],
+            }
+        )
+
+
+class UsageHandler(BaseHandler):
+    """What `/status` shows."""
+
+    def get(self) -> None:
+        if self.gateway.ring.ever_made:
+            self.write_json(neutral_usage())
+        else:
+            self.write_json(pool_usage(self.gateway.pool.accounts.values()))
+
+
+class CodexUsageHandler(UsageHandler):
+    """The same for the clients that ask with a login."""
+
+    def get(self) -> None:
+        if not self.request.headers.get("authorization"):
+            raise InvalidApiKey("Missing ChatGPT token in Authorization header")
+        super().get()
+
+
+class FixedAnswerHandler(BaseHandler):
+    """A side call whose truthful answer is always the same."""
+
+    answer: ClassVar[dict[str, Any]] = {}
+
+    def get(self) -> None:
+        self.write_json(self.answer)
+
+
+class ResetCreditsHandler(FixedAnswerHandler):
+    answer: ClassVar[dict[str, Any]] = {"credits": [], "available_count": 0}
+
+
+class PluginsHandler(FixedAnswerHandler):
+    answer: ClassVar[dict[str, Any]] = {"plugins": []}
+
+
+@stream_request_body
+class AnalyticsHandler(BodyHandler):
+    """The client's telemetry ends here."""
+
+    max_body_bytes: ClassVar[int | None] = SIDE_BODY_BYTES
+
+    def data_received(self, chunk: bytes) -> None:
+        """Not even kept in memory."""
+
+    def post(self) -> None:
+        self.write_json({})
+
+
+@stream_request_body
+class McpHandler(BodyHandler):
+    """An MCP server without tools (streamable HTTP, one JSON answer a request)."""
+
+    max_body_bytes: ClassVar[int | None] = SIDE_BODY_BYTES
+
+    async def post(self) -> None:
+        try:
+            message = json.loads(await self.read_body())
+        except (ValueError, RecursionError) as error:
+            raise InvalidPayload from error
+        if not isinstance(message, dict) or not isinstance(message.get("method"), str):
+            raise InvalidPayload
+        if message.get("id") is None:  # a notification wants no answer
+            self.set_status(202)
+            self.finish()
+            return
+        self.write_json({"jsonrpc": "2.0", "id": message["id"], **_mcp_answer(message)})
+
+
+# Every list there is, empty, by the name of its member.
+_MCP_LISTS = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
+
+
+def _mcp_answer(message: dict[str, Any]) -> dict[str, Any]:
+    method = message["method"]
+    if method == "initialize":
+        params = message.get("params")
+        asked = params.get("protocolVersion") if isinstance(params, dict) else None
+        return {
+            "result": {
+                "protocolVersion": asked or MCP_PROTOCOL_VERSION,
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "codex-gateway", "version": "1"},
+            }
+        }
+    if method in _MCP_LISTS:
+        return {"result": {_MCP_LISTS[method]: []}}
+    if method == "ping":
+        return {"result": {}}
+    return {"error": {"code": -32601, "message": f"No method {method[:60]!r}"}}

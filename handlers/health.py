@@ -1,0 +1,25 @@
+"""GET /health, /health/live, /health/ready."""
+
+from handlers.base import BaseHandler
+
+
+class HealthHandler(BaseHandler):
+    """Says that the process runs and its loop turns; needs nothing else."""
+
+    def authenticate(self) -> None:
+        """Open: whoever may connect may know that something listens."""
+
+    def get(self) -> None:
+        self.write_json({"status": "ok"})
+
+
+class ReadyHandler(HealthHandler):
+    """Whether requests can be served; `checks` says why not."""
+
+    def get(self) -> None:
+        checks = self.gateway.readiness()
+        ready = all(value == "ok" for value in checks.values())
+        self.write_json(
+            {"status": "ok" if ready else "unavailable", "checks": checks},
+            200 if ready else 503,
+        )

@@ -1,0 +1,49 @@
+"""GET …/models: the Codex catalogue, and the OpenAI list on the public surface."""
+
+from typing import Any
+
+from handlers.base import BaseHandler
+
+CODEX_ORIGINATORS = ("codex", "Codex")
+
+
+class ModelsHandler(BaseHandler):
+    """What the accounts can serve and the key may use; never an error."""
+
+    def get(self) -> None:
+        entries, etag = self.gateway.catalogue.listing(self.current_key)
+        self.set_header("etag", etag)
+        if self.check_etag_header():
+            self.set_status(304)
+            return
+        if self.surface.is_codex or self._is_codex_client():
+            self.write_json({"models": entries})
+        else:
+            self.write_json(
+                {"object": "list", "data": [_openai_model(entry) for entry in entries]}
+            )
+
+    def _is_codex_client(self) -> bool:
+        agent = self.request.headers.get("user-agent", "")
+        return agent.startswith(CODEX_ORIGINATORS)
+
+
+def _openai_model(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": entry.get("slug"),
+        "object": "model",
+        "created": 0,
+        "owned_by": "codex-gateway",
+        "metadata": {
+            name: entry[name]
+            for name in (
+                "display_name",
+                "description",
+                "context_window",
+                "input_modalities",
+                "supported_reasoning_levels",
+                "default_reasoning_level",
+            )
+            if name in entry
+        },
+    }

@@ -1,0 +1,92 @@
+"""POST …/responses and …/responses/compact, on both surfaces."""
+
+from typing import NoReturn
+
+from tornado.web import stream_request_body
+
+from gateway.errors import UpstreamAnswer
+from gateway.exchange import Route
+from gateway.protocol.fold import ResponseFold
+from gateway.protocol.sse import events
+from gateway.proxy import Reply
+from handlers.base import StreamHandler
+from handlers.requests import responses_request
+from schemas.surfaces import Surface
+
+# Failures that keep a status of their own when a stream is folded into one answer.
+FOLDED_STATUS = {"previous_response_not_found": 400, "no_accounts": 503}
+
+
+class ReplyHandler(StreamHandler):
+    """Writes what the gateway replies."""
+
+    def start(self, reply: Reply, content_type: str | None = None) -> None:
+        for name, value in reply.headers.items():
+            self.set_header(name, value)
+        if content_type is not None:
+            self.set_header("content-type", content_type)
+
+    async def stream(self, reply: Reply) -> None:
+        """Upstream's bytes as they come; awaiting the flush is the back-pressure."""
+        self.start(reply)
+        self.set_header("cache-control", "no-cache, no-transform")
+        self.set_header("x-accel-buffering", "no")  # nginx would collect otherwise
+        async for block in reply.blocks:
+            self.write(block)
+            await self.flush()
+
+
+@stream_request_body
+class ResponsesHandler(ReplyHandler):
+    """Codex always gets a stream; the public surface one JSON unless it asks."""
+
+    async def post(self) -> None:
+        surface = Surface.CODEX if self.surface.is_codex else Surface.V1
+        request = responses_request(
+            self.client_facts(), self.current_key, surface, await self.read_body()
+        )
+        async with self.gateway.proxy.exchange(request) as reply:
+            self.body.release()
+            if self.surface.is_codex or reply.wants_stream:
+                await self.stream(reply)
+            else:
+                await self._fold(reply)
+
+    async def _fold(self, reply: Reply) -> None:
+        fold = ResponseFold()
+        async for block in reply.blocks:
+            for event in events(block):
+                fold.feed(event.type, event.data)
+        response = fold.result()
+        if response.get("status") == "failed":
+            raise_failure(response.get("error"))
+        self.start(reply, "application/json")
+        self.write_json(response)
+
+
+@stream_request_body
+class CompactHandler(ReplyHandler):
+    """A compaction: JSON through, as upstream gives it."""
+
+    async def post(self) -> None:
+        surface = Surface.CODEX if self.surface.is_codex else Surface.V1
+        request = responses_request(
+            self.client_facts(),
+            self.current_key,
+            surface,
+            await self.read_body(),
+            compact=True,
+        )
+        assert request.route is Route.COMPACT
+        async with self.gateway.proxy.exchange(request) as reply:
+            self.body.release()
+            await self.stream(reply)
+
+
+def raise_failure(error: object) -> NoReturn:
+    """A failure event becomes an HTTP error when nothing was sent yet."""
+    told = error if isinstance(error, dict) else {}
+    code = str(told.get("code") or "upstream_error")
+    message = str(told.get("message") or "The upstream service failed")
+    shown = {"type": "server_error", **told, "code": code, "message": message}
+    raise UpstreamAnswer(FOLDED_STATUS.get(code, 502), message, {"error": shown})

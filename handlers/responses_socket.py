@@ -1,0 +1,80 @@
+"""GET …/responses with an Upgrade: many turns on one socket."""
+
+import asyncio
+import time
+import uuid
+from contextlib import aclosing
+from dataclasses import replace
+
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from gateway.channel import UPSTREAM_LOST, Channel
+from gateway.errors import UpgradeRequired
+from gateway.exchange import ClientRequest
+from gateway.inbox import Frame
+from gateway.view import View
+from handlers.base import BaseHandler
+from handlers.requests import responses_request
+from schemas.surfaces import Surface
+
+
+class ResponsesSocket(WebSocketHandler, BaseHandler):
+    """One pump writes what the channel gives; `on_message` only hands over."""
+
+    _channel: Channel
+    _pump: "asyncio.Task[None] | None" = None
+
+    def prepare(self) -> None:
+        """A refusal is a plain HTTP answer, before the upgrade."""
+        super().prepare()
+        key = self.current_key
+        if not self.gateway.pool.can_open_socket(key.accounts if key else None):
+            raise UpgradeRequired
+        turn_state = self.request.headers.get("x-codex-turn-state")
+        if turn_state:
+            self.set_header("x-codex-turn-state", turn_state)
+
+    def check_origin(self, origin: str) -> bool:
+        """Foreign origins were refused before, as on every route."""
+        return True
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        self._client = self.client_facts()
+        view = View(
+            is_codex=self.surface.is_codex,
+            requested_model=None,
+            keys_in_use=not self._client.sees_windows,
+        )
+        self._channel = self.gateway.open_channel(self._request_of, view)
+        self._pump = asyncio.create_task(self._relay())
+
+    async def on_message(self, message: Frame) -> None:
+        """Queue the frame; waits only when the channel's small budget is full."""
+        await self._channel.submit(message)
+
+    def on_close(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+            self.gateway.channels.discard(self._channel)
+
+    def _request_of(self, frame: Frame) -> ClientRequest:
+        """One turn's request. A key disabled meanwhile is refused here."""
+        key = self.gateway.access.admit(self.facts(), time.time())
+        return responses_request(
+            replace(self._client, request_id=uuid.uuid4().hex),
+            key,
+            Surface.CODEX_SOCKET if self.surface.is_codex else Surface.V1_SOCKET,
+            frame,
+        )
+
+    async def _relay(self) -> None:
+        code = UPSTREAM_LOST
+        try:
+            async with aclosing(self._channel.frames()) as frames:
+                async for frame in frames:
+                    await self.write_message(frame, binary=isinstance(frame, bytes))
+            code = self._channel.close_code
+        except WebSocketClosedError:
+            return
+        finally:
+            self.close(code)

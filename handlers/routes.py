@@ -1,0 +1,99 @@
+"""The whole route table, in one list."""
+
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import PathMatches, Rule
+from tornado.web import Application, RequestHandler
+
+from gateway.access import Route as Door
+from gateway.core import Gateway
+from handlers.base import NotFoundHandler, Surface, is_upgrade
+from handlers.chat import ChatCompletionsHandler
+from handlers.codex import (
+    AccountsCheckHandler,
+    AnalyticsHandler,
+    CodexUsageHandler,
+    FixedAnswerHandler,
+    McpHandler,
+    PluginsHandler,
+    ResetCreditsHandler,
+    UsageHandler,
+)
+from handlers.health import HealthHandler, ReadyHandler
+from handlers.media import (
+    AlphaSearchHandler,
+    ImagesEditsHandler,
+    ImagesGenerationsHandler,
+    TranscribeHandler,
+)
+from handlers.models import ModelsHandler
+from handlers.responses import CompactHandler, ResponsesHandler
+from handlers.responses_socket import ResponsesSocket
+
+# The real client needs the alias when its provider is named OpenAI.
+CODEX_BASE = r"/backend-api/codex(?:/v1)?"
+
+CODEX = Surface("codex")
+V1 = Surface("v1")
+SIDE = Surface("codex", Door.SIDE)
+PLAIN = Surface("plain", Door.SIDE)
+
+Entry = tuple[str, type[RequestHandler], Surface]
+
+
+class UpgradeMatches(PathMatches):
+    """A path, when the request wants to be a socket."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        return super().match(request) if is_upgrade(request) else None
+
+
+SOCKETS: list[Entry] = [
+    (CODEX_BASE + "/responses", ResponsesSocket, CODEX),
+    (r"/v1/responses", ResponsesSocket, V1),
+]
+
+ROUTES: list[Entry] = [
+    (CODEX_BASE + "/responses", ResponsesHandler, CODEX),
+    (CODEX_BASE + "/responses/compact", CompactHandler, CODEX),
+    (CODEX_BASE + "/models", ModelsHandler, CODEX),
+    (CODEX_BASE + "/images/generations", ImagesGenerationsHandler, CODEX),
+    (CODEX_BASE + "/images/edits", ImagesEditsHandler, CODEX),
+    (CODEX_BASE + "/alpha/search", AlphaSearchHandler, CODEX),
+    (CODEX_BASE + "/analytics-events/events", AnalyticsHandler, SIDE),
+    (r"/backend-api/transcribe", TranscribeHandler, CODEX),
+    (r"/backend-api/wham/accounts/check", AccountsCheckHandler, SIDE),
+    (r"/backend-api/wham/usage", UsageHandler, SIDE),
+    (r"/backend-api/wham/rate-limit-reset-credits", ResetCreditsHandler, SIDE),
+    (r"/backend-api/wham/settings/user", FixedAnswerHandler, SIDE),
+    (r"/backend-api/ps/plugins/.*", PluginsHandler, SIDE),
+    (r"/backend-api/ps/mcp", McpHandler, SIDE),
+    (r"/api/codex/usage", CodexUsageHandler, SIDE),
+    (r"/v1/responses", ResponsesHandler, V1),
+    (r"/v1/responses/compact", CompactHandler, V1),
+    (r"/v1/chat/completions", ChatCompletionsHandler, V1),
+    (r"/v1/models", ModelsHandler, V1),
+    (r"/v1/audio/transcriptions", TranscribeHandler, V1),
+    (r"/health(?:/live)?", HealthHandler, PLAIN),
+    (r"/health/ready", ReadyHandler, PLAIN),
+]
+
+
+def build_app(gateway: Gateway) -> Application:
+    """The application; sockets go before the requests on the same path."""
+    rules = [
+        Rule(matcher(path), handler, {"gateway": gateway, "surface": surface})
+        for matcher, table in ((UpgradeMatches, SOCKETS), (PathMatches, ROUTES))
+        for path, handler, surface in table
+    ]
+    return Application(
+        rules,
+        default_handler_class=NotFoundHandler,
+        default_handler_args={"gateway": gateway, "surface": PLAIN},
+        log_function=lambda handler: None,  # the request log has it all
+        websocket_max_message_size=gateway.settings.max_body_bytes,
+        websocket_ping_interval=gateway.settings.keepalive_interval,
+        # A client that reads slowly answers pings late; TCP tells who is gone.
+        websocket_ping_timeout=0,
+    )

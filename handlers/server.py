@@ -1,0 +1,130 @@
+"""The process: listens, waits for a signal, drains, stops."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from gateway.core import Gateway
+from gateway.lockfile import hold
+from gateway.settings import Settings
+from handlers.routes import build_app
+
+logger = logging.getLogger("gateway")
+
+# Codex sends about 2 kB of headers; proxies add some.
+MAX_HEADER_BYTES = 64 * 1024
+# A connection that sends no request, or not the rest of one, is not kept longer.
+IDLE_CONNECTION_SECONDS = 300.0
+BODY_SECONDS = 600.0
+BACKLOG = 1024
+# Probes of an idle peer: a laptop that went away is noticed within two minutes.
+TCP_KEEPALIVE = (
+    ("TCP_KEEPIDLE", 60),
+    ("TCP_KEEPINTVL", 15),
+    ("TCP_KEEPCNT", 4),
+)
+
+
+class Server:
+    """One listening gateway; `drain` ends it after its running turns."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._http = HTTPServer(
+            build_app(gateway),
+            max_header_size=MAX_HEADER_BYTES,
+            max_body_size=2 * gateway.settings.max_body_bytes,
+            idle_connection_timeout=IDLE_CONNECTION_SECONDS,
+            body_timeout=BODY_SECONDS,
+        )
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen as the settings say; port 0 lets the kernel choose."""
+        settings = self._gateway.settings
+        await self._gateway.start()
+        sockets = bind_sockets(settings.port, settings.host, backlog=BACKLOG)
+        for listening in sockets:
+            _probe_idle_peers(listening)
+        self._http.add_sockets(sockets)
+        self.port = sockets[0].getsockname()[1]
+
+    async def drain(self, seconds: float) -> None:
+        """Stop accepting, let running turns end, close what is idle."""
+        self._http.stop()
+        await self._gateway.drain(seconds)
+
+    async def stop(self) -> None:
+        self._http.stop()
+        await self._gateway.stop()
+        await self._http.close_all_connections()
+
+
+def run_server(
+    settings: Settings, *, on_ready: Callable[[int], None] | None = None
+) -> int:
+    """Serve until SIGTERM or SIGINT; the process's exit status."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(settings, on_ready))
+
+
+async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> int:
+    server = Server(Gateway(settings))
+    signals = _Signals()
+    with hold(settings.data_dir) as lock:
+        await server.start()
+        lock.publish(settings.host, server.port)
+        logger.info("listening on %s port %d", settings.host, server.port)
+        if on_ready is not None:
+            on_ready(server.port)
+        try:
+            await signals.first.wait()
+            logger.info("draining; a second signal ends at once")
+            draining = asyncio.create_task(server.drain(settings.drain_seconds))
+            hurry = asyncio.create_task(signals.second.wait())
+            await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (draining, hurry):
+                task.cancel()
+        finally:
+            await server.stop()
+    return 0
+
+
+class _Signals:
+    """SIGTERM and SIGINT, counted."""
+
+    def __init__(self) -> None:
+        self.first = asyncio.Event()
+        self.second = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._receive)
+
+    def _receive(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where the platform has it: a third less CPU per relayed event."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # not installed on Windows
+
+    return uvloop.new_event_loop
+
+
+def _probe_idle_peers(listening: socket.socket) -> None:
+    """Accepted connections inherit these options."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in TCP_KEEPALIVE:
+        if hasattr(socket, name):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
