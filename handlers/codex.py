@@ -5,13 +5,15 @@ away: the pool's windows are shown only where no keys are in use.
 """
 
 import json
+import time
 from typing import Any, ClassVar
 
 from tornado.web import stream_request_body
 
 from gateway.access import is_https
-from gateway.accounts.usage import neutral_usage, pool_usage
+from gateway.accounts.shown import NEUTRAL, pool_windows, usage_answer
 from gateway.errors import InvalidApiKey, InvalidPayload
+from gateway.limits import PLAN_TYPE
 from handlers.base import BaseHandler, BodyHandler
 
 SIDE_BODY_BYTES = 1024 * 1024
@@ -52,13 +54,21 @@ class AccountsCheckHandler(BaseHandler):
 
 
 class UsageHandler(BaseHandler):
-    """What `/status` shows."""
+    """What `/status` shows: the key's budget, or the pool's where there are no keys.
+
+    Without a key of ours, but beside keys, it shows numbers that are nobody's.
+    """
 
     def get(self) -> None:
-        if self.gateway.ring.ever_made:
-            self.write_json(neutral_usage())
+        gateway, key, now = self.gateway, self.current_key, time.time()
+        plan = "pro"
+        if key is not None:
+            windows, plan = gateway.limiter.windows(key, now), PLAN_TYPE
+        elif gateway.ring.ever_made:
+            windows = NEUTRAL
         else:
-            self.write_json(pool_usage(self.gateway.pool.accounts.values()))
+            windows = pool_windows(gateway.pool.accounts.values(), now)
+        self.write_json(usage_answer(windows, plan, now))
 
 
 class CodexUsageHandler(UsageHandler):

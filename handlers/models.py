@@ -11,12 +11,17 @@ class ModelsHandler(BaseHandler):
     """What the accounts can serve and the key may use; never an error."""
 
     def get(self) -> None:
-        entries, etag = self.gateway.catalogue.listing(self.current_key)
+        codex = self.surface.is_codex or self._is_codex_client()
+        catalogues = self.gateway.catalogues
+        if codex:
+            version = self.get_query_argument("client_version", None)
+            catalogues.note_client_version(version)
+        entries, etag = catalogues.listing(self.current_key, codex=codex)
         self.set_header("etag", etag)
         if self.check_etag_header():
             self.set_status(304)
             return
-        if self.surface.is_codex or self._is_codex_client():
+        if codex:
             self.write_json({"models": entries})
         else:
             self.write_json(
