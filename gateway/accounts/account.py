@@ -6,6 +6,7 @@ Pure; `now` (unix seconds) is an argument everywhere.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from gateway.accounts.state import AccountState
 from gateway.protocol.facts import Window
@@ -23,6 +24,7 @@ DRAINING_PERCENT = 95.0
 # A refused model is asked for again after this; plans change.
 REFUSAL_SECONDS = 900.0
 MAX_REFUSALS = 64
+SETTLE_SECONDS = 60.0
 
 
 class AccountKind(StrEnum):
@@ -54,9 +56,20 @@ class Catalogue:
     """The models an account has; `entries` as upstream sent them."""
 
     models: frozenset[str]
-    entries: tuple[dict[str, object], ...]
-    etag: str | None
-    fetched_at: float
+    entries: tuple[dict[str, Any], ...] = ()
+    digests: tuple[bytes, ...] = ()  # one for each entry
+    etag: str | None = None
+    fetched_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PolledUsage:
+    """What upstream says of an account's usage when asked."""
+
+    windows: tuple[Window, ...] = ()
+    plan: str | None = None
+    is_limited: bool | None = None  # None when it does not say
+    has_credits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +133,43 @@ class Account:
         while len(self.refused_models) > MAX_REFUSALS:
             del self.refused_models[next(iter(self.refused_models))]
 
-    def see_windows(
-        self, windows: Iterable[Window], now: float, *, asked_at: float | None = None
-    ) -> None:
-        """Take in windows: live when `asked_at` is None, else polled at that time.
-
-        A polled number never replaces a live one that is newer than its question.
-        """
+    def see_windows(self, windows: Iterable[Window], now: float) -> None:
+        """Windows a live answer told; a used-up one bars the account."""
         for window in windows:
-            known = self.windows.get(window.name)
-            if asked_at is not None and known and known.live and known.at >= asked_at:
-                continue
-            self.windows[window.name] = SeenWindow(window, now, asked_at is None)
+            self.windows[window.name] = SeenWindow(window, now, True)
             resets_at = window.resets_at
             if window.used_percent >= 100 and resets_at and not self.has_credits:
                 self.state.set_limit(now, window.name, resets_at)
+
+    def see_usage(self, usage: PolledUsage, asked_at: float, now: float) -> None:
+        """A polled answer: never outranks a live one newer than its question."""
+        self.plan = usage.plan or self.plan
+        self.has_credits = usage.has_credits
+        is_outdated = False
+        for window in usage.windows:
+            known = self.windows.get(window.name)
+            if known is not None and known.live and known.at >= asked_at:
+                is_outdated = True
+            else:
+                self.windows[window.name] = SeenWindow(window, now, False)
+        if is_outdated or usage.is_limited is None:
+            return
+        if usage.is_limited and not usage.has_credits:
+            self._limit_by(usage.windows, now)
+        elif not usage.is_limited:
+            self._lift_limit(asked_at)
+
+    def _limit_by(self, windows: Iterable[Window], now: float) -> None:
+        fullest = max(windows, key=lambda one: one.used_percent, default=None)
+        if fullest is not None and fullest.resets_at is not None:
+            self.state.set_limit(now, fullest.name, fullest.resets_at)
+
+    def _lift_limit(self, asked_at: float) -> None:
+        """Upstream's polled numbers lag behind its refusals, so a young limit stays."""
+        limit = self.state.limit
+        is_window = limit is not None and limit.window != "rate"
+        if limit is not None and is_window and asked_at - limit.since >= SETTLE_SECONDS:
+            self.state.lift_limit()
 
     def weekly_left(self, now: float) -> float:
         """Share (0 to 1) left of the longest window; 1 when nothing is known."""

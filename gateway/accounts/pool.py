@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gateway.accounts import consequences
-from gateway.accounts.account import Account
+from gateway.accounts.account import Account, PolledUsage
 from gateway.accounts.affinity import Affinity, Bindings
 from gateway.accounts.candidates import Bar, BarKind, Demand, bar, explain
 from gateway.accounts.choice import STRATEGIES, Strategy
@@ -178,6 +178,12 @@ class Pool:
         """Windows from an answer's headers or a `codex.rate_limits` event."""
         account.plan = plan_type or account.plan
         account.see_windows(windows, self._clock())
+        self._changed(account)
+
+    def observe_usage(
+        self, account: Account, usage: PolledUsage, asked_at: float
+    ) -> None:
+        account.see_usage(usage, asked_at, self._clock())
         self._changed(account)
 
     def observe_failure(self, lease: Lease, failure: Failure) -> Kind:

@@ -52,7 +52,7 @@ def account(number, **fields):
 
 
 def catalogue(*models):
-    return Catalogue(frozenset(models), (), None, NOW)
+    return Catalogue(frozenset(models))
 
 
 def failure(status=None, code=None, **fields):

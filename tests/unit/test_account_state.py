@@ -1,0 +1,221 @@
+"""One account: what happens to it, and what it may do afterwards."""
+
+import pytest
+
+from gateway.accounts.account import Account, Catalogue, PolledUsage
+from gateway.accounts.consequences import BLAMELESS, COOLING, apply
+from gateway.accounts.snapshot import describe, restore
+from gateway.accounts.state import AccountState, Limit, Status
+from gateway.failover import Kind
+from gateway.protocol.facts import Failure, Window
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def account():
+    return Account(id=1, name="a")
+
+
+def failure(status=None, code=None, **fields):
+    fields.setdefault("phase", "headers")
+    fields.setdefault("origin", "upstream")
+    return Failure(message="no", status=status, code=code, **fields)
+
+
+def status(account, later=0.0):
+    return account.state.status(NOW + later)
+
+
+def test_facts_stand_side_by_side():
+    state = AccountState()
+    state.cool(NOW, 30, "broken")
+    assert (state.status(NOW), state.until(NOW)) == (Status.COOLING, NOW + 30)
+    state.set_limit(NOW, "primary", NOW + 100)
+    assert (state.status(NOW), state.why(NOW)) == (Status.LIMITED, "primary limit")
+    state.require_login("refresh_token_expired")
+    assert state.status(NOW) is Status.REAUTH_REQUIRED
+    state.pause()
+    assert (state.status(NOW), state.until(NOW)) == (Status.PAUSED, None)
+    state.resume()
+    assert state.status(NOW) is Status.REAUTH_REQUIRED
+    state.logged_in()
+    assert state.status(NOW) is Status.LIMITED
+    assert state.status(NOW + 100) is Status.ACTIVE
+
+
+def test_of_two_limits_the_later_end_counts():
+    state = AccountState()
+    state.set_limit(NOW, "secondary", NOW + 900)
+    state.set_limit(NOW, "primary", NOW + 300)
+    assert state.limit == Limit("secondary", NOW, NOW + 900)
+
+
+def test_usage_limit_lasts_until_its_reset(account):
+    apply(account, failure(429, "usage_limit_reached", resets_at=NOW + 3_600), NOW)
+    assert status(account) is Status.LIMITED
+    assert status(account, 3_599) is Status.LIMITED
+    assert status(account, 3_600) is Status.ACTIVE
+
+
+def test_limit_is_named_after_the_window_that_is_reset_then(account):
+    account.see_windows(
+        [
+            Window("primary", 40.0, 300, NOW + 600),
+            Window("secondary", 99.0, 10_080, NOW + 90_000),
+        ],
+        NOW,
+    )
+    apply(account, failure(429, "usage_limit_reached", resets_at=NOW + 90_010), NOW)
+    assert account.state.why(NOW) == "secondary limit"
+
+
+def test_short_rate_limit_cools_and_a_long_one_limits(account):
+    apply(account, failure(429, "rate_limit_exceeded", retry_after=1.5), NOW)
+    assert (status(account), account.state.until(NOW)) == (Status.COOLING, NOW + 1.5)
+    apply(account, failure(429, "rate_limit_exceeded", retry_after=600.0), NOW)
+    assert (status(account), account.state.until(NOW)) == (Status.LIMITED, NOW + 600)
+
+
+def test_consecutive_failures_cool_ever_longer_up_to_a_cap(account):
+    now, pauses = NOW, []
+    for _ in range(12):
+        apply(account, failure(500), now)
+        pauses.append(max(0.0, account.state.cooling_until - now))
+        now = max(now, account.state.cooling_until)
+    assert pauses == [0, 0, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]
+
+
+def test_success_between_failures_keeps_the_account_in(account):
+    for _ in range(10):
+        apply(account, failure(500), NOW)
+        apply(account, failure(500), NOW)
+        account.state.succeed(NOW)
+    assert status(account) is Status.ACTIVE
+
+
+def test_success_that_began_before_the_trouble_proves_nothing(account):
+    account.state.cool(NOW, 30, "broken")
+    account.state.succeed(NOW - 1)
+    assert status(account) is Status.COOLING
+    account.state.succeed(NOW + 1)
+    assert status(account) is Status.ACTIVE
+
+
+def test_failed_probe_cools_again_at_once(account):
+    account.state.cool(NOW, 1, "broken")
+    apply(account, failure(500), NOW + 2)
+    assert status(account, 2) is Status.COOLING
+
+
+@pytest.mark.parametrize("code", [None, "server_error", "stream_incomplete"])
+def test_failures_inside_running_streams_never_exclude(account, code):
+    for _ in range(20):
+        apply(account, failure(500, code, phase="stream"), NOW)
+    assert status(account) is Status.ACTIVE
+
+
+def test_limit_told_inside_a_stream_holds(account):
+    apply(account, failure(code="usage_limit_reached", phase="stream"), NOW)
+    assert status(account) is Status.LIMITED
+
+
+@pytest.mark.parametrize("met", [failure(400), failure(413), failure(400, "x")])
+def test_the_requests_own_faults_are_not_the_accounts(account, met):
+    for _ in range(20):
+        apply(account, met, NOW)
+    assert status(account) is Status.ACTIVE
+    assert account.state.last_error is None
+
+
+@pytest.mark.parametrize("met", [failure(401), failure(403)])
+def test_an_account_that_is_turned_away_rests_at_once(account, met):
+    apply(account, met, NOW)
+    assert status(account) is Status.COOLING
+
+
+def test_a_lost_login_stays_lost(account):
+    apply(account, failure(403, "account_deactivated"), NOW)
+    assert status(account, 1e9) is Status.REAUTH_REQUIRED
+    assert account.state.why(NOW) == "account_deactivated"
+
+
+def test_handshake_refused_for_good_means_no_sockets(account):
+    apply(account, failure(426, phase="handshake"), NOW)
+    assert not account.websockets
+    assert status(account) is Status.ACTIVE
+
+
+def test_every_kind_has_a_consequence_or_none_on_purpose():
+    by_code = {Kind.DEAD, Kind.MODEL, Kind.NO_SOCKETS, Kind.LIMIT, Kind.QUOTA}
+    assert set(COOLING) | BLAMELESS | by_code == set(Kind)
+    assert not set(COOLING) & BLAMELESS
+
+
+def test_used_up_window_limits_until_its_reset_unless_there_are_credits(account):
+    full = Window("secondary", 100.0, 10_080, NOW + 500)
+    account.has_credits = True
+    account.see_windows([full], NOW)
+    assert status(account) is Status.ACTIVE
+    account.has_credits = False
+    account.see_windows([full], NOW)
+    assert (status(account), account.state.until(NOW)) == (Status.LIMITED, NOW + 500)
+
+
+def test_window_is_empty_again_after_its_reset(account):
+    account.see_windows([Window("secondary", 80.0, 10_080, NOW + 500)], NOW)
+    assert account.weekly_left(NOW) == pytest.approx(0.2)
+    assert account.weekly_left(NOW + 501) == 1.0
+
+
+def test_polled_number_does_not_replace_a_newer_live_one(account):
+    account.see_windows([Window("primary", 50.0, 300, NOW + 500)], NOW)
+    polled = PolledUsage((Window("primary", 10.0, 300, NOW + 500),), is_limited=True)
+    account.see_usage(polled, NOW - 1, NOW + 1)
+    assert account.windows["primary"].window.used_percent == 50.0
+    assert status(account) is Status.ACTIVE
+    account.see_usage(polled, NOW + 1, NOW + 2)
+    assert account.windows["primary"].window.used_percent == 10.0
+    assert status(account, 2) is Status.LIMITED
+
+
+def test_poll_ends_a_settled_limit_but_not_a_young_one(account):
+    fine = PolledUsage((Window("primary", 0.0, 300, None),), "plus", is_limited=False)
+    account.state.set_limit(NOW, "primary", NOW + 9_000)
+    account.see_usage(fine, NOW + 10, NOW + 11)
+    assert status(account, 11) is Status.LIMITED
+    account.see_usage(fine, NOW + 70, NOW + 71)
+    assert status(account, 71) is Status.ACTIVE
+    assert account.plan == "plus"
+
+
+def test_refusals_of_models_are_bounded(account):
+    for number in range(200):
+        account.refuse_model(f"m{number}", NOW)
+    assert len(account.refused_models) <= 64
+    assert not account.serves("m199", NOW)
+
+
+def test_state_is_taken_up_after_a_restart(account):
+    account.see_windows([Window("primary", 100.0, 300, NOW + 500)], NOW)
+    account.state.note("broken", NOW)
+    account.catalogue = Catalogue(frozenset({"m"}))
+    described = describe(account, NOW + 5)
+    assert described["windows"][0]["age"] == 5
+    later = Account(id=1, name="a")
+    restore(later, described, NOW + 10)
+    assert later.state.status(NOW + 10) is Status.LIMITED
+    assert later.state.until(NOW + 10) == NOW + 500
+    assert later.windows["primary"].window == account.windows["primary"].window
+    assert later.state.last_error == account.state.last_error
+    stale = Account(id=1, name="a")
+    restore(stale, described, NOW + 501)
+    assert stale.state.status(NOW + 501) is Status.ACTIVE
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"windows": 3}, {"windows": [3, {}]}, {"state": "limited"}]
+)
+def test_anything_may_be_in_the_database(account, told):
+    restore(account, told, NOW)
+    assert status(account) is Status.ACTIVE
