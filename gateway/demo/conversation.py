@@ -1,0 +1,98 @@
+"""One client socket of the scripted upstream: many turns, one after another."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+
+from gateway.demo import faults
+from gateway.demo.answers import Answer, JsonObject
+from gateway.demo.playing import play_http, play_socket
+from gateway.demo.received import Received, items_of
+
+if TYPE_CHECKING:
+    from gateway.demo.upstream import ScriptedUpstream
+
+
+class Conversation:
+    """Response ids live as long as their socket, as with the real backend."""
+
+    def __init__(self, upstream: "ScriptedUpstream", request: web.Request) -> None:
+        self._upstream = upstream
+        self._request = request
+        self._histories: dict[str, list[JsonObject]] = {}  # by response id
+        self._frames: asyncio.Queue[Received] = asyncio.Queue()
+        self._turns: list[Received] = []
+        self.handshake = upstream.receive(request, b"", "handshake")
+        self.ws = web.WebSocketResponse(max_msg_size=256 * 1024 * 1024)
+
+    async def serve(self) -> web.StreamResponse:
+        self._upstream.record(self.handshake)
+        headers = self._upstream.usual_headers(self.handshake)
+        answer = self._upstream.answer_for(self.handshake)
+        if answer.status != 101:
+            try:
+                return await play_http(answer, self._request, self.handshake, headers)
+            finally:
+                self.handshake.done.set()
+        self.ws.headers.update({**headers, **answer.headers})
+        player = asyncio.create_task(self._play())
+        try:
+            await self.ws.prepare(self._request)
+            await self._read()
+        finally:
+            # No await in here: the lost connection cancels this task as well.
+            player.cancel()
+            for received in (self.handshake, *self._turns):
+                if not any(turn.cut for turn in self._turns):
+                    received.closed.set()
+                received.done.set()
+        return self.ws
+
+    async def _read(self) -> None:
+        async for message in self.ws:
+            if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                continue
+            data: str | bytes = message.data
+            body = data.encode() if isinstance(data, str) else data
+            received = self._upstream.receive(self._request, body, "responses")
+            received.transport = "websocket"
+            received.method = "FRAME"
+            if received.payload.get("generate") is False:
+                received.route = "prewarm"
+            self._turns.append(received)
+            self._upstream.record(received)
+            self._frames.put_nowait(received)
+
+    async def _play(self) -> None:
+        while True:
+            received = await self._frames.get()
+            try:
+                await self._turn(received)
+            except ConnectionError:
+                return  # the client has left; `_read` sees that too
+            finally:
+                received.done.set()
+
+    async def _turn(self, received: Received) -> None:
+        anchor = received.payload.get("previous_response_id")
+        earlier = self._histories.get(str(anchor), []) if anchor else []
+        received.history = [*earlier, *items_of(received.payload)]
+        if anchor and str(anchor) not in self._histories:
+            answer = faults.previous_response_not_found(str(anchor))
+        else:
+            answer = self._upstream.answer_for(received)
+        self._upstream.note_ids(answer, received)
+        await play_socket(answer, self.ws, self._request, received)
+        self._remember(answer, received)
+
+    def _remember(self, answer: Answer, received: Received) -> None:
+        """Keep what the next turn may refer to, once a response has completed."""
+        history = list(received.history)
+        for step in answer.steps:
+            if not isinstance(step, dict):
+                continue
+            if step.get("type") == "response.output_item.done":
+                history.append(step["item"])
+            if step.get("type") in {"response.completed", "response.incomplete"}:
+                self._histories[str(step["response"]["id"])] = history

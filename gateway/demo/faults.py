@@ -1,0 +1,193 @@
+"""Answers that go wrong, each the way a real upstream does."""
+
+import time
+import zlib
+from typing import Any
+
+from gateway.demo.answers import Answer, Cut, JsonObject, Step, sse
+from gateway.demo.events import Turn
+
+
+def refusal(
+    status: int,
+    code: str,
+    message: str,
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Answer:
+    """An error envelope; an error frame with this status on a socket."""
+    error: JsonObject = {"type": code, "code": code, "message": message, **more}
+    return Answer.json({"error": error}, status, headers)
+
+
+def usage_limit(resets_in: float = 3600, plan: str = "plus") -> Answer:
+    return refusal(
+        429,
+        "usage_limit_reached",
+        "The usage limit has been reached",
+        plan_type=plan,
+        resets_at=int(time.time() + resets_in),
+        resets_in_seconds=int(resets_in),
+    )
+
+
+def rate_limited(seconds: float = 1.5) -> Answer:
+    """429 whose only hint at a time is its text."""
+    return refusal(
+        429,
+        "rate_limit_exceeded",
+        f"Rate limit reached. Please try again in {seconds}s.",
+    )
+
+
+def unauthorized(code: str = "token_expired") -> Answer:
+    return refusal(401, code, "Your authentication token is no longer valid.")
+
+
+def server_error() -> Answer:
+    return refusal(500, "server_error", "The scripted upstream broke.")
+
+
+def unavailable(retry_after: float | None = None) -> Answer:
+    headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
+    return refusal(503, "service_unavailable", "Try later.", headers)
+
+
+def overloaded(model: str = "gpt-5.5") -> Answer:
+    """Status 200, then an error event before any output."""
+    turn = Turn(model)
+    turn.event(
+        {
+            "type": "error",
+            "status": 503,
+            "error": {
+                "type": "service_unavailable_error",
+                "code": "server_is_overloaded",
+                "message": "Our servers are currently overloaded.",
+            },
+        }
+    )
+    return turn.answer()
+
+
+def failed_first(code: str = "server_error", message: str = "It failed.") -> Answer:
+    """Status 200, then `response.failed` before any output."""
+    return Turn().failed(code, message).answer()
+
+
+def foreign_content() -> Answer:
+    return refusal(
+        400,
+        "invalid_encrypted_content",
+        "The encrypted content could not be verified.",
+        param="input",
+    )
+
+
+def previous_response_not_found(response_id: str) -> Answer:
+    return refusal(
+        400,
+        "previous_response_not_found",
+        f"Previous response with id '{response_id}' not found.",
+        param="previous_response_id",
+    )
+
+
+def reset_before_headers() -> Answer:
+    return Answer(before=(Cut.RESET,))
+
+
+def reset_after_headers() -> Answer:
+    return Answer((Cut.RESET,))
+
+
+def cut_after(answer: Answer, events: int, how: Cut = Cut.RESET) -> Answer:
+    """The first so many events, then the connection is gone."""
+    return Answer((*answer.steps[:events], how), headers=answer.headers)
+
+
+def cut_mid_event(answer: Answer, events: int, how: Cut = Cut.EOF) -> Answer:
+    """The first so many events and half of the next one (HTTP)."""
+    following = answer.steps[events]
+    block = following if isinstance(following, bytes) else sse(_event(following))
+    return Answer(
+        (*answer.steps[:events], block[: len(block) // 2], how), headers=answer.headers
+    )
+
+
+def silent(answer: Answer, seconds: float, after: int = 2) -> Answer:
+    """A pause after the first so many events."""
+    steps: tuple[Step, ...] = (*answer.steps[:after], seconds, *answer.steps[after:])
+    return Answer(steps, headers=answer.headers)
+
+
+def paced(answer: Answer, seconds: float) -> Answer:
+    """A pause after every event."""
+    steps: list[Step] = []
+    for step in answer.steps:
+        steps += [step, seconds]
+    return Answer.of(steps, headers=answer.headers)
+
+
+def dripped(answer: Answer, size: int = 1, seconds: float = 0.0) -> Answer:
+    """The same bytes in pieces of this size (HTTP)."""
+    whole = as_bytes(answer)
+    steps: list[Step] = []
+    for start in range(0, len(whole), size):
+        steps += [whole[start : start + size], seconds]
+    return Answer.of(steps, headers=answer.headers)
+
+
+def oversized(size: int, piece: int = 1 << 20) -> Answer:
+    """One event without an end: so many bytes and no line break."""
+    pieces = [b"x" * min(piece, size - start) for start in range(0, size, piece)]
+    return Answer.of([b'data: {"type":"response.output_text.delta","delta":"', *pieces])
+
+
+def gzipped(answer: Answer) -> Answer:
+    """Compressed although nobody asked for it."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    body = packer.compress(as_bytes(answer)) + packer.flush()
+    return Answer((body,), headers={**answer.headers, "content-encoding": "gzip"})
+
+
+def wrong_content_type(body: bytes = b"<html>Just a moment...</html>") -> Answer:
+    return Answer((body,), headers={"content-type": "text/html; charset=utf-8"})
+
+
+def two_terminals() -> Answer:
+    turn = Turn().text("once").completed()
+    return turn.failed("server_error", "after the end").answer()
+
+
+def without_terminal() -> Answer:
+    """The stream ends as if it were whole."""
+    return Turn().text("and then").answer()
+
+
+def short_body() -> Answer:
+    """Content-Length promises more than what comes."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    head += b"content-length: 100000\r\n\r\n"
+    return Answer((head, as_bytes(Turn().answer()), Cut.EOF), bare=True)
+
+
+def bad_chunking() -> Answer:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    head += b"transfer-encoding: chunked\r\n\r\n"
+    return Answer((head, b"zz\r\nnot a chunk\r\n", Cut.EOF), bare=True)
+
+
+def as_bytes(answer: Answer) -> bytes:
+    """The whole SSE body of an answer, pauses left out."""
+    return b"".join(
+        step if isinstance(step, bytes) else sse(step)
+        for step in answer.steps
+        if isinstance(step, bytes | dict)
+    )
+
+
+def _event(step: Step) -> JsonObject:
+    if not isinstance(step, dict):
+        raise TypeError(f"step {step!r} is no event")
+    return step

@@ -1,0 +1,228 @@
+"""Decides what a request gets when no test has scripted an answer.
+
+A directive in the last user message selects a scenario: `demo:tool(ls -la)`,
+`demo:say(hello)`, `demo:usage_limit`; all of them are in `DIRECTIVES`.
+"""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gateway.demo import faults
+from gateway.demo.accounts import DemoAccount
+from gateway.demo.answers import Answer, JsonObject
+from gateway.demo.events import Turn, rate_limits, usage
+from gateway.demo.received import Received
+from gateway.demo.samples import sample
+
+_DIRECTIVE = re.compile(r"demo:([a-z0-9_]+)(?:\(([^)]*)\))?")
+_SEALED = "fake-sealed:"  # prefix of what only one account can read, before base64
+_OUTPUTS = {"function_call_output", "custom_tool_call_output", "tool_search_output"}
+_SHELL_TOOLS = ("exec_command", "shell_command", "shell")
+
+
+def default_answer(received: Received) -> Answer:
+    """The answer of a friendly upstream; deterministic but for ids and times."""
+    payload = received.payload
+    model = payload.get("model")
+    turn = Turn(model if isinstance(model, str) else "unknown")
+    if received.route == "prewarm":
+        return turn.completed(usage(100, 0)).answer()
+    if foreign_items(received.history, received.account):
+        return faults.foreign_content()
+    last = received.history[-1] if received.history else {}
+    if last.get("type") == "compaction_trigger":
+        return turn.compaction(seal("summary", received.account)).completed().answer()
+    prompt = last_user_text(received.history)
+    if not _is_title_thread(payload):
+        found = _DIRECTIVE.search(prompt)
+        if found is not None and found[1] in DIRECTIVES:
+            return DIRECTIVES[found[1]](received, turn, (found[2] or "").strip())
+    return _plain(received, turn, prompt)
+
+
+def _plain(received: Received, turn: Turn, prompt: str) -> Answer:
+    payload = received.payload
+    text_format = _dict(_dict(payload.get("text")).get("format"))
+    last = received.history[-1] if received.history else {}
+    if text_format.get("type") == "json_schema":
+        value = sample(_dict(text_format.get("schema")))
+        return turn.text(json.dumps(value)).completed().answer()
+    if last.get("type") in _OUTPUTS:
+        return turn.text("The tool has answered; all done.").completed().answer()
+    if payload.get("tool_choice") == "required" or isinstance(
+        payload.get("tool_choice"), dict
+    ):
+        return _call_tool(received, turn, "")
+    words = " ".join(prompt.split())[:200]
+    text = f"Hello from the scripted upstream. You said: {words}"
+    return turn.text(text).completed().answer()
+
+
+def _call_tool(received: Received, turn: Turn, argument: str) -> Answer:
+    """Call a shell when the client offers one, else the first or chosen function."""
+    command = argument or "echo hello-from-the-tool"
+    tools = offered_tools(received)
+    names = [str(tool.get("name")) for tool in tools]
+    for shell in _SHELL_TOOLS:
+        if shell in names:
+            key = "cmd" if shell == "exec_command" else "command"
+            return turn.function_call(shell, {key: command}).completed().answer()
+    for tool in tools:
+        if tool.get("type") == "custom" and tool.get("name") == "exec":
+            script = (
+                f"const r = await tools.exec_command({{cmd: {json.dumps(command)}}});"
+                " text(JSON.stringify(r));"
+            )
+            return turn.custom_call("exec", script).completed().answer()
+    choice = received.payload.get("tool_choice")
+    wanted = choice.get("name") if isinstance(choice, dict) else None
+    for tool in tools:
+        if tool.get("type") == "function" and wanted in (None, tool.get("name")):
+            arguments = sample(_dict(tool.get("parameters")))
+            turn.function_call(str(tool.get("name")), _dict(arguments))
+            return turn.completed().answer()
+    return turn.text("There is no tool that I could call.").completed().answer()
+
+
+def _tool(received: Received, turn: Turn, argument: str) -> Answer:
+    """`tool(command)` calls once; `tool(3; command)` three times in a row."""
+    count, separator, command = argument.partition(";")
+    wanted, command = (_number(count), command) if separator else (1, argument)
+    if _outputs_since_user(received.history) >= wanted:
+        return turn.text("The tool has answered; all done.").completed().answer()
+    return _call_tool(received, turn, command.strip())
+
+
+def _long(received: Received, turn: Turn, argument: str) -> Answer:
+    """`long(50)`: that many words, 20 ms apart."""
+    turn.text(" ".join(f"word{n}" for n in range(int(_number(argument, 50)))))
+    return faults.paced(turn.completed().answer(), 0.02)
+
+
+def _reasoning(received: Received, turn: Turn, argument: str) -> Answer:
+    turn.reasoning("Thinking it over.", seal("thoughts", received.account))
+    return turn.text(argument or "I have thought about it.").completed().answer()
+
+
+def _fault(make: Callable[[], Answer]) -> Callable[[Received, Turn, str], Answer]:
+    return lambda received, turn, argument: make()
+
+
+DIRECTIVES: dict[str, Callable[[Received, Turn, str], Answer]] = {
+    "say": lambda received, turn, text: turn.text(text).completed().answer(),
+    "tool": _tool,
+    "long": _long,
+    "reasoning": _reasoning,
+    "refusal": lambda received, turn, text: (
+        turn.refusal(text or "I would rather not.").completed().answer()
+    ),
+    "incomplete": lambda received, turn, reason: (
+        turn.text("Half an").incomplete(reason or "max_output_tokens").answer()
+    ),
+    "usage": lambda received, turn, tokens: (
+        turn.text("That was a lot.").completed(usage(int(_number(tokens)))).answer()
+    ),
+    "pause": lambda received, turn, seconds: faults.silent(
+        turn.text("Sorry for the wait.").completed().answer(), _number(seconds, 1)
+    ),
+    "failed": lambda received, turn, code: (
+        turn.failed(code or "server_error", "The scripted upstream failed.").answer()
+    ),
+    "cut": lambda received, turn, text: faults.cut_after(
+        turn.text("This answer never ends").answer(), 5
+    ),
+    "usage_limit": _fault(faults.usage_limit),
+    "overloaded": _fault(faults.overloaded),
+    "unavailable": _fault(faults.unavailable),
+    "error": _fault(faults.server_error),
+    "unauthorized": _fault(faults.unauthorized),
+}
+
+
+def with_limits(answer: Answer, account: DemoAccount) -> Answer:
+    """On a socket the account's windows come as the first event of a turn."""
+    if answer.status != 200 or answer.before:
+        return answer
+    limits = rate_limits(
+        account.primary_percent, account.secondary_percent, account.plan
+    )
+    return Answer((limits, *answer.steps), headers=answer.headers)
+
+
+def last_user_text(history: list[JsonObject]) -> str:
+    for item in reversed(history):
+        if item.get("role") == "user":
+            content = item.get("content")
+            if isinstance(content, str):
+                return content
+            parts = content if isinstance(content, list) else []
+            return " ".join(
+                str(part.get("text") or "") for part in parts if isinstance(part, dict)
+            )
+    return ""
+
+
+def offered_tools(received: Received) -> list[JsonObject]:
+    """Tools at the top level and inside `additional_tools`, namespaces unfolded."""
+    lists = [received.payload.get("tools")]
+    lists += [
+        item.get("tools")
+        for item in received.history
+        if item.get("type") == "additional_tools"
+    ]
+    found: list[JsonObject] = []
+    for tools in lists:
+        for tool in tools if isinstance(tools, list) else []:
+            if isinstance(tool, dict):
+                found += tool.get("tools") or [tool]
+    return found
+
+
+def seal(text: str, account: str | None) -> str:
+    """Encrypted content as upstream would make it: of use to one account only."""
+    owner = f"{_SEALED}{account}:{text}:{time.time_ns()}"
+    return base64.urlsafe_b64encode(owner.encode()).decode()
+
+
+def foreign_items(history: list[JsonObject], account: str | None) -> list[JsonObject]:
+    """Items whose sealed content another account has made."""
+    found = []
+    for item in history:
+        content = item.get("encrypted_content")
+        if not isinstance(content, str):
+            continue
+        try:
+            opened = base64.urlsafe_b64decode(content).decode()
+        except ValueError:
+            continue
+        if opened.startswith(_SEALED) and not opened.startswith(f"{_SEALED}{account}:"):
+            found.append(item)
+    return found
+
+
+def _outputs_since_user(history: list[JsonObject]) -> int:
+    count = 0
+    for item in reversed(history):
+        if item.get("role") == "user":
+            break
+        count += item.get("type") in _OUTPUTS
+    return count
+
+
+def _number(text: str, default: float = 0) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return default
+
+
+def _is_title_thread(payload: JsonObject) -> bool:
+    return "thread_title" in str(payload.get("client_metadata", ""))
+
+
+def _dict(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
