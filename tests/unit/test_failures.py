@@ -238,10 +238,20 @@ values = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                (
-                    "error detail message code resets_at resets_in_seconds response "
-                    "msg headers retry-after status type"
-                ).split()
+                [
+                    "error",
+                    "detail",
+                    "message",
+                    "code",
+                    "resets_at",
+                    "resets_in_seconds",
+                    "response",
+                    "msg",
+                    "headers",
+                    "retry-after",
+                    "status",
+                    "type",
+                ]
             ),
             inner,
             max_size=5,

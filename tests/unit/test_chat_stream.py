@@ -1,0 +1,458 @@
+"""Chat completions out of a response's events, as the openai SDK takes them."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from gateway.protocol.chat import ChatFold, ChatStream
+from gateway.protocol.fold import ResponseTooLarge
+from gateway.protocol.sse import events as blocks
+
+ID = "resp_1"
+USAGE = {
+    "input_tokens": 10,
+    "input_tokens_details": {"cached_tokens": 4},
+    "output_tokens": 5,
+    "output_tokens_details": {"reasoning_tokens": 2},
+    "total_tokens": 15,
+}
+CREATED = {"type": "response.created", "response": {"id": ID, "status": "in_progress"}}
+
+
+def event(type, **fields):
+    return {"type": f"response.{type}", **fields}
+
+
+def ended(status="completed", output=(), **fields):
+    response = {"id": ID, "status": status, "output": list(output), "usage": USAGE}
+    return event(status, response={**response, **fields})
+
+
+def message(*parts):
+    return {"id": "msg_1", "type": "message", "role": "assistant", "content": parts}
+
+
+def output_text(value):
+    return {"type": "output_text", "text": value, "annotations": []}
+
+
+def call(number, arguments=""):
+    return {
+        "id": f"fc_{number}",
+        "type": "function_call",
+        "call_id": f"call_{number}",
+        "name": f"tool_{number}",
+        "arguments": arguments,
+    }
+
+
+def text_events(index=0):
+    place = {"item_id": "msg_1", "output_index": index, "content_index": 0}
+    return [
+        event("output_item.added", output_index=index, item=message()),
+        event("content_part.added", **place, part=output_text("")),
+        event("output_text.delta", **place, delta="o"),
+        event("output_text.delta", **place, delta="k€"),
+        event("output_text.done", **place, text="ok€"),
+        event("content_part.done", **place, part=output_text("ok€")),
+        event("output_item.done", output_index=index, item=message(output_text("ok€"))),
+    ]
+
+
+def call_events(index, number, pieces):
+    place = {"item_id": f"fc_{number}", "output_index": index}
+    whole = "".join(pieces)
+    deltas = [
+        event("function_call_arguments.delta", **place, delta=piece) for piece in pieces
+    ]
+    return [
+        event("output_item.added", output_index=index, item=call(number)),
+        *deltas,
+        event("function_call_arguments.done", **place, arguments=whole),
+        event("output_item.done", output_index=index, item=call(number, whole)),
+    ]
+
+
+def stream(events, include_usage=False):
+    """The chunks, each checked by the SDK, and whether [DONE] ended them."""
+    chat = ChatStream("gpt-5.4", include_usage, created=7)
+    sent = b"".join(chat.feed(e["type"], json.dumps(e).encode()) for e in events)
+    data = [block.data for block in blocks(sent)]
+    is_done = bool(data) and data[-1] == b"[DONE]"
+    chunks = [json.loads(one) for one in data if one != b"[DONE]"]
+    for chunk in chunks:
+        if "error" not in chunk:
+            ChatCompletionChunk.model_validate(chunk, strict=True)
+            assert (chunk["id"], chunk["model"], chunk["created"]) == (ID, "gpt-5.4", 7)
+    return chunks, is_done
+
+
+def fold(events):
+    chat = ChatFold("gpt-5.4", created=7)
+    for one in events:
+        chat.feed(one["type"], json.dumps(one).encode())
+    result = chat.result()
+    if "error" not in result:
+        ChatCompletion.model_validate(result)
+    return result
+
+
+def assembled(events):
+    """What the SDK's own assembler makes of the chunks."""
+    state = ChatCompletionStreamState()
+    for chunk in stream(events)[0]:
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    return state.current_completion_snapshot.choices[0]
+
+
+def deltas(chunks):
+    return [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
+
+
+def test_text_streams_as_it_comes_and_only_once():
+    chunks, is_done = stream([CREATED, *text_events(), ended()])
+    assert deltas(chunks) == [
+        {"role": "assistant", "content": "o"},
+        {"content": "k€"},
+        {},
+    ]
+    assert [c["choices"][0]["finish_reason"] for c in chunks] == [None, None, "stop"]
+    assert "usage" not in chunks[0]
+    assert is_done
+
+
+def test_usage_is_null_in_every_chunk_and_then_a_chunk_of_its_own():
+    chunks, is_done = stream([CREATED, *text_events(), ended()], include_usage=True)
+    assert [chunk["usage"] for chunk in chunks[:-1]] == [None] * 3
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"] == {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "total_tokens": 15,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+    assert is_done
+
+
+def test_a_folded_answer_has_text_reason_and_usage():
+    result = fold([CREATED, *text_events(), ended(service_tier="priority")])
+    assert (result["id"], result["object"]) == (ID, "chat.completion")
+    assert result["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": "ok€",
+        "refusal": None,
+    }
+    assert result["choices"][0]["finish_reason"] == "stop"
+    assert result["usage"]["total_tokens"] == 15
+    assert result["service_tier"] == "priority"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"response.output_text.delta"},
+        {"response.output_text.done"},
+        {"response.content_part.done"},
+        {"response.output_item.done"},
+        {"response.output_text.done", "response.output_item.done"},
+        set(),  # only the terminal event has it
+    ],
+)
+def test_text_arrives_whichever_events_carry_it(kept):
+    events = [one for one in text_events(index=3) if one["type"] in kept]
+    events = [CREATED, *events, ended(output=[message(output_text("ok€"))])]
+    assert fold(events)["choices"][0]["message"]["content"] == "ok€"
+    assert assembled(events).message.content == "ok€"
+
+
+def test_text_lost_from_the_deltas_is_made_up_for():
+    events = text_events()
+    del events[3]
+    assert fold([CREATED, *events, ended()])["choices"][0]["message"]["content"] == (
+        "ok€"
+    )
+
+
+def test_several_interleaved_calls_keep_their_own_indexes():
+    first = call_events(1, 1, ['{"a"', ":1}"])
+    second = call_events(2, 2, ['{"b":', "2}"])
+    mixed = [one for pair in zip(first, second, strict=True) for one in pair]
+    events = [CREATED, *text_events(), *mixed, ended()]
+    chunks, _ = stream(events)
+    calls = [d["tool_calls"][0] for d in deltas(chunks) if "tool_calls" in d]
+    assert [one["index"] for one in calls] == [0, 1, 0, 1, 0, 1]
+    assert [one.get("id") for one in calls[:3]] == ["call_1", "call_2", None]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    expected = [
+        ("call_1", "tool_1", '{"a":1}'),
+        ("call_2", "tool_2", '{"b":2}'),
+    ]
+    assert [
+        (one["id"], one["function"]["name"], one["function"]["arguments"])
+        for one in fold(events)["choices"][0]["message"]["tool_calls"]
+    ] == expected
+    assert [
+        (one.id, one.function.name, one.function.arguments)
+        for one in assembled(events).message.tool_calls
+    ] == expected
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"response.output_item.added", "response.function_call_arguments.delta"},
+        {"response.output_item.added", "response.function_call_arguments.done"},
+        {"response.output_item.added", "response.output_item.done"},
+        {"response.function_call_arguments.delta", "response.output_item.done"},
+        {"response.output_item.done"},
+        set(),
+    ],
+)
+def test_arguments_arrive_whichever_events_carry_them(kept):
+    events = [one for one in call_events(4, 1, ['{"a"', ":1}"]) if one["type"] in kept]
+    events = [CREATED, *events, ended(output=[call(1, '{"a":1}')])]
+    for found in (
+        fold(events)["choices"][0]["message"]["tool_calls"],
+        [one.model_dump() for one in assembled(events).message.tool_calls],
+    ):
+        assert [one["function"]["arguments"] for one in found] == ['{"a":1}']
+        assert [one["id"] for one in found] == ["call_1"]
+
+
+def test_a_call_without_arguments_is_a_call():
+    events = [CREATED, event("output_item.done", output_index=0, item=call(1)), ended()]
+    assert fold(events)["choices"][0]["message"]["tool_calls"][0]["function"] == {
+        "name": "tool_1",
+        "arguments": "",
+    }
+
+
+def test_a_refusal_is_no_content():
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    refusal = {"type": "refusal", "refusal": "no way"}
+    events = [
+        CREATED,
+        event("refusal.delta", **place, delta="no "),
+        event("refusal.done", **place, refusal="no way"),
+        event("output_item.done", output_index=0, item=message(refusal)),
+        ended(),
+    ]
+    assert fold(events)["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": None,
+        "refusal": "no way",
+    }
+    assert assembled(events).message.refusal == "no way"
+
+
+def test_reasoning_stays_out_of_the_answer():
+    place = {"item_id": "rs_1", "output_index": 0}
+    item = {
+        "id": "rs_1",
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "hm"}],
+        "content": [{"type": "output_text", "text": "hm"}],
+    }
+    part = {"type": "summary_text", "text": "hm"}
+    events = [
+        CREATED,
+        event("output_item.added", output_index=0, item=item),
+        event("reasoning_summary_text.delta", **place, delta="hm"),
+        event("reasoning_text.delta", **place, delta="hm"),
+        event("reasoning_summary_part.done", **place, part=part),
+        event("content_part.done", **place, part={"type": "reasoning_text", **part}),
+        event("output_item.done", output_index=0, item=item),
+        *text_events(index=1),
+        ended(output=[item, message(output_text("ok€"))]),
+    ]
+    assert fold(events)["choices"][0]["message"]["content"] == "ok€"
+    assert b"hm" not in json.dumps(stream(events)[0]).encode()
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish_reason"),
+    [
+        ("max_output_tokens", "length"),
+        ("content_filter", "content_filter"),
+        (None, "length"),
+    ],
+)
+def test_an_incomplete_response_says_why_it_ended(reason, finish_reason):
+    end = ended("incomplete", incomplete_details={"reason": reason})
+    events = [CREATED, *text_events(), end]
+    chunks, is_done = stream(events)
+    assert chunks[-1]["choices"][0]["finish_reason"] == finish_reason
+    assert fold(events)["choices"][0]["finish_reason"] == finish_reason
+    assert is_done
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        event("failed", response={"id": ID, "error": {"code": "c", "message": "m"}}),
+        {"type": "error", "code": "c", "message": "m"},
+        {"type": "error", "status": 500, "error": {"code": "c", "message": "m"}},
+        {"type": "", "error": {"code": "c", "message": "m"}},
+    ],
+)
+def test_a_failure_is_an_error_chunk_and_the_end(failure):
+    events = [CREATED, *text_events(), failure, *text_events(index=9), ended()]
+    chunks, is_done = stream(events)
+    error = {"message": "m", "type": "server_error", "code": "c", "param": None}
+    assert chunks[-1] == {"error": error}
+    assert len(chunks) == 3
+    assert is_done
+    assert fold(events) == {"error": error}
+
+
+def test_an_answer_without_output_is_empty_text():
+    events = [CREATED, ended()]
+    chunks, _ = stream(events)
+    assert deltas(chunks) == [{"role": "assistant"}]
+    assert fold(events)["choices"][0]["message"]["content"] == ""
+
+
+def test_nothing_comes_after_the_end():
+    chunks, _ = stream([CREATED, ended(), *text_events(), ended(), CREATED])
+    assert len(chunks) == 1
+
+
+def test_a_stream_that_broke_off_has_no_finish_reason():
+    events = [CREATED, *text_events()]
+    assert not stream(events)[1]
+    chat = ChatFold("gpt-5.4", created=7)
+    for one in events:
+        chat.feed(one["type"], json.dumps(one))
+    assert chat.result()["choices"][0]["finish_reason"] is None
+
+
+def test_a_folded_answer_is_bounded():
+    chat = ChatFold("gpt-5.4", created=7, max_bytes=1000)
+    delta = b'{"delta":"' + b"x" * 488 + b'"}'
+    chat.feed("response.output_text.delta", delta)
+    chat.feed("response.output_text.delta", delta)
+    with pytest.raises(ResponseTooLarge):
+        chat.feed("response.output_text.delta", delta)
+
+
+def test_an_answer_of_endless_parts_fails_visibly():
+    chat = ChatStream("gpt-5.4", False, created=7)
+    sent = b""
+    for index in range(20_000):
+        data = json.dumps({"output_index": index, "delta": "x"})
+        sent = chat.feed("response.output_text.delta", data) or sent
+    assert b"too many parts" in sent
+    assert sent.endswith(b"data: [DONE]\n\n")
+
+
+texts = st.text(max_size=6)
+parts = st.lists(texts, min_size=1, max_size=4)
+
+
+@given(st.lists(st.tuples(st.booleans(), parts), max_size=4), st.data())
+def test_the_streamed_and_the_folded_answer_are_the_same(items, data):
+    """Whatever is left out of the deltas, both say what the items say."""
+    events = [CREATED]
+    for index, (is_call, pieces) in enumerate(items):
+        whole = "".join(pieces)
+        if is_call:
+            made = call_events(index, index, pieces)
+        else:
+            place = {"output_index": index, "content_index": 0}
+            made = [
+                event("output_text.delta", **place, delta=piece) for piece in pieces
+            ]
+            item = message(output_text(whole))
+            made.append(event("output_item.done", output_index=index, item=item))
+        # The first pieces came, the rest of the deltas did not.
+        keep = data.draw(st.integers(0, len(made) - 1))
+        events += [*made[:keep], made[-1]]
+    events.append(ended())
+    expected = "".join("".join(pieces) for is_call, pieces in items if not is_call)
+    calls = ["".join(pieces) for is_call, pieces in items if is_call]
+    folded = fold(events)["choices"][0]
+    told = assembled(events)
+    assert (folded["message"]["content"] or "") == expected
+    assert (told.message.content or "") == expected
+    made_calls = folded["message"].get("tool_calls", [])
+    assert [one["function"]["arguments"] for one in made_calls] == calls
+    assert [one.function.arguments for one in told.message.tool_calls or []] == calls
+    assert folded["finish_reason"] == told.finish_reason
+
+
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "response",
+                    "item",
+                    "part",
+                    "delta",
+                    "text",
+                    "refusal",
+                    "arguments",
+                    "content",
+                    "output",
+                    "output_index",
+                    "content_index",
+                    "item_id",
+                    "error",
+                    "usage",
+                    "id",
+                    "call_id",
+                    "name",
+                ]
+            )
+            | st.just("type"),
+            inner
+            | st.sampled_from(
+                ["message", "function_call", "custom_tool_call", "output_text"]
+            ),
+            max_size=6,
+        )
+    ),
+    max_leaves=25,
+)
+TYPES = [
+    "",
+    "error",
+    "response.created",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.refusal.delta",
+    "response.refusal.done",
+    "response.content_part.done",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.completed",
+    "response.incomplete",
+    "response.failed",
+    "response.function_call_arguments.delta",
+    "response.function_call_arguments.done",
+    "response.custom_tool_call_input.done",
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(TYPES), odd | st.binary()), max_size=8))
+def test_odd_events_never_raise_and_the_answer_stays_well_formed(events):
+    chat, folded = ChatStream("m", True, created=7), ChatFold("m", created=7)
+    sent = b""
+    for type, value in [*events, ("response.completed", {"response": {"id": ID}})]:
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
+        sent += chat.feed(type, data)
+        folded.feed(type, data)
+    result = folded.result()
+    if "error" not in result:
+        ChatCompletion.model_validate(result)
+    for block in blocks(sent):
+        if block.type != "[DONE]" and b'"error"' not in block.data:
+            ChatCompletionChunk.model_validate_json(block.data)
+    assert sent.endswith(b"data: [DONE]\n\n")
