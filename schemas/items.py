@@ -15,7 +15,7 @@ from schemas.encoding import encode
 _INTERLEAVED_KEYS = frozenset(
     {"reasoning_content", "reasoning_details", "tool_calls", "function_call"}
 )
-_REASONING_PARTS = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
+_REASONING_PARTS = ("reasoning", "reasoning_content", "reasoning_details")
 _BASE_INSTRUCTION_ROLES = ("developer", "system")
 _CALL_ID_KEYS = ("tool_call_id", "toolCallId", "call_id")
 
@@ -26,13 +26,36 @@ def normalize_items(items: list[Any]) -> tuple[list[Any], list[str]]:
     What cannot be repaired stays as it is: `item_problem` names it.
     """
     changes: dict[str, None] = {}
-    cleaned = [_normalize_item(item, changes) for item in items]
-    return (cleaned, list(changes)) if changes else (items, [])
+    cleaned = items
+    for index, item in enumerate(items):
+        if not isinstance(item, dict) or _is_clean(item):
+            continue
+        normalized = _normalize_item(item, changes)
+        if normalized is not item:
+            cleaned = list(items) if cleaned is items else cleaned
+            cleaned[index] = normalized
+    return cleaned, list(changes)
 
 
-def _normalize_item(item: Any, changes: dict[str, None]) -> Any:
-    if not isinstance(item, dict):
-        return item
+def _is_clean(item: dict[str, Any]) -> bool:
+    """The quick look that does for nearly every item; False may be wrong."""
+    if not _INTERLEAVED_KEYS.isdisjoint(item):
+        return False
+    role, content = item.get("role"), item.get("content")
+    if role == "tool":
+        return False
+    if not isinstance(content, list):
+        return content is None or (role != "assistant" and isinstance(content, str))
+    for part in content:
+        if not isinstance(part, dict) or not _INTERLEAVED_KEYS.isdisjoint(part):
+            return False
+        kind = part.get("type")
+        if kind != "output_text" if role == "assistant" else kind in _REASONING_PARTS:
+            return False
+    return True
+
+
+def _normalize_item(item: dict[str, Any], changes: dict[str, None]) -> dict[str, Any]:
     role = item.get("role")
     if role == "tool" and _is_message(item):
         output = _tool_output(item)
@@ -81,8 +104,7 @@ def _is_interleaved(part: Any) -> bool:
 
 
 def _is_reasoning_part(part: Mapping[str, Any]) -> bool:
-    kind = part.get("type")
-    return isinstance(kind, str) and kind in _REASONING_PARTS
+    return part.get("type") in _REASONING_PARTS
 
 
 def _without_keys(part: dict[str, Any]) -> dict[str, Any]:
@@ -194,10 +216,10 @@ def item_problem(items: list[Any]) -> str | None:
         if item.get("role") == "tool" and _is_message(item):
             return "A tool message needs the id of the call it answers and a text."
         content = item.get("content")
-        if _names_stored_file(item) or (
-            isinstance(content, list) and any(map(_names_stored_file, content))
-        ):
-            return "Stored files are not available: send the data or a URL."
+        parts = content if isinstance(content, list) else ()
+        for part in (item, *parts):
+            if _names_stored_file(part):
+                return "Stored files are not available: send the data or a URL."
     return None
 
 

@@ -180,7 +180,7 @@ def _check(
 
 def _enforce(payload: dict[str, Any], policy: KeyPolicy) -> list[str]:
     """Put what the key enforces into a valid payload, in place of what it holds."""
-    changes = []
+    changes, items = [], payload["input"]
     for name, value in (("model", policy.model), ("service_tier", policy.tier)):
         if value and payload.get(name) != value:
             payload[name] = value
@@ -188,23 +188,25 @@ def _enforce(payload: dict[str, Any], policy: KeyPolicy) -> list[str]:
     if policy.effort and _effort(payload) != policy.effort:
         payload["reasoning"] = _with_effort(payload.get("reasoning"), policy.effort)
         changes.append("reasoning.effort enforced")
-    items = [_enforced_item(item, policy) for item in payload["input"]]
-    if any(new is not old for new, old in zip(items, payload["input"], strict=True)):
-        payload["input"] = items
+    if policy.effort and any(_sets_effort(item, policy.effort) for item in items):
+        payload["input"] = [
+            {**item, "reasoning": _with_effort(item["reasoning"], policy.effort)}
+            if _sets_effort(item, policy.effort)
+            else item
+            for item in items
+        ]
         changes.append("configuration_update enforced")
     return changes
 
 
-def _enforced_item(item: Any, policy: KeyPolicy) -> Any:
-    """A configuration_update inside the input sets the effort anew."""
-    if not policy.effort or not isinstance(item, dict):
-        return item
+def _sets_effort(item: Any, enforced: str) -> bool:
+    """Whether an item inside the input sets the effort anew, to another one."""
+    if not isinstance(item, dict) or item.get("type") != "configuration_update":
+        return False
     reasoning = item.get("reasoning")
-    if item.get("type") != "configuration_update" or not isinstance(reasoning, dict):
-        return item
-    if reasoning.get("effort") in (None, policy.effort):
-        return item
-    return {**item, "reasoning": _with_effort(reasoning, policy.effort)}
+    if not isinstance(reasoning, dict):
+        return False
+    return reasoning.get("effort") not in (None, enforced)
 
 
 def _with_effort(reasoning: Any, effort: str) -> dict[str, Any]:
