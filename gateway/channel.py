@@ -25,7 +25,8 @@ from gateway.inbox import Frame, Inbox
 from gateway.protocol.sse import event_type
 from gateway.settings import Settings
 from gateway.socket_relay import KEEPALIVE, KEEPALIVE_SECONDS, SocketRelay
-from gateway.turn import Turn, Turns
+from gateway.turn import Turn
+from gateway.turns import Turns
 from gateway.upstream import UpstreamFault
 from gateway.upstream.target import url_of
 from gateway.upstream.ws import UpstreamSocket, UpstreamSockets
@@ -180,7 +181,7 @@ class Channel:
         async def attempt(lease: Lease) -> SocketRelay:
             upstream = await self._connected(turn, lease)
             turn.restart()
-            relay = SocketRelay(upstream, turn.reader, turn.view())
+            relay = SocketRelay(upstream, turn)
             try:
                 await upstream.send(turn.body(lease))
                 await relay.reach_commit_point(self._settings.first_event_timeout)
@@ -206,7 +207,7 @@ class Channel:
             and upstream.account_id == lease.account.id
         ):
             return upstream
-        anchor = turn.loaded.previous_response_id
+        anchor = turn.anchor
         if anchor is not None:
             # It lived on a socket that is gone: the client resends its history.
             raise PreviousResponseNotFound(anchor)

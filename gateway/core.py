@@ -1,12 +1,17 @@
 """Gateway: builds the parts, starts and stops them in order."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 from gateway.access import Access
+from gateway.accounts.account import Account
+from gateway.accounts.affinity import BindingRow
 from gateway.accounts.catalogue import Catalogues
 from gateway.accounts.pool import Pool
+from gateway.accounts.snapshot import describe
 from gateway.accounts.usage import UsagePoller
 from gateway.admin.records import AccountStore, load_accounts, load_keys
 from gateway.bodies import BodyBudget
@@ -15,16 +20,168 @@ from gateway.exchange import ClientRequest
 from gateway.inbox import Frame
 from gateway.keys import KeyRing
 from gateway.limits import Limiter
+from gateway.metrics import Metrics
 from gateway.proxy import Proxy
 from gateway.settings import Settings
+from gateway.store import queries
+from gateway.store.backlog import AccountState
 from gateway.store.secrets import SecretBox
 from gateway.store.store import Store
-from gateway.turn import Turns
+from gateway.turns import Turns
+from gateway.upstream.as_account import AccountCalls
 from gateway.upstream.http import UpstreamHttp, open_session
 from gateway.upstream.oauth import TokenSource
 from gateway.upstream.ws import UpstreamSockets
 from gateway.view import View
 
-# Counters, bindings and account states are handed to the writer this often: what
-# a killed process may lose of them.
+# Counters, bindings and account states reach the writer this often: what a killed
+# process may lose of them.
 PERSIST_SECONDS = 0.5
+# A row that waits longer for the database than this is trouble worth telling.
+WRITER_LAG_SECONDS = 10.0
+
+
+class Gateway:
+    """All parts of one process; handlers get it injected."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ring = KeyRing()
+        self.access = Access(settings, self.ring)
+        self.body_budget = BodyBudget(settings.body_budget_bytes)
+        self.limiter = Limiter()
+        self.pool = Pool(settings, on_change=self._note_change)
+        self.channels: set[Channel] = set()
+        self.is_draining = False
+        self._changed: set[Account] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the database and the upstream session, load all, begin the polls.
+
+        Raises UnusableDatabase with what to do about it.
+        """
+        settings = self.settings
+        self.secrets = SecretBox.open(settings.data_dir, settings.encryption_key)
+        self.store = Store(
+            settings.database_url, log_retention_days=settings.log_retention_days
+        )
+        await self.store.start()
+        await self.reload()
+        now = time.time()
+        rows = await self.store.read(queries.bindings, int(now * 1000))
+        self.pool.bindings.restore((BindingRow(*row) for row in rows), now)
+        self.limiter.restore(await self.store.read(queries.counters))
+        session = self._session = open_session(settings)
+        accounts = AccountStore(self.store, self.secrets)
+        self.tokens = TokenSource(
+            session, settings.auth_base_url, accounts, self.pool.observe_trouble
+        )
+        self.turns = Turns(self.pool, self.tokens, self.limiter, self._log)
+        self.proxy = Proxy(
+            settings, self.turns, self.pool, UpstreamHttp(session, settings)
+        )
+        self._sockets = UpstreamSockets(session, settings)
+        self.calls = AccountCalls(session, self.tokens)
+        base = settings.upstream_base_url
+        self.catalogues = Catalogues(self.pool, self.calls, base)
+        self.usage = UsagePoller(self.pool, self.calls, base)
+        self.metrics = Metrics(self)
+        self._tasks = [
+            asyncio.create_task(self.catalogues.run()),
+            asyncio.create_task(self.usage.run()),
+            asyncio.create_task(self._persist_regularly()),
+        ]
+
+    async def drain(self, seconds: float) -> None:
+        """Let running turns end, for at most so many seconds; close what is idle."""
+        self.is_draining = True
+        for channel in list(self.channels):
+            channel.drain()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.turns.wait_until_idle()
+        except TimeoutError:
+            return
+
+    async def stop(self) -> None:
+        """Close upstream, write what waits. Safe when `start` failed half way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "tokens"):
+            await self.tokens.close()
+        if hasattr(self, "_session"):
+            await self._session.close()
+        self._persist()
+        await self.store.stop()
+
+    async def reload(self) -> None:
+        """Take over accounts and keys as the database has them now."""
+        accounts = await self.store.read(load_accounts, self.secrets)
+        keys = await self.store.read(load_keys)
+        self.pool.replace(accounts)
+        self.ring.replace(keys)
+        self.limiter.retain(self.ring)
+
+    def open_channel(
+        self, request_of: Callable[[Frame], ClientRequest], view: View
+    ) -> Channel:
+        """A channel for one client socket, known here until it closes."""
+        channel = Channel(self.settings, self.turns, self._sockets, request_of, view)
+        self.channels.add(channel)
+        if self.is_draining:
+            channel.drain()
+        return channel
+
+    def readiness(self) -> dict[str, str]:
+        """What `/health/ready` tells: "ok", or what is wrong, by check."""
+        writer = self.store.writer
+        database = "ok"
+        if writer.last_error is not None:
+            database = f"not writable: {writer.last_error}"
+        elif writer.lag_seconds > WRITER_LAG_SECONDS:
+            database = f"rows wait for {writer.lag_seconds:.0f} s"
+        now = time.time()
+        serving = any(
+            account.state.until(now) is None and not account.state.why(now)
+            for account in self.pool.accounts.values()
+        )
+        return {
+            "database": database,
+            "accounts": "ok" if serving else "no account is in service",
+            "drain": "draining" if self.is_draining else "ok",
+        }
+
+    def _log(self, row: dict[str, Any]) -> None:
+        self.metrics.observe(row)
+        self.store.writer.log(row)
+
+    def _note_change(self, account: Account) -> None:
+        self._changed.add(account)
+
+    async def _persist_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(PERSIST_SECONDS)
+            self._persist()
+
+    def _persist(self) -> None:
+        """Hand the writer what changed; it never waits."""
+        writer, now = self.store.writer, time.time()
+        for row in self.pool.bindings.dirty():
+            writer.bind(row.key, row.account_id, row.used_at)
+        for limit_id, window_start, used in self.limiter.changed():
+            writer.count(limit_id, window_start, used)
+        for account in self._changed:
+            told = describe(account, now)
+            until = told["until"]
+            writer.save_state(
+                account.id,
+                AccountState(
+                    told["state"],
+                    None if until is None else int(until * 1000),
+                    told["why"] or None,
+                    json.dumps(told),
+                ),
+            )
+        self._changed.clear()

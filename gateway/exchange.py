@@ -35,6 +35,8 @@ class Loaded(Protocol):
     """A validated payload, as the surface's loader gives it."""
 
     @property
+    def payload(self) -> dict[str, Any] | None: ...
+    @property
     def model(self) -> str | None: ...
     @property
     def stream(self) -> bool: ...
@@ -51,6 +53,7 @@ class Loaded(Protocol):
     @property
     def generate(self) -> bool: ...
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]: ...
+    def without_items(self, indexes: frozenset[int]) -> "Loaded": ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class ClientFacts:
     sees_windows: bool = True  # the accounts' limits are its own business
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class ClientRequest:
     """One request on its way to `Proxy`.
 
@@ -79,11 +82,17 @@ class ClientRequest:
     route: Route
     key: Key | None
     size: int  # bytes of the body as received
-    load: Callable[[], Loaded]
+    load: Callable[[], Loaded] | None
 
     @property
     def is_codex(self) -> bool:
         return self.surface == "codex"
+
+    def take_payload(self) -> Loaded:
+        """Load once, and let go: a body must not live as long as its stream."""
+        load, self.load = self.load, None
+        assert load is not None
+        return load()
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +102,10 @@ class Exchange:
     request: ClientRequest
     started: float = field(default_factory=time.monotonic)
     created_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
-    loaded: Loaded | None = None
+    model: str | None = None
+    requested_tier: str | None = None
+    reasoning_effort: str | None = None
+    is_prewarm: bool = False
     account_id: int | None = None
     changes: tuple[str, ...] = ()
     attempts: list[dict[str, Any]] = field(default_factory=list)
@@ -114,6 +126,14 @@ class Exchange:
     error_message: str | None = None
     error_origin: str | None = None
     error_phase: str | None = None
+
+    def take_facts(self, loaded: Loaded) -> None:
+        """Note what the log tells of a payload."""
+        self.changes = loaded.changes
+        self.model = loaded.model
+        self.requested_tier = loaded.service_tier
+        self.reasoning_effort = loaded.reasoning_effort
+        self.is_prewarm = not loaded.generate
 
     def mark(self, name: str) -> None:
         """Remember when a phase ended, the first time it does."""
@@ -141,7 +161,7 @@ class Exchange:
 
     def as_row(self) -> dict[str, Any]:
         """The columns of `request_log`."""
-        client, loaded = self.request.client, self.loaded
+        client = self.request.client
         usage = self.usage or Usage()
         return {
             "request_id": client.request_id,
@@ -154,11 +174,11 @@ class Exchange:
             "surface": self.request.surface,
             "transport": self.request.transport,
             "route": self.request.route.value,
-            "model": loaded.model if loaded else None,
-            "requested_model": loaded.model if loaded else None,
-            "requested_tier": loaded.service_tier if loaded else None,
+            "model": self.model,
+            "requested_model": self.model,
+            "requested_tier": self.requested_tier,
             "service_tier": self.answered_tier,
-            "reasoning_effort": loaded.reasoning_effort if loaded else None,
+            "reasoning_effort": self.reasoning_effort,
             "status": self.status,
             "http_status": self.http_status,
             "error_code": self.error_code,
@@ -183,7 +203,7 @@ class Exchange:
             "user_agent": client.user_agent,
             "conversation": self.conversation,
             "attempts": len(self.attempts),
-            "is_prewarm": bool(loaded and not loaded.generate),
+            "is_prewarm": self.is_prewarm,
             "changes": json.dumps(self.changes),
             "receipt": json.dumps(self.receipt(), separators=(",", ":")),
         }

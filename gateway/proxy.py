@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -20,7 +19,8 @@ from gateway.protocol.headers import response_headers, windows
 from gateway.protocol.outcome import read_usage
 from gateway.relay import Relay, RelayPolicy
 from gateway.settings import Settings
-from gateway.turn import Turn, Turns
+from gateway.turn import Turn
+from gateway.turns import Turns
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
 from gateway.upstream.target import url_of
@@ -68,12 +68,12 @@ class Proxy:
             yield Reply(
                 headers=response_headers(
                     response.headers.items(),
-                    requested_model=turn.loaded.model,
+                    requested_model=turn.exchange.model,
                     keys_in_use=not request.client.sees_windows,
                 ),
                 blocks=blocks,
-                model=turn.loaded.model,
-                wants_stream=turn.loaded.stream,
+                model=turn.exchange.model,
+                wants_stream=turn.wants_stream,
             )
 
     async def _open_stream(
@@ -93,7 +93,7 @@ class Proxy:
                 response = await self._send(turn, lease, own)
                 _check_content_type(response, "text/event-stream")
                 turn.restart()
-                relay = Relay(response, policy, turn.reader)
+                relay = Relay(response, policy, turn)
                 try:
                     await relay.reach_commit_point()
                 except UpstreamFault as fault:
@@ -175,17 +175,24 @@ class Proxy:
 async def _document(turn: Turn, document: bytes) -> AsyncIterator[bytes]:
     turn.exchange.mark("first_output")
     turn.exchange.response_bytes = len(document)
-    turn.exchange.usage = _document_usage(document)
+    _take_document(turn, document)
     yield document
     turn.exchange.succeed()
 
 
-def _document_usage(document: bytes) -> Any:
+def _take_document(turn: Turn, document: bytes) -> None:
+    """Usage and encrypted items of a JSON answer, where it is one."""
     try:
         value = orjson.loads(document)
     except orjson.JSONDecodeError:
-        return None
-    return read_usage(value.get("usage")) if isinstance(value, dict) else None
+        return
+    if not isinstance(value, dict):
+        return
+    turn.exchange.usage = read_usage(value.get("usage"))
+    output = value.get("output")
+    for item in output if isinstance(output, list) else ():
+        if turn.lease is not None:
+            turn.sealed.note_item(item, turn.lease.account.id)
 
 
 def _check_content_type(response: UpstreamResponse, expected: str) -> None:

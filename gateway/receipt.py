@@ -57,7 +57,6 @@ def note_attempt(
 
 def take_outcome(exchange: Exchange, reader: OutcomeReader) -> None:
     """Bring what the stream told into the record."""
-    loaded = exchange.loaded
     exchange.usage = reader.usage or exchange.usage
     exchange.response_id = reader.response_id or exchange.response_id
     exchange.answered_tier = reader.service_tier
@@ -67,11 +66,11 @@ def take_outcome(exchange: Exchange, reader: OutcomeReader) -> None:
             input_tokens=exchange.request.size // BYTES_PER_TOKEN,
             output_tokens=exchange.response_bytes // BYTES_PER_STREAMED_TOKEN,
         )
-    if exchange.usage is not None and loaded is not None:
+    if exchange.usage is not None:
         exchange.cost_microdollars = cost_microdollars(
-            reader.model or loaded.model,
+            reader.model or exchange.model,
             exchange.usage,
-            reader.service_tier or loaded.service_tier,
+            reader.service_tier or exchange.requested_tier,
         )
 
 

@@ -14,7 +14,6 @@ import orjson
 
 from gateway.commit import CommitPoint
 from gateway.protocol.facts import Failure
-from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import (
     Event,
     EventScanner,
@@ -22,6 +21,8 @@ from gateway.protocol.sse import (
     events,
     is_notable,
 )
+from gateway.sealed import MARK
+from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import UpstreamResponse
 from gateway.view import View
@@ -49,7 +50,7 @@ class Relay:
     """Events of one answer; the caller owns and closes the response."""
 
     def __init__(
-        self, response: UpstreamResponse, policy: RelayPolicy, reader: OutcomeReader
+        self, response: UpstreamResponse, policy: RelayPolicy, turn: Turn
     ) -> None:
         self._response = response
         self._policy = policy
@@ -57,7 +58,7 @@ class Relay:
         self._commit: CommitPoint[bytes] = CommitPoint()
         self._quiet = 0.0  # seconds since the last byte from upstream
         self._without_data = 0.0  # seconds since the last data towards the client
-        self.reader = reader
+        self._turn = turn
         self.broken: Failure | None = None  # what ended the stream early, if it did
 
     async def reach_commit_point(self) -> None:
@@ -101,7 +102,7 @@ class Relay:
                 yield block
         except UpstreamFault as fault:
             self.broken = fault.failure
-        if self.reader.is_terminal:
+        if self._turn.reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended
             if rest := self._scanner.rest:
                 yield rest
@@ -111,7 +112,7 @@ class Relay:
 
     async def _relay(self) -> AsyncIterator[bytes]:
         while True:
-            ended = self.reader.is_terminal
+            ended = self._turn.reader.is_terminal
             patience = LAST_BYTES_SECONDS if ended else self._policy.keepalive_interval
             try:
                 async with asyncio.timeout(patience):
@@ -132,14 +133,14 @@ class Relay:
             block = self._scanner.split(chunk)
         except EventTooLarge as error:
             raise UpstreamFault(_too_large()) from error
-        if not block or not is_notable(block):
+        if not is_notable(block) and MARK not in block:
             return block
         seen = (self._observe(event) for event in events(block))
         return b"".join(raw for raw in seen if raw is not None)
 
     def _observe(self, event: Event) -> bytes | None:
         """Note the facts; the bytes the client gets, None for none."""
-        self.reader.feed(event.type, event.data)
+        self._turn.see(event.type, event.data)
         return self._policy.view.of_event(event)
 
     def _keepalive(self) -> bytes:
@@ -159,7 +160,9 @@ class Relay:
     def _failed_event(self, failure: Failure) -> bytes:
         """The terminal event that upstream did not send."""
         data = orjson.dumps(
-            failed_response(failure, self.reader.response_id, self.reader.model)
+            failed_response(
+                failure, self._turn.reader.response_id, self._turn.reader.model
+            )
         )
         return b"event: response.failed\ndata: " + data + b"\n\n"
 

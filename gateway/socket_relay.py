@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from gateway.commit import CommitPoint
 from gateway.inbox import Frame
 from gateway.protocol.facts import Failure
-from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import event_type
+from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.ws import UpstreamSocket
-from gateway.view import View
 
 # The Codex client's watchdog of 300 s is reset by text frames only, not by pings.
 KEEPALIVE_SECONDS = 60.0
@@ -20,12 +19,10 @@ KEEPALIVE = '{"type":"codex.keepalive"}'
 class SocketRelay:
     """Reads one turn's events; the channel owns the socket."""
 
-    def __init__(
-        self, socket: UpstreamSocket, reader: OutcomeReader, view: View
-    ) -> None:
+    def __init__(self, socket: UpstreamSocket, turn: Turn) -> None:
         self._socket = socket
-        self._reader = reader
-        self._view = view
+        self._turn = turn
+        self._view = turn.view()
         self._commit: CommitPoint[Frame] = CommitPoint()
         self.broken: Failure | None = None
 
@@ -36,7 +33,7 @@ class SocketRelay:
     async def _read_held(self) -> bool:
         message = await self._socket.receive("first_event")
         kind = event_type(message)
-        self._reader.feed(kind, message)
+        self._turn.see(kind, message)
         return self._commit.take(kind, message, self._view.of_frame(kind, message))
 
     async def frames(self, idle_timeout: float) -> AsyncIterator[Frame]:
@@ -47,7 +44,7 @@ class SocketRelay:
         for message in self._commit.held:
             yield message
         quiet = 0.0
-        while not self._reader.is_terminal:
+        while not self._turn.reader.is_terminal:
             try:
                 async with asyncio.timeout(KEEPALIVE_SECONDS):
                     message = await self._socket.receive("stream")
@@ -64,7 +61,7 @@ class SocketRelay:
                 continue
             quiet = 0.0
             kind = event_type(message)
-            self._reader.feed(kind, message)
+            self._turn.see(kind, message)
             if (seen := self._view.of_frame(kind, message)) is not None:
                 yield seen
 

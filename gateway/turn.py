@@ -1,56 +1,31 @@
-"""The frame around every turn, and the loop of attempts before its commit point.
+"""One running turn: its record, its payload while that is needed, its lease."""
 
-`Turns.begin` is entered by both transports: it loads the payload, reserves the
-key's limits and, in one `finally`, frees the lease, settles the reservation and
-hands the row to the log. `Turns.win` leases accounts until one of them answers;
-what opening an attempt means is the transport's matter.
-"""
-
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
 
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.candidates import Demand
 from gateway.accounts.lease import Lease
-from gateway.accounts.pool import Pool
-from gateway.answers import from_failure
-from gateway.errors import GatewayError, ModelNotAllowed, UsageLimitReached
 from gateway.exchange import ClientRequest, Exchange, Loaded
-from gateway.failover import (
-    Attempt,
-    Decision,
-    Elsewhere,
-    GiveUp,
-    RetryBudget,
-    RetryHere,
-    decide,
-)
-from gateway.limits import Limiter, Reservation
-from gateway.protocol.facts import Failure
 from gateway.protocol.headers import request_headers
 from gateway.protocol.outcome import OutcomeReader
-from gateway.receipt import estimate, note_attempt, settle, take_outcome, words
-from gateway.upstream import UpstreamFault
-from gateway.upstream.oauth import TokenSource
+from gateway.sealed import SealedItems, all_reasoning
 from gateway.upstream.target import account_headers
 from gateway.view import View
 
-T = TypeVar("T")
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
-    """One running turn: its record, its payload, its lease."""
+    """Made by `Turns.begin`, which also ends it."""
 
     exchange: Exchange
-    loaded: Loaded
+    sealed: SealedItems
     demand: Demand
+    loaded: Loaded | None  # None from the commit point on
+    anchor: str | None  # previous_response_id
+    wants_stream: bool
     reader: OutcomeReader = field(default_factory=OutcomeReader)
     lease: Lease | None = None
+    drops_reasoning: bool = False  # upstream could not read some of it
 
     @property
     def request(self) -> ClientRequest:
@@ -60,10 +35,20 @@ class Turn:
         """Forget what a failed attempt told; the next one tells anew."""
         self.reader = OutcomeReader()
 
+    def see(self, event_type: str, data: bytes | str) -> None:
+        """Take in one event on its way to the client."""
+        self.reader.feed(event_type, data)
+        if self.lease is not None:
+            self.sealed.note(event_type, data, self.lease.account.id)
+
     def free(self) -> None:
         if self.lease is not None:
             self.lease.release()
             self.lease = None
+
+    def commit(self) -> None:
+        """Let the payload go: nothing will be sent again, and streams are long."""
+        self.loaded = None
 
     def headers(self, lease: Lease) -> dict[str, str]:
         """What goes upstream: the client's allowed headers, as the account."""
@@ -77,171 +62,43 @@ class Turn:
     def view(self) -> View:
         return View(
             is_codex=self.request.is_codex,
-            requested_model=self.loaded.model,
+            requested_model=self.exchange.model,
             keys_in_use=not self.request.client.sees_windows,
         )
 
     def body(self, lease: Lease) -> bytes:
         """The client's bytes, or what the rules make of them for this account."""
-        body, changes = self.loaded.body_for(chatgpt_account=lease.account.is_chatgpt)
+        loaded = self.loaded
+        assert loaded is not None
+        foreign = self._foreign_items(loaded, lease.account.id)
+        if foreign:
+            loaded = loaded.without_items(foreign)
+        body, changes = loaded.body_for(chatgpt_account=lease.account.is_chatgpt)
+        if foreign:
+            changes += (f"{len(foreign)} reasoning items of another account dropped",)
         self.exchange.changes = changes
         return body
 
+    def _foreign_items(self, loaded: Loaded, account_id: int) -> frozenset[int]:
+        if loaded.payload is None:
+            return frozenset()
+        if self.drops_reasoning:
+            return all_reasoning(loaded.payload)
+        return self.sealed.foreign_reasoning(loaded.payload, account_id)
 
-class Turns:
-    """Begins turns and wins accounts for them."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        tokens: TokenSource,
-        limiter: Limiter,
-        log: Callable[[dict[str, Any]], None],
-    ) -> None:
-        self._pool = pool
-        self._tokens = tokens
-        self._limiter = limiter
-        self._log = log
-        self._budget = RetryBudget()
-        self.running: set[Exchange] = set()
-
-    @asynccontextmanager
-    async def begin(
-        self, request: ClientRequest, *, pinned: int | None = None
-    ) -> AsyncIterator[Turn]:
-        """Raises what the payload, the key's limits or its models refuse."""
-        exchange = Exchange(request)
-        turn: Turn | None = None
-        reservation: Reservation | None = None
-        self.running.add(exchange)
-        try:
-            loaded = exchange.loaded = request.load()
-            exchange.changes = loaded.changes
-            exchange.mark("body")
-            turn = Turn(exchange, loaded, _demand(request, loaded, pinned))
-            reservation = await self._reserve(request, loaded)
-            self._budget.count(time.monotonic())
-            yield turn
-        except GatewayError as error:
-            exchange.fail(error)
-            exchange.passed_over = exchange.passed_over or getattr(
-                error, "passed_over", ()
-            )
-            raise
-        finally:
-            self.running.discard(exchange)
-            if turn is not None:
-                turn.free()
-                take_outcome(exchange, turn.reader)
-            if reservation is not None:
-                settle(exchange, reservation)
-            self._log(exchange.as_row())
-
-    async def _reserve(self, request: ClientRequest, loaded: Loaded) -> Reservation:
-        key, model = request.key, loaded.model
-        if key is not None and model is not None and not key.allows(model):
-            raise ModelNotAllowed(model)
-        spend = estimate(request.size, loaded)
-        return await self._limiter.reserve(key, spend, model)
-
-    async def win(self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]) -> T:
-        """What `open_attempt` made of the first account that answered.
-
-        Raises the GatewayError the client gets when none did; UpstreamFault when
-        the last one's failure may be shown as upstream told it.
-        """
-        progress = _Progress()
-        while True:
-            lease = turn.lease or await self._lease(turn, progress)
-            progress.number += 1
-            progress.here += 1
-            try:
-                await self._tokens.ensure_fresh(lease.account)
-                opened = await open_attempt(lease)
-            except UpstreamFault as fault:
-                await self._recover(turn, lease, fault, progress)
-            else:
-                self._pool.observe_success(lease)
-                note_attempt(turn.exchange, lease.account.name, None, "answered")
-                return opened
-
-    def observe(self, lease: Lease, reader: OutcomeReader) -> None:
-        """Hand the pool what an answered turn told about its account."""
-        self._pool.observe_windows(lease.account, reader.windows, reader.plan_type)
-        self._pool.bind(
-            lease, response_id=reader.response_id, turn_state=reader.turn_state
-        )
-
-    async def _lease(self, turn: Turn, progress: "_Progress") -> Lease:
-        demand = replace(turn.demand, excluded=frozenset(progress.excluded))
-        lease = turn.lease = await self._pool.lease(demand)
-        exchange = turn.exchange
-        exchange.mark("queue")
-        exchange.account_id = lease.account.id
-        exchange.lease_reason = lease.reason
-        exchange.passed_over = lease.passed_over
-        exchange.switched_from = lease.switched_from
-        return lease
-
-    async def _recover(
-        self, turn: Turn, lease: Lease, fault: UpstreamFault, progress: "_Progress"
-    ) -> None:
-        """Wait, move on, or raise what the client gets."""
-        failure = fault.failure
-        self._pool.observe_failure(lease, failure)
-        decision = self._decide(turn, lease, failure, progress)
-        note_attempt(turn.exchange, lease.account.name, failure, words(decision))
-        if isinstance(decision, RetryHere) and decision.refresh:
-            progress.refreshed = True
-            if await self._tokens.refresh_after_401(lease.account):
-                return
-            decision = self._decide(turn, lease, failure, progress)
-        if isinstance(decision, GiveUp):
-            if fault.may_be_shown:
-                raise fault
-            raise self._final(turn, failure) from fault
-        if isinstance(decision, Elsewhere):
-            progress.excluded.add(lease.account.id)
-            progress.here, progress.refreshed = 0, False
-            turn.free()
-        await asyncio.sleep(decision.after)
-
-    def _final(self, turn: Turn, failure: Failure) -> GatewayError:
-        error = from_failure(failure)
-        if isinstance(error, UsageLimitReached):
-            # All are limited: the date that matters is that of the first to return.
-            first = self._pool.first_return(turn.demand)
-            error.resets_at = first or error.resets_at
-        return error
-
-    def _decide(
-        self, turn: Turn, lease: Lease, failure: Failure, progress: "_Progress"
-    ) -> Decision:
-        tried = progress.excluded | {lease.account.id}
-        attempt = Attempt(
-            number=progress.number,
-            accounts_left=self._pool.able(turn.demand, frozenset(tried)),
-            here=progress.here,
-            elapsed=turn.exchange.elapsed_ms / 1000,
-            refreshed=progress.refreshed,
-            pinned=turn.demand.pinned is not None,
-        )
-        return self._budget.allow(decide(failure, attempt), time.monotonic())
+    def drop_reasoning(self) -> bool:
+        """Whether there is encrypted reasoning that a repetition can do without."""
+        if self.drops_reasoning or self.loaded is None or self.loaded.payload is None:
+            return False
+        self.drops_reasoning = bool(all_reasoning(self.loaded.payload))
+        return self.drops_reasoning
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How far the attempts of one turn have come."""
-
-    number: int = 0
-    here: int = 0  # at the account of the current lease
-    refreshed: bool = False
-    excluded: set[int] = field(default_factory=set)
-
-
-def _demand(request: ClientRequest, loaded: Loaded, pinned: int | None) -> Demand:
+def demand_of(request: ClientRequest, loaded: Loaded, sealed: SealedItems) -> Demand:
+    """What the pool is to find for a request."""
     key = request.key
     headers = {name.lower(): value for name, value in request.client.headers}
+    payload = loaded.payload
     return Demand(
         model=loaded.model,
         websocket=request.transport == "websocket",
@@ -250,5 +107,5 @@ def _demand(request: ClientRequest, loaded: Loaded, pinned: int | None) -> Deman
         affinity=Affinity.from_request(
             headers, loaded.previous_response_id, loaded.prompt_cache_key
         ),
-        pinned=pinned,
+        pinned=None if payload is None else sealed.compaction_maker(payload),
     )

@@ -16,6 +16,7 @@ class MediaPayload:
     """A body nobody opens; its model is not one of the catalogue's."""
 
     body: bytes
+    payload: None = None
     model: str | None = None
     stream: bool = False
     changes: tuple[str, ...] = ()
@@ -27,6 +28,9 @@ class MediaPayload:
 
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
         return self.body, ()
+
+    def without_items(self, indexes: frozenset[int]) -> Loaded:
+        return self
 
 
 class MediaHandler(ReplyHandler):

@@ -84,6 +84,17 @@ class LoadedRequest:
             return self._body, self.changes
         return encode(self.payload), self.changes
 
+    def without_items(self, indexes: frozenset[int]) -> "LoadedRequest":
+        """The same request without these items of its `input`."""
+        kept = [
+            item
+            for index, item in enumerate(self.payload["input"])
+            if index not in indexes
+        ]
+        return _loaded(
+            {**self.payload, "input": kept}, list(self.changes), None, self.stream
+        )
+
 
 def load_request(
     raw: bytes | str,
