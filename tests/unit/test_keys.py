@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.keys import (
@@ -155,6 +155,7 @@ def test_a_bad_limit_says_what_is_wrong(text, complaint):
         st.none() | st.from_regex(r"[a-z0-9.*-]{1,20}", fullmatch=True),
     )
 )
+@example(Limit(0, Measure.TOKENS, 10**15, "1d"))
 def test_a_limit_survives_being_written_and_read(limit):
     assert parse_limit(str(limit)) == limit
 

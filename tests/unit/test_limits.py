@@ -213,6 +213,34 @@ def test_waiting_turns_are_refused_when_the_truth_leaves_nothing(limiter):
     asyncio.run(run())
 
 
+def test_a_turn_admitted_on_the_last_token_keeps_the_rest_for_itself(limiter):
+    a_key = key(limit(44))
+
+    async def run():
+        first = await limiter.reserve(a_key, spend(43), "m")
+        second = await limiter.reserve(a_key, spend(2), "m")
+        (third,) = await started(limiter.reserve(a_key, spend(42), "m"))
+        first.settle(Usage(42), 0)
+        await settled()
+        assert not third.done()
+        second.settle(Usage(2), 0)
+        with pytest.raises(KeyLimitReached):
+            await third
+
+    asyncio.run(run())
+
+
+def test_the_report_shows_no_more_reserved_than_is_left(limiter):
+    a_key = key(limit(100))
+
+    async def run():
+        await turn(limiter, a_key, 60)
+        await limiter.reserve(a_key, spend(8192), "m")
+        assert limiter.report(a_key, CREATED)[0]["reserved_value"] == 40
+
+    asyncio.run(run())
+
+
 def test_a_released_turn_took_nothing(limiter):
     a_key = key(limit(100), limit(1, Measure.REQUESTS, id=2))
 
