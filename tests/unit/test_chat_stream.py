@@ -170,6 +170,19 @@ def test_text_arrives_whichever_events_carry_it(kept):
     assert assembled(events).message.content == "ok€"
 
 
+def test_every_part_of_a_message_is_told_once():
+    place = {"item_id": "msg_1", "output_index": 0}
+    item = message(output_text("ab"), output_text("cd"), output_text("ef"))
+    events = [
+        CREATED,
+        event("output_text.delta", **place, content_index=0, delta="ab"),
+        event("output_text.delta", **place, content_index=1, delta="c"),
+        event("output_item.done", output_index=0, item=item),
+        ended(),
+    ]
+    assert fold(events)["choices"][0]["message"]["content"] == "abcdef"
+
+
 def test_text_lost_from_the_deltas_is_made_up_for():
     events = text_events()
     del events[3]

@@ -123,6 +123,11 @@ def test_data_lines_are_joined(raw, data):
     assert [(event.data, event.raw) for event in events(raw)] == [(data, raw)]
 
 
+def test_a_block_of_endless_lines_is_not_taken_apart():
+    raw = b"data: x\n" * 200_000 + b"\n"
+    assert events(raw) == [("", b"", raw)]
+
+
 def test_a_comment_and_an_empty_block_are_events_without_a_type():
     found, rest = scan([b": ping\n\n\ndata: {}\n\n"])
     assert [(event.type, event.data) for event in found] == [
@@ -195,6 +200,7 @@ def test_a_drip_of_single_bytes_is_never_searched_again(byte):
         (b'{"type":"a.b"}', "a.b"),
         (b' {\t"type" : "a.b" , "x":1}', "a.b"),
         (b'{"sequence_number":1,"type":"a"}', "a"),
+        (b'{"a":0,' + b'"b":1,' * 100 + b'"type":"a"}', "a"),
         (b'{"a":"x","b":-1.5e3,"c":null,"d":true, "type":"a"}', "a"),
         (b'{"delta":"\\"type\\":\\"error\\"","type":"a"}', "a"),
         (b'{"item":{"type":"message"},"type":"a"}', "a"),
