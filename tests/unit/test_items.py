@@ -42,6 +42,22 @@ def test_interleaved_reasoning_is_dropped_from_items_and_parts():
 
 
 @pytest.mark.parametrize(
+    "key", ["reasoning_content", "reasoning_details", "tool_calls", "function_call"]
+)
+def test_one_interleaved_key_is_enough(key):
+    part = {"type": "output_text", "text": "t"}
+    for clean in (
+        {"role": "user", "content": "t"},
+        {"role": "assistant", "content": [part]},
+        {"role": "assistant", "content": None},
+        {"type": "function_call", "call_id": "c"},
+    ):
+        assert one(clean | {key: None}) == clean
+    message = {"role": "assistant", "content": [part]}
+    assert one({"role": "assistant", "content": [part | {key: 1}]}) == message
+
+
+@pytest.mark.parametrize(
     "content",
     [
         "t",
