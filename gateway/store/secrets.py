@@ -1,11 +1,23 @@
-"""Secrets at rest and in memory."""
+"""What must not be read: the wrapper that does not print, the box that encrypts."""
 
-from typing import final
+import hmac
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+KEY_FILE = "encryption.key"
 
 
-@final
 class Secret:
-    """A value that shows itself to `reveal` only: no repr, no log, no traceback."""
+    """A text that shows itself only when asked by name.
+
+    No repr, str or format, pickle or JSON has it, so it reaches no log, traceback
+    or dump by accident.
+    """
 
     __slots__ = ("_value",)
 
@@ -15,11 +27,197 @@ class Secret:
     def reveal(self) -> str:
         return self._value
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
     def __repr__(self) -> str:
         return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._bytes(), other._bytes())
+
+    def __hash__(self) -> int:
+        return hash(("secret", self._value))
+
+    def _bytes(self) -> bytes:
+        return self._value.encode("utf-8", "surrogatepass")
+
+    # `copy` and `dataclasses.asdict` may pass it on; it never changes.
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Secret":
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+
+class UnusableKey(Exception):
+    """The encryption key is missing or wrong; the message shows none of it."""
+
+
+class SecretBox:
+    """Encrypts with the first of its keys, decrypts with any.
+
+    With a key file, a change another process made to it (a rotation) counts from
+    the next call on.
+    """
+
+    def __init__(self, keys: Sequence[str], *, file: Path | None = None) -> None:
+        """Raises UnusableKey. For a data directory see `open`."""
+        self.file = file
+        self._seen: tuple[int, int] | None = None
+        self._use(keys)
+
+    @classmethod
+    def open(cls, data_dir: Path, encryption_key: str = "") -> "SecretBox":
+        """The box of a data directory.
+
+        `encryption_key` (Fernet keys, separated by commas) goes before the key
+        file, which is made, 0600, where there is none. Raises UnusableKey.
+        """
+        if encryption_key.strip():
+            return cls([key.strip() for key in encryption_key.split(",")])
+        file = data_dir / KEY_FILE
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(file)
+            file.chmod(0o600)
+            box = cls(_read(file), file=file)
+        except OSError as error:
+            raise UnusableKey(f"{file}: {error.strerror}") from error
+        except UnicodeError:
+            raise UnusableKey(f"{file} is not a key file") from None
+        box._seen = _stamp(file)
+        return box
+
+    def _use(self, keys: Sequence[str]) -> None:
+        try:
+            self._box = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            # Not `from`: the cause may hold the key.
+            raise UnusableKey(
+                "An encryption key is 32 bytes in URL-safe base64, as "
+                "cryptography.fernet.Fernet.generate_key() makes them"
+            ) from None
+        self._keys = tuple(keys)
+
+    def __repr__(self) -> str:
+        return f"<SecretBox of {len(self._keys)} keys>"
+
+    def encrypt(self, text: str) -> str:
+        """Call it inside the transaction that stores the result.
+
+        A rotation then either re-encrypts the row or was over before.
+        """
+        self._reload()
+        return self._box.encrypt(text.encode()).decode()
+
+    def decrypt(self, sealed: str) -> str:
+        """Raises UnusableKey when none of the keys sealed it."""
+        self._reload()
+        try:
+            return self._box.decrypt(sealed.encode()).decode()
+        except (InvalidToken, UnicodeError):
+            raise UnusableKey(
+                "Stored credentials cannot be decrypted with the encryption key in use"
+            ) from None
+
+    def reseal(self, sealed: str) -> str:
+        """The same content, sealed with the first key."""
+        return self.encrypt(self.decrypt(sealed))
+
+    def add_key(self) -> None:
+        """Put a new key first, on disk before it is used; the others stay.
+
+        Raises UnusableKey when the keys come from the environment.
+        """
+        if self.file is None:
+            raise UnusableKey(
+                "The encryption keys come from GATEWAY_ENCRYPTION_KEY: put a new one "
+                "before them there, and rotate after the restart"
+            )
+        self._reload()
+        self._replace([Fernet.generate_key().decode(), *self._keys])
+
+    def drop_old_keys(self) -> None:
+        """Keep the first key only; for when nothing is sealed with another."""
+        if self.file is not None:
+            self._replace(self._keys[:1])
+
+    def _replace(self, keys: Sequence[str]) -> None:
+        assert self.file is not None
+        _write(self.file, keys)
+        self._use(keys)
+        self._seen = _stamp(self.file)
+
+    def _reload(self) -> None:
+        if self.file is None:
+            return
+        try:
+            stamp = _stamp(self.file)
+            if stamp != self._seen:
+                self._use(_read(self.file))
+                self._seen = stamp
+        except OSError:
+            return  # the keys in memory are still right
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _read(file: Path) -> list[str]:
+    return file.read_text("ascii").split()
+
+
+def _create(file: Path) -> None:
+    """Make a key file where there is none; two processes agree on one.
+
+    It gets its name when it is whole: a link fails where the name is taken.
+    """
+    if file.exists():
+        return
+    temporary = _write_temporary(file, [Fernet.generate_key().decode()])
+    try:
+        os.link(temporary, file)
+    except OSError:
+        # Another process was first, or the file system knows no links.
+        if not file.exists():
+            temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(file.parent)
+
+
+def _write(file: Path, keys: Sequence[str]) -> None:
+    """Replace the file's content, all or nothing, even when power is cut."""
+    _write_temporary(file, keys).replace(file)
+    _sync(file.parent)
+
+
+def _write_temporary(file: Path, keys: Sequence[str]) -> Path:
+    # O_EXCL, mode 0600.
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+    with open(descriptor, "w", encoding="ascii") as handle:
+        handle.write("\n".join(keys) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+    return Path(name)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

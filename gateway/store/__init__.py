@@ -1,0 +1,1 @@
+"""The record: tables, their migrations, one writer thread, reads off the loop."""

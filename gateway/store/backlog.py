@@ -1,0 +1,193 @@
+"""What waits to be written: bounded, put in by any thread, never waiting itself."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from gateway.store.rows import Row, Sums, clean
+
+# One transaction's worth: larger ones gain nothing, and hold other processes' writes.
+BATCH_ROWS = 500
+# Rows wait this long for company, seconds; a tenth of what a killed process may lose.
+GATHER = 0.05
+
+MAX_JOBS = 1_000
+MAX_BINDINGS = 100_000
+# Distinct hour, key, account and model of rows that found no room.
+MAX_SPILLED = 10_000
+
+
+class AccountState(NamedTuple):
+    """The state an account is in, as it is kept for the next start."""
+
+    kind: str
+    until: int | None = None  # unix ms
+    reason: str | None = None
+    detail: str | None = None  # JSON
+
+
+@dataclass(slots=True)
+class Job:
+    """A function to run on the writer thread, once `after` rows were taken."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    after: int
+    future: "Future[Any]" = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction writes. Bindings with None are to be deleted."""
+
+    # When put in (monotonic), and the row as it was put in.
+    rows: list[tuple[float, Row]] = field(default_factory=list)
+    spilled: Sums = field(default_factory=Sums)
+    # Key → account id, used at.
+    bindings: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    # Limit id → window start, used.
+    counters: dict[int, tuple[int, int]] = field(default_factory=dict)
+    states: dict[int, AccountState] = field(default_factory=dict)
+
+    def parts(self) -> Iterator["Batch"]:
+        """All but the rows, a kind at a time."""
+        yield Batch(spilled=self.spilled)
+        yield Batch(bindings=self.bindings)
+        yield Batch(counters=self.counters)
+        yield Batch(states=self.states)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.rows or self.spilled or self.bindings or self.counters or self.states
+        )
+
+
+class Backlog:
+    """Rows in their order; of bindings, counters and states only the latest.
+
+    A row that finds no room is dropped and counted, but its tokens and cost still
+    reach the roll-ups.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.dropped = 0  # rows and bindings
+        self._capacity = capacity
+        self._changed = threading.Condition()
+        self._closed = False
+        self._jobs: deque[Job] = deque()
+        self._accepted = 0  # rows ever put in
+        self._taken = 0  # rows ever taken out
+        self._pending = Batch()
+        self._rows: deque[tuple[float, Row]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def has_any(self) -> bool:
+        return bool(self._rows or self._jobs or self._pending)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
+    @property
+    def oldest(self) -> float | None:
+        """When the row that waits longest was put in (monotonic)."""
+        with self._changed:
+            return self._rows[0][0] if self._rows else None
+
+    def put_row(self, row: Row) -> None:
+        with self._changed:
+            if self._closed:
+                self.dropped += 1
+                return
+            if len(self._rows) >= self._capacity:
+                self.dropped += 1
+                if len(self._pending.spilled) < MAX_SPILLED:
+                    self._pending.spilled.add(clean(row))
+                return
+            self._rows.append((time.monotonic(), row))
+            self._accepted += 1
+            # Otherwise the thread is awake already, or about to look by itself.
+            if len(self._rows) in (1, BATCH_ROWS):
+                self._changed.notify()
+
+    def put_binding(self, key: str, binding: tuple[int, int] | None) -> None:
+        with self._changed:
+            bindings = self._pending.bindings
+            if len(bindings) >= MAX_BINDINGS and key not in bindings:
+                self.dropped += 1
+                return
+            bindings[key] = binding
+            if len(bindings) == 1:
+                self._changed.notify()
+
+    def put_counter(self, limit_id: int, window_start: int, used: int) -> None:
+        with self._changed:
+            known = self._pending.counters.get(limit_id)
+            # A turn that settles late counts in its own window, which is over.
+            if known is None or known[0] <= window_start:
+                self._pending.counters[limit_id] = (window_start, used)
+                self._changed.notify()
+
+    def put_state(self, account_id: int, state: AccountState) -> None:
+        with self._changed:
+            self._pending.states[account_id] = state
+            self._changed.notify()
+
+    def put_job(
+        self, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Job | None:
+        """None when closed, or when too many wait."""
+        with self._changed:
+            if self._closed or len(self._jobs) >= MAX_JOBS:
+                return None
+            job = Job(function, args, self._accepted)
+            self._jobs.append(job)
+            self._changed.notify()
+            return job
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def wait(self, timeout: float) -> None:
+        """Until there is a batch worth writing, a job, or the time is over."""
+        with self._changed:
+            if self._changed.wait_for(lambda: self.has_any or self._closed, timeout):
+                self._changed.wait_for(self._is_urgent, GATHER)
+
+    def wait_for_job(self, timeout: float) -> None:
+        """The same, where rows cannot be written for the moment."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._closed, timeout)
+
+    def _is_urgent(self) -> bool:
+        return bool(self._jobs or self._closed or len(self._rows) >= BATCH_ROWS)
+
+    def take(self) -> Batch:
+        """The oldest rows, and all that else waits."""
+        with self._changed:
+            batch, self._pending = self._pending, Batch()
+            count = min(len(self._rows), BATCH_ROWS)
+            batch.rows = [self._rows.popleft() for _ in range(count)]
+            self._taken += count
+            return batch
+
+    def cancel_jobs(self) -> list[Job]:
+        with self._changed:
+            jobs, self._jobs = list(self._jobs), deque()
+            return jobs
+
+    def take_job(self, *, any_order: bool) -> Job | None:
+        """The next job whose turn it is: after the rows put in before it."""
+        with self._changed:
+            if self._jobs and (any_order or self._jobs[0].after <= self._taken):
+                return self._jobs.popleft()
+            return None

@@ -1,0 +1,53 @@
+"""One batch, written in the caller's transaction."""
+
+import peewee as pw
+
+from gateway.store.backlog import Batch
+from gateway.store.database import execute_many
+from gateway.store.rows import INSERT_LOG, Sums, clean
+
+UPSERT_BINDING = (
+    "INSERT INTO binding (key, account_id, used_at) VALUES (?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET "
+    "account_id = EXCLUDED.account_id, used_at = EXCLUDED.used_at"
+)
+DELETE_BINDING = "DELETE FROM binding WHERE key = ?"
+UPSERT_COUNTER = (
+    "INSERT INTO limit_counter (limit_id, window_start, used) VALUES (?, ?, ?) "
+    "ON CONFLICT (limit_id, window_start) DO UPDATE SET used = EXCLUDED.used"
+)
+UPDATE_STATE = (
+    "UPDATE account SET state_kind = ?, state_until = ?, state_reason = ?, "
+    "state_detail = ? WHERE id = ?"
+)
+
+
+def write_batch(database: pw.Database, batch: Batch) -> None:
+    """Rows and their sums go together: one is never there without the other."""
+    sums = Sums()
+    rows = []
+    for _, raw in batch.rows:
+        row = clean(raw)
+        sums.add(row)
+        rows.append(tuple(row.values()))
+    sums.merge(batch.spilled)
+    if rows:
+        execute_many(database, INSERT_LOG, rows)
+    if sums:
+        sums.write(database)
+    _write_latest(database, batch)
+
+
+def _write_latest(database: pw.Database, batch: Batch) -> None:
+    bound = [(key, *value) for key, value in batch.bindings.items() if value]
+    unbound = [(key,) for key, value in batch.bindings.items() if not value]
+    counters = [(limit, *value) for limit, value in batch.counters.items()]
+    states = [(*state, account) for account, state in batch.states.items()]
+    for statement, rows in (
+        (UPSERT_BINDING, bound),
+        (DELETE_BINDING, unbound),
+        (UPSERT_COUNTER, counters),
+        (UPDATE_STATE, states),
+    ):
+        if rows:
+            execute_many(database, statement, rows)

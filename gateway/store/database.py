@@ -1,0 +1,223 @@
+"""Opening a database by URL, bringing its tables up to date, and its failures.
+
+SQLite runs in WAL with one writing thread; a pool of SQLite connections fails
+across threads, so connections are opened per use. PostgreSQL goes through psycopg
+3 and a pool.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import peewee as pw
+from peewee import (  # type: ignore[attr-defined]
+    __exception_wrapper__ as driver_errors,
+)
+from playhouse.db_url import parse  # type: ignore[import-untyped]
+from playhouse.migrations import Runner  # type: ignore[import-untyped]
+from playhouse.pool import (  # type: ignore[import-untyped]
+    MaxConnectionsExceeded,
+    PooledPostgresqlDatabase,
+)
+
+from gateway.errors import GatewayError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+# Long enough for the other process's transaction (a key rotation, a slice of
+# retention), short enough that a caller still wants the answer.
+LOCK_TIMEOUT = 5.0
+
+SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    # In WAL a killed process loses nothing that was committed; only a power cut
+    # may take the last commits, and never the database's consistency.
+    "synchronous": "normal",
+    "foreign_keys": 1,
+    "cache_size": -16_000,  # KiB, per connection
+    "journal_size_limit": 64 * 1024 * 1024,
+}
+
+# Any number, as long as no other program locks the same one in this database.
+_MIGRATION_LOCK = 2_455_2026
+
+
+class StoreUnavailable(GatewayError):
+    """The database did not take or give the data; trying again later may help."""
+
+    status = 503
+    code = "database_unavailable"
+    message = "The gateway's database is not available at the moment"
+
+
+class UnusableDatabase(Exception):
+    """The database cannot be used at all; the message says what to do."""
+
+
+def open_database(url: str) -> pw.Database:
+    """The database of a URL, not yet connected.
+
+    `sqlite:////absolute/path` (the directory is made, 0700; the file 0600) or
+    `postgresql://user:password@host/name`. Raises UnusableDatabase.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        return _open_sqlite(url)
+    if scheme in ("postgres", "postgresql"):
+        return _open_postgresql(url)
+    raise UnusableDatabase("The database URL must begin with sqlite:/// or postgresql")
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL. All behind the third slash is the path, literally."""
+    start = "sqlite:///"
+    return Path(url.removeprefix(start)) if url.startswith(start) else None
+
+
+def _open_sqlite(url: str) -> pw.Database:
+    path = sqlite_path(url)
+    if path is None or not path.name:
+        raise UnusableDatabase("A SQLite URL is sqlite:/// and the path of a file")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(path)
+    except OSError as error:
+        raise UnusableDatabase(f"{path}: {error.strerror}") from error
+    return pw.SqliteDatabase(
+        str(path),
+        pragmas=SQLITE_PRAGMAS,
+        timeout=LOCK_TIMEOUT,
+        # A transaction that reads first and writes later would otherwise fail at
+        # once when another process wrote in between, whatever the timeout.
+        lock_type="IMMEDIATE",
+    )
+
+
+def _make_private(path: Path) -> None:
+    """Have the file with mode 0600; SQLite gives -wal and -shm the same mode."""
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if name.exists() and name.stat().st_mode & 0o077:
+            name.chmod(0o600)
+
+
+def _open_postgresql(url: str) -> pw.Database:
+    if not urlsplit(url).path.strip("/"):
+        raise UnusableDatabase("The PostgreSQL URL names no database")
+    settings = parse(url, unquote_password=True, unquote_user=True)
+    settings.setdefault("connect_timeout", int(LOCK_TIMEOUT))
+    database: pw.Database = PooledPostgresqlDatabase(
+        settings.pop("database"),
+        prefer_psycopg3=True,
+        max_connections=8,
+        stale_timeout=300,
+        timeout=LOCK_TIMEOUT,
+        **settings,
+    )
+    return database
+
+
+def migrate(database: pw.Database) -> list[str]:
+    """Apply what is missing, as one transaction; gives the names.
+
+    Two processes may start at once: the lock is taken before the plan is made.
+    Raises UnusableDatabase when a newer version of the program wrote the database.
+    """
+    runner = Runner(database, str(MIGRATIONS))
+    if isinstance(database, pw.SqliteDatabase):
+        # Rebuilding a table would cascade into others; inside a transaction the
+        # pragma has no effect. The connection is closed after the migration.
+        database.pragma("foreign_keys", 0)
+    with translated_errors(), database.atomic():
+        if not isinstance(database, pw.SqliteDatabase):
+            lock = "SELECT pg_advisory_xact_lock(%s)"
+            database.execute_sql(lock, (_MIGRATION_LOCK,))  # type: ignore[no-untyped-call]
+        unknown = [step.name for step in runner.status() if step.path is None]
+        if unknown:
+            raise UnusableDatabase(
+                f"The database was written by a newer version ({unknown[-1]}); "
+                "start that version, or restore a backup"
+            )
+        applied: list[str] = runner.up()
+        return applied
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether a disk, a lock or a network did it, so that trying again may help.
+
+    peewee wraps what a statement raises, not what fetching its rows does. A damaged
+    file says so in a plain DatabaseError; the other subclasses are our own fault.
+    """
+    if isinstance(error, MaxConnectionsExceeded):
+        return True
+    return type(error) in (
+        pw.OperationalError,
+        pw.InterfaceError,
+        pw.DatabaseError,
+        sqlite3.OperationalError,
+        sqlite3.DatabaseError,
+    )
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn the driver's trouble into StoreUnavailable.
+
+    A violated constraint (IntegrityError) or a wrong query stays what it is.
+    """
+    try:
+        yield
+    except (pw.DatabaseError, pw.InterfaceError, sqlite3.Error, ValueError) as error:
+        if is_trouble(error):
+            raise StoreUnavailable from error
+        raise
+
+
+@contextmanager
+def transaction(database: pw.Database) -> Iterator[None]:
+    """Everything or nothing, on this thread's connection, opened where needed.
+
+    A connection the server closed meanwhile shows at BEGIN and is replaced.
+    """
+    with ExitStack() as stack:
+        database.connect(reuse_if_open=True)
+        try:
+            stack.enter_context(database.atomic())
+        except (pw.OperationalError, pw.InterfaceError):
+            # SQLite's is a lock that was waited for already.
+            if isinstance(database, pw.SqliteDatabase):
+                raise
+            disconnect(database)
+            database.connect()
+            stack.enter_context(database.atomic())
+        yield
+
+
+def disconnect(database: pw.Database) -> None:
+    """Really close this thread's connection, back to no pool."""
+    if database.is_closed():
+        return
+    try:
+        if isinstance(database, PooledPostgresqlDatabase):
+            database.manual_close()
+        else:
+            database.close()
+    except pw.DatabaseError:
+        pass  # it was broken; the next one is new
+
+
+def execute_many(
+    database: pw.Database, statement: str, rows: Iterable[tuple[Any, ...]]
+) -> None:
+    """Run a statement with `?` marks for each row.
+
+    An insert built by peewee costs ten times the CPU per row, and what this
+    thread spends with the interpreter's lock, the event loop has to wait for.
+    """
+    with driver_errors:
+        cursor = database.cursor()  # type: ignore[no-untyped-call]
+        cursor.executemany(statement.replace("?", database.param), rows)

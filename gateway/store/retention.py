@@ -1,0 +1,77 @@
+"""What is too old goes, in slices so small that nobody waits for them."""
+
+import time
+
+from gateway.store.models import Binding, LimitCounter, RequestLog
+from gateway.store.rows import DAY_MS
+
+SLICE_ROWS = 500
+# Seconds between two slices, and until the next look when nothing was left.
+PAUSE = 0.1
+REST = 300.0
+
+BINDING_DAYS = 7
+MAX_BINDINGS = 100_000
+COUNTER_DAYS = 31  # the longest window has 30
+
+
+class Retention:
+    """Says when a slice is due, and removes one."""
+
+    def __init__(self, log_days: int) -> None:
+        self._log_days = log_days
+        self._due_at = 0.0  # monotonic
+
+    @property
+    def pause(self) -> float:
+        """Seconds until there is something to do."""
+        return max(0.0, self._due_at - time.monotonic())
+
+    def postpone(self, seconds: float = REST) -> None:
+        self._due_at = time.monotonic() + seconds
+
+    def remove_slice(self, now: int) -> int:
+        """Remove some old rows (now: unix ms), in the caller's transaction."""
+        removed = (
+            _remove_logs(now - self._log_days * DAY_MS)
+            or _remove_bindings(now - BINDING_DAYS * DAY_MS)
+            or _remove_surplus_bindings()
+            or _remove_counters(now - COUNTER_DAYS * DAY_MS)
+        )
+        self.postpone(PAUSE if removed else REST)
+        return removed
+
+
+def _remove_logs(cutoff: int) -> int:
+    oldest = (
+        RequestLog.select(RequestLog.id)
+        .where(RequestLog.created_at < cutoff)
+        .order_by(RequestLog.created_at)
+        .limit(SLICE_ROWS)
+    )
+    return int(RequestLog.delete().where(RequestLog.id.in_(oldest)).execute())
+
+
+def _remove_bindings(cutoff: int) -> int:
+    oldest = (
+        Binding.select(Binding.key).where(Binding.used_at < cutoff).limit(SLICE_ROWS)
+    )
+    return int(Binding.delete().where(Binding.key.in_(oldest)).execute())
+
+
+def _remove_surplus_bindings() -> int:
+    surplus = Binding.select().count() - MAX_BINDINGS
+    if surplus <= 0:
+        return 0
+    oldest = (
+        Binding.select(Binding.key)
+        .order_by(Binding.used_at)
+        .limit(min(surplus, SLICE_ROWS))
+    )
+    return int(Binding.delete().where(Binding.key.in_(oldest)).execute())
+
+
+def _remove_counters(cutoff: int) -> int:
+    """Without slices: a limit leaves one row per window it was used in."""
+    query = LimitCounter.delete().where(LimitCounter.window_start < cutoff)
+    return int(query.execute())

@@ -1,0 +1,95 @@
+"""Store: the database of one process, opened, migrated, read and written."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import peewee as pw
+
+from gateway.store import models
+from gateway.store.database import migrate, open_database, translated_errors
+from gateway.store.secrets import SecretBox
+from gateway.store.writer import Writer
+
+T = TypeVar("T")
+
+# Rows kept in memory while the database takes none: about 2 kB each.
+CAPACITY = 20_000
+# Reads are for people (pages, reports); none is on the path of a request.
+READERS = 4
+
+
+class Store:
+    """The record. `secrets` seals what accounts need to sign in.
+
+    One per process is open at a time: the tables belong to the process.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        secrets: SecretBox,
+        log_retention_days: int = 30,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self.url = url
+        self.secrets = secrets
+        self.writer = Writer(capacity=capacity, log_retention_days=log_retention_days)
+        self._database: pw.Database | None = None
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+
+    async def start(self) -> None:
+        """Open, migrate, start the writer.
+
+        Raises UnusableDatabase, with what to do, or StoreUnavailable.
+        """
+        if models.database.obj is not None:
+            raise RuntimeError("another store of this process is open")
+        loop = asyncio.get_running_loop()
+        self._database = await loop.run_in_executor(self._readers, self._open)
+        models.database.initialize(self._database)
+        self.writer.start(self._database)
+
+    def _open(self) -> pw.Database:
+        database = open_database(self.url)
+        with translated_errors(), database.connection_context():
+            migrate(database)
+        return database
+
+    async def stop(self, drain_seconds: float = 10.0) -> None:
+        """Write what waits, for at most so many seconds, and close."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._readers, self.writer.stop, drain_seconds)
+        self._readers.shutdown()
+        if self._database is not None and models.database.obj is self._database:
+            if hasattr(self._database, "close_all"):
+                self._database.close_all()
+            models.database.initialize(None)
+
+    async def read(self, function: Callable[..., T], *args: Any) -> T:
+        """What the function returns, run off the loop with a connection.
+
+        Raises StoreUnavailable.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read, function, args)
+
+    def _read(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
+        with translated_errors(), models.database.connection_context():
+            return function(*args)
+
+    async def write(self, function: Callable[..., T], *args: Any) -> T:
+        """What the function returns, run on the writer's thread as one transaction.
+
+        It runs after everything put in before it. A caller that is cancelled does
+        not take it back: a token that upstream rotated must reach the disk.
+        Raises StoreUnavailable, or what the function raises.
+        """
+        future = self.writer.submit(function, *args)
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def flush(self) -> None:
+        """Return once all that was put in before is in the database."""
+        await self.write(lambda: None)

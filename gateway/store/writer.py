@@ -1,0 +1,244 @@
+"""The one thread that writes: batches of rows, jobs in order, old rows removed.
+
+Nothing here makes the caller wait. Trouble with the database (full disk, lock,
+lost server) keeps what waits in bounded memory and is tried again until it ends.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import peewee as pw
+
+from gateway.store.backlog import AccountState, Backlog, Batch, Job
+from gateway.store.batches import write_batch
+from gateway.store.database import (
+    StoreUnavailable,
+    disconnect,
+    is_trouble,
+    transaction,
+    translated_errors,
+)
+from gateway.store.models import now_ms
+from gateway.store.retention import Retention
+from gateway.store.rows import Row
+
+logger = logging.getLogger("gateway.store")
+
+# Seconds. The last is short enough for a disk that has room again to be used soon.
+FIRST_RETRY = 0.25
+LAST_RETRY = 5.0
+
+
+class Writer:
+    """`log`, `bind`, `unbind`, `count` and `save_state` never wait and never fail."""
+
+    def __init__(self, *, capacity: int, log_retention_days: int) -> None:
+        self.last_error: str | None = None  # None: the last try went well
+        self.written = 0  # log rows
+        self._backlog = Backlog(capacity)
+        self._retention = Retention(log_retention_days)
+        self._lost = 0  # rows the database would not have, or left at the end
+        self._held: Batch | None = None  # what could not be written yet
+        self._retry_at = 0.0  # monotonic
+        self._retry_after = FIRST_RETRY
+        self._give_up_at = float("inf")  # monotonic
+        self._thread: threading.Thread | None = None
+        self._database: pw.Database
+
+    # From any thread.
+
+    def log(self, row: Row) -> None:
+        """Have one exchange logged; `row` has the columns of `request_log`.
+
+        It is the writer's from now on. Texts are cut to their columns' lengths.
+        """
+        self._backlog.put_row(row)
+
+    def bind(self, key: str, account_id: int, used_at: int) -> None:
+        """Remember a binding; `key` of at most 80 characters, `used_at` in unix ms."""
+        self._backlog.put_binding(key, (account_id, used_at))
+
+    def unbind(self, key: str) -> None:
+        self._backlog.put_binding(key, None)
+
+    def count(self, limit_id: int, window_start: int, used: int) -> None:
+        """Remember what of a limit is used, in all, in the window (unix ms)."""
+        self._backlog.put_counter(limit_id, window_start, used)
+
+    def save_state(self, account_id: int, state: AccountState) -> None:
+        self._backlog.put_state(account_id, state)
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> "Future[Any]":
+        """Run a function on the thread, in a transaction, after all put in before.
+
+        Raises StoreUnavailable when the writer has ended or has too much to do;
+        the future has it when the database does not take the change.
+        """
+        job = self._backlog.put_job(function, args)
+        if job is None:
+            raise StoreUnavailable
+        return job.future
+
+    @property
+    def dropped(self) -> int:
+        """Rows and bindings that were not written and never will be."""
+        return self._backlog.dropped + self._lost
+
+    @property
+    def queue_depth(self) -> int:
+        """Log rows that wait."""
+        held = self._held
+        return len(self._backlog) + (len(held.rows) if held else 0)
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long the oldest row that waits has waited."""
+        held = self._held
+        rows = held.rows if held else []
+        oldest = rows[0][0] if rows else self._backlog.oldest
+        return 0.0 if oldest is None else time.monotonic() - oldest
+
+    def start(self, database: pw.Database) -> None:
+        self._database = database
+        self._thread = threading.Thread(
+            target=self._run, name="store-writer", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Write what waits, for at most so many seconds, and end. Blocks."""
+        self._give_up_at = time.monotonic() + timeout
+        self._backlog.close()
+        if self._thread is not None:
+            self._thread.join()
+
+    # On the thread.
+
+    def _run(self) -> None:
+        try:
+            while not self._is_done():
+                if self._held is None:
+                    self._backlog.wait(self._retention.pause)
+                else:
+                    self._backlog.wait_for_job(self._retry_at - time.monotonic())
+                self._write_waiting()
+                self._run_jobs()
+                self._remove_old_rows()
+        finally:
+            disconnect(self._database)
+
+    def _is_done(self) -> bool:
+        if not self._backlog.is_closed:
+            return False
+        if self._held is None and not self._backlog.has_any:
+            return True
+        if time.monotonic() < self._give_up_at:
+            return False
+        left = self.queue_depth
+        self._lost += left
+        logger.error("the database took no more at the end: %d log rows lost", left)
+        for job in self._backlog.cancel_jobs():
+            job.future.set_exception(StoreUnavailable())
+        return True
+
+    def _write_waiting(self) -> None:
+        if self._held is None:
+            self._held = self._backlog.take() or None
+        elif time.monotonic() < self._retry_at:
+            return
+        if self._held is None:
+            return
+        try:
+            self._write(self._held)
+        except Exception as error:  # noqa: BLE001
+            # The thread must survive: the next try may find the disk back.
+            self._back_off(error)
+        else:
+            self._held = None
+            self._recover()
+
+    def _write(self, batch: Batch) -> None:
+        try:
+            with transaction(self._database):
+                write_batch(self._database, batch)
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            logger.warning("a batch was refused, now row by row: %s", _line(error))
+            self._write_singly(batch)
+        else:
+            self.written += len(batch.rows)
+
+    def _write_singly(self, batch: Batch) -> None:
+        """Lose only what cannot be written; what is done leaves the batch."""
+        while batch.rows:
+            self._write_part(Batch(rows=batch.rows[:1]))
+            del batch.rows[0]
+        for part in batch.parts():
+            self._write_part(part)
+
+    def _write_part(self, part: Batch) -> None:
+        try:
+            with transaction(self._database):
+                write_batch(self._database, part)
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            self._lost += max(1, len(part.rows) + len(part.bindings))
+            logger.error("not written: %s", _line(error))
+        else:
+            self.written += len(part.rows)
+
+    def _back_off(self, error: Exception) -> None:
+        if self.last_error is None:
+            logger.warning("the database takes no rows, they wait: %s", _line(error))
+        self.last_error = _line(error)
+        self._retry_at = time.monotonic() + self._retry_after
+        self._retry_after = min(2 * self._retry_after, LAST_RETRY)
+        # A connection opened on a read-only disk stays read-only.
+        disconnect(self._database)
+
+    def _recover(self) -> None:
+        if self.last_error is not None:
+            logger.warning("the database takes rows again, %d wait", self.queue_depth)
+        self.last_error = None
+        self._retry_after = FIRST_RETRY
+
+    def _run_jobs(self) -> None:
+        in_trouble = self._held is not None
+        while job := self._backlog.take_job(any_order=in_trouble):
+            self._run_job(job)
+
+    def _run_job(self, job: Job) -> None:
+        if not job.future.set_running_or_notify_cancel():
+            return
+        try:
+            with translated_errors(), transaction(self._database):
+                result = job.function(*job.args)
+        except Exception as error:  # noqa: BLE001
+            # It is the caller's, who waits for it.
+            job.future.set_exception(error)
+            if isinstance(error, StoreUnavailable):
+                disconnect(self._database)
+        else:
+            job.future.set_result(result)
+
+    def _remove_old_rows(self) -> None:
+        if self._held is not None or self._retention.pause or self._backlog.is_closed:
+            return
+        try:
+            with transaction(self._database):
+                self._retention.remove_slice(now_ms())
+        except Exception as error:  # noqa: BLE001
+            logger.warning("old rows could not be removed: %s", _line(error))
+            self._retention.postpone()
+
+
+def _line(error: Exception) -> str:
+    """What failed, in one line and without the values of a row."""
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"
