@@ -86,14 +86,15 @@ class LoadedRequest:
 
     def without_items(self, indexes: frozenset[int]) -> "LoadedRequest":
         """The same request without these items of its `input`."""
+        payload = self.payload
+        if self._body is not None and has_long_number(self._body):
+            # Bytes that were to go as they came: read anew, no integer rounded.
+            payload = _as_object(decode_exactly(self._body))
         kept = [
-            item
-            for index, item in enumerate(self.payload["input"])
-            if index not in indexes
+            item for index, item in enumerate(payload["input"]) if index not in indexes
         ]
-        return _loaded(
-            {**self.payload, "input": kept}, list(self.changes), None, self.stream
-        )
+        payload = {**payload, "input": kept}
+        return _loaded(payload, list(self.changes), None, self.stream)
 
 
 def load_request(

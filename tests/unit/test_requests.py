@@ -108,7 +108,7 @@ def test_stream_is_what_the_client_asked_for(asked):
 
 @pytest.mark.parametrize(
     "number",
-    ["18446744073709551616", "-9223372036854775809", "1" * 60, "18446744073709551615"],
+    ["18446744073709551617", "-9223372036854775809", "1" * 60, "18446744073709551615"],
 )
 def test_long_integers_survive_a_rewrite(number):
     raw = json.dumps(complete(service_tier="fast", metadata=[0.1])).encode()
@@ -190,3 +190,18 @@ def test_a_frame_keeps_its_type():
     frame = complete(type="response.create", tools=[{"type": "image_generation"}])
     loaded = load_request(json.dumps(frame), Surface.CODEX_SOCKET)
     assert sent(loaded) == frame | {"tools": []}
+
+
+def test_items_can_be_left_out_of_a_request_and_nothing_else_changes():
+    items = [{"type": "reasoning", "n": 1}, {"role": "user", "n": 2**70 + 1}, "x"]
+    payload = complete(input=items, temperature=1, metadata={"n": 2**80 + 1})
+    for surface in (Surface.CODEX, Surface.V1):
+        left = load(payload, surface).without_items(frozenset({0, 2}))
+        expected = payload | {"input": items[1:2]}
+        assert sent(left, chatgpt_account=False) == expected
+        del expected["temperature"]
+        assert sent(left) == expected
+    plain = complete(input=items)
+    left = load(plain).without_items(frozenset({0}))
+    assert sent(left) == plain | {"input": items[1:]}
+    assert left.changes == ()
