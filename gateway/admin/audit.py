@@ -1,0 +1,27 @@
+"""Who changed what: one row for each change, in the same transaction."""
+
+import getpass
+import json
+from typing import Any
+
+from gateway.store.models import AuditLog
+
+API = "api"
+
+
+def shell_actor() -> str:
+    """The user of the command line, as audit rows name them."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return "cli"
+
+
+def record(actor: str, action: str, target: str, **detail: Any) -> None:
+    """`detail` never holds a secret."""
+    AuditLog.create(
+        actor=actor[:80],
+        action=action,
+        target=target[:200],
+        detail=json.dumps(detail, default=str),
+    )

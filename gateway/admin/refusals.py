@@ -1,0 +1,28 @@
+"""Why a change is not made; the texts are for the operator."""
+
+from gateway.errors import GatewayError, InvalidPayload, NotFound
+from gateway.protocol.facts import Origin
+
+
+class NotThere(NotFound):
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is no {what} '{name}'")
+
+
+class AlreadyThere(GatewayError):
+    status = 409
+    code = "conflict"
+    type = "invalid_request_error"
+    origin: Origin = "client"
+
+
+class Unacceptable(InvalidPayload):
+    """A value that cannot be what was meant; `param` names the field."""
+
+
+class AdminTokenRequired(GatewayError):
+    status = 401
+    code = "admin_token_required"
+    type = "authentication_error"
+    message = "This needs the admin token; `run.py admin token` prints it"
+    origin: Origin = "client"

@@ -1,0 +1,120 @@
+"""One gateway for each data directory, and where the others find it.
+
+The running gateway holds a lock on `gateway.lock`, which ends with its process
+however that ends; the file's text says where it listens.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+FILE = "gateway.lock"
+# Somebody who looks whether a gateway runs holds the lock for a moment, too.
+_PATIENCE = 1.0
+# A gateway takes the lock first and listens after its database is open.
+_STARTING = 10.0
+_POLL = 0.05
+
+
+class AlreadyRunning(Exception):
+    """Another gateway serves from this data directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway that runs; `port` is 0 until it listens."""
+
+    pid: int
+    host: str = ""
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+        host = "127.0.0.1" if self.host in ("", "0.0.0.0", "::") else self.host
+        return (
+            f"http://[{host}]:{self.port}"
+            if ":" in host
+            else (f"http://{host}:{self.port}")
+        )
+
+
+class Lock:
+    """A held lock."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._write(Running(os.getpid()))
+
+    def publish(self, host: str, port: int) -> None:
+        """Tell others where this gateway listens."""
+        self._write(Running(os.getpid(), host, port))
+
+    def _write(self, running: Running) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        json.dump(asdict(running), self._file)
+        self._file.flush()
+
+
+@contextmanager
+def hold(data_dir: Path) -> Iterator[Lock]:
+    """Be the one gateway of the data directory. Raises AlreadyRunning, OSError."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data_dir / FILE
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        deadline = time.monotonic() + _PATIENCE
+        while not _try_lock(file, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise AlreadyRunning(_told(data_dir, _read(file)))
+            time.sleep(_POLL)
+        yield Lock(file)
+
+
+def find_running(data_dir: Path) -> Running | None:
+    """The gateway that serves from the data directory; waits for one that starts.
+
+    Blocks. Raises OSError when the file cannot be read.
+    """
+    path = data_dir / FILE
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8") as file:
+        deadline = time.monotonic() + _STARTING
+        while not _try_lock(file, fcntl.LOCK_SH):
+            running = _read(file)
+            if running.port or time.monotonic() > deadline:
+                return running
+            time.sleep(_POLL)
+        return None
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(file: IO[str]) -> Running:
+    """What the holder wrote; read in the moment of writing, it says nothing."""
+    file.seek(0)
+    try:
+        return Running(**json.load(file))
+    except (ValueError, TypeError):
+        return Running(0)
+
+
+def _told(data_dir: Path, running: Running) -> str:
+    where = f", port {running.port}" if running.port else ""
+    return (
+        f"A gateway already serves from {data_dir} (process {running.pid}{where}); "
+        "stop it, or choose another GATEWAY_DATA_DIR and GATEWAY_PORT"
+    )

@@ -1,0 +1,74 @@
+"""One gateway for each data directory, found by those who look for it."""
+
+import multiprocessing
+import stat
+
+import pytest
+
+from gateway.admin.token import admin_token, is_token
+from gateway.lockfile import AlreadyRunning, Running, find_running, hold
+from gateway.store.secrets import Secret
+
+
+def test_a_gateway_is_found_while_it_runs_and_not_after(tmp_path):
+    assert find_running(tmp_path) is None
+    with hold(tmp_path) as lock:
+        lock.publish("0.0.0.0", 2455)
+        found = find_running(tmp_path)
+        assert found is not None
+        assert (found.port, found.url) == (2455, "http://127.0.0.1:2455")
+    assert find_running(tmp_path) is None
+
+
+def _hold_and_die(data_dir, published):
+    with hold(data_dir) as lock:
+        lock.publish("127.0.0.1", 1)
+        published.set()
+        import os
+
+        os._exit(9)
+
+
+def test_a_gateway_that_was_killed_is_not_found(tmp_path):
+    context = multiprocessing.get_context("fork")
+    published = context.Event()
+    process = context.Process(target=_hold_and_die, args=(tmp_path, published))
+    process.start()
+    assert published.wait(10)
+    process.join(10)
+    assert find_running(tmp_path) is None
+
+
+def test_a_second_gateway_is_refused_and_told_of_the_first(tmp_path):
+    with hold(tmp_path) as lock:
+        lock.publish("127.0.0.1", 2455)
+        with pytest.raises(AlreadyRunning, match="port 2455"), hold(tmp_path):
+            pass
+
+
+def test_an_ipv6_address_becomes_a_url():
+    assert Running(1, "::1", 80).url == "http://[::1]:80"
+    assert Running(1, "::", 80).url == "http://127.0.0.1:80"
+
+
+def test_the_admin_token_is_made_once_and_for_its_owner_alone(tmp_path):
+    token = admin_token(tmp_path / "new")
+    path = tmp_path / "new" / "admin.token"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert admin_token(tmp_path / "new") == token
+    assert len(token.reveal()) > 40
+    assert [p.name for p in path.parent.iterdir()] == ["admin.token"]
+
+
+def test_an_empty_token_file_is_no_open_door(tmp_path):
+    (tmp_path / "admin.token").write_text("\n")
+    with pytest.raises(OSError, match="empty"):
+        admin_token(tmp_path)
+
+
+def test_only_the_token_itself_is_the_token():
+    token = Secret("abc")
+    assert is_token("abc", token)
+    for other in (None, "", "ab", "abcd", "äbc", "\udcff"):
+        assert not is_token(other, token)

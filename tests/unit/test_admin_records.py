@@ -1,0 +1,201 @@
+"""Rows become the objects requests read, and credentials come back as they went."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from gateway.accounts.account import Account, AccountKind, Credentials
+from gateway.accounts.state import Status
+from gateway.admin import options, records
+from gateway.admin.identities import fresh_id
+from gateway.keys import Measure
+from gateway.store import models
+from gateway.store.secrets import Secret, SecretBox
+from gateway.store.store import Store
+
+
+@pytest.fixture
+def secrets(tmp_path):
+    return SecretBox.open(tmp_path)
+
+
+def run(tmp_path, secrets, scenario):
+    """Run `await scenario(store)` on a fresh database."""
+
+    async def inner():
+        store = Store(f"sqlite:///{tmp_path}/gateway.db", secrets=secrets)
+        await store.start()
+        try:
+            return await scenario(store)
+        finally:
+            await store.stop()
+
+    return asyncio.run(inner())
+
+
+def login(secrets, **columns):
+    return models.Account.create(
+        **{
+            "name": "me@example.com",
+            "kind": "chatgpt",
+            "chatgpt_account_id": "acc",
+            "credentials": records.seal(
+                Credentials(Secret("at"), Secret("rt"), Secret("it")), secrets
+            ),
+            "expires_at": 2_000_000_500,
+            **columns,
+        }
+    )
+
+
+def test_an_account_comes_back_with_its_credentials_and_none_of_them_in_clear(
+    tmp_path, secrets
+):
+    async def scenario(store):
+        row = await store.write(login, secrets)
+        assert "rt" not in json.loads('["' + row.credentials + '"]')
+        return (await store.read(records.load_accounts, secrets))[0]
+
+    account = run(tmp_path, secrets, scenario)
+    assert isinstance(account, Account)
+    assert account.kind is AccountKind.CHATGPT
+    assert account.credentials == Credentials(
+        Secret("at"), Secret("rt"), Secret("it"), expires_at=2_000_000.5
+    )
+    assert account.state.status(time.time()) is Status.ACTIVE
+
+
+def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secrets):
+    until = time.time() + 1000
+    detail = {
+        "state": "limited",
+        "why": "primary limit",
+        "until": until,
+        "windows": [{"name": "primary", "used_percent": 100, "seen_at": 5}],
+    }
+
+    async def scenario(store):
+        await store.write(
+            lambda: login(secrets, state_detail=json.dumps(detail), is_paused=True)
+        )
+        return (await store.read(records.load_accounts, secrets))[0]
+
+    state = run(tmp_path, secrets, scenario).state
+    assert state.status(time.time()) is Status.PAUSED
+    state.resume()
+    assert state.status(time.time()) is Status.LIMITED
+    assert state.until(time.time()) == until
+
+
+def test_an_account_whose_key_is_lost_needs_a_login_and_the_others_still_load(
+    tmp_path, secrets
+):
+    async def scenario(store):
+        other = SecretBox([secrets_key()])
+        await store.write(lambda: login(other))
+        await store.write(
+            lambda: login(secrets, name="good", chatgpt_account_id="acc2")
+        )
+        return await store.read(records.load_accounts, secrets)
+
+    lost, good = run(tmp_path, secrets, scenario)
+    assert lost.state.status(time.time()) is Status.REAUTH_REQUIRED
+    assert "decrypted" in lost.state.why(time.time())
+    assert good.credentials.bearer == Secret("at")
+
+
+def secrets_key():
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
+
+
+def test_a_key_comes_back_with_its_limits(tmp_path, secrets):
+    def make():
+        key = models.ApiKey.create(
+            name="laptop",
+            prefix="sk-cgw-abc",
+            digest="d" * 64,
+            models='["gpt-5*"]',
+            accounts="[3, 4]",
+            expires_at=1_900_000_000_000,
+            created_at=1_700_000_000_999,
+        )
+        models.ApiKeyLimit.create(
+            api_key=key, measure="cost", window="7d", maximum=5_000_000, model="gpt-5*"
+        )
+        models.ApiKey.create(name="plain", prefix="sk-cgw-xyz", digest="e" * 64)
+
+    async def scenario(store):
+        await store.write(make)
+        return await store.read(records.load_keys)
+
+    laptop, plain = run(tmp_path, secrets, scenario)
+    assert (laptop.created_at, laptop.expires_at) == (1_700_000_000, 1_900_000_000.0)
+    assert laptop.models == ("gpt-5*",)
+    assert laptop.accounts == {3, 4}
+    assert [str(limit) for limit in laptop.limits] == ["cost 5/7d model=gpt-5*"]
+    assert laptop.limits[0].measure is Measure.COST
+    assert plain.accounts is None
+    assert not plain.is_restricted
+
+
+def test_one_owner_at_a_time_holds_the_claim_until_it_ends(tmp_path, secrets):
+    async def scenario(store):
+        accounts = records.AccountStore(store, secrets)
+        assert await accounts.claim(7, "a", 60)
+        assert await accounts.claim(7, "a", 60)
+        assert not await accounts.claim(7, "b", 60)
+        await accounts.release_claim(7, "b")
+        assert not await accounts.claim(7, "b", 60)
+        await accounts.release_claim(7, "a")
+        assert await accounts.claim(7, "b", -1)
+        assert await accounts.claim(7, "c", 60)  # b's time is over
+
+    run(tmp_path, secrets, scenario)
+
+
+def test_saved_credentials_are_in_the_database_when_the_call_returns(tmp_path, secrets):
+    async def scenario(store):
+        row = await store.write(login, secrets)
+        accounts = records.AccountStore(store, secrets)
+        rotated = Credentials(Secret("at2"), Secret("rt2"), None, expires_at=12.5)
+        await accounts.save_credentials(row.id, rotated)
+        assert await accounts.load_credentials(row.id) == rotated
+        assert await accounts.load_credentials(99) is None
+
+    run(tmp_path, secrets, scenario)
+
+
+def test_numbers_of_removed_rows_are_not_given_out_again(tmp_path, secrets):
+    def make():
+        first = fresh_id(models.ApiKey)
+        models.ApiKey.create(
+            id=first, name="a", prefix="p", digest="1", force_insert=True
+        )
+        models.ApiKey.delete_by_id(first)
+        return first, fresh_id(models.ApiKey)
+
+    async def scenario(store):
+        return await store.write(make)
+
+    assert run(tmp_path, secrets, scenario) == (1, 2)
+
+
+def test_the_strategy_is_what_was_set_last_and_sane_without(tmp_path, secrets):
+    async def scenario(store):
+        assert await store.read(options.load_strategy) == "capacity_weighted"
+        await store.write(options.set_strategy, "fill_first", "cli:me")
+        await store.write(options.set_strategy, "round_robin", "cli:me")
+        assert await store.read(options.load_strategy) == "round_robin"
+        with pytest.raises(options.Unacceptable):
+            await store.write(options.set_strategy, "lottery", "cli:me")
+        rows = await store.read(lambda: list(models.AuditLog.select()))
+        assert [json.loads(row.detail)["after"] for row in rows] == [
+            "fill_first",
+            "round_robin",
+        ]
+
+    run(tmp_path, secrets, scenario)
