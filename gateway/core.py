@@ -8,22 +8,25 @@ from typing import Any
 
 from gateway.access import Access
 from gateway.accounts.account import Account
-from gateway.accounts.affinity import BindingRow
 from gateway.accounts.catalogue import Catalogues
 from gateway.accounts.pool import Pool
 from gateway.accounts.snapshot import describe
 from gateway.accounts.usage import UsagePoller
-from gateway.admin.records import AccountStore, load_accounts, load_keys
+from gateway.admin.records import (
+    AccountStore,
+    keys_ever_made,
+    load_accounts,
+    load_keys,
+)
 from gateway.bodies import BodyBudget
 from gateway.channel import Channel
 from gateway.exchange import ClientRequest
 from gateway.inbox import Frame
 from gateway.keys import KeyRing
 from gateway.limits import Limiter
-from gateway.metrics import Metrics
 from gateway.proxy import Proxy
+from gateway.restart import stored_bindings, stored_counters
 from gateway.settings import Settings
-from gateway.store import queries
 from gateway.store.backlog import AccountState
 from gateway.store.secrets import SecretBox
 from gateway.store.store import Store
@@ -62,16 +65,21 @@ class Gateway:
         Raises UnusableDatabase with what to do about it.
         """
         settings = self.settings
-        self.secrets = SecretBox.open(settings.data_dir, settings.encryption_key)
+        loop = asyncio.get_running_loop()
+        key = settings.encryption_key
+        self.secrets = await loop.run_in_executor(
+            None, SecretBox.open, settings.data_dir, key.reveal() if key else ""
+        )
         self.store = Store(
-            settings.database_url, log_retention_days=settings.log_retention_days
+            settings.database_url,
+            secrets=self.secrets,
+            log_retention_days=settings.log_retention_days,
         )
         await self.store.start()
         await self.reload()
-        now = time.time()
-        rows = await self.store.read(queries.bindings, int(now * 1000))
-        self.pool.bindings.restore((BindingRow(*row) for row in rows), now)
-        self.limiter.restore(await self.store.read(queries.counters))
+        bindings = await self.store.read(stored_bindings)
+        self.pool.bindings.restore(bindings, time.time())
+        self.limiter.restore(await self.store.read(stored_counters))
         session = self._session = open_session(settings)
         accounts = AccountStore(self.store, self.secrets)
         self.tokens = TokenSource(
@@ -86,7 +94,6 @@ class Gateway:
         base = settings.upstream_base_url
         self.catalogues = Catalogues(self.pool, self.calls, base)
         self.usage = UsagePoller(self.pool, self.calls, base)
-        self.metrics = Metrics(self)
         self._tasks = [
             asyncio.create_task(self.catalogues.run()),
             asyncio.create_task(self.usage.run()),
@@ -121,7 +128,9 @@ class Gateway:
         accounts = await self.store.read(load_accounts, self.secrets)
         keys = await self.store.read(load_keys)
         self.pool.replace(accounts)
-        self.ring.replace(keys)
+        # Kept apart from the keys: the last one's removal opens no door.
+        ever_made = await self.store.read(keys_ever_made)
+        self.ring.replace(keys, ever_made=ever_made)
         self.limiter.retain(self.ring)
 
     def open_channel(
@@ -154,7 +163,6 @@ class Gateway:
         }
 
     def _log(self, row: dict[str, Any]) -> None:
-        self.metrics.observe(row)
         self.store.writer.log(row)
 
     def _note_change(self, account: Account) -> None:

@@ -2,30 +2,17 @@
 
 from typing import Any
 
-from gateway.exchange import Exchange, Loaded
+from gateway.exchange import Exchange
 from gateway.failover import Decision, Elsewhere, GiveUp, RetryHere
 from gateway.limits import Reservation
 from gateway.pricing import cost_microdollars
 from gateway.protocol.facts import Failure, Usage
 from gateway.protocol.outcome import OutcomeReader
-from gateway.windows import Spend
 
-# What a turn may cost before anything is known: four bytes a token, and an answer
-# of middling length.
 BYTES_PER_TOKEN = 4
-EXPECTED_OUTPUT_TOKENS = 1_000
 # A streamed token comes in an event of 150 to 300 bytes; the low end counts more
 # tokens, for a stream that was cut off is to be counted with at least what it was.
 BYTES_PER_STREAMED_TOKEN = 150
-
-
-def estimate(size: int, loaded: Loaded) -> Spend:
-    """What a request of `size` bytes is expected to take."""
-    usage = Usage(
-        input_tokens=size // BYTES_PER_TOKEN, output_tokens=EXPECTED_OUTPUT_TOKENS
-    )
-    cost = cost_microdollars(loaded.model, usage, loaded.service_tier)
-    return Spend.of_usage(usage, cost)
 
 
 def words(decision: Decision) -> str:

@@ -37,11 +37,12 @@ from gateway.failover import (
 from gateway.limits import Limiter, Reservation
 from gateway.protocol.facts import Failure
 from gateway.protocol.outcome import OutcomeReader
-from gateway.receipt import estimate, note_attempt, settle, take_outcome, words
+from gateway.receipt import note_attempt, settle, take_outcome, words
 from gateway.sealed import SealedItems
 from gateway.turn import Turn, demand_of
 from gateway.upstream import UpstreamFault
 from gateway.upstream.oauth import TokenSource
+from gateway.windows import Spend
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ class Turns:
         key, model = request.key, loaded.model
         if key is not None and model is not None and not key.allows(model):
             raise ModelNotAllowed(model)
-        spend = estimate(request.size, loaded)
+        spend = Spend.estimate(request.size, model, loaded.service_tier)
         return await self._limiter.reserve(key, spend, model)
 
     async def win(self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]) -> T:
