@@ -5,7 +5,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -35,7 +36,7 @@ class Server:
     """One listening gateway; `drain` ends it after its running turns."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self._http = HTTPServer(
             build_app(gateway),
             max_header_size=MAX_HEADER_BYTES,
@@ -47,8 +48,8 @@ class Server:
 
     async def start(self) -> None:
         """Listen as the settings say; port 0 lets the kernel choose."""
-        settings = self._gateway.settings
-        await self._gateway.start()
+        settings = self.gateway.settings
+        await self.gateway.start()
         sockets = bind_sockets(settings.port, settings.host, backlog=BACKLOG)
         for listening in sockets:
             _probe_idle_peers(listening)
@@ -58,11 +59,11 @@ class Server:
     async def drain(self, seconds: float) -> None:
         """Stop accepting, let running turns end, close what is idle."""
         self._http.stop()
-        await self._gateway.drain(seconds)
+        await self.gateway.drain(seconds)
 
     async def stop(self) -> None:
         self._http.stop()
-        await self._gateway.stop()
+        await self.gateway.stop()
         await self._http.close_all_connections()
 
 
@@ -73,13 +74,18 @@ def run_server(
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    return run(_serve(settings, on_ready))
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a whole process's main coroutine on the platform's best loop."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings, on_ready))
+        return runner.run(main)
 
 
 async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> int:
     server = Server(Gateway(settings))
-    signals = _Signals()
+    signals = StopSignals()
     with hold(settings.data_dir) as lock:
         await server.start()
         lock.publish(settings.host, server.port)
@@ -99,7 +105,7 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     return 0
 
 
-class _Signals:
+class StopSignals:
     """SIGTERM and SIGINT, counted."""
 
     def __init__(self) -> None:
