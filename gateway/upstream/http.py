@@ -85,6 +85,7 @@ class UpstreamHttp:
     ) -> AsyncIterator[UpstreamResponse]:
         """Post `body` as it is. Raises UpstreamFault unless the answer is a 200."""
         response = await self._post(url, headers, body)
+        del body  # this frame lives as long as the stream
         try:
             answer = UpstreamResponse(response)
             if response.status != 200 or _is_encoded(response):
