@@ -7,7 +7,7 @@ across threads, so connections are opened per use. PostgreSQL goes through psyco
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -221,3 +221,13 @@ def execute_many(
     with driver_errors:
         cursor = database.cursor()  # type: ignore[no-untyped-call]
         cursor.executemany(statement.replace("?", database.param), rows)
+
+
+def select(
+    database: pw.Database, query: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """All rows of a query with `?` marks, on this thread's connection."""
+    with driver_errors:
+        cursor = database.cursor()  # type: ignore[no-untyped-call]
+        cursor.execute(query.replace("?", database.param), values)
+        return list(cursor.fetchall())

@@ -123,13 +123,32 @@ def up(migrator, db):
         changes = pw.TextField()
         receipt = pw.TextField()
 
-        class Meta:
-            indexes = (
-                (("created_at",), False),
-                (("api_key_id", "created_at"), False),
-                (("account_id", "created_at"), False),
-                (("model", "created_at"), False),
-            )
+    for _name, _columns in (
+        ("created_at", ("created_at", "id", "status")),
+        (
+            "api_key_id",
+            ("api_key_id", "created_at", "id", "account_id", "model", "status"),
+        ),
+        (
+            "account_id",
+            ("account_id", "created_at", "id", "api_key_id", "model", "status"),
+        ),
+        ("model", ("model", "created_at", "id", "api_key_id", "account_id", "status")),
+    ):
+        _fields = [getattr(RequestLog, column) for column in _columns]
+        RequestLog.add_index(RequestLog.index(*_fields, name=f"request_log_by_{_name}"))
+    RequestLog.add_index(
+        RequestLog.index(
+            RequestLog.created_at,
+            RequestLog.id,
+            RequestLog.status,
+            RequestLog.api_key_id,
+            RequestLog.account_id,
+            RequestLog.model,
+            name="request_log_by_failed",
+            where=RequestLog.status != "success",
+        )
+    )
 
     class UsageBase(Table):
         api_key_id = pw.IntegerField()
