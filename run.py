@@ -1,67 +1,66 @@
-"""Codex Gateway's command line; without a command it serves."""
+#!/usr/bin/env python3
+"""The command line: serves without arguments; `--help` lists the commands."""
 
 import sys
-from pathlib import Path
 
 import click
 from environs import EnvValidationError
 
-from gateway.accounts.auth_json import read_login
-from gateway.admin.accounts import save_login
+from gateway.commands.catalogue import COMMANDS
+from gateway.commands.shell import Commands, pass_settings
 from gateway.settings import Settings
-from gateway.store import models
-from gateway.store.database import migrate, open_database
-from gateway.store.secrets import SecretBox
-from handlers.demo import run_demo
-from handlers.server import run_server
+
+no_key_option = click.option(
+    "--no-key",
+    is_flag=True,
+    help="Serve on a reachable address though no API key exists.",
+)
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@no_key_option
 @click.pass_context
-def main(context: click.Context) -> None:
-    """A gateway for Codex and OpenAI clients over a pool of upstream accounts."""
-    if context.invoked_subcommand == "demo":
-        return
+def main(ctx: click.Context, no_key: bool) -> None:
+    """A gateway for Codex and OpenAI clients. Without a command it serves."""
     try:
-        context.obj = Settings.from_env()
+        ctx.obj = Settings.from_env()
     except EnvValidationError as error:
-        for name, messages in error.error_messages.items():
-            click.echo(f"{name}: {' '.join(messages)}", err=True)
-        context.exit(2)
-    if context.invoked_subcommand is None:
-        context.exit(run_server(context.obj))
+        messages = error.error_messages
+        for name in messages:
+            told = messages[name] if isinstance(messages, dict) else ()
+            click.echo(": ".join([name, *told]), err=True)
+        ctx.exit(2)
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(serve, no_key=no_key)
 
 
 @main.command()
-@click.option("--port", default=2455, show_default=True)
+@no_key_option
+@pass_settings
+def serve(settings: Settings, no_key: bool) -> None:
+    """Serve until SIGTERM; running turns may end first."""
+    from gateway.commands.serving import refuse_open_door
+    from handlers.server import run_server  # only who serves waits for the imports
+
+    refuse_open_door(settings, no_key)
+    sys.exit(run_server(settings))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=2455, show_default=True)
 def demo(port: int) -> None:
-    """Serve before the scripted upstream that ships with the gateway."""
-    sys.exit(run_demo(port))
+    """Serve with a scripted upstream and two demo accounts; no login needed."""
+    from handlers.demo import run_demo
+
+    sys.exit(run_demo(port, click.echo))
 
 
-@main.group()
-def accounts() -> None:
-    """The accounts requests go to."""
-
-
-@accounts.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.pass_obj
-def import_files(settings: Settings, files: tuple[Path, ...]) -> None:
-    """Import the auth.json that `codex login` writes."""
-    key = settings.encryption_key
-    secrets = SecretBox.open(settings.data_dir, key.reveal() if key else "")
-    database = open_database(settings.database_url)
-    models.database.initialize(database)
-    with database.connection_context():
-        migrate(database)
-        for file in files:
-            with database.atomic():
-                done = save_login(
-                    read_login(file), secrets, "cli", source_file=str(file.absolute())
-                )
-            click.echo(done.name)
-
+for command in COMMANDS:
+    main.add_command(command)
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="run.py")

@@ -1,0 +1,255 @@
+"""The operator's changes to accounts; `name` also takes an account's number."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.accounts.account import (
+    API_KEY_PRIORITY,
+    SUBSCRIPTION_PRIORITY,
+    AccountKind,
+    Credentials,
+)
+from gateway.accounts.auth_json import Login
+from gateway.admin import audit, records
+from gateway.admin.identities import fresh_id
+from gateway.admin.refusals import AlreadyThere, NotThere, Unacceptable
+from gateway.store.models import Account, AccountClaim, ApiKey, Binding, now_ms
+from gateway.store.secrets import Secret, SecretBox
+
+LONGEST_NAME = 80
+_CHANGEABLE = {
+    "name": "name",
+    "priority": "priority",
+    "concurrency": "concurrency",
+    "websockets": "has_websockets",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a login: `is_new` account, or an update of a known one."""
+
+    name: str
+    is_new: bool
+    kept_newer: bool = False  # what was stored is newer than what came
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyAccount:
+    """An OpenAI-compatible endpoint: requests go to `{base_url}/responses`."""
+
+    name: str
+    base_url: str
+    api_key: Secret
+    priority: int = API_KEY_PRIORITY
+    concurrency: int = 0
+    websockets: bool = False
+
+
+def save_login(
+    login: Login,
+    secrets: SecretBox,
+    actor: str,
+    *,
+    name: str | None = None,
+    source_file: str | None = None,
+) -> Imported:
+    """Add the account of a login, or give a known one its new tokens."""
+    row = Account.get_or_none(
+        (Account.chatgpt_account_id == login.chatgpt_account_id)
+        & (Account.chatgpt_user_id == login.chatgpt_user_id)
+    )
+    if row is None:
+        return _add_login(login, secrets, actor, name, source_file)
+    if name is not None and name != row.name:
+        row.name = _free_name(name)
+    row.email = login.email or row.email
+    row.plan = login.plan or row.plan
+    # A login of the gateway's own is not read from any file again.
+    row.source_file = source_file
+    row.updated_at = now_ms()
+    new = records.expiry_ms(login.credentials)
+    kept_newer = row.state_kind != "reauth_required" and (
+        (row.expires_at or 0) > (new or 0)
+    )
+    if not kept_newer:
+        row.credentials = records.seal(login.credentials, secrets)
+        row.expires_at = new
+        row.state_kind, row.state_until, row.state_reason = "active", None, None
+        row.state_detail = records.active_detail(row.state_detail)
+    row.save()
+    audit.record(actor, "account.update", row.name, source=source_file)
+    return Imported(row.name, is_new=False, kept_newer=kept_newer)
+
+
+def _add_login(
+    login: Login,
+    secrets: SecretBox,
+    actor: str,
+    name: str | None,
+    source_file: str | None,
+) -> Imported:
+    wanted = login.email or login.chatgpt_account_id
+    row = Account.create(
+        force_insert=True,
+        id=fresh_id(Account),
+        name=_free_name(name) if name is not None else _unlike_others(wanted),
+        kind=AccountKind.CHATGPT.value,
+        chatgpt_account_id=login.chatgpt_account_id,
+        chatgpt_user_id=login.chatgpt_user_id,
+        email=login.email,
+        plan=login.plan,
+        credentials=records.seal(login.credentials, secrets),
+        expires_at=records.expiry_ms(login.credentials),
+        source_file=source_file,
+        priority=SUBSCRIPTION_PRIORITY,
+    )
+    audit.record(actor, "account.add", row.name, kind=row.kind, source=source_file)
+    return Imported(row.name, is_new=True)
+
+
+def add_api_key_account(
+    wanted: ApiKeyAccount, secrets: SecretBox, actor: str
+) -> Imported:
+    """Raises Unacceptable, or AlreadyThere when the name is taken."""
+    if not wanted.api_key:
+        raise Unacceptable("The API key is empty", param="api_key")
+    row = Account.create(
+        force_insert=True,
+        id=fresh_id(Account),
+        name=_free_name(wanted.name),
+        kind=AccountKind.API_KEY.value,
+        base_url=checked_base_url(wanted.base_url),
+        credentials=records.seal(Credentials(api_key=wanted.api_key), secrets),
+        priority=wanted.priority,
+        concurrency=wanted.concurrency,
+        has_websockets=wanted.websockets,
+    )
+    audit.record(actor, "account.add", row.name, kind=row.kind, base_url=row.base_url)
+    return Imported(row.name, is_new=True)
+
+
+def checked_base_url(url: str) -> str:
+    """Raises Unacceptable for what requests could not be sent to."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Unacceptable(
+            f"base URL {url!r}: give http(s)://host[/path], as in https://api.openai.com/v1",
+            param="base_url",
+        )
+    if parts.username or parts.query or parts.fragment:
+        raise Unacceptable(
+            "base URL: neither user, nor query, nor fragment belongs there",
+            param="base_url",
+        )
+    return url.strip().rstrip("/")
+
+
+def set_paused(name: str, paused: bool, actor: str) -> str:
+    """Out of service from the next request on, or back; gives the name."""
+    row = find(name)
+    row.is_paused, row.updated_at = paused, now_ms()
+    row.save(only=["is_paused", "updated_at"])
+    audit.record(actor, "account.pause" if paused else "account.resume", row.name)
+    return str(row.name)
+
+
+def change(name: str, changes: dict[str, Any], actor: str) -> str:
+    """Set `name`, `priority`, `concurrency`, `websockets`; gives the name."""
+    row = find(name)
+    before = str(row.name)
+    for field, value in changes.items():
+        if field == "name":
+            value = row.name if value == row.name else _free_name(value)
+        elif field in ("priority", "concurrency"):
+            value = _number(field, value)
+        setattr(row, _CHANGEABLE[field], value)
+    row.updated_at = now_ms()
+    row.save(only=[*(_CHANGEABLE[field] for field in changes), "updated_at"])
+    audit.record(actor, "account.update", before, **changes)
+    return str(row.name)
+
+
+def remove(name: str, actor: str) -> str:
+    """Forget the account and its credentials; what it did stays in the log."""
+    row = find(name)
+    only_keys = _keys_bound_to(row.id)
+    if only_keys:
+        raise AlreadyThere(
+            f"'{row.name}' is the only account of the keys {', '.join(only_keys)}; "
+            "give them another one, or remove them first"
+        )
+    Account.delete().where(Account.id == row.id).execute()
+    Binding.delete().where(Binding.account_id == row.id).execute()
+    AccountClaim.delete().where(AccountClaim.account_id == row.id).execute()
+    audit.record(actor, "account.remove", row.name, id=row.id)
+    return str(row.name)
+
+
+def rotate_encryption_key(secrets: SecretBox, actor: str) -> int:
+    """Seal all credentials with a new key; gives their number.
+
+    The old keys stay in the key file until `secrets.drop_old_keys`, which is for
+    after the commit. Raises UnusableKey, changing nothing.
+    """
+    rows = list(Account.select())
+    secrets.add_key()
+    for row in rows:
+        row.credentials = secrets.reseal(row.credentials)
+        row.save(only=["credentials"])
+    audit.record(actor, "accounts.rotate_key", "", accounts=len(rows))
+    return len(rows)
+
+
+def find(name: str) -> Account:
+    """Raises NotThere."""
+    row = Account.get_or_none(Account.name == name)
+    if row is None and name.isascii() and name.isdigit() and len(name) < 10:
+        row = Account.get_or_none(Account.id == int(name))
+    if row is None:
+        raise NotThere("account", name)
+    found: Account = row
+    return found
+
+
+def checked_name(name: str, longest: int = LONGEST_NAME) -> str:
+    """Raises Unacceptable."""
+    name = name.strip()
+    if not name or len(name) > longest or not name.isprintable():
+        raise Unacceptable(
+            f"a name has 1 to {longest} printable characters", param="name"
+        )
+    return name
+
+
+def _free_name(name: str) -> str:
+    name = checked_name(name)
+    if Account.get_or_none(Account.name == name) is not None:
+        raise AlreadyThere(f"There is an account '{name}' already", param="name")
+    return name
+
+
+def _unlike_others(name: str) -> str:
+    """One address may be in several workspaces."""
+    name = "".join(c for c in name if c.isprintable()).strip()[: LONGEST_NAME - 4]
+    taken = {row.name for row in Account.select(Account.name)}
+    number = 2
+    found = name = name or "account"
+    while found in taken:
+        found, number = f"{name}-{number}", number + 1
+    return found
+
+
+def _number(field: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unacceptable(f"{field} is a whole number", param=field)
+    if not (0 if field == "concurrency" else -1000) <= value <= 100_000:
+        raise Unacceptable(f"{field} {value} is out of range", param=field)
+    return value
+
+
+def _keys_bound_to(account_id: int) -> list[str]:
+    """Keys that may use this account alone: without it they could use none."""
+    keys = ApiKey.select().where(ApiKey.accounts.is_null(False))
+    return [key.name for key in keys if key.accounts == f"[{account_id}]"]

@@ -1,0 +1,238 @@
+"""The operator's changes to API keys; `name` also takes a key's number."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gateway import keys
+from gateway.admin import accounts, audit, options
+from gateway.admin.identities import fresh_id
+from gateway.admin.records import KEYS_EVER_MADE, keys_ever_made
+from gateway.admin.refusals import AlreadyThere, NotThere, Unacceptable
+from gateway.store.models import ApiKey, ApiKeyLimit, LimitCounter, now_ms
+from gateway.store.secrets import Secret
+
+LONGEST_NAME = 128
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+TIERS = ("auto", "default", "priority", "flex", "fast")
+_COLUMNS = {
+    "name": "name",
+    "models": "models",
+    "accounts": "accounts",
+    "enforce_model": "enforced_model",
+    "enforce_effort": "enforced_effort",
+    "enforce_tier": "enforced_tier",
+    "rpm": "rpm",
+    "concurrency": "concurrency",
+    "expires": "expires_at",
+    "disabled": "is_disabled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A token, shown this once; `is_first`: from now on everybody needs a key."""
+
+    name: str
+    token: Secret
+    prefix: str
+    is_first: bool = False
+
+
+def create(name: str, rules: dict[str, Any], actor: str) -> Made:
+    """Make a key. `rules`, all optional, as `change` takes them.
+
+    Raises Unacceptable, NotThere for an account, AlreadyThere for a name.
+    """
+    name = _free_name(name)
+    is_first = not keys_ever_made()
+    token = keys.generate()
+    row = ApiKey.create(
+        force_insert=True,
+        id=fresh_id(ApiKey),
+        name=name,
+        prefix=keys.prefix(token),
+        digest=keys.digest(token),
+    )
+    options.write(KEYS_EVER_MADE, "1")
+    _apply(row, rules)
+    audit.record(actor, "key.create", name, prefix=row.prefix, **rules)
+    return Made(name, Secret(token), row.prefix, is_first)
+
+
+def change(name: str, rules: dict[str, Any], actor: str) -> str:
+    """Set rules; None takes one away. Gives the name.
+
+    `models` globs, `accounts` names, `enforce_model`, `enforce_effort`,
+    `enforce_tier`, `rpm`, `concurrency`, `expires` ("90d" or a date), `disabled`,
+    `name`, `limits` (texts, all of them: one that is not among them goes).
+    """
+    row = find(name)
+    before = str(row.name)
+    if "name" in rules and rules["name"] != row.name:
+        rules = {**rules, "name": _free_name(rules["name"])}
+    _apply(row, rules)
+    audit.record(actor, "key.update", before, **rules)
+    return str(row.name)
+
+
+def rotate(name: str, actor: str) -> Made:
+    """A new token with the same rules; the old one is refused from now on."""
+    row = find(name)
+    token = keys.generate()
+    row.prefix, row.digest = keys.prefix(token), keys.digest(token)
+    row.save(only=["prefix", "digest"])
+    audit.record(actor, "key.rotate", row.name, prefix=row.prefix)
+    return Made(row.name, Secret(token), row.prefix)
+
+
+def remove(name: str, actor: str) -> str:
+    """Forget the key; what it did stays in the log."""
+    row = find(name)
+    for limit in ApiKeyLimit.select().where(ApiKeyLimit.api_key == row.id):
+        _remove_limit(limit)
+    ApiKey.delete().where(ApiKey.id == row.id).execute()
+    audit.record(actor, "key.remove", row.name, id=row.id, prefix=row.prefix)
+    return str(row.name)
+
+
+def find(name: str) -> ApiKey:
+    """By name, number or prefix. Raises NotThere."""
+    row = ApiKey.get_or_none(ApiKey.name == name)
+    if row is None and name.isascii() and name.isdigit() and len(name) < 10:
+        row = ApiKey.get_or_none(ApiKey.id == int(name))
+    if row is None:
+        row = ApiKey.get_or_none(ApiKey.prefix == name)
+    if row is None:
+        raise NotThere("API key", name)
+    found: ApiKey = row
+    return found
+
+
+def _apply(row: ApiKey, rules: dict[str, Any]) -> None:
+    for rule, value in rules.items():
+        if rule != "limits":
+            setattr(row, _COLUMNS[rule], _stored(rule, value))
+    _check_enforced_model(row)
+    row.save()
+    if "limits" in rules:
+        _set_limits(row, rules["limits"] or ())
+
+
+def _check_enforced_model(row: ApiKey) -> None:
+    """A key that may not use the model it is made to use could do nothing."""
+    globs = json.loads(row.models or "[]")
+    model = row.enforced_model
+    if globs and model and not any(fnmatchcase(model, glob) for glob in globs):
+        raise Unacceptable(
+            f"the enforced model {model} is not among the key's models",
+            param="enforce_model",
+        )
+
+
+def _stored(rule: str, value: Any) -> Any:
+    """A rule's value as its column has it. Raises Unacceptable."""
+    if rule == "disabled":
+        return bool(value)
+    if value is None or value in ([], ()):
+        return None
+    return _READERS[rule](rule, value)
+
+
+def _pattern(rule: str, text: str) -> str:
+    text = text.strip()
+    if not text or len(text) > 120 or not text.isprintable():
+        raise Unacceptable(f"{rule}: a model has 1 to 120 characters", param=rule)
+    return text
+
+
+def _patterns(rule: str, texts: list[str]) -> str:
+    return json.dumps([_pattern(rule, text) for text in texts])
+
+
+def _accounts(rule: str, names: list[str]) -> str:
+    return json.dumps(sorted({accounts.find(name).id for name in names}))
+
+
+def _count(rule: str, value: int) -> int:
+    if not 1 <= value <= 1_000_000:
+        raise Unacceptable(f"{rule} {value} is out of range", param=rule)
+    return value
+
+
+def _effort(rule: str, value: str) -> str:
+    if value not in EFFORTS:
+        raise Unacceptable(f"effort is one of {', '.join(EFFORTS)}", param=rule)
+    return value
+
+
+def _tier(rule: str, value: str) -> str:
+    if value not in TIERS:
+        raise Unacceptable(f"tier is one of {', '.join(TIERS)}", param=rule)
+    return "priority" if value == "fast" else value
+
+
+def _expiry(rule: str, text: str) -> int:
+    try:
+        return keys.parse_expiry(text, now_ms() / 1000) * 1000
+    except ValueError as error:
+        raise Unacceptable(str(error), param=rule) from error
+
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "name": lambda rule, name: name,
+    "models": _patterns,
+    "accounts": _accounts,
+    "enforce_model": _pattern,
+    "enforce_effort": _effort,
+    "enforce_tier": _tier,
+    "rpm": _count,
+    "concurrency": _count,
+    "expires": _expiry,
+}
+
+
+def _set_limits(row: ApiKey, texts: list[str] | tuple[str, ...]) -> None:
+    """A limit that stays, even with another maximum, keeps its counter."""
+    try:
+        wanted = {
+            (limit.measure.value, limit.window, limit.model): limit.maximum
+            for limit in map(keys.parse_limit, texts)
+        }
+    except ValueError as error:
+        raise Unacceptable(str(error), param="limits") from error
+    if len(wanted) < len(texts):
+        raise Unacceptable(
+            "limits: two of the same measure, window and model", param="limits"
+        )
+    for held in ApiKeyLimit.select().where(ApiKeyLimit.api_key == row.id):
+        maximum = wanted.pop((held.measure, held.window, held.model), None)
+        if maximum is None:
+            _remove_limit(held)
+        elif maximum != held.maximum:
+            held.maximum = maximum
+            held.save(only=["maximum"])
+    for (measure, window, model), maximum in wanted.items():
+        ApiKeyLimit.create(
+            force_insert=True,
+            id=fresh_id(ApiKeyLimit),
+            api_key=row.id,
+            measure=measure,
+            window=window,
+            model=model,
+            maximum=maximum,
+        )
+
+
+def _remove_limit(limit: ApiKeyLimit) -> None:
+    LimitCounter.delete().where(LimitCounter.limit_id == limit.id).execute()
+    ApiKeyLimit.delete().where(ApiKeyLimit.id == limit.id).execute()
+
+
+def _free_name(name: str) -> str:
+    name = accounts.checked_name(name, LONGEST_NAME)
+    if ApiKey.get_or_none(ApiKey.name == name) is not None:
+        raise AlreadyThere(f"There is an API key '{name}' already", param="name")
+    return name

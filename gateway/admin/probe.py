@@ -1,0 +1,146 @@
+"""One small real request at an account, in whatever state it is."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.accounts.account import Account
+from gateway.accounts.candidates import Demand
+from gateway.accounts.lease import Lease
+from gateway.admin.refusals import Unacceptable
+from gateway.exchange import Route
+from gateway.protocol.facts import Failure
+from gateway.protocol.outcome import OutcomeReader
+from gateway.protocol.sse import EventScanner, EventTooLarge
+from gateway.upstream import UpstreamFault
+from gateway.upstream.as_account import USER_AGENT
+from gateway.upstream.http import UpstreamHttp, open_session
+from gateway.upstream.target import account_headers, url_of
+
+if TYPE_CHECKING:  # the core imports this package
+    from gateway.core import Gateway
+
+# Models whose names say that they cost little.
+_CHEAP = ("nano", "mini", "luna")
+_MAX_OUTPUT_TOKENS = 16
+
+
+@dataclass(slots=True)
+class Probed:
+    """What became of it; times in ms."""
+
+    account: str
+    model: str | None
+    ok: bool = False
+    status: int | None = None
+    code: str | None = None
+    error: str | None = None
+    first_event_ms: int | None = None
+    duration_ms: int = 0
+    state: str = ""
+
+
+async def probe(gateway: "Gateway", account: Account, model: str | None) -> Probed:
+    """The pool learns from the outcome as from any other request's.
+
+    Raises Unacceptable when no model is given and none is known.
+    """
+    if account.catalogue is None:
+        await gateway.catalogues.refresh(account)
+    found = Probed(account.name, model or cheapest(account))
+    if found.model is None:
+        raise Unacceptable("The account lists no models: say which one", param="model")
+    demand = Demand(model=found.model, pinned=account.id, probe=True)
+    lease = await gateway.pool.lease(demand)
+    started = time.monotonic()
+    try:
+        await _send(gateway, lease, found, started)
+        gateway.pool.observe_success(lease)
+        found.ok, found.status = True, 200
+    except UpstreamFault as fault:
+        failure = fault.failure
+        gateway.pool.observe_failure(lease, failure)
+        found.status, found.code = failure.status, failure.code
+        found.error = failure.message
+    finally:
+        lease.release()
+    found.duration_ms = round((time.monotonic() - started) * 1000)
+    found.state = account.state.status(time.time()).value
+    return found
+
+
+def cheapest(account: Account) -> str | None:
+    """A model of the catalogue that is likely to cost little."""
+    names = sorted(account.catalogue.models) if account.catalogue else []
+    cheap = [name for part in _CHEAP for name in names if part in name]
+    return next(iter(cheap + names), None)
+
+
+async def _send(
+    gateway: "Gateway", lease: Lease, found: Probed, started: float
+) -> None:
+    """Raises UpstreamFault unless the answer comes to its good end."""
+    account, settings = lease.account, gateway.settings
+    url = url_of(Route.RESPONSES, account, settings.upstream_base_url)
+    body = orjson.dumps(payload(found.model, is_chatgpt=account.is_chatgpt))
+    async with open_session(settings) as session:
+        http = UpstreamHttp(session, settings)
+        for is_last in (False, True):
+            await gateway.tokens.ensure_fresh(account)
+            used = account.credentials.access_token
+            headers = {
+                **account_headers(account),
+                "accept": "text/event-stream",
+                "accept-encoding": "identity",
+                "content-type": "application/json",
+                "user-agent": USER_AGENT,
+            }
+            try:
+                async with http.send(url, headers, body) as response:
+                    await _read(response.read, found, started)
+                return
+            except UpstreamFault as fault:
+                is_old = fault.failure.status == 401 and not is_last
+                if not is_old or not await gateway.tokens.refresh_after_401(
+                    account, used
+                ):
+                    raise
+
+
+async def _read(read: Any, found: Probed, started: float) -> None:
+    scanner, reader = EventScanner(), OutcomeReader()
+    while chunk := await read("stream"):
+        if found.first_event_ms is None:
+            found.first_event_ms = round((time.monotonic() - started) * 1000)
+        try:
+            for event in scanner.feed(chunk):
+                reader.feed(event.type, event.data)
+        except EventTooLarge as error:
+            raise UpstreamFault(_broken("An event is too large")) from error
+    if reader.failure is not None:
+        raise UpstreamFault(reader.failure)
+    # An answer cut short by `max_output_tokens` is a good one here.
+    if reader.status not in ("completed", "incomplete"):
+        raise UpstreamFault(_broken("The stream ended before the response did"))
+
+
+def payload(model: str | None, *, is_chatgpt: bool) -> dict[str, Any]:
+    text = {"type": "input_text", "text": "Answer with the word OK."}
+    told: dict[str, Any] = {
+        "model": model,
+        "instructions": "Answer as shortly as possible.",
+        "input": [{"type": "message", "role": "user", "content": [text]}],
+        "store": False,
+        "stream": True,
+    }
+    if not is_chatgpt:
+        told["max_output_tokens"] = _MAX_OUTPUT_TOKENS
+    return told
+
+
+def _broken(message: str) -> Failure:
+    return Failure(
+        phase="stream", origin="upstream", message=message, code="stream_incomplete"
+    )

@@ -1,0 +1,127 @@
+"""`run.py accounts login`, `probe`, `rotate-key`: what needs upstream or the key."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from gateway.accounts.auth_json import Login
+from gateway.admin import accounts as admin
+from gateway.admin.audit import shell_actor
+from gateway.admin.probe import probe as send_probe
+from gateway.admin.refusals import NotThere
+from gateway.commands.running import find_client, path_of, reload_running
+from gateway.commands.shell import (
+    change,
+    emit,
+    json_option,
+    opened,
+    pass_settings,
+    secrets_of,
+    tell,
+)
+from gateway.core import Gateway
+from gateway.settings import Settings
+from gateway.store.database import transaction
+from gateway.upstream import UpstreamFault
+from gateway.upstream.device_login import DeviceCode, DeviceLogin
+from gateway.upstream.http import open_session
+
+PROBE_SECONDS = 120.0
+
+
+@click.command()
+@click.option("--name", help="What to call the account.")
+@json_option
+@pass_settings
+def login(settings: Settings, name: str | None, as_json: bool) -> None:
+    """Log in with a code, in any browser: a login of the gateway's own.
+
+    Codex keeps its own login, so that the two never use up each other's tokens.
+    """
+    try:
+        found = asyncio.run(_log_in(settings, as_json))
+    except UpstreamFault as fault:
+        raise click.ClickException(f"The login failed: {fault}") from fault
+    actor, secrets = shell_actor(), secrets_of(settings)
+    saved = change(settings, _save, found, secrets, actor, name)
+    what = "Added" if saved.is_new else "Updated"
+    row = {"name": saved.name, "is_new": saved.is_new}
+    tell(row, f"{what} account '{saved.name}'.", as_json=as_json)
+
+
+def _save(found: Login, secrets: Any, actor: str, name: str | None) -> admin.Imported:
+    return admin.save_login(found, secrets, actor, name=name)
+
+
+async def _log_in(settings: Settings, as_json: bool) -> Login:
+    async with open_session(settings) as session:
+        device = DeviceLogin(session, settings.auth_base_url)
+        code = await device.start()
+        _show_code(code, as_json)
+        return await device.finish(code)
+
+
+def _show_code(code: DeviceCode, as_json: bool) -> None:
+    if as_json:
+        emit({"verification_url": code.verification_url, "user_code": code.user_code})
+        return
+    click.echo(
+        f"Open {code.verification_url} in a browser and enter the code\n\n"
+        f"    {code.user_code}\n\nWaiting for it …"
+    )
+
+
+@click.command()
+@click.argument("name")
+@click.option("--model", help="By default a cheap one of the account's.")
+@json_option
+@pass_settings
+def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> None:
+    """Send one small real request at an account, whatever its state."""
+    client = find_client(settings)
+    if client is not None:
+        path, body = path_of("accounts", name, "probe"), {"model": model}
+        found = client.post(path, body, timeout=PROBE_SECONDS)
+    else:
+        found = asyncio.run(_probe(settings, name, model))
+    if found["ok"]:
+        sentence = (
+            f"'{found['account']}' answered with {found['model']} "
+            f"in {found['duration_ms']} ms."
+        )
+    else:
+        status = f" (status {found['status']})" if found["status"] else ""
+        sentence = f"'{found['account']}' failed{status}: {found['error']}"
+    tell(found, sentence, as_json=as_json)
+    if not found["ok"]:
+        raise SystemExit(1)
+
+
+async def _probe(settings: Settings, name: str, model: str | None) -> dict[str, Any]:
+    """Without a running gateway: with one that serves nobody."""
+    gateway = Gateway(settings)
+    try:
+        await gateway.start()
+        account = gateway.pool.find(name)
+        if account is None:
+            raise NotThere("account", name)
+        return asdict(await send_probe(gateway, account, model))
+    finally:
+        await gateway.stop()
+
+
+@click.command("rotate-key")
+@json_option
+@pass_settings
+def rotate_key(settings: Settings, as_json: bool) -> None:
+    """Encrypt all credentials with a new key; the old one is then destroyed."""
+    secrets = secrets_of(settings)
+    with opened(settings) as database, transaction(database):
+        count = admin.rotate_encryption_key(secrets, shell_actor())
+    reload_running(settings)
+    # Only now: nothing is sealed with the old keys any more.
+    secrets.drop_old_keys()
+    sentence = f"A new key encrypts the credentials of {count} accounts."
+    tell({"accounts": count}, sentence, as_json=as_json)

@@ -1,0 +1,30 @@
+"""What is checked before the gateway serves."""
+
+from ipaddress import ip_address
+
+import click
+
+from gateway.admin.records import keys_ever_made
+from gateway.commands.shell import ask
+from gateway.settings import Settings
+
+
+def refuse_open_door(settings: Settings, no_key: bool) -> None:
+    """Raises when others could reach a gateway that has no keys yet."""
+    if no_key or is_loopback(settings.host) or ask(settings, keys_ever_made):
+        return
+    raise click.ClickException(
+        f"The gateway would listen on {settings.host}, where other machines reach it, "
+        "and no API key has been made.\nMake one with `run.py keys create --name NAME`"
+        ", or start with --no-key to insist: others are refused then, all but those "
+        "in GATEWAY_UNAUTHENTICATED_CIDRS."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name may stand for any address, "" for all

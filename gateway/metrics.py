@@ -1,0 +1,224 @@
+"""What an operator's monitoring reads: counters kept as rows are logged, gauges read
+when they are asked for."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.accounts.state import Status
+
+if TYPE_CHECKING:  # the gateway has metrics, and metrics look at the gateway
+    from gateway.core import Gateway
+
+NAMESPACE = "codex_gateway"
+# A first event within a tenth of a second up to the longest that is waited for.
+FIRST_EVENT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+LAG_SECONDS = 0.5
+_TOKENS = ("input", "cached", "cache_write", "output", "reasoning")
+# Whose word a refusal is; the rest are failures.
+_REFUSING = ("client", "gateway")
+# Faults of ours that refuse nobody anything.
+_DEFECT = "server_error"
+
+
+class Metrics:
+    """All series of one gateway, in a registry of its own."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        registry = self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "requests",
+            "Exchanges that ended.",
+            ("surface", "transport", "status", "account"),
+            namespace=NAMESPACE,
+            registry=registry,
+        )
+        self._first_event = Histogram(
+            "first_event_seconds",
+            "From the request to the first event of its answer.",
+            ("surface", "transport"),
+            namespace=NAMESPACE,
+            registry=registry,
+            buckets=FIRST_EVENT_BUCKETS,
+        )
+        self._tokens = Counter(
+            "tokens",
+            "Tokens of answers; input includes cached, output includes reasoning.",
+            ("kind", "account"),
+            namespace=NAMESPACE,
+            registry=registry,
+        )
+        self._cost = Counter(
+            "cost_dollars",
+            "Cost of answers with a known price.",
+            ("account",),
+            namespace=NAMESPACE,
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "refusals",
+            "Requests refused by the gateway itself, by error code.",
+            ("code",),
+            namespace=NAMESPACE,
+            registry=registry,
+        )
+        self._lag = Histogram(
+            "loop_lag_seconds",
+            "How late the event loop woke a task that slept.",
+            namespace=NAMESPACE,
+            registry=registry,
+            buckets=LAG_BUCKETS,
+        )
+        registry.register(Gauges(gateway))
+        ProcessCollector(namespace=NAMESPACE, registry=registry)
+
+    def observe(self, row: Mapping[str, Any]) -> None:
+        """Count one exchange from its log row."""
+        account = self._account(row["account_id"])
+        self._requests.labels(
+            row["surface"], row["transport"], row["status"], account
+        ).inc()
+        if row["first_event_ms"] is not None:
+            self._first_event.labels(row["surface"], row["transport"]).observe(
+                row["first_event_ms"] / 1000
+            )
+        for kind in _TOKENS:
+            if row[f"{kind}_tokens"] > 0:
+                self._tokens.labels(kind, account).inc(row[f"{kind}_tokens"])
+        if row["cost_microdollars"]:
+            self._cost.labels(account).inc(row["cost_microdollars"] / 1_000_000)
+        code = row["error_code"]
+        if code not in (None, _DEFECT) and row["error_origin"] in _REFUSING:
+            self.refuse(code)
+
+    def refuse(self, code: str) -> None:
+        """Count a request that was turned away; `code` is one of ours.
+
+        For those that leave no row: the ones refused at the door.
+        """
+        self._refusals.labels(code).inc()
+
+    async def watch_loop(self) -> None:
+        """Measure the loop's lag, for ever; its owner cancels it."""
+        while True:
+            due = time.monotonic() + LAG_SECONDS
+            await asyncio.sleep(LAG_SECONDS)
+            self._lag.observe(max(0.0, time.monotonic() - due))
+
+    def text(self) -> bytes:
+        """The exposition format; some milliseconds of CPU."""
+        return generate_latest(self.registry)
+
+    def _account(self, account_id: int | None) -> str:
+        account = self._gateway.pool.accounts.get(account_id or 0)
+        return "" if account is None else account.name
+
+
+class Gauges(Collector):
+    """The state of things, read from the parts at the time of the scrape."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+
+    def describe(self) -> list[Metric]:
+        """Nothing: the registry must not collect before the gateway has started."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._load()
+        yield from self._record()
+        yield from self._accounts(time.time())
+
+    def _load(self) -> Iterator[Metric]:
+        gateway = self._gateway
+        running = _gauge("in_flight", "Exchanges that run.", "surface", "transport")
+        counted: dict[tuple[str, str], int] = {}
+        for exchange in gateway.turns.running:
+            one = (exchange.request.surface, exchange.request.transport)
+            counted[one] = counted.get(one, 0) + 1
+        for labels, number in counted.items():
+            running.add_metric(labels, number)
+        yield running
+        yield _plain("sockets", "Open client sockets.", len(gateway.channels))
+        yield _plain(
+            "body_bytes",
+            "Bytes of request bodies in memory.",
+            gateway.body_budget.used,
+        )
+        queues = _gauge("queue_depth", "What waits, by queue.", "queue")
+        queues.add_metric(("accounts",), gateway.pool.waiting)
+        queues.add_metric(("log",), gateway.store.writer.queue_depth)
+        yield queues
+        switches = CounterMetricFamily(
+            f"{NAMESPACE}_conversation_switches",
+            "Conversations that moved to another account.",
+            labels=("cause",),
+        )
+        for cause, number in gateway.pool.switches.items():
+            switches.add_metric((cause,), number)
+        yield switches
+
+    def _record(self) -> Iterator[Metric]:
+        writer = self._gateway.store.writer
+        yield _plain(
+            "writer_lag_seconds",
+            "How long the oldest log row has waited for the database.",
+            writer.lag_seconds,
+        )
+        yield _plain(
+            "writer_failing",
+            "1 while the database takes no rows.",
+            writer.last_error is not None,
+        )
+        for name, number, text in (
+            ("log_rows_written", writer.written, "Log rows in the database."),
+            ("log_rows_dropped", writer.dropped, "Log rows and bindings lost."),
+        ):
+            family = CounterMetricFamily(f"{NAMESPACE}_{name}", text)
+            family.add_metric((), number)
+            yield family
+
+    def _accounts(self, now: float) -> Iterator[Metric]:
+        states = _gauge("account_state", "1 for the current state.", "account", "state")
+        flying = _gauge("account_in_flight", "Requests at the account.", "account")
+        used = _gauge(
+            "account_window_used_percent",
+            "Used of a rate-limit window, as last told.",
+            *("account", "window"),
+        )
+        ends = _gauge(
+            "account_token_expires_at_seconds",
+            "When the access token ends, unix time.",
+            "account",
+        )
+        for account in self._gateway.pool.accounts.values():
+            status = account.state.status(now)
+            for state in Status:
+                states.add_metric((account.name, state.value), status is state)
+            flying.add_metric((account.name,), account.in_flight)
+            for name, seen in account.windows.items():
+                used.add_metric((account.name, name), seen.used_percent(now))
+            if account.credentials.expires_at is not None:
+                ends.add_metric((account.name,), account.credentials.expires_at)
+        yield from (states, flying, used, ends)
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=labels)
+
+
+def _plain(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, value=value)

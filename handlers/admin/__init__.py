@@ -1,0 +1,1 @@
+"""The admin API: the operator's changes over HTTP, always with the admin token."""

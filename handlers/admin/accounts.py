@@ -1,0 +1,136 @@
+"""/api/accounts: the pool's accounts."""
+
+import json
+import time
+from functools import partial
+from typing import Any, ClassVar
+
+from gateway.accounts.account import Account
+from gateway.accounts.auth_json import parse_login
+from gateway.admin import accounts, audit
+from gateway.admin.probe import probe
+from gateway.admin.refusals import NotThere, Unacceptable
+from gateway.admin.shown import show_account
+from gateway.core import Gateway
+from gateway.store.secrets import Secret
+from handlers.admin.base import AdminHandler, Operation
+from schemas.admin import NamedSchema
+from schemas.admin_accounts import (
+    AccountChangeSchema,
+    AccountListSchema,
+    AccountSchema,
+    ImportedSchema,
+    ImportSchema,
+    NewAccountSchema,
+    ProbedSchema,
+    ProbeSchema,
+)
+
+ACCOUNT = AccountSchema()
+NAMED = NamedSchema()
+
+
+class AccountsHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation("All accounts and how they fare", AccountListSchema()),
+        "post": Operation(
+            "Add an endpoint with an API key", ACCOUNT, NewAccountSchema(), status=201
+        ),
+    }
+
+    def get(self) -> None:
+        now = time.time()
+        held = self.gateway.pool.accounts.values()
+        self.answer({"accounts": [show_account(account, now) for account in held]})
+
+    async def post(self) -> None:
+        given = await self.fields()
+        given["api_key"] = Secret(given["api_key"])
+        wanted = accounts.ApiKeyAccount(**given)
+        made = await self.change(
+            accounts.add_api_key_account, wanted, self.gateway.secrets, audit.API
+        )
+        self.answer(shown(self.gateway, made.name))
+
+
+class AccountImportHandler(AdminHandler):
+    operations: ClassVar = {
+        "post": Operation(
+            "Import a Codex login, or update its account",
+            ImportedSchema(),
+            ImportSchema(),
+        )
+    }
+
+    async def post(self) -> None:
+        given = await self.fields()
+        try:
+            login = parse_login(json.dumps(given["auth"]))
+        except ValueError as error:
+            raise Unacceptable(f"The login {error}", param="auth") from error
+        secrets = self.gateway.secrets
+        save = partial(accounts.save_login, name=given["name"])
+        self.answer(await self.change(save, login, secrets, audit.API))
+
+
+class AccountHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation("One account", ACCOUNT),
+        "patch": Operation("Change an account", ACCOUNT, AccountChangeSchema()),
+        "delete": Operation("Remove an account", NAMED),
+    }
+
+    def get(self, name: str) -> None:
+        self.answer(shown(self.gateway, name))
+
+    async def patch(self, name: str) -> None:
+        given = await self.fields()
+        name = await self.change(accounts.change, name, given, audit.API)
+        self.answer(shown(self.gateway, name))
+
+    async def delete(self, name: str) -> None:
+        gone = await self.change(accounts.remove, name, audit.API)
+        self.answer({"name": gone})
+
+
+class AccountPauseHandler(AdminHandler):
+    operations: ClassVar = {"post": Operation("Take out of service", ACCOUNT)}
+    paused: ClassVar[bool] = True
+
+    async def post(self, name: str) -> None:
+        name = await self.change(accounts.set_paused, name, self.paused, audit.API)
+        self.answer(shown(self.gateway, name))
+
+
+class AccountResumeHandler(AccountPauseHandler):
+    operations: ClassVar = {"post": Operation("Put back into service", ACCOUNT)}
+    paused = False
+
+
+class AccountProbeHandler(AdminHandler):
+    operations: ClassVar = {
+        "post": Operation(
+            "Send one small request, whatever the account's state",
+            ProbedSchema(),
+            ProbeSchema(),
+        )
+    }
+
+    async def post(self, name: str) -> None:
+        given = await self.fields()
+        account = live(self.gateway, name)
+        self.answer(await probe(self.gateway, account, given["model"]))
+
+
+def live(gateway: Gateway, name: str) -> Account:
+    """An account of the pool by name or number. Raises NotThere."""
+    account = gateway.pool.find(name)
+    if account is None and name.isascii() and name.isdigit() and len(name) < 10:
+        account = gateway.pool.accounts.get(int(name))
+    if account is None:
+        raise NotThere("account", name)
+    return account
+
+
+def shown(gateway: Gateway, name: str) -> dict[str, Any]:
+    return show_account(live(gateway, name), time.time())

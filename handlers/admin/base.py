@@ -1,0 +1,99 @@
+"""Base of the admin API: its door, and JSON in and out by the documented schemas."""
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from marshmallow import Schema, ValidationError
+from tornado.web import stream_request_body
+
+from gateway.access import check_origin, is_local, presented_token
+from gateway.admin.refusals import AdminTokenRequired, Unacceptable
+from gateway.admin.token import admin_token, is_token
+from gateway.store.secrets import Secret
+from handlers.base import BodyHandler
+from schemas.admin import first_message
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of a route: what comes in and goes out, for code and document."""
+
+    summary: str
+    answer: Schema
+    body: Schema | None = None
+    query: Schema | None = None
+    status: int = 200
+
+
+@stream_request_body
+class AdminHandler(BodyHandler):
+    """A route for whoever has the admin token; a loopback address is not enough."""
+
+    max_body_bytes = 1024 * 1024
+    operations: ClassVar[dict[str, Operation]] = {}  # by method, lower case
+    is_open_to_local: ClassVar[bool] = False
+
+    def authenticate(self) -> None:
+        facts = self.facts()
+        check_origin(facts, self.gateway.settings)
+        if self.is_open_to_local and is_local(facts):
+            return
+        presented = facts.headers.get("x-admin-token") or presented_token(facts.headers)
+        if not is_token(presented, _token_of(self.gateway.settings.data_dir)):
+            raise AdminTokenRequired
+
+    async def fields(self) -> dict[str, Any]:
+        """The body's fields. Raises Unacceptable with the first mistake."""
+        schema = self._operation.body
+        assert schema is not None
+        raw = await self.read_body()
+        try:
+            document = json.loads(raw or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise Unacceptable("The body is not JSON") from error
+        return _load(schema, document)
+
+    def query(self) -> dict[str, Any]:
+        """The query's fields; of a repeated one the last."""
+        schema = self._operation.query
+        assert schema is not None
+        given = {name: self.get_query_argument(name) for name in self._query_names()}
+        return _load(schema, given)
+
+    def answer(self, body: object) -> None:
+        operation = self._operation
+        self.write_json(operation.answer.dump(body), operation.status)
+
+    async def change(self, function: Callable[..., T], *args: Any) -> T:
+        """Make a change in the database, and have it hold for the next request."""
+        result = await self.gateway.store.write(function, *args)
+        await self.gateway.reload()
+        return result
+
+    @property
+    def _operation(self) -> Operation:
+        return self.operations[(self.request.method or "").lower()]
+
+    def _query_names(self) -> list[str]:
+        return list(self.request.query_arguments)
+
+
+@functools.cache
+def _token_of(data_dir: Path) -> Secret:
+    """Read once: it does not change while the process runs."""
+    return admin_token(data_dir)
+
+
+def _load(schema: Schema, document: object) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = schema.load(document)  # type: ignore[arg-type]
+    except ValidationError as error:
+        text, field = first_message(error)
+        raise Unacceptable(text, param=field) from error
+    return loaded

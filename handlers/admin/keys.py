@@ -1,0 +1,100 @@
+"""/api/keys: API keys and what they may do."""
+
+import time
+from typing import Any, ClassVar
+
+from gateway.admin import audit, keys
+from gateway.admin.refusals import NotThere
+from gateway.admin.shown import show_key
+from gateway.core import Gateway
+from gateway.keys import Key
+from handlers.admin.base import AdminHandler, Operation
+from schemas.admin import NamedSchema
+from schemas.admin_keys import (
+    KeyChangeSchema,
+    KeyListSchema,
+    KeySchema,
+    MadeKeySchema,
+    NewKeySchema,
+)
+
+KEY = KeySchema()
+MADE = MadeKeySchema()
+
+
+class KeysHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation("All keys", KeyListSchema()),
+        "post": Operation(
+            "Make a key; the answer shows it this once",
+            MADE,
+            NewKeySchema(),
+            status=201,
+        ),
+    }
+
+    def get(self) -> None:
+        now = time.time()
+        self.answer({"keys": [shown(self.gateway, k, now) for k in self.gateway.ring]})
+
+    async def post(self) -> None:
+        rules = await self.fields()
+        name = rules.pop("name")
+        made = await self.change(keys.create, name, rules, audit.API)
+        self.answer(told(made))
+
+
+class KeyHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation("One key, with what is used of its limits", KEY),
+        "patch": Operation("Change a key", KEY, KeyChangeSchema()),
+        "delete": Operation("Remove a key", NamedSchema()),
+    }
+
+    def get(self, name: str) -> None:
+        self.answer_key(name)
+
+    async def patch(self, name: str) -> None:
+        rules = await self.fields()
+        self.answer_key(await self.change(keys.change, name, rules, audit.API))
+
+    async def delete(self, name: str) -> None:
+        self.answer({"name": await self.change(keys.remove, name, audit.API)})
+
+    def answer_key(self, name: str) -> None:
+        key = live(self.gateway, name)
+        now = time.time()
+        usage = self.gateway.limiter.report(key, now)
+        self.answer(shown(self.gateway, key, now) | {"usage": usage})
+
+
+class KeyRotateHandler(AdminHandler):
+    operations: ClassVar = {
+        "post": Operation("A new key with the same rules; the old one ends", MADE)
+    }
+
+    async def post(self, name: str) -> None:
+        self.answer(told(await self.change(keys.rotate, name, audit.API)))
+
+
+def live(gateway: Gateway, name: str) -> Key:
+    """A key of the ring by name, number or prefix. Raises NotThere."""
+    for attribute in ("name", "id", "prefix"):
+        for key in gateway.ring:
+            if str(getattr(key, attribute)) == name:
+                return key
+    raise NotThere("API key", name)
+
+
+def shown(gateway: Gateway, key: Key, now: float) -> dict[str, Any]:
+    names = {one.id: one.name for one in gateway.pool.accounts.values()}
+    return show_key(key, names, now)
+
+
+def told(made: keys.Made) -> dict[str, Any]:
+    return {
+        "name": made.name,
+        "key": made.token.reveal(),
+        "prefix": made.prefix,
+        "is_first": made.is_first,
+    }

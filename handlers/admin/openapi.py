@@ -1,0 +1,94 @@
+"""/api/openapi.json: the admin API described from the schemas it checks with."""
+
+import functools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema
+
+from handlers.admin.base import AdminHandler, Operation
+from handlers.base import Surface
+from schemas.admin import ErrorSchema
+
+Entry = tuple[str, type, Surface]
+
+
+class OpenApiHandler(AdminHandler):
+    def get(self) -> None:
+        from handlers.admin.routes import ADMIN_ROUTES  # which name this handler
+
+        self.write_json(describe(tuple(ADMIN_ROUTES)))
+
+
+@functools.cache
+def describe(routes: tuple[Entry, ...]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the routes that have operations."""
+    spec = APISpec(
+        title="Codex Gateway admin API",
+        version="1",
+        openapi_version="3.1.0",
+        plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
+        info={"description": "Always with the admin token."},
+        security=[{"admin_token": []}],
+    )
+    spec.components.security_scheme("admin_token", {"type": "http", "scheme": "bearer"})
+    for pattern, handler, _ in routes:
+        operations = getattr(handler, "operations", {})
+        if operations:
+            path, parameters = _path(pattern)
+            described = {m: _operation(one) for m, one in operations.items()}
+            spec.path(path=path, operations=described, parameters=parameters)
+    document: dict[str, Any] = spec.to_dict()
+    return document
+
+
+def _path(pattern: str) -> tuple[str, list[dict[str, Any]]]:
+    """`/api/keys/([^/]+)` as `/api/keys/{name}`."""
+    path = re.sub(r"\(.*?\)", "{name}", pattern)
+    named = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+    }
+    return path, [named] if "{name}" in path else []
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "responses": {
+            str(operation.status): _content("OK", operation.answer),
+            "default": _content("The error", ErrorSchema()),
+        },
+    }
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, **_media(operation.body)}
+    if operation.query is not None:
+        described["parameters"] = [{"in": "query", "schema": operation.query}]
+    return described
+
+
+def _content(text: str, schema: Schema) -> dict[str, Any]:
+    return {"description": text, **_media(schema)}
+
+
+def _media(schema: Schema) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _schema_name(schema: Any) -> str:
+    name = schema.__name__ if isinstance(schema, type) else type(schema).__name__
+    return name.removesuffix("Schema")
+
+
+def all_operations(routes: Iterable[Entry]) -> list[tuple[str, str]]:
+    """(path, method) of everything described."""
+    return [
+        (_path(pattern)[0], method)
+        for pattern, handler, _ in routes
+        for method in getattr(handler, "operations", {})
+    ]

@@ -1,0 +1,37 @@
+"""The routes that need the admin token."""
+
+from tornado.web import RequestHandler
+
+from gateway.access import Route as Door
+from handlers.admin.accounts import (
+    AccountHandler,
+    AccountImportHandler,
+    AccountPauseHandler,
+    AccountProbeHandler,
+    AccountResumeHandler,
+    AccountsHandler,
+)
+from handlers.admin.keys import KeyHandler, KeyRotateHandler, KeysHandler
+from handlers.admin.openapi import OpenApiHandler
+from handlers.admin.settings import ReloadHandler, SettingsHandler
+from handlers.base import Surface
+from handlers.metrics import MetricsHandler
+
+ADMIN = Surface("admin", Door.SIDE)
+NAME = r"/([^/]+)"
+
+ADMIN_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
+    (r"/api/accounts", AccountsHandler, ADMIN),
+    (r"/api/accounts/import", AccountImportHandler, ADMIN),
+    (r"/api/accounts" + NAME, AccountHandler, ADMIN),
+    (r"/api/accounts" + NAME + "/pause", AccountPauseHandler, ADMIN),
+    (r"/api/accounts" + NAME + "/resume", AccountResumeHandler, ADMIN),
+    (r"/api/accounts" + NAME + "/probe", AccountProbeHandler, ADMIN),
+    (r"/api/keys", KeysHandler, ADMIN),
+    (r"/api/keys" + NAME, KeyHandler, ADMIN),
+    (r"/api/keys" + NAME + "/rotate", KeyRotateHandler, ADMIN),
+    (r"/api/settings", SettingsHandler, ADMIN),
+    (r"/api/reload", ReloadHandler, ADMIN),
+    (r"/api/openapi.json", OpenApiHandler, ADMIN),
+    (r"/metrics", MetricsHandler, ADMIN),
+]
