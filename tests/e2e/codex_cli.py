@@ -1,0 +1,142 @@
+"""Runs the real Codex CLI in a home of its own."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROVIDER = """\
+model = "{model}"
+model_provider = "tested"
+{top}
+[model_providers.tested]
+name = "{name}"
+base_url = "{base_url}"
+wire_api = "responses"
+supports_websockets = {websockets}
+{login}
+"""
+
+
+def find_binary() -> str | None:
+    """CODEX_BIN, else the project's node_modules, else PATH."""
+    named = os.environ.get("CODEX_BIN")
+    local = ROOT / "node_modules" / ".bin" / "codex"
+    return named or (str(local) if local.exists() else shutil.which("codex"))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run printed; `seconds` on the wall."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    def masked(self) -> str:
+        """Everything printed, without what differs from run to run."""
+        text = f"{self.stdout}\n--- stderr\n{self.stderr}"
+        for pattern, mark in _MASKS:
+            text = pattern.sub(mark, text)
+        return text
+
+
+_MASKS = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
+    (re.compile(r"(127\.0\.0\.1|localhost):\d+"), "<host>"),
+    (re.compile(r"in \d+(\.\d+)?m?s\b"), "in <duration>"),
+    (re.compile(r"/\S*/codex\d+/project"), "<folder>"),
+)
+
+
+class CodexCli:
+    """One CODEX_HOME and a working folder, both below `folder`."""
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        self._binary = binary
+        self.home = folder / "home"
+        self.workdir = folder / "project"
+        self._env: dict[str, str] = {}
+        self.home.mkdir(parents=True)
+        self.workdir.mkdir()
+        self._temporary = folder / "tmp"
+        self._temporary.mkdir()
+
+    def configure(
+        self,
+        base_url: str,
+        *,
+        name: str = "openai",
+        model: str = "gpt-5.5",
+        websockets: bool = True,
+        chatgpt_base_url: str = "",
+    ) -> None:
+        """Write config.toml; call `login_with_…` afterwards or before."""
+        login = (
+            'env_key = "TESTED_API_KEY"' if self._env else "requires_openai_auth = true"
+        )
+        top = f'chatgpt_base_url = "{chatgpt_base_url}"\n' if chatgpt_base_url else ""
+        (self.home / "config.toml").write_text(
+            PROVIDER.format(
+                model=model,
+                top=top,
+                name=name,
+                base_url=base_url,
+                websockets=str(websockets).lower(),
+                login=login,
+            )
+        )
+
+    def login_with_tokens(self, auth_document: dict[str, object]) -> None:
+        """A ChatGPT login, as `codex login` leaves it."""
+        (self.home / "auth.json").write_text(json.dumps(auth_document))
+
+    def login_with_key(self, key: str) -> None:
+        self._env = {"TESTED_API_KEY": key}
+
+    async def exec(self, prompt: str, *options: str, deadline: float = 60) -> Run:
+        """One `codex exec`; the whole process group is gone when this returns."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "CODEX_HOME": str(self.home),
+            "TERM": "xterm",
+            # Codex warns when its home lies below the folder for temporary files.
+            "TMPDIR": str(self._temporary),
+            **self._env,
+        }
+        command = ["exec", "--skip-git-repo-check", "-C", str(self.workdir), *options]
+        started = time.monotonic()
+        process = await asyncio.create_subprocess_exec(
+            self._binary,
+            *command,
+            prompt,
+            env=environment,
+            cwd=self.workdir,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(deadline):
+                stdout, stderr = await process.communicate()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        return Run(
+            process.returncode or 0,
+            stdout.decode(),
+            stderr.decode(),
+            time.monotonic() - started,
+        )

@@ -1,0 +1,77 @@
+"""Real processes: the gateway, the Codex CLI, nginx."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.e2e.codex_cli import CodexCli, find_binary
+from tests.e2e.gateway_process import GatewayProcess
+
+
+def missing(what):
+    """A client that is not there: skip at home, fail where nothing may be skipped."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}; nothing is skipped when CI=true")
+    pytest.skip(what)
+
+
+@pytest.fixture
+def account(upstream):
+    """The ChatGPT account that the gateway has."""
+    return upstream.add_account("one")
+
+
+@pytest.fixture
+def start_gateway(io_loop, upstream, account, tmp_path):
+    """Starts gateways over the account: `await start_gateway(KEEPALIVE_INTERVAL="60")`.
+
+    They are stopped when the test ends; the log of a failing one is shown by pytest.
+    """
+    started = []
+
+    async def start(*, before_start=None, **settings):
+        folder = tmp_path / f"gateway{len(started)}"
+        folder.mkdir()
+        gateway = GatewayProcess(folder, upstream.url, **settings)
+        started.append(gateway)
+        auth_file = account.write_auth_file(folder / "auth")
+        await gateway.run("accounts", "import", str(auth_file))
+        if before_start is not None:
+            await before_start(gateway)
+        await gateway.start()
+        return gateway
+
+    yield start
+    for gateway in started:
+        io_loop.run_sync(gateway.stop)
+        print(gateway.log())
+
+
+@pytest.fixture
+def gateway(io_loop, start_gateway):
+    """A running gateway with one account."""
+    return io_loop.run_sync(start_gateway)
+
+
+@pytest.fixture
+def codex(tmp_path):
+    """Makes a Codex CLI with a fresh home: `codex()`; every call makes another."""
+    binary = find_binary()
+    if binary is None:
+        missing("no Codex CLI: npm ci, or set CODEX_BIN")
+    made = []
+
+    def make():
+        made.append(CodexCli(binary, tmp_path / f"codex{len(made)}"))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def nginx_binary():
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
+    if found is None:
+        missing("no nginx on this machine")
+    return found
