@@ -181,6 +181,9 @@ class UsageBase(BaseModel):
     the sum over `first_outputs` requests.
     """
 
+    # The key's columns come first, in its order: else SQLite's integrity check (3.40)
+    # takes a table without row ids for damaged.
+    start = pw.BigIntegerField()  # of the hour, or of the UTC day
     api_key_id = pw.IntegerField()
     account_id = pw.IntegerField()
     model = pw.CharField(max_length=120)
@@ -202,21 +205,17 @@ class UsageBase(BaseModel):
 class UsageHour(UsageBase):
     """Kept for ever, as is `UsageDay`."""
 
-    hour = pw.BigIntegerField()
-
     class Meta:
-        # Serves the upsert, and the reports' partial days (by the prefix `hour`).
-        primary_key = pw.CompositeKey("hour", "api_key_id", "account_id", "model")
+        # Serves the upsert, and the reports' partial days (by the prefix `start`).
+        primary_key = pw.CompositeKey("start", "api_key_id", "account_id", "model")
 
 
 class UsageDay(UsageBase):
     """The hours of one UTC day: 30-day reports read 24 times fewer rows."""
 
-    day = pw.BigIntegerField()
-
     class Meta:
-        # Serves the upsert, and the reports' whole days (by the prefix `day`).
-        primary_key = pw.CompositeKey("day", "api_key_id", "account_id", "model")
+        # Serves the upsert, and the reports' whole days (by the prefix `start`).
+        primary_key = pw.CompositeKey("start", "api_key_id", "account_id", "model")
 
 
 class Binding(BaseModel):

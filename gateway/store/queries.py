@@ -26,10 +26,10 @@ JUDGED_DAYS = 31
 
 _NEWEST_FIRST = "ORDER BY created_at DESC, id DESC"
 _GROUPS = {
-    "key": ("api_key_id", "api_key_id"),
-    "account": ("account_id", "account_id"),
-    "model": ("model", "model"),
-    "day": ("day", f"hour / {DAY_MS} * {DAY_MS}"),
+    "key": "api_key_id",
+    "account": "account_id",
+    "model": "model",
+    "day": f"start / {DAY_MS} * {DAY_MS}",
 }
 
 
@@ -136,15 +136,14 @@ def usage_report(
             values.append(value)
     hour = since // HOUR_MS * HOUR_MS
     first_day = -(-hour // DAY_MS) * DAY_MS  # the first that is whole
-    of_day, of_hour = _GROUPS[by]
-    measures = ", ".join(MEASURES)
+    columns = f"{_GROUPS[by]} AS part, {', '.join(MEASURES)}"
     sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in MEASURES)
     found = _select(
         f"SELECT part, {sums} FROM ("
-        f"SELECT {of_day} AS part, {measures} FROM usage_day "
-        f"{_where(['day >= ?', *conditions])} UNION ALL "
-        f"SELECT {of_hour} AS part, {measures} FROM usage_hour "
-        f"{_where(['hour >= ?', 'hour < ?', *conditions])}"
+        f"SELECT {columns} FROM usage_day "
+        f"{_where(['start >= ?', *conditions])} UNION ALL "
+        f"SELECT {columns} FROM usage_hour "
+        f"{_where(['start >= ?', 'start < ?', *conditions])}"
         ") AS parts GROUP BY part",
         (first_day, *values, hour, first_day, *values),
     )
@@ -182,7 +181,7 @@ def _index(wanted: LogFilter) -> str:
         sums = ", ".join(f"COALESCE(SUM({size}), 0)" for size in sizes.values())
         start = now_ms() - JUDGED_DAYS * DAY_MS
         [found] = _select(
-            f"SELECT {sums} FROM usage_day WHERE day >= ?", (*values, start)
+            f"SELECT {sums} FROM usage_day WHERE start >= ?", (*values, start)
         )
         name = min(zip(found, sizes, strict=True))[1]
     return f"INDEXED BY request_log_by_{name}"

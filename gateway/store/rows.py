@@ -158,14 +158,14 @@ def _sums(row: Row) -> tuple[int, ...]:
     )
 
 
-def _upsert(table: type[UsageBase], period: str) -> str:
+def _upsert(table: type[UsageBase]) -> str:
     name = table._meta.table_name
-    key = (period, "api_key_id", "account_id", "model")
+    key = ("start", "api_key_id", "account_id", "model")
     sums = ", ".join(f"{sum} = {name}.{sum} + EXCLUDED.{sum}" for sum in MEASURES)
     return insert(name, (*key, *MEASURES)) + (
         f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
     )
 
 
-_UPSERT_HOUR = _upsert(UsageHour, "hour")
-_UPSERT_DAY = _upsert(UsageDay, "day")
+_UPSERT_HOUR = _upsert(UsageHour)
+_UPSERT_DAY = _upsert(UsageDay)

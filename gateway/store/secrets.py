@@ -1,9 +1,11 @@
 """What must not be read: the wrapper that does not print, the box that encrypts."""
 
+import fcntl
 import hmac
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -134,6 +136,28 @@ class SecretBox:
     def reseal(self, sealed: str) -> str:
         """The same content, sealed with the first key."""
         return self.encrypt(self.decrypt(sealed))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @contextmanager
+    def rotating(self) -> Iterator[None]:
+        """One rotation at a time, across processes; a crash ends it too.
+
+        Raises UnusableKey while another runs.
+        """
+        if self.file is None:
+            yield
+            return
+        lock = os.open(self.file.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UnusableKey("Another key rotation is running") from None
+            yield
+        finally:
+            os.close(lock)
 
     def add_key(self) -> None:
         """Put a new key first, on disk before it is used; the others stay.

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import peewee as pw
 
 from gateway.store import models
+from gateway.store.backup import Progress, back_up
 from gateway.store.database import migrate, open_database, translated_errors
 from gateway.store.secrets import SecretBox
 from gateway.store.writer import Writer
@@ -89,6 +91,18 @@ class Store:
         """
         future = self.writer.submit(function, *args)
         return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def back_up(
+        self, file: Path, progress: Progress | None = None
+    ) -> dict[str, int]:
+        """Copy the database to a new file, and count the rows of the copy by table.
+
+        `progress` is called from another thread. Raises BackupFailed.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, back_up, models.database.obj, file, progress
+        )
 
     async def flush(self) -> None:
         """Return once all that was put in before is in the database."""

@@ -151,6 +151,7 @@ def up(migrator, db):
     )
 
     class UsageBase(Table):
+        start = pw.BigIntegerField()
         api_key_id = pw.IntegerField()
         account_id = pw.IntegerField()
         model = pw.CharField(max_length=120)
@@ -169,17 +170,13 @@ def up(migrator, db):
         first_outputs = pw.BigIntegerField()
 
     class UsageHour(UsageBase):
-        hour = pw.BigIntegerField()
-
         class Meta:
-            primary_key = pw.CompositeKey("hour", "api_key_id", "account_id", "model")
+            primary_key = pw.CompositeKey("start", "api_key_id", "account_id", "model")
             without_rowid = clustered
 
     class UsageDay(UsageBase):
-        day = pw.BigIntegerField()
-
         class Meta:
-            primary_key = pw.CompositeKey("day", "api_key_id", "account_id", "model")
+            primary_key = pw.CompositeKey("start", "api_key_id", "account_id", "model")
             without_rowid = clustered
 
     class Binding(Table):
