@@ -26,6 +26,8 @@ no_key_option = click.option(
 @click.pass_context
 def main(ctx: click.Context, no_key: bool) -> None:
     """A gateway for Codex and OpenAI clients. Without a command it serves."""
+    if ctx.invoked_subcommand == "demo":
+        return  # it runs on settings of its own
     try:
         ctx.obj = Settings.from_env()
     except EnvValidationError as error:

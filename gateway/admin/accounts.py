@@ -187,21 +187,6 @@ def remove(name: str, actor: str) -> str:
     return str(row.name)
 
 
-def rotate_encryption_key(secrets: SecretBox, actor: str) -> int:
-    """Seal all credentials with a new key; gives their number.
-
-    The old keys stay in the key file until `secrets.drop_old_keys`, which is for
-    after the commit. Raises UnusableKey, changing nothing.
-    """
-    rows = list(Account.select())
-    secrets.add_key()
-    for row in rows:
-        row.credentials = secrets.reseal(row.credentials)
-        row.save(only=["credentials"])
-    audit.record(actor, "accounts.rotate_key", "", accounts=len(rows))
-    return len(rows)
-
-
 def find(name: str) -> Account:
     """Raises NotThere."""
     row = Account.get_or_none(Account.name == name)

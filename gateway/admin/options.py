@@ -11,10 +11,14 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 DEFAULT_STRATEGY: Strategy = "capacity_weighted"
 
 
-def load_strategy() -> Strategy:
-    """How the pool chooses; the default when nothing usable is stored."""
+def stored_strategy() -> Strategy | None:
+    """How the pool is to choose; None when nothing usable was set."""
     stored = read("strategy")
-    return next((one for one in STRATEGIES if one == stored), DEFAULT_STRATEGY)
+    return next((one for one in STRATEGIES if one == stored), None)
+
+
+def load_strategy() -> Strategy:
+    return stored_strategy() or DEFAULT_STRATEGY
 
 
 def set_strategy(name: str, actor: str) -> None:

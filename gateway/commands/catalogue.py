@@ -3,9 +3,23 @@
 import click
 
 from gateway.commands.accounts import accounts
+from gateway.commands.administration import admin, strategy
+from gateway.commands.copies import backup, export
+from gateway.commands.keys import keys
 from gateway.commands.logins import login, probe, rotate_key
+from gateway.commands.logs import explain, logs, usage
 
 for command in (login, probe, rotate_key):
     accounts.add_command(command)
 
-COMMANDS: tuple[click.Command, ...] = (accounts,)
+COMMANDS: tuple[click.Command, ...] = (
+    accounts,
+    keys,
+    explain,
+    logs,
+    usage,
+    export,
+    backup,
+    admin,
+    strategy,
+)

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
 
 from gateway.accounts.auth_json import Login
 from gateway.admin import accounts as admin
-from gateway.admin.audit import shell_actor
+from gateway.admin.audit import record, shell_actor
 from gateway.admin.probe import probe as send_probe
 from gateway.admin.refusals import NotThere
 from gateway.commands.running import find_client, path_of, reload_running
@@ -16,14 +17,16 @@ from gateway.commands.shell import (
     change,
     emit,
     json_option,
-    opened,
     pass_settings,
     secrets_of,
     tell,
 )
 from gateway.core import Gateway
 from gateway.settings import Settings
-from gateway.store.database import transaction
+from gateway.store.rotation import Rotated
+from gateway.store.rotation import rotate_key as rotate
+from gateway.store.secrets import SecretBox
+from gateway.store.store import Store
 from gateway.upstream import UpstreamFault
 from gateway.upstream.device_login import DeviceCode, DeviceLogin
 from gateway.upstream.http import open_session
@@ -51,7 +54,9 @@ def login(settings: Settings, name: str | None, as_json: bool) -> None:
     tell(row, f"{what} account '{saved.name}'.", as_json=as_json)
 
 
-def _save(found: Login, secrets: Any, actor: str, name: str | None) -> admin.Imported:
+def _save(
+    found: Login, secrets: SecretBox, actor: str, name: str | None
+) -> admin.Imported:
     return admin.save_login(found, secrets, actor, name=name)
 
 
@@ -117,11 +122,21 @@ async def _probe(settings: Settings, name: str, model: str | None) -> dict[str, 
 @pass_settings
 def rotate_key(settings: Settings, as_json: bool) -> None:
     """Encrypt all credentials with a new key; the old one is then destroyed."""
-    secrets = secrets_of(settings)
-    with opened(settings) as database, transaction(database):
-        count = admin.rotate_encryption_key(secrets, shell_actor())
+    rotated = asyncio.run(_rotate(settings, secrets_of(settings)))
     reload_running(settings)
-    # Only now: nothing is sealed with the old keys any more.
-    secrets.drop_old_keys()
-    sentence = f"A new key encrypts the credentials of {count} accounts."
-    tell({"accounts": count}, sentence, as_json=as_json)
+    sentence = f"A new key encrypts the credentials of {rotated.resealed} accounts."
+    if rotated.unreadable:
+        sentence += f" Of {rotated.unreadable} they could not be read; log in again."
+    tell(rotated._asdict(), sentence, as_json=as_json)
+
+
+async def _rotate(settings: Settings, secrets: SecretBox) -> Rotated:
+    store = Store(settings.database_url, secrets=secrets)
+    await store.start()
+    try:
+        rotated = await rotate(store, secrets)
+        note = partial(record, accounts=rotated.resealed)
+        await store.write(note, shell_actor(), "accounts.rotate_key", "")
+    finally:
+        await store.stop()
+    return rotated

@@ -12,6 +12,7 @@ from handlers.admin.accounts import (
     AccountsHandler,
 )
 from handlers.admin.keys import KeyHandler, KeyRotateHandler, KeysHandler
+from handlers.admin.logs import LogHandler, LogsHandler, UsageHandler
 from handlers.admin.openapi import OpenApiHandler
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.base import Surface
@@ -30,6 +31,9 @@ ADMIN_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
     (r"/api/keys", KeysHandler, ADMIN),
     (r"/api/keys" + NAME, KeyHandler, ADMIN),
     (r"/api/keys" + NAME + "/rotate", KeyRotateHandler, ADMIN),
+    (r"/api/logs", LogsHandler, ADMIN),
+    (r"/api/logs" + NAME, LogHandler, ADMIN),
+    (r"/api/usage", UsageHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),

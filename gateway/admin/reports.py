@@ -1,0 +1,147 @@
+"""The request log and the sums over it, with names in place of numbers."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.admin import accounts, keys
+from gateway.admin.refusals import NotThere, Unacceptable
+from gateway.admin.shown import account_names, key_names
+from gateway.store import queries
+from gateway.store.queries import Grouping, LogFilter, Record, Status
+from gateway.store.rows import MEASURES
+
+_UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+DEFAULT_SPAN = "30d"
+LONGEST_PAGE = 1000
+
+
+def parse_since(text: str, now: float) -> int:
+    """Unix ms of "30m", "2h", "7d" ago, or of an ISO date (UTC).
+
+    Raises Unacceptable.
+    """
+    text = text.strip()
+    match = re.fullmatch(r"([0-9]{1,6})(min|[mhdw])", text, re.ASCII)
+    if match is not None:
+        return int((now - int(match[1]) * _UNITS[match[2]]) * 1000)
+    try:
+        date = datetime.fromisoformat(text)
+        return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise Unacceptable(
+            f"since {text!r}: give 30m, 2h, 7d, 4w or a date as in 2027-01-31",
+            param="since",
+        ) from error
+
+
+def log_filter(wanted: dict[str, Any], now: float) -> LogFilter:
+    """The filter of `key`, `account` (names), `model`, `status`, `since`.
+
+    Raises Unacceptable or NotThere.
+    """
+    since = wanted.get("since")
+    status: Status | None = wanted.get("status")
+    return LogFilter(
+        api_key_id=_key_id(wanted.get("key")),
+        account_id=_account_id(wanted.get("account")),
+        model=wanted.get("model"),
+        status=status,
+        since=None if since is None else parse_since(since, now),
+    )
+
+
+def log_rows(
+    wanted: LogFilter, *, before: int | None = None, limit: int = 50
+) -> list[Record]:
+    """A page, newest first."""
+    return named(queries.log_page(wanted, before=before, limit=limit))
+
+
+def explain(name: str) -> Record:
+    """The one row a request id, its beginning or a response id names.
+
+    Raises NotThere, or Unacceptable when there are several.
+    """
+    found = queries.find_log(name)
+    if not found:
+        raise NotThere("request", name)
+    if len(found) > 1:
+        ids = ", ".join(row["request_id"] for row in found[:5])
+        raise Unacceptable(f"'{name}' may be any of {ids}")
+    return named(found)[0]
+
+
+def named(rows: list[Record]) -> list[Record]:
+    """`key` and `account` beside their numbers; JSON columns read."""
+    if not rows:
+        return []
+    keys_by_id, accounts_by_id = key_names(), account_names()
+    return [
+        row
+        | {
+            "key": _name(keys_by_id, row["api_key_id"]),
+            "account": _name(accounts_by_id, row["account_id"]),
+            "changes": _read(row["changes"], []),
+            "receipt": _read(row["receipt"], {}),
+        }
+        for row in rows
+    ]
+
+
+def usage(by: Grouping, wanted: dict[str, Any], now: float) -> list[Record]:
+    """Sums by `key`, `account`, `model` or `day` since `since` (30d).
+
+    `wanted` may name a `key`, an `account`, a `model`. Raises as `log_filter`.
+    """
+    rows = queries.usage_report(
+        by,
+        since=parse_since(wanted.get("since") or DEFAULT_SPAN, now),
+        api_key_id=_key_id(wanted.get("key")),
+        account_id=_account_id(wanted.get("account")),
+        model=wanted.get("model"),
+    )
+    names = {"key": key_names, "account": account_names}.get(by, dict)()
+    return [_summed(row, by, names) for row in rows]
+
+
+def _summed(row: Record, by: Grouping, names: dict[int, str]) -> Record:
+    group = row["group"]
+    label: str | None
+    if by == "day":
+        label = datetime.fromtimestamp(group / 1000, UTC).strftime("%Y-%m-%d")
+    else:
+        label = (group or None) if by == "model" else _name(names, group)
+    cached, told = row["cached_tokens"], row["input_tokens"]
+    ratio = round(cached / told, 4) if told else None
+    sums = {name: row[name] for name in MEASURES}
+    return {by: label, **sums, "cached_ratio": ratio}
+
+
+def _name(names: dict[int, str], number: int | None) -> str | None:
+    return names.get(number, f"#{number}") if number else None
+
+
+def _key_id(name: str | None) -> int | None:
+    """Also of a key that was removed, as "#3"."""
+    if name is None:
+        return None
+    return int(keys.find(name).id) if not _is_number(name) else int(name[1:])
+
+
+def _account_id(name: str | None) -> int | None:
+    if name is None:
+        return None
+    return int(accounts.find(name).id) if not _is_number(name) else int(name[1:])
+
+
+def _is_number(name: str) -> bool:
+    return re.fullmatch(r"#[0-9]{1,9}", name, re.ASCII) is not None
+
+
+def _read(text: str, default: Any) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # cut to its column's length
+        return default

@@ -1,0 +1,61 @@
+"""/api/logs and /api/usage: the record, off the loop."""
+
+import time
+from typing import ClassVar
+
+from gateway.admin import reports
+from gateway.store.queries import Record
+from handlers.admin.base import AdminHandler, Operation
+from schemas.admin_logs import (
+    LogPageSchema,
+    LogQuerySchema,
+    LogRowSchema,
+    UsageQuerySchema,
+    UsageSchema,
+)
+
+
+class LogsHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation(
+            "A page of the request log", LogPageSchema(), query=LogQuerySchema()
+        )
+    }
+
+    async def get(self) -> None:
+        wanted = self.query()
+        limit, before = wanted.pop("limit"), wanted.pop("before")
+
+        def page() -> list[Record]:
+            chosen = reports.log_filter(wanted, time.time())
+            return reports.log_rows(chosen, before=before, limit=limit)
+
+        rows = await self.gateway.store.read(page)
+        last = rows[-1]["id"] if len(rows) == limit else None
+        self.answer({"logs": rows, "next": last})
+
+
+class LogHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation(
+            "One request, by its id, the id's beginning or the response's id",
+            LogRowSchema(),
+        )
+    }
+
+    async def get(self, name: str) -> None:
+        self.answer(await self.gateway.store.read(reports.explain, name))
+
+
+class UsageHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation(
+            "Requests, tokens and cost, summed", UsageSchema(), query=UsageQuerySchema()
+        )
+    }
+
+    async def get(self) -> None:
+        wanted = self.query()
+        by, now = wanted.pop("by"), time.time()
+        rows = await self.gateway.store.read(reports.usage, by, wanted, now)
+        self.answer({"usage": rows})
