@@ -22,9 +22,10 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientRequest, Route
 from gateway.inbox import Frame, Inbox
+from gateway.pace import PACE, Pace
 from gateway.protocol.sse import event_type
 from gateway.settings import Settings
-from gateway.socket_relay import KEEPALIVE, KEEPALIVE_SECONDS, SocketRelay
+from gateway.socket_relay import KEEPALIVE, SocketRelay
 from gateway.turn import Turn
 from gateway.turns import Turns
 from gateway.upstream import UpstreamFault
@@ -48,8 +49,10 @@ class Channel:
         sockets: UpstreamSockets,
         request_of: Callable[[Frame], ClientRequest],
         view: View,
+        pace: Pace = PACE,
     ) -> None:
         self._settings = settings
+        self._pace = pace
         self._turns = turns
         self._sockets = sockets
         self._request_of = request_of  # raises what the frame's key may not do
@@ -147,7 +150,7 @@ class Channel:
         winning = asyncio.create_task(self._win(turn))
         try:
             while not winning.done():
-                await asyncio.wait({winning}, timeout=KEEPALIVE_SECONDS)
+                await asyncio.wait({winning}, timeout=self._pace.data_keepalive)
                 if not winning.done() and self._view.is_codex:
                     yield KEEPALIVE
         finally:
@@ -181,7 +184,7 @@ class Channel:
         async def attempt(lease: Lease) -> SocketRelay:
             upstream = await self._connected(turn, lease)
             turn.restart()
-            relay = SocketRelay(upstream, turn)
+            relay = SocketRelay(upstream, turn, self._pace)
             try:
                 await upstream.send(turn.body(lease))
                 await relay.reach_commit_point(self._settings.first_event_timeout)

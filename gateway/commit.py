@@ -16,16 +16,13 @@ from gateway.upstream import UpstreamFault
 
 Raw = TypeVar("Raw", str | bytes, bytes)
 
-# Held events leave after this many seconds even when nothing else came: a client
-# that sees `response.created` knows that its request is being worked on.
-HOLD_SECONDS = 5.0
-
 
 class CommitPoint(Generic[Raw]):
     """Collects events until one may not be held back any longer."""
 
-    def __init__(self) -> None:
+    def __init__(self, hold_seconds: float) -> None:
         self.held: list[Raw] = []
+        self._hold_seconds = hold_seconds
         self._holds_event = False
         self._committed = False
 
@@ -64,7 +61,7 @@ class CommitPoint(Generic[Raw]):
             async with asyncio.timeout(first_event_timeout) as deadline:
                 while not await read():
                     if self._holds_event and hold_until is None:
-                        hold_until = clock() + HOLD_SECONDS
+                        hold_until = clock() + self._hold_seconds
                         deadline.reschedule(hold_until)
         except TimeoutError as error:
             if not self._holds_event:

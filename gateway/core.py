@@ -24,6 +24,7 @@ from gateway.exchange import ClientRequest
 from gateway.inbox import Frame
 from gateway.keys import KeyRing
 from gateway.limits import Limiter
+from gateway.pace import PACE, Pace
 from gateway.proxy import Proxy
 from gateway.restart import stored_bindings, stored_counters
 from gateway.settings import Settings
@@ -47,8 +48,9 @@ WRITER_LAG_SECONDS = 10.0
 class Gateway:
     """All parts of one process; handlers get it injected."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pace: Pace = PACE) -> None:
         self.settings = settings
+        self._pace = pace
         self.ring = KeyRing()
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
@@ -87,7 +89,7 @@ class Gateway:
         )
         self.turns = Turns(self.pool, self.tokens, self.limiter, self._log)
         self.proxy = Proxy(
-            settings, self.turns, self.pool, UpstreamHttp(session, settings)
+            settings, self.turns, self.pool, UpstreamHttp(session, settings), self._pace
         )
         self._sockets = UpstreamSockets(session, settings)
         self.calls = AccountCalls(session, self.tokens)
@@ -137,7 +139,9 @@ class Gateway:
         self, request_of: Callable[[Frame], ClientRequest], view: View
     ) -> Channel:
         """A channel for one client socket, known here until it closes."""
-        channel = Channel(self.settings, self.turns, self._sockets, request_of, view)
+        channel = Channel(
+            self.settings, self.turns, self._sockets, request_of, view, self._pace
+        )
         self.channels.add(channel)
         if self.is_draining:
             channel.drain()

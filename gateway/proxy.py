@@ -14,6 +14,7 @@ import orjson
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.exchange import ClientRequest, Route
+from gateway.pace import PACE, Pace
 from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.headers import response_headers, windows
 from gateway.protocol.outcome import read_usage
@@ -44,9 +45,15 @@ class Proxy:
     """The gateway's HTTP side."""
 
     def __init__(
-        self, settings: Settings, turns: Turns, pool: Pool, http: UpstreamHttp
+        self,
+        settings: Settings,
+        turns: Turns,
+        pool: Pool,
+        http: UpstreamHttp,
+        pace: Pace = PACE,
     ) -> None:
         self._settings = settings
+        self._pace = pace
         self._turns = turns
         self._pool = pool
         self._http = http
@@ -86,6 +93,7 @@ class Proxy:
             idle_timeout=self._settings.idle_timeout,
             keepalive_interval=self._settings.keepalive_interval,
             view=turn.view(),
+            pace=self._pace,
         )
 
         async def attempt(lease: Lease) -> tuple[UpstreamResponse, Relay]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from gateway.commit import CommitPoint
+from gateway.pace import PACE, Pace, Silence
 from gateway.protocol.facts import Failure
 from gateway.protocol.sse import (
     Event,
@@ -27,11 +28,6 @@ from gateway.upstream import UpstreamFault
 from gateway.upstream.http import UpstreamResponse
 from gateway.view import View
 
-# After the terminal event: time for a [DONE] and the end of the body. An upstream
-# that leaves its connection open must not keep the client waiting.
-LAST_BYTES_SECONDS = 1.0
-# Only data resets the Codex client's 300 s watchdog; comments are for proxies.
-DATA_KEEPALIVE_SECONDS = 60.0
 COMMENT_KEEPALIVE = b": keepalive\n\n"
 DATA_KEEPALIVE = b'event: codex.keepalive\ndata: {"type":"codex.keepalive"}\n\n'
 
@@ -44,6 +40,7 @@ class RelayPolicy:
     idle_timeout: float
     keepalive_interval: float
     view: View
+    pace: Pace = PACE
 
 
 class Relay:
@@ -55,9 +52,7 @@ class Relay:
         self._response = response
         self._policy = policy
         self._scanner = EventScanner()
-        self._commit: CommitPoint[bytes] = CommitPoint()
-        self._quiet = 0.0  # seconds since the last byte from upstream
-        self._without_data = 0.0  # seconds since the last data towards the client
+        self._commit: CommitPoint[bytes] = CommitPoint(policy.pace.hold)
         self._turn = turn
         self.broken: Failure | None = None  # what ended the stream early, if it did
 
@@ -111,22 +106,38 @@ class Relay:
         yield self._failed_event(self.broken)
 
     async def _relay(self) -> AsyncIterator[bytes]:
+        clock = asyncio.get_running_loop().time
+        silence = self._silence(clock())
+        end_by: float | None = None
         while True:
-            ended = self._turn.reader.is_terminal
-            patience = LAST_BYTES_SECONDS if ended else self._policy.keepalive_interval
+            now = clock()
+            if end_by is None and self._turn.reader.is_terminal:
+                end_by = now + self._policy.pace.last_bytes
+            patience = silence.patience(now) if end_by is None else end_by - now
             try:
                 async with asyncio.timeout(patience):
                     chunk = await self._response.read("stream")
             except TimeoutError:
-                if ended:
+                if end_by is not None:
                     return
-                yield self._keepalive()
+                if filling := _fill(silence, clock()):
+                    yield filling
                 continue
             if not chunk:
                 return
-            self._quiet = self._without_data = 0.0
             if block := self._pass(chunk):
-                yield block
+                yield block  # and while the client takes its time, nobody is silent
+                silence.sent(clock(), data=b"data" in block)
+            silence.heard(clock())
+
+    def _silence(self, now: float) -> Silence:
+        policy = self._policy
+        return Silence(
+            now,
+            idle_timeout=policy.idle_timeout,
+            comment_after=policy.keepalive_interval,
+            data_after=policy.pace.data_keepalive if policy.view.is_codex else None,
+        )
 
     def _pass(self, chunk: bytes) -> bytes:
         try:
@@ -143,20 +154,6 @@ class Relay:
         self._turn.see(event.type, event.data)
         return self._policy.view.of_event(event)
 
-    def _keepalive(self) -> bytes:
-        interval = self._policy.keepalive_interval
-        self._quiet += interval
-        self._without_data += interval
-        if self._quiet >= self._policy.idle_timeout:
-            raise UpstreamFault(_idle())
-        if (
-            self._policy.view.is_codex
-            and self._without_data + interval > DATA_KEEPALIVE_SECONDS
-        ):
-            self._without_data = 0.0
-            return DATA_KEEPALIVE
-        return COMMENT_KEEPALIVE
-
     def _failed_event(self, failure: Failure) -> bytes:
         """The terminal event that upstream did not send."""
         data = orjson.dumps(
@@ -165,6 +162,17 @@ class Relay:
             )
         )
         return b"event: response.failed\ndata: " + data + b"\n\n"
+
+
+def _fill(silence: Silence, now: float) -> bytes | None:
+    """The keepalive that is due, if any. Raises UpstreamFault at the idle timeout."""
+    if silence.is_too_long(now):
+        raise UpstreamFault(idle_failure())
+    due = silence.due(now)
+    if due is None:
+        return None
+    silence.sent(now, data=due == "data")
+    return DATA_KEEPALIVE if due == "data" else COMMENT_KEEPALIVE
 
 
 def failed_response(
@@ -200,7 +208,8 @@ def _incomplete() -> Failure:
     )
 
 
-def _idle() -> Failure:
+def idle_failure() -> Failure:
+    """The upstream has been silent inside its answer."""
     return Failure(
         phase="stream",
         origin="upstream",

@@ -5,25 +5,26 @@ from collections.abc import AsyncIterator
 
 from gateway.commit import CommitPoint
 from gateway.inbox import Frame
+from gateway.pace import Pace, Silence
 from gateway.protocol.facts import Failure
 from gateway.protocol.sse import event_type
+from gateway.relay import idle_failure
 from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.ws import UpstreamSocket
 
-# The Codex client's watchdog of 300 s is reset by text frames only, not by pings.
-KEEPALIVE_SECONDS = 60.0
 KEEPALIVE = '{"type":"codex.keepalive"}'
 
 
 class SocketRelay:
     """Reads one turn's events; the channel owns the socket."""
 
-    def __init__(self, socket: UpstreamSocket, turn: Turn) -> None:
+    def __init__(self, socket: UpstreamSocket, turn: Turn, pace: Pace) -> None:
         self._socket = socket
         self._turn = turn
         self._view = turn.view()
-        self._commit: CommitPoint[Frame] = CommitPoint()
+        self._pace = pace
+        self._commit: CommitPoint[Frame] = CommitPoint(pace.hold)
         self.broken: Failure | None = None
 
     async def reach_commit_point(self, first_event_timeout: float) -> None:
@@ -43,33 +44,30 @@ class SocketRelay:
         """
         for message in self._commit.held:
             yield message
-        quiet = 0.0
+        clock = asyncio.get_running_loop().time
+        keepalive_after = self._pace.data_keepalive if self._view.is_codex else None
+        silence = Silence(
+            clock(), idle_timeout=idle_timeout, data_after=keepalive_after
+        )
         while not self._turn.reader.is_terminal:
             try:
-                async with asyncio.timeout(KEEPALIVE_SECONDS):
+                async with asyncio.timeout(silence.patience(clock())):
                     message = await self._socket.receive("stream")
             except UpstreamFault as fault:
                 self.broken = fault.failure
                 return
             except TimeoutError:
-                quiet += KEEPALIVE_SECONDS
-                if quiet >= idle_timeout:
-                    self.broken = _idle()
+                now = clock()
+                if silence.is_too_long(now):
+                    self.broken = idle_failure()
                     return
-                if self._view.is_codex:
+                if silence.due(now):
+                    silence.sent(now, data=True)
                     yield KEEPALIVE
                 continue
-            quiet = 0.0
             kind = event_type(message)
             self._turn.see(kind, message)
             if (seen := self._view.of_frame(kind, message)) is not None:
                 yield seen
-
-
-def _idle() -> Failure:
-    return Failure(
-        phase="stream",
-        origin="upstream",
-        message="The upstream sent nothing for too long (phase: stream)",
-        code="stream_idle_timeout",
-    )
+                silence.sent(clock(), data=True)
+            silence.heard(clock())

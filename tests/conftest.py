@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: the loop and the scripted upstream."""
+"""Fixtures shared by all tests: the loop, the scripted upstream, a whole gateway."""
 
 import asyncio
 
@@ -6,6 +6,16 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from gateway.demo.upstream import ScriptedUpstream
+from tests.serving import Serving
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "settings(**changes): settings of the gateway under test"
+    )
+    config.addinivalue_line(
+        "markers", "accounts(*names): its accounts, instead of one and two"
+    )
 
 
 @pytest.fixture
@@ -28,3 +38,35 @@ def upstream(io_loop):
     io_loop.run_sync(scripted.start)
     yield scripted
     io_loop.run_sync(scripted.stop)
+
+
+@pytest.fixture
+def serving(io_loop, upstream, tmp_path, request):
+    """A gateway with the accounts "one" and "two" of the upstream, and its client.
+
+    The first account answers as long as nothing speaks against it.
+    """
+    settings = request.node.get_closest_marker("settings")
+    accounts = request.node.get_closest_marker("accounts")
+    made = Serving(upstream, tmp_path, **(settings.kwargs if settings else {}))
+
+    async def start():
+        await made.start()
+        for name in accounts.args if accounts else ("one", "two"):
+            await made.add_account(name)
+
+    io_loop.run_sync(start)
+    yield made
+    io_loop.run_sync(made.stop)
+
+
+@pytest.fixture
+def gateway(serving):
+    """The Gateway of `serving`."""
+    return serving.gateway
+
+
+@pytest.fixture
+def base_url(serving):
+    """Where `serving` listens."""
+    return serving.base_url

@@ -1,0 +1,218 @@
+"""A whole gateway on a port of its own, before the scripted upstream.
+
+Its fixture is `serving`; the marker `settings(name=value)` changes its settings.
+"""
+
+import asyncio
+import json
+import os
+from dataclasses import dataclass, replace
+
+import aiohttp
+
+from gateway.accounts.auth_json import parse_login
+from gateway.admin import keys
+from gateway.admin.accounts import ApiKeyAccount, add_api_key_account, save_login
+from gateway.core import Gateway
+from gateway.pace import PACE
+from gateway.protocol.sse import events
+from gateway.settings import Settings
+from gateway.store.models import RequestLog
+from gateway.store.secrets import Secret
+from handlers.server import Server
+
+CODEX = "/backend-api/codex/responses"
+V1 = "/v1/responses"
+CHAT = "/v1/chat/completions"
+MODEL = "gpt-5.5"
+TERMINAL = {"response.completed", "response.incomplete", "response.failed", "error"}
+
+
+def payload(prompt="hi", **more):
+    """A request that every surface takes as it is."""
+    return {
+        "model": MODEL,
+        "instructions": "Be brief.",
+        "input": [user(prompt)],
+        "store": False,
+        "stream": True,
+        "prompt_cache_key": "cache-of-the-test",
+        **more,
+    }
+
+
+def user(text):
+    part = {"type": "input_text", "text": text}
+    return {"type": "message", "role": "user", "content": [part]}
+
+
+@dataclass
+class Answered:
+    """A whole answer over HTTP."""
+
+    status: int
+    headers: dict  # lower-case names
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json["error"]
+
+    @property
+    def events(self):
+        """The JSON events of a stream."""
+        return [
+            json.loads(event.data)
+            for event in events(self.body)
+            if event.data and event.type != "[DONE]"
+        ]
+
+    @property
+    def types(self):
+        return [event["type"] for event in self.events]
+
+    @property
+    def text(self):
+        return output_text(self.events[-1])
+
+
+def output_text(terminal):
+    """The assistant's words in a terminal event."""
+    return "".join(
+        part.get("text", "")
+        for item in terminal["response"]["output"]
+        for part in item.get("content", [])
+    )
+
+
+class Serving:
+    """Starts, stops and is a client of one gateway; `gateway` is the running one."""
+
+    def __init__(self, upstream, folder, *, pace=PACE, **changes):
+        self.upstream = upstream
+        self.pace = pace
+        self.settings = replace(
+            Settings.from_env(dotenv=os.devnull),
+            host="127.0.0.1",
+            port=0,
+            data_dir=folder,
+            database_url=f"sqlite:///{folder / 'gateway.db'}",
+            upstream_base_url=f"{upstream.url}/backend-api",
+            auth_base_url=upstream.url,
+            encryption_key=None,
+            **changes,
+        )
+
+    async def start(self):
+        self.server = Server(Gateway(self.settings, self.pace))
+        self.gateway = self.server.gateway
+        await self.server.start()
+        self.gateway.pool.strategy = "fill_first"  # the oldest account goes first
+        self.base_url = f"http://127.0.0.1:{self.server.port}"
+        self.session = aiohttp.ClientSession(
+            self.base_url, connector=aiohttp.TCPConnector(limit=0)
+        )
+
+    async def stop(self):
+        await self.session.close()
+        await self.server.stop()
+
+    async def restart(self, **changes):
+        """A new process on the same data dir, as far as one test can have that."""
+        await self.stop()
+        self.settings = replace(self.settings, **changes)
+        await self.start()
+
+    async def add_account(self, name, **fields):
+        """An account of the scripted upstream, imported into the gateway."""
+        account = self.upstream.accounts.get(name) or self.upstream.add_account(
+            name, **fields
+        )
+        login = parse_login(json.dumps(account.auth_document()))
+        write = self.gateway.store.write
+        await write(
+            lambda: save_login(login, self.gateway.secrets, "test", name=account.name)
+        )
+        await self.gateway.reload()
+        return account
+
+    async def add_api_key_account(self, name="paid", **fields):
+        wanted = ApiKeyAccount(
+            name, f"{self.upstream.url}/v1", Secret("fake-api-key"), **fields
+        )
+        gateway = self.gateway
+        await gateway.store.write(add_api_key_account, wanted, gateway.secrets, "test")
+        await gateway.reload()
+
+    async def add_key(self, name="key", **rules):
+        """A new key's token; from now on everybody needs one."""
+        made = await self.gateway.store.write(keys.create, name, rules, "test")
+        await self.gateway.reload()
+        return made.token.reveal()
+
+    async def change_key(self, name="key", **rules):
+        await self.gateway.store.write(keys.change, name, rules, "test")
+        await self.gateway.reload()
+
+    def account(self, name):
+        """The gateway's own object of an account."""
+        return self.gateway.pool.find(name)
+
+    async def ask(self, path=CODEX, body=None, *, method="POST", **more):
+        """Send one request, read its whole answer; `body` is JSON or bytes."""
+        body = payload() if body is None and method == "POST" else body
+        if isinstance(body, dict | list):
+            body = json.dumps(body).encode()
+            more["headers"] = {
+                "content-type": "application/json",
+                **more.get("headers", {}),
+            }
+        async with self.session.request(method, path, data=body, **more) as response:
+            found = {name.lower(): value for name, value in response.headers.items()}
+            return Answered(response.status, found, await response.read())
+
+    async def get(self, path, **more):
+        return await self.ask(path, method="GET", **more)
+
+    def stream(self, path=CODEX, body=None, **more):
+        """The response itself, for who reads bit by bit."""
+        return self.session.post(path, json=body or payload(), **more)
+
+    def socket(self, path=CODEX, **more):
+        return self.session.ws_connect(path, **more)
+
+    async def rows(self, count=1):
+        """The request log, oldest first, once it has `count` rows."""
+        await self.gateway.turns.wait_until_idle()
+        await self.gateway.store.flush()
+        found = await self.gateway.store.read(
+            lambda: list(RequestLog.select().order_by(RequestLog.id).dicts())
+        )
+        assert len(found) == count, [row["route"] for row in found]
+        for row in found:
+            row["receipt"] = json.loads(row["receipt"])
+            row["changes"] = json.loads(row["changes"])
+        return found
+
+
+async def turn_on(ws, body=None, **more):
+    """Send one `response.create`, read until its turn has ended."""
+    frame = {"type": "response.create", **(body or payload()), **more}
+    await ws.send_json(frame)
+    return await rest_of_turn(ws)
+
+
+async def rest_of_turn(ws):
+    seen = []
+    while not seen or seen[-1]["type"] not in TERMINAL:
+        seen.append(await ws.receive_json(timeout=5))
+    return seen
+
+
+async def next_event(response):
+    """The next SSE block of a streamed answer."""
+    return await asyncio.wait_for(response.content.readuntil(b"\n\n"), 5)
