@@ -69,6 +69,9 @@ class Client(asyncio.Protocol):
         self._tally.first_outputs.append(now - self._started)
 
     def _end_turn(self, request: bytes) -> None:
+        if not self._has_output:
+            self._fail("a turn ended without any output")
+            return
         self._tally.turns += 1
         self._turns_left -= 1
         if self._turns_left > 0:

@@ -1,6 +1,7 @@
 """The servers under test and how each is started."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.demo.accounts import DemoAccount
 from tests.bench import machine
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +149,47 @@ def relay(module: str, name: str) -> Starter:
     return start
 
 
+def gateway(upstream_port: int, folder: Path) -> Target:
+    """With everything on: a key with limits, validation, affinity, log, metrics."""
+    port = free_port()
+    environment = {
+        "GATEWAY_PORT": str(port),
+        "GATEWAY_DATA_DIR": str(folder / "data"),
+        "GATEWAY_UPSTREAM_BASE_URL": f"http://127.0.0.1:{upstream_port}/backend-api",
+        "GATEWAY_AUTH_BASE_URL": f"http://127.0.0.1:{upstream_port}",
+    }
+    run = [sys.executable, str(ROOT / "run.py")]
+
+    def configure(*arguments: str) -> str:
+        result = subprocess.run(
+            [*run, *arguments],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            raise RuntimeError(f"run.py {' '.join(arguments)}: {result.stderr}")
+        return result.stdout
+
+    if not (folder / "data").exists():
+        logins = [DemoAccount(name).write_auth_file(folder) for name in ("one", "two")]
+        configure("accounts", "import", *map(str, logins))
+    limits = ("--limit", "tokens 1000B/7d", "--limit", "requests 1000M/1d")
+    made = configure("keys", "create", "--name", f"bench-{port}", *limits)
+    key = re.search(r"sk-cgw-[\w-]+", made)
+    if key is None:
+        raise RuntimeError(f"run.py keys create printed no key: {made}")
+    target = launch(
+        "gateway", run, port, log=folder / "gateway.log", environment=environment
+    )
+    target.headers["authorization"] = f"Bearer {key[0]}"
+    return target
+
+
 STARTERS: dict[str, Starter] = {
     "nginx": nginx,
     "bare relay": relay("tests.bench.bare_relay", "bare relay"),
+    "gateway": gateway,
 }

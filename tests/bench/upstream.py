@@ -22,8 +22,11 @@ _STREAM = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
 )
-# Shape of both model lists, so that any gateway finds its model.
-_MODELS = b'{"object":"list","data":[{"id":"gpt-5.5","object":"model"}],"models":[]}'
+# Both shapes of a model list at once, so that any gateway finds its model.
+_MODELS = (
+    b'{"object":"list","data":[{"id":"gpt-5.5","object":"model"}],'
+    b'"models":[{"slug":"gpt-5.5","visibility":"list","supported_in_api":true}]}'
+)
 _JSON = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 )
