@@ -18,6 +18,7 @@ from gateway.demo.scenarios import default_answer, with_limits
 from gateway.demo.script import Rule, Script
 
 _MAX_BODY = 256 * 1024 * 1024
+_MAX_HEADER = 256 * 1024  # one line; refusing is what the gateway is tested for
 _UNAUTHENTICATED: frozenset[Route] = frozenset(
     {"side", "refresh", "login", "usercode", "device_token"}
 )
@@ -52,7 +53,12 @@ class ScriptedUpstream:
         app.router.add_route("*", "/{path:.*}", self._serve)
         # A vanished peer cancels the handler; bodies are recorded as they were sent.
         self._runner = web.AppRunner(
-            app, handler_cancellation=True, auto_decompress=False, access_log=None
+            app,
+            handler_cancellation=True,
+            auto_decompress=False,
+            access_log=None,
+            max_field_size=_MAX_HEADER,
+            max_line_size=_MAX_HEADER,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
