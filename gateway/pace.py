@@ -52,6 +52,12 @@ class Silence:
         if data:
             self._data_sent_at = now
 
+    def passed(self, now: float, *, data: bool) -> None:
+        """What upstream has sent went to the client at once."""
+        self._heard_at = self._sent_at = now
+        if data:
+            self._data_sent_at = now
+
     def patience(self, now: float) -> float:
         """Seconds until something has to be done."""
         ends = [self._heard_at + self._idle_timeout]

@@ -5,9 +5,10 @@ HTTP, for event streams and for the routes that answer with one JSON document.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -24,6 +25,7 @@ from gateway.turn import Turn
 from gateway.turns import Turns
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
+from gateway.upstream.tap import Sink
 from gateway.upstream.target import url_of
 
 # A JSON answer is read whole before it commits, so that it can fail over; pictures
@@ -33,10 +35,11 @@ DOCUMENT_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the client gets: blocks of whole events, or one document."""
+    """What the client gets."""
 
     headers: Mapping[str, str]
-    blocks: AsyncIterator[bytes]
+    # Hands the sink blocks of whole events, or the one document, to the end.
+    send_to: Callable[[Sink], Awaitable[None]]
     model: str | None
     wants_stream: bool
 
@@ -68,17 +71,17 @@ class Proxy:
         async with self._turns.begin(request) as turn, AsyncExitStack() as stack:
             if request.route is Route.RESPONSES:
                 response, relay = await self._open_stream(turn, stack)
-                blocks = self._relay(turn, relay)
+                send_to = partial(self._relay, turn, relay)
             else:
                 response, document = await self._open_document(turn, stack)
-                blocks = _document(turn, document)
+                send_to = partial(_send_document, turn, document)
             yield Reply(
                 headers=response_headers(
                     response.headers.items(),
                     requested_model=turn.exchange.model,
                     keys_in_use=not request.client.sees_windows,
                 ),
-                blocks=blocks,
+                send_to=send_to,
                 model=turn.exchange.model,
                 wants_stream=turn.wants_stream,
             )
@@ -163,12 +166,16 @@ class Proxy:
                 _defect("The upstream sent nothing for too long", "headers")
             ) from error
 
-    async def _relay(self, turn: Turn, relay: Relay) -> AsyncIterator[bytes]:
-        exchange, reader = turn.exchange, turn.reader
+    async def _relay(self, turn: Turn, relay: Relay, sink: Sink) -> None:
+        exchange = turn.exchange
         exchange.mark("first_output")
-        async for block in relay.blocks():
+
+        def counted(block: bytes) -> "asyncio.Future[None] | None":
             exchange.response_bytes += len(block)
-            yield block
+            return sink(block)
+
+        await relay.send_to(counted)
+        reader = turn.reader
         lease = turn.lease
         if lease is not None:
             self._turns.observe(lease, reader)
@@ -180,11 +187,13 @@ class Proxy:
             exchange.succeed()
 
 
-async def _document(turn: Turn, document: bytes) -> AsyncIterator[bytes]:
+async def _send_document(turn: Turn, document: bytes, sink: Sink) -> None:
     turn.exchange.mark("first_output")
     turn.exchange.response_bytes = len(document)
     _take_document(turn, document)
-    yield document
+    waiting = sink(document)
+    if waiting is not None:
+        await waiting
     turn.exchange.succeed()
 
 

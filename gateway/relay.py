@@ -7,7 +7,6 @@ here always ends at an event boundary, so keepalives never split an event.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import orjson
@@ -26,6 +25,7 @@ from gateway.sealed import MARK
 from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import UpstreamResponse
+from gateway.upstream.tap import Sink
 from gateway.view import View
 
 COMMENT_KEEPALIVE = b": keepalive\n\n"
@@ -72,6 +72,8 @@ class Relay:
             found = self._scanner.feed(chunk)
         except EventTooLarge as error:
             raise UpstreamFault(_too_large()) from error
+        if found:
+            self._turn.exchange.mark("first_event")
         committed = False
         for index, event in enumerate(found):
             seen = self._observe(event)
@@ -83,52 +85,57 @@ class Relay:
                 raise
         return committed
 
-    async def blocks(self) -> AsyncIterator[bytes]:
-        """Whole events, byte for byte, and keepalives while upstream is silent.
+    async def send_to(self, sink: Sink) -> None:
+        """Hand over whole events, byte for byte, and keepalives in between.
 
         A stream that breaks off ends with a typed `response.failed`; `broken`
-        tells why.
+        tells why. What the sink raises is raised here.
         """
         if held := b"".join(self._commit.held):
             self._commit.held.clear()
-            yield held
+            await _written(sink(held))
         try:
-            async for block in self._relay():
-                yield block
+            await self._pump(sink)
         except UpstreamFault as fault:
             self.broken = fault.failure
         if self._turn.reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended
-            if rest := self._scanner.rest:
-                yield rest
-            return
-        self.broken = self.broken or _incomplete()
-        yield self._failed_event(self.broken)
+            last = self._scanner.rest
+        else:
+            self.broken = self.broken or _incomplete()
+            last = self._failed_event(self.broken)
+        if last:
+            await _written(sink(last))
 
-    async def _relay(self) -> AsyncIterator[bytes]:
+    async def _pump(self, sink: Sink) -> None:
+        """Upstream's reads go straight to the sink; this only watches the clock."""
         clock = asyncio.get_running_loop().time
         silence = self._silence(clock())
-        end_by: float | None = None
-        while True:
-            now = clock()
-            if end_by is None and self._turn.reader.is_terminal:
-                end_by = now + self._policy.pace.last_bytes
-            patience = silence.patience(now) if end_by is None else end_by - now
-            try:
-                async with asyncio.timeout(patience):
-                    chunk = await self._response.read("stream")
-            except TimeoutError:
-                if end_by is not None:
-                    return
-                if filling := _fill(silence, clock()):
-                    yield filling
-                continue
-            if not chunk:
-                return
-            if block := self._pass(chunk):
-                yield block  # and while the client takes its time, nobody is silent
-                silence.sent(clock(), data=b"data" in block)
-            silence.heard(clock())
+        last_bytes = self._policy.pace.last_bytes
+
+        def take(chunk: bytes) -> "asyncio.Future[None] | None":
+            block = self._pass(chunk)
+            if not block:
+                silence.heard(clock())
+                return None
+            silence.passed(clock(), data=b"data" in block)
+            if self._turn.reader.is_terminal:
+                tap.end_within(last_bytes)
+            return sink(block)
+
+        tap = self._response.tap(take)
+        try:
+            tap.open()
+            while not tap.ended.done():
+                patience = silence.patience(clock())
+                await asyncio.wait((tap.ended,), timeout=patience)
+                if tap.is_full:  # the client keeps upstream waiting: no silence
+                    silence.passed(clock(), data=True)
+                elif not tap.ended.done() and (filling := _fill(silence, clock())):
+                    await _written(sink(filling))
+            tap.ended.result()
+        finally:
+            tap.remove()
 
     def _silence(self, now: float) -> Silence:
         policy = self._policy
@@ -162,6 +169,11 @@ class Relay:
             )
         )
         return b"event: response.failed\ndata: " + data + b"\n\n"
+
+
+async def _written(waiting: "asyncio.Future[None] | None") -> None:
+    if waiting is not None:
+        await waiting
 
 
 def _fill(silence: Silence, now: float) -> bytes | None:

@@ -1,5 +1,6 @@
 """POST /v1/chat/completions: a Responses exchange behind another vocabulary."""
 
+import asyncio
 import time
 
 from tornado.web import stream_request_body
@@ -8,6 +9,7 @@ from gateway.exchange import ClientRequest, Loaded, Route
 from gateway.protocol.chat import ChatFold, ChatStream
 from gateway.protocol.sse import events
 from gateway.proxy import Reply
+from handlers.client_stream import ClientStream
 from handlers.requests import key_policy, refusing
 from handlers.responses import ReplyHandler, raise_failure
 from schemas.chat import ChatOptions
@@ -53,20 +55,26 @@ class ChatCompletionsHandler(ReplyHandler):
             include_usage=options.include_usage,
             created=int(time.time()),
         )
-        async for block in reply.blocks:
+        client = ClientStream(self)
+
+        def write(block: bytes) -> "asyncio.Future[None] | None":
             chunks = [
                 chat.feed(event.type, event.data) if event.data else event.raw
                 for event in events(block)
             ]
-            if chunk := b"".join(chunks):
-                self.write(chunk)
-                await self.flush()
+            chunk = b"".join(chunks)
+            return client.write(chunk) if chunk else None
+
+        await reply.send_to(write)
 
     async def _fold(self, reply: Reply) -> None:
         fold = ChatFold(model=reply.model or "", created=int(time.time()))
-        async for block in reply.blocks:
+
+        def feed(block: bytes) -> None:
             for event in events(block):
                 fold.feed(event.type, event.data)
+
+        await reply.send_to(feed)
         completion = fold.result()
         if "error" in completion:
             raise_failure(completion["error"])

@@ -10,6 +10,7 @@ from gateway.protocol.fold import ResponseFold
 from gateway.protocol.sse import events
 from gateway.proxy import Reply
 from handlers.base import StreamHandler
+from handlers.client_stream import ClientStream
 from handlers.requests import responses_request
 from schemas.surfaces import Surface
 
@@ -27,13 +28,11 @@ class ReplyHandler(StreamHandler):
             self.set_header("content-type", content_type)
 
     async def stream(self, reply: Reply) -> None:
-        """Upstream's bytes as they come; awaiting the flush is the back-pressure."""
+        """Upstream's bytes as they come, as fast as the client takes them."""
         self.start(reply)
         self.set_header("cache-control", "no-cache, no-transform")
         self.set_header("x-accel-buffering", "no")  # nginx would collect otherwise
-        async for block in reply.blocks:
-            self.write(block)
-            await self.flush()
+        await reply.send_to(ClientStream(self).write)
 
 
 @stream_request_body
@@ -54,9 +53,12 @@ class ResponsesHandler(ReplyHandler):
 
     async def _fold(self, reply: Reply) -> None:
         fold = ResponseFold()
-        async for block in reply.blocks:
+
+        def feed(block: bytes) -> None:
             for event in events(block):
                 fold.feed(event.type, event.data)
+
+        await reply.send_to(feed)
         response = fold.result()
         if response.get("status") == "failed":
             raise_failure(response.get("error"))

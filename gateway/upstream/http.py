@@ -16,6 +16,7 @@ from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.failures import read_failure
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
+from gateway.upstream.tap import Sink, Tap
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
@@ -57,6 +58,14 @@ class UpstreamResponse:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamFault(_network_failure(error, phase)) from error
+
+    def tap(self, sink: Sink) -> Tap:
+        """Have the rest of the body handed to `sink` as it arrives."""
+        return Tap(
+            self._response,
+            sink,
+            lambda error: UpstreamFault(_network_failure(error, "stream")),
+        )
 
     async def read_refusal(self) -> bytes:
         """What can be had of an error body, within bounds of size and time."""
