@@ -112,7 +112,8 @@ class Exchange:
     lease_reason: str | None = None
     passed_over: tuple[tuple[str, str], ...] = ()
     switched_from: str | None = None  # the account this conversation had before
-    conversation: str | None = None
+    switch_cause: str | None = None
+    conversation: str | None = None  # the strongest of its names, never in clear
     marks: dict[str, int] = field(default_factory=dict)
     response_bytes: int = 0
     response_id: str | None = None
@@ -214,5 +215,6 @@ class Exchange:
             "reason": self.lease_reason,
             "passed_over": self.passed_over,
             "switched_from": self.switched_from,
+            "switch_cause": self.switch_cause,
             "attempts": self.attempts,
         }

@@ -33,6 +33,7 @@ class SocketRelay:
 
     async def _read_held(self) -> bool:
         message = await self._socket.receive("first_event")
+        self._turn.exchange.mark("first_event")
         kind = event_type(message)
         self._turn.see(kind, message)
         return self._commit.take(kind, message, self._view.of_frame(kind, message))

@@ -80,6 +80,8 @@ class Turns:
             exchange.take_facts(loaded)
             exchange.mark("body")
             demand = demand_of(request, loaded, self.sealed)
+            keys = demand.affinity.conversation_keys(demand.key_id)
+            exchange.conversation = keys[0][1] if keys else None
             self._check_maker(demand)
             turn = Turn(
                 exchange,
@@ -168,6 +170,7 @@ class Turns:
         exchange.lease_reason = lease.reason
         exchange.passed_over = lease.passed_over
         exchange.switched_from = lease.switched_from
+        exchange.switch_cause = lease.cause
         return lease
 
     async def _recover(

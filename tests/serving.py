@@ -12,7 +12,12 @@ import aiohttp
 
 from gateway.accounts.auth_json import parse_login
 from gateway.admin import keys
-from gateway.admin.accounts import ApiKeyAccount, add_api_key_account, save_login
+from gateway.admin.accounts import (
+    ApiKeyAccount,
+    add_api_key_account,
+    save_login,
+    set_paused,
+)
 from gateway.core import Gateway
 from gateway.pace import PACE
 from gateway.protocol.sse import events
@@ -158,6 +163,11 @@ class Serving:
         await self.gateway.store.write(keys.change, name, rules, "test")
         await self.gateway.reload()
 
+    async def pause(self, *names):
+        for name in names:
+            await self.gateway.store.write(set_paused, name, True, "test")
+        await self.gateway.reload()
+
     def account(self, name):
         """The gateway's own object of an account."""
         return self.gateway.pool.find(name)
@@ -181,6 +191,22 @@ class Serving:
     def stream(self, path=CODEX, body=None, **more):
         """The response itself, for who reads bit by bit."""
         return self.session.post(path, json=body or payload(), **more)
+
+    async def connect(self):
+        """A bare connection: (reader, writer)."""
+        return await asyncio.open_connection("127.0.0.1", self.server.port)
+
+    async def raw(self, head, body=b"", *, path=CODEX):
+        """All bytes that come back for a request head (`%s` is the path) and body."""
+        body = json.dumps(body).encode() if isinstance(body, dict) else body
+        reader, writer = await self.connect()
+        head = head.replace(b"%s", path.encode())
+        if body:
+            head += b"Content-Length: %d\r\n" % len(body)
+        writer.write(head + b"\r\n" + body)
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        return answer
 
     def socket(self, path=CODEX, **more):
         return self.session.ws_connect(path, **more)
