@@ -176,7 +176,7 @@ def gateway(upstream_port: int, folder: Path) -> Target:
     if not (folder / "data").exists():
         logins = [DemoAccount(name).write_auth_file(folder) for name in ("one", "two")]
         configure("accounts", "import", *map(str, logins))
-    limits = ("--limit", "tokens 1000B/7d", "--limit", "requests 1000M/1d")
+    limits = ("--limit", "tokens 1000G/7d", "--limit", "requests 1000M/1d")
     made = configure("keys", "create", "--name", f"bench-{port}", *limits)
     key = re.search(r"sk-cgw-[\w-]+", made)
     if key is None:
