@@ -4,7 +4,9 @@ import click
 
 from gateway.commands.accounts import accounts
 from gateway.commands.administration import admin, strategy
+from gateway.commands.codex_config import codex_config
 from gateway.commands.copies import backup, export
+from gateway.commands.doctor import doctor
 from gateway.commands.keys import keys
 from gateway.commands.logins import login, probe, rotate_key
 from gateway.commands.logs import explain, logs, usage
@@ -22,4 +24,6 @@ COMMANDS: tuple[click.Command, ...] = (
     backup,
     admin,
     strategy,
+    doctor,
+    codex_config,
 )

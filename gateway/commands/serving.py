@@ -1,11 +1,10 @@
 """What is checked before the gateway serves."""
 
-from ipaddress import ip_address
-
 import click
 
 from gateway.admin.records import keys_ever_made
 from gateway.commands.shell import ask
+from gateway.doctor.visit import is_loopback
 from gateway.settings import Settings
 
 
@@ -19,12 +18,3 @@ def refuse_open_door(settings: Settings, no_key: bool) -> None:
         ", or start with --no-key to insist: others are refused then, all but those "
         "in GATEWAY_UNAUTHENTICATED_CIDRS."
     )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name may stand for any address, "" for all

@@ -16,6 +16,7 @@ from handlers.admin.logs import LogHandler, LogsHandler, UsageHandler
 from handlers.admin.openapi import OpenApiHandler
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.base import Surface
+from handlers.doctor import DoctorHandler
 from handlers.metrics import MetricsHandler
 
 ADMIN = Surface("admin", Door.SIDE)
@@ -38,4 +39,9 @@ ADMIN_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),
     (r"/metrics", MetricsHandler, ADMIN),
+]
+
+# Beside the clients' own routes, so that it takes their way; needs what they need.
+DOCTOR_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
+    (r"/backend-api/codex/doctor", DoctorHandler, Surface("codex")),
 ]
