@@ -108,8 +108,11 @@ def _preferences(
         yield turn, "turn_state"
     if conversation is not None:
         yield conversation.account_id, kind
-        if conversation.stand_in is not None:
-            yield conversation.stand_in, f"{kind} (stand-in)"
+        # Overlapping requests may have had two stand-ins: the one that answered
+        # last has the warmer cache.
+        for stand_in in (conversation.served_by, conversation.stand_in):
+            if stand_in is not None:
+                yield stand_in, f"{kind} (stand-in)"
 
 
 def _at_owner(look: Look, owner: int) -> tuple[Account, str] | None:

@@ -217,6 +217,7 @@ class Pool:
     def observe_success(self, lease: Lease) -> None:
         """The request's first good event: account and conversation are confirmed."""
         account, conversation = lease.account, lease.conversation
+        was_in_trouble = account.state.failures > 0 or account.state.on_trial
         account.state.succeed(lease.attempt_at)
         self._end_trial(lease)
         if conversation is not None:
@@ -231,8 +232,8 @@ class Pool:
             conversation.served_by = account.id
             if home == account.id:
                 conversation.stand_in = None
-        if self._line:
-            self.serve_line()
+        if was_in_trouble:
+            self._changed(account)
 
     def bind(
         self,

@@ -438,3 +438,13 @@ def test_reload_keeps_what_is_known_live(pool):
     assert granted.account.in_flight == 1
     assert granted.account.state.limit is not None
     assert pool.find("new").state.status(NOW) == "paused"
+
+
+def test_a_probe_that_is_given_up_makes_room_for_the_next(pool, clock):
+    pool.replace([account(1)])
+    pool.accounts[1].state.cool(NOW, 5, "broken")
+    clock.now += 6
+    for _ in range(3):
+        granted = lease(pool)
+        assert granted.is_trial
+        granted.release()

@@ -1,0 +1,436 @@
+"""The pool under random limits, outages, refreshes and restarts.
+
+Invariants: no request goes to an account that cannot serve it, no conversation is
+on two accounts without a cause, no lease leaks, line and bindings stay bounded.
+"""
+
+import asyncio
+import random
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
+from gateway.accounts.affinity import Affinity
+from gateway.accounts.candidates import BarKind, Demand
+from gateway.accounts.choice import STRATEGIES
+from gateway.accounts.pool import LONGEST_LINE, Pool
+from gateway.accounts.state import Status
+from gateway.errors import GatewayError, UsageLimitReached
+from gateway.failover import (
+    Attempt,
+    Elsewhere,
+    GiveUp,
+    RetryBudget,
+    RetryHere,
+    decide,
+)
+from gateway.protocol.facts import Failure, Window
+from gateway.settings import Settings
+from gateway.store.secrets import Secret
+
+SETTINGS = Settings.from_env(dotenv="")
+MODELS = ("m1", "m2")
+# What may take a conversation away from the account that answered it last.
+CAUSES = {*BarKind, "returned", "previous_response_id"}
+numbers = st.integers(0, 19)
+sessions = st.sampled_from(["", "s1", "s2", "s3"])
+demands = st.builds(
+    dict,
+    session=sessions,
+    key=st.sampled_from([None, 1, 2]),
+    model=st.sampled_from([None, *MODELS]),
+    websocket=st.booleans(),
+    follows=st.booleans(),
+)
+faults = st.sampled_from(
+    [
+        Failure("connect", "network", "no", code="connection_refused"),
+        Failure("headers", "upstream", "no", status=500),
+        Failure("headers", "upstream", "no", status=503, retry_after=2.0),
+        Failure("headers", "account", "no", status=401),
+        Failure("headers", "account", "no", status=403),
+        Failure("headers", "account", "no", status=429, code="usage_limit_reached"),
+        Failure("headers", "account", "no", status=429, retry_after=1.5),
+        Failure("headers", "account", "no", status=404, code="model_not_found"),
+        Failure("headers", "account", "no", status=403, code="account_deactivated"),
+        Failure("headers", "client", "no", status=400),
+        Failure("handshake", "upstream", "no", status=426),
+        Failure("stream", "upstream", "no", code="stream_incomplete"),
+    ]
+)
+
+
+def seconds(most):
+    return st.integers(1, most).map(float)
+
+
+class PoolMachine(RuleBasedStateMachine):
+    leases = Bundle("leases")
+
+    def __init__(self):
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+
+    @initialize(count=st.integers(1, 20), seed=st.integers(0, 99), data=st.data())
+    def begin(self, count, seed, data):
+        self.now = 1_800_000_000.0
+        self.rng = random.Random(seed)
+        self.rows = {n: self.row(n, data) for n in range(1, count + 1)}
+        self.next_id = count + 1
+        self.pool = self.fresh_pool()
+        self.budget = RetryBudget()
+        self.asked, self.repeated = [], []
+        self.held = {}  # lease → account, of requests that run
+        self.waiting = []
+        self.served = {}  # (key, session) → account id that answered last
+        self.responses = 0
+
+    def row(self, number, data):
+        """An account as the database holds it."""
+        is_key = data.draw(st.booleans()) and data.draw(st.booleans())
+        return {
+            "id": number,
+            "name": f"a{number}",
+            "kind": AccountKind.API_KEY if is_key else AccountKind.CHATGPT,
+            "priority": 100 if is_key else 0,
+            "websockets": not is_key,
+            "concurrency": data.draw(st.integers(1, 3)),
+            "credentials": Credentials(refresh_token=Secret("r"), expires_at=1.0),
+        }
+
+    def fresh_pool(self):
+        pool = Pool(SETTINGS, lambda: self.now, rng=self.rng)
+        pool.replace(Account(**row) for row in self.rows.values())
+        return pool
+
+    def teardown(self):
+        try:
+            if hasattr(self, "pool"):
+                self.end_all()
+                assert all(a.in_flight == 0 for a in self.pool.accounts.values())
+                assert self.pool.waiting == 0
+        finally:
+            self.loop.close()
+
+    def end_all(self):
+        """Every request ends, those that wait too."""
+        for task, _ in self.waiting:
+            task.cancel()
+        self.turn()
+        for lease in list(self.held):
+            self.finish(lease)
+
+    def account(self, number):
+        accounts = list(self.pool.accounts.values())
+        return accounts[number % len(accounts)] if accounts else None
+
+    def turn(self):
+        """Let tasks run until none can go on, and take the leases they got."""
+        for _ in range(4):
+            self.loop.run_until_complete(asyncio.sleep(0))
+        for task, demand in list(self.waiting):
+            if task.done():
+                self.waiting.remove((task, demand))
+                if task.cancelled() or isinstance(task.exception(), GatewayError):
+                    continue
+                self.take(task.result(), demand)
+
+    def take(self, lease, demand):
+        """A lease was granted just now: check that it may be."""
+        self.held[lease] = lease.account
+        account = lease.account
+        assert account.in_flight <= account.concurrency
+        assert account.id not in demand.excluded
+        assert not demand.websocket or account.websockets
+        session = (demand.key_id, demand.affinity.session_id)
+        before = self.served.get(session)
+        if demand.affinity.session_id and before not in (None, account.id):
+            assert lease.cause in CAUSES
+            assert lease.switched_from
+
+    def able(self, demand):
+        """Ids of the accounts that can take the request, in the test's own words."""
+        return {
+            account.id
+            for account in self.pool.accounts.values()
+            if account.state.status(self.now) is Status.ACTIVE
+            and not (account.state.on_trial and account.state.trial_running)
+            and account.in_flight < account.concurrency
+            and account.id not in demand.excluded
+            and account.serves(demand.model, self.now)
+            and (account.websockets or not demand.websocket)
+        }
+
+    def ask(self, demand):
+        """Ask for a lease; it is granted, refused, or waits in line."""
+        able = self.able(demand)
+        task = self.loop.create_task(self.pool.lease(demand))
+        self.loop.run_until_complete(asyncio.sleep(0))
+        if not task.done():
+            self.waiting.append((task, demand))
+            return None
+        error = task.exception()
+        if error is None:
+            lease = task.result()
+            assert lease.account.id in able
+            self.take(lease, demand)
+            return lease
+        assert isinstance(error, GatewayError)
+        if demand.affinity.previous_response_id is None:
+            assert not able, f"{error!r} although {able} could serve"
+        if isinstance(error, UsageLimitReached):
+            assert error.resets_at > self.now
+        return None
+
+    def finish(self, lease):
+        self.held.pop(lease, None)
+        lease.release()
+        lease.release()
+
+    def note_answer(self, lease):
+        demand = lease.demand
+        self.pool.observe_success(lease)
+        if demand.affinity.session_id:
+            self.served[demand.key_id, demand.affinity.session_id] = lease.account.id
+
+    @rule(wishes=st.lists(demands, min_size=1, max_size=4))
+    def turns_come_and_are_answered(self, wishes):
+        for wish in wishes:
+            lease = self.begin_turn(wish)
+            if lease is not None:
+                self.note_answer(lease)
+                self.responses += 1
+                self.pool.bind(lease, response_id=f"r{self.responses}")
+                self.finish(lease)
+                self.turn()
+
+    @rule(target=leases, wishes=st.lists(demands, min_size=1, max_size=4))
+    def turns_come_and_go_on(self, wishes):
+        begun = [self.begin_turn(wish) for wish in wishes]
+        return multiple(*(lease for lease in begun if lease is not None))
+
+    def begin_turn(self, wish):
+        response_id = f"r{self.responses}" if wish["follows"] else None
+        demand = Demand(
+            model=wish["model"],
+            websocket=wish["websocket"],
+            key_id=wish["key"],
+            affinity=Affinity(
+                previous_response_id=response_id,
+                session_id=wish["session"] or None,
+            ),
+        )
+        self.budget.count(self.now)
+        self.asked.append(self.now)
+        lease = self.ask(demand)
+        self.turn()
+        return lease
+
+    @rule(lease=consumes(leases))
+    def answer(self, lease):
+        if lease in self.held:
+            self.note_answer(lease)
+            self.finish(lease)
+            self.turn()
+
+    @rule(lease=consumes(leases))
+    def client_leaves(self, lease):
+        self.finish(lease)
+        self.turn()
+
+    @rule(number=numbers, lease=consumes(leases))
+    def waiting_client_leaves_as_its_turn_comes(self, number, lease):
+        self.finish(lease)
+        for task, _ in self.waiting[number % 3 :]:
+            task.cancel()
+        self.turn()
+
+    @rule(target=leases, lease=consumes(leases), failure=faults)
+    def fail(self, lease, failure):
+        """A request fails and goes on as the table says, to its end or an answer."""
+        if lease not in self.held:
+            return multiple()  # it ended with its process
+        self.pool.observe_failure(lease, failure)
+        self.turn()
+        left = self.pool.able(lease.demand, frozenset({lease.account.id}))
+        decision = decide(failure, Attempt(number=1, accounts_left=left))
+        allowed = self.budget.allow(decision, self.now)
+        if allowed is decision and getattr(decision, "costs_budget", False):
+            self.repeated.append(self.now)
+            repeats = sum(at > self.now - 60 for at in self.repeated)
+            asked = sum(at > self.now - 60 for at in self.asked)
+            assert repeats <= max(3, asked // 10)
+        decision = allowed
+        match decision:
+            case RetryHere():
+                return lease
+            case GiveUp():
+                self.finish(lease)
+                self.turn()
+                return multiple()
+            case Elsewhere():
+                excluded = lease.demand.excluded | {lease.account.id}
+                self.finish(lease)
+                self.turn()
+                again = Demand(
+                    model=lease.demand.model,
+                    websocket=lease.demand.websocket,
+                    key_id=lease.demand.key_id,
+                    affinity=lease.demand.affinity,
+                    excluded=excluded,
+                )
+                found = self.ask(again)
+                self.turn()
+                return multiple() if found is None else found
+
+    @rule(pause=seconds(400))
+    def time_passes(self, pause):
+        self.now += pause
+        self.pool.serve_line()
+        self.turn()
+
+    @rule(number=numbers, used=st.sampled_from([0, 50, 96, 100]), resets=seconds(600))
+    def windows_are_told(self, number, used, resets):
+        account = self.account(number)
+        if account is not None:
+            window = Window("secondary", float(used), 10_080, self.now + resets)
+            self.pool.observe_windows(account, [window])
+            self.turn()
+
+    @rule(number=numbers, what=st.sampled_from(["pause", "resume", "remove"]))
+    def operator_acts(self, number, what):
+        account = self.account(number)
+        if account is None:
+            return
+        if what == "pause":
+            account.state.pause()
+        elif what == "resume":
+            account.state.resume()
+        else:
+            del self.rows[account.id]
+            self.reload()
+        self.pool.serve_line()
+        self.turn()
+
+    @rule(number=numbers, pause=seconds(200), limit=st.booleans())
+    def upstream_turns_an_account_away(self, number, pause, limit):
+        account = self.account(number)
+        if account is None:
+            return
+        if limit:
+            account.state.set_limit(self.now, "primary", self.now + pause)
+        else:
+            account.state.cool(self.now, pause, "broken")
+        self.pool.serve_line()
+        self.turn()
+
+    @rule(number=numbers)
+    def owner_logs_in_again(self, number):
+        account = self.account(number)
+        if account is not None:
+            self.rows[account.id]["credentials"] = Credentials(
+                refresh_token=Secret(f"r{self.now}"), expires_at=self.now
+            )
+            self.reload()
+
+    @rule(number=numbers, models=st.sets(st.sampled_from(MODELS)))
+    def catalogue_is_fetched(self, number, models):
+        account = self.account(number)
+        if account is not None:
+            account.catalogue = Catalogue(frozenset(models)) if models else None
+            self.pool.serve_line()
+            self.turn()
+
+    @rule(data=st.data())
+    def operator_adds(self, data):
+        if len(self.rows) < 20:
+            self.rows[self.next_id] = self.row(self.next_id, data)
+            self.next_id += 1
+            self.reload()
+
+    @rule(strategy=st.sampled_from(STRATEGIES))
+    def operator_switches_strategy(self, strategy):
+        self.pool.strategy = strategy
+
+    @rule()
+    def restart(self):
+        """Requests end with the process; bindings come back from the database."""
+        self.end_all()
+        rows = []
+        while batch := self.pool.bindings.dirty():
+            rows += batch
+        self.stored = {**getattr(self, "stored", {}), **{row.key: row for row in rows}}
+        self.pool = self.fresh_pool()
+        self.pool.bindings.restore(
+            sorted(self.stored.values(), key=lambda row: row.used_at), self.now
+        )
+        self.served.clear()  # what is home again is not known to have moved
+
+    def reload(self):
+        """The database was changed; live facts stay."""
+        stored = []
+        for row in self.rows.values():
+            account = Account(**row)
+            held = self.pool.accounts.get(account.id)
+            account.state.paused = held is not None and held.state.paused
+            stored.append(account)
+        self.pool.replace(stored)
+        self.turn()
+
+    @invariant()
+    def no_lease_leaks(self):
+        if not hasattr(self, "pool"):
+            return
+        for account in self.pool.accounts.values():
+            held = sum(one is account for one in self.held.values())
+            assert account.in_flight == held
+
+    @invariant()
+    def bounds_are_kept(self):
+        if not hasattr(self, "pool"):
+            return
+        assert self.pool.waiting == len(self.waiting) <= LONGEST_LINE
+        assert len(self.pool.bindings) <= 100_000
+
+    @invariant()
+    def nobody_waits_in_vain(self):
+        """Whoever waits is waiting for an account that is about to be free."""
+        if not hasattr(self, "pool"):
+            return
+        for _, demand in self.waiting:
+            # A conversation may hold out for its own account.
+            assert demand.affinity != Affinity() or not self.able(demand)
+            assert any(account.in_flight for account in self.pool.accounts.values())
+
+    @invariant()
+    def a_trial_has_its_probe(self):
+        if not hasattr(self, "pool"):
+            return
+        for account in self.pool.accounts.values():
+            if account.state.on_trial and account.state.trial_running:
+                probes = [one for one in self.held if one.is_trial]
+                assert [one.account for one in probes].count(account) == 1
+
+    @invariant()
+    def every_switch_has_its_cause(self):
+        if hasattr(self, "pool"):
+            assert all(self.pool.switches)
+
+
+PoolMachine.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestPool = PoolMachine.TestCase
