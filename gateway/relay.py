@@ -126,6 +126,8 @@ class Relay:
         tap = self._response.tap(take)
         try:
             tap.open()
+            if self._turn.reader.is_terminal:  # the first read brought the whole answer
+                tap.end_within(last_bytes)
             while not tap.ended.done():
                 patience = silence.patience(clock())
                 await asyncio.wait((tap.ended,), timeout=patience)

@@ -90,15 +90,17 @@ class Tap(asyncio.Protocol):
 
     def _deliver(self) -> None:
         """Give the sink what has been parsed, and notice the end."""
-        if self.ended.done():
-            return
         content = self._content
-        try:
-            chunk = content.read_nowait()
-        except (aiohttp.ClientError, OSError) as error:
-            self._end(self._translate(error))
-            return
-        if chunk:
+        while not self.ended.done():
+            try:
+                # Taking may set the library's parser to work again on what it had
+                # put aside: there is more then, of which no read will tell.
+                chunk = content.read_nowait()
+            except (aiohttp.ClientError, OSError) as error:
+                self._end(self._translate(error))
+                return
+            if not chunk:
+                break
             try:
                 waiting = self._sink(chunk)
             except (UpstreamFault, OSError, ValueError) as error:

@@ -1,0 +1,319 @@
+"""Event streams on their way to the client: bytes, order, pressure, silence."""
+
+import asyncio
+import json
+import re
+
+import pytest
+
+from gateway.demo import faults
+from gateway.demo.answers import Answer, sse
+from gateway.demo.events import Turn
+from gateway.pace import Pace
+from tests.serving import CHAT, CODEX, V1, next_event, payload
+
+KEEPALIVE = b'event: codex.keepalive\ndata: {"type":"codex.keepalive"}\n\n'
+TURN = Turn().text("one two three").completed()
+CREATED, IN_PROGRESS = TURN.events[:2]
+ODD = (
+    b'\xef\xbb\xbfevent: response.created\r\ndata: {"type" : "response.created",'
+    b'"response":{"id":"resp_odd"}}\r\n\r\n'
+    b": a comment\n\n"
+    b"id: 7\nretry: 5\n"
+    b'data:{"type":\t"response.output_text.delta","delta":"gr\xc3\xbc\\u00dfe \\n"}\n\n'
+    b'data: {"type":"response.unheard_of",\ndata: "x":[1,  2.50, 1e400]}\n\n\n\n'
+    b'data:   {"delta":"\xf0\x9f\x98\x80","type":"response.output_text.delta"}\r\r'
+    b'event: response.completed\ndata: {"type":"response.compl\\u0065ted",'
+    b'"response":{"id":"resp_odd","output":[],"usage":{"input_tokens":7}}}\n\n'
+    b"data: [DONE]\n\n"
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, len(ODD)])
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_a_whole_answer_passes_byte_for_byte(serving, upstream, path, size):
+    steps = [ODD[start : start + size] for start in range(0, len(ODD), size)]
+    upstream.answer(Answer.of(steps))
+    answered = await serving.ask(path)
+    assert answered.body == ODD
+    (row,) = await serving.rows()
+    assert (row["status"], row["input_tokens"]) == ("success", 7)
+    assert row["response_id"] == "resp_odd"
+
+
+@pytest.mark.gen_test
+async def test_a_rest_after_the_last_event_passes_too(serving, upstream):
+    whole = faults.as_bytes(TURN.answer()) + b"data: [DONE]"
+    upstream.answer(Answer((whole,)))
+    answered = await serving.ask()
+    assert answered.body == whole
+
+
+@pytest.mark.gen_test
+async def test_the_first_event_arrives_while_upstream_still_writes(serving, upstream):
+    go_on = asyncio.Event()
+    *_, last = TURN.events
+    upstream.answer(*TURN.events[:5], go_on, last)
+    async with serving.stream() as response:
+        seen = [await next_event(response) for _ in range(5)]
+        assert seen == [sse(event) for event in TURN.events[:5]]
+        assert not upstream.of()[0].done.is_set()
+        go_on.set()
+        assert await response.read() == sse(last)
+
+
+@pytest.mark.settings(pace=Pace(hold=60))
+@pytest.mark.gen_test
+async def test_first_events_are_held_back_until_the_model_says_something(
+    serving, upstream
+):
+    go_on = asyncio.Event()
+    limits = {"type": "codex.rate_limits", "rate_limits": {}}
+    held = [CREATED, limits, IN_PROGRESS]
+    upstream.answer(*held, go_on, *TURN.events[2:])
+    asking = asyncio.create_task(serving.ask())
+    received = await upstream.arrived()
+    done, _ = await asyncio.wait({asking}, timeout=0.08)
+    assert received.sent_bytes > 0
+    assert not done
+    go_on.set()
+    answered = await asking
+    assert answered.types[:3] == [
+        "response.created",
+        "codex.rate_limits",
+        "response.in_progress",
+    ]
+
+
+@pytest.mark.settings(pace=Pace(hold=0.02))
+@pytest.mark.gen_test
+async def test_held_events_leave_after_a_while_even_when_nothing_else_comes(
+    serving, upstream
+):
+    go_on = asyncio.Event()
+    upstream.answer(CREATED, IN_PROGRESS, go_on, *TURN.events[2:])
+    async with serving.stream() as response:
+        assert response.status == 200
+        assert await next_event(response) == sse(CREATED)
+        assert await next_event(response) == sse(IN_PROGRESS)
+        go_on.set()
+        await response.read()
+
+
+@pytest.mark.settings(pace=Pace(hold=0.02))
+@pytest.mark.gen_test
+async def test_a_failure_after_the_held_events_left_is_told_in_the_stream(
+    serving, upstream
+):
+    left = asyncio.Event()
+    upstream.answer(faults.cut_after(Answer.of([CREATED, IN_PROGRESS, left]), 3))
+    async with serving.stream() as response:
+        assert await next_event(response) == sse(CREATED)
+        left.set()
+        body = await response.read()
+    assert b"stream_incomplete" in body
+    assert len(upstream.of()) == 1
+
+
+@pytest.mark.settings(keepalive_interval=0.02)
+@pytest.mark.parametrize("path", [CODEX, V1, CHAT])
+@pytest.mark.gen_test
+async def test_comments_fill_the_silence(serving, upstream, path):
+    go_on = asyncio.Event()
+    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
+    body = payload()
+    if path == CHAT:
+        words = [{"role": "user", "content": "hi"}]
+        body = {"model": "gpt-5.5", "messages": words, "stream": True}
+    async with serving.stream(path, body) as response:
+        while await next_event(response) != b": keepalive\n\n":
+            pass
+        assert await next_event(response) == b": keepalive\n\n"
+        go_on.set()
+        rest = await response.read()
+    rest = rest.replace(b": keepalive\n\n", b"")
+    if path != CHAT:
+        assert rest == b"".join(sse(event) for event in TURN.events[6:])
+
+
+@pytest.mark.settings(keepalive_interval=0.01, pace=Pace(data_keepalive=0.03))
+@pytest.mark.gen_test
+async def test_codex_gets_data_for_its_watchdog(serving, upstream):
+    go_on = asyncio.Event()
+    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
+    async with serving.stream() as response:
+        seen = []
+        while seen.count(KEEPALIVE) < 2:
+            seen.append(await next_event(response))
+        assert b": keepalive\n\n" in seen
+        go_on.set()
+        await response.read()
+
+
+@pytest.mark.settings(keepalive_interval=0.01, pace=Pace(data_keepalive=0.01))
+@pytest.mark.gen_test
+async def test_sdk_clients_get_no_event_they_do_not_know(serving, upstream):
+    go_on = asyncio.Event()
+    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
+    async with serving.stream(V1) as response:
+        seen = [await next_event(response) for _ in range(9)]
+        go_on.set()
+        await response.read()
+    assert KEEPALIVE not in seen
+    assert b": keepalive\n\n" in seen
+
+
+@pytest.mark.settings(keepalive_interval=60, pace=Pace(data_keepalive=0.03))
+@pytest.mark.gen_test
+async def test_comments_of_upstream_do_not_keep_the_data_away(serving, upstream):
+    comments = [b": ping\n\n", 0.01] * 20
+    upstream.answer(*TURN.events[:6], *comments, *TURN.events[6:])
+    answered = await serving.ask()
+    assert KEEPALIVE in answered.body
+    without = answered.body.replace(KEEPALIVE, b"").replace(b": ping\n\n", b"")
+    assert without == faults.as_bytes(TURN.answer())
+
+
+@pytest.mark.settings(keepalive_interval=0.01)
+@pytest.mark.gen_test
+async def test_a_keepalive_never_splits_an_event(serving, upstream):
+    block = sse(TURN.events[5])
+    half = len(block) // 2
+    go_on = asyncio.Event()
+    upstream.answer(
+        *TURN.events[:5], block[:half], go_on, block[half:], *TURN.events[6:]
+    )
+    async with serving.stream() as response:
+        while await next_event(response) != b": keepalive\n\n":
+            pass
+        go_on.set()
+        rest = await response.read()
+    assert block in rest
+
+
+@pytest.mark.settings(keepalive_interval=60, idle_timeout=0.03)
+@pytest.mark.gen_test
+async def test_a_silent_upstream_ends_in_a_typed_failure(serving, upstream):
+    upstream.answer(*TURN.events[:6], asyncio.Event())
+    answered = await serving.ask()
+    failed = answered.events[-1]
+    assert failed["type"] == "response.failed"
+    assert failed["response"]["id"] == TURN.id
+    assert failed["response"]["error"]["code"] == "stream_idle_timeout"
+    await asyncio.wait_for(upstream.of()[0].closed.wait(), 1)
+    (row,) = await serving.rows()
+    assert (row["error_code"], row["error_phase"]) == ("stream_idle_timeout", "stream")
+    assert row["output_tokens"] > 0 or row["input_tokens"] > 0
+
+
+@pytest.mark.settings(pace=Pace(last_bytes=0.02))
+@pytest.mark.gen_test
+async def test_an_upstream_that_never_closes_does_not_keep_the_client(
+    serving, upstream
+):
+    upstream.answer(*TURN.events, asyncio.Event())
+    answered = await serving.ask()
+    assert answered.body == faults.as_bytes(TURN.answer())
+    (row,) = await serving.rows()
+    assert row["status"] == "success"
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_stops_reading_stops_the_upstream(serving, upstream):
+    pad = {"type": "response.output_text.delta", "delta": "x" * 65_000}
+    size = len(sse(pad))
+    total = 1_000 * size
+    upstream.answer(CREATED, *[pad] * 1_000, TURN.events[-1])
+    reader, writer = await serving.connect()
+    body = json.dumps(payload()).encode()
+    writer.write(
+        b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
+        % (CODEX.encode(), len(body), body)
+    )
+    await reader.readuntil(b"response.created")
+    received = await upstream.arrived()
+    before = -1
+    while received.sent_bytes != before:  # until nothing moves any more
+        before = received.sent_bytes
+        await asyncio.sleep(0.1)
+    assert before < total / 2
+    drained, tail = 0, b""
+    while not tail.endswith(b"\r\n0\r\n\r\n"):
+        chunk = await reader.read(1 << 20)
+        assert chunk
+        drained, tail = drained + len(chunk), tail[-100:] + chunk
+    assert b"response.completed" in tail
+    assert drained > total
+    writer.close()
+    (row,) = await serving.rows()
+    assert row["status"] == "success"
+
+
+@pytest.mark.settings(idle_timeout=0.4, keepalive_interval=0.05)
+@pytest.mark.gen_test
+async def test_a_client_that_pauses_is_not_taken_for_a_silent_upstream(
+    serving, upstream
+):
+    pad = {"type": "response.output_text.delta", "delta": "x" * 65_000}
+    upstream.answer(CREATED, *[pad] * 400, TURN.events[-1])
+    async with serving.stream() as response:
+        await next_event(response)
+        await asyncio.sleep(0.6)
+        body = await response.read()
+    assert body.endswith(sse(TURN.events[-1]))
+    assert b"response.failed" not in body
+
+
+@pytest.mark.gen_test
+async def test_the_model_s_name_passes_only_when_it_was_asked_for(serving, upstream):
+    def metadata(model):
+        headers = {"openai-model": model, "x-codex-turn-state": "ts", "x-other": ["1"]}
+        return {"type": "response.metadata", "headers": headers}
+
+    for model in ("gpt-5.5", "another"):
+        events = [CREATED, metadata(model), *TURN.events[1:]]
+        upstream.answer(Answer.of(events, headers={"openai-model": model}))
+        answered = await serving.ask()
+        told = next(e for e in answered.events if e["type"] == "response.metadata")
+        is_same = model == "gpt-5.5"
+        assert ("openai-model" in answered.headers) is is_same
+        assert ("openai-model" in told["headers"]) is is_same
+        assert told["headers"]["x-codex-turn-state"] == "ts"
+        assert told["headers"]["x-other"] == ["1"]
+        if is_same:
+            assert answered.body == faults.as_bytes(Answer.of(events))
+
+
+@pytest.mark.gen_test
+async def test_windows_are_hidden_once_keys_are_in_use(serving, upstream):
+    limits = {"type": "codex.rate_limits", "rate_limits": {"primary": {}}}
+    upstream.answer(CREATED, limits, *TURN.events[1:], times=None)
+    answered = await serving.ask()
+    assert answered.headers["x-codex-primary-used-percent"] == "12"
+    assert "codex.rate_limits" in answered.types
+    token = await serving.add_key()
+    answered = await serving.ask(headers={"x-api-key": token})
+    assert answered.status == 200
+    assert not [name for name in answered.headers if name.startswith("x-codex-pri")]
+    assert "codex.rate_limits" not in answered.types
+    assert answered.body == faults.as_bytes(TURN.answer())
+
+
+@pytest.mark.gen_test
+async def test_each_event_is_its_own_chunk_s_end(serving, upstream):
+    """Whoever reads chunk by chunk never sees half an event."""
+    dripped = faults.dripped(TURN.answer(), 11)
+    upstream.answer(dripped)
+    body = json.dumps(payload()).encode()
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    answer = await serving.raw(head, body)
+    _, _, chunked = answer.partition(b"\r\n\r\n")
+    whole = b""
+    while size := int(re.match(rb"([0-9a-f]+)\r\n", chunked)[1], 16):
+        start = chunked.index(b"\r\n") + 2
+        chunk = chunked[start : start + size]
+        assert chunk.endswith(b"\n\n")
+        whole += chunk
+        chunked = chunked[start + size + 2 :]
+    assert whole == faults.as_bytes(TURN.answer())
