@@ -32,11 +32,12 @@ class AccountState(NamedTuple):
 
 @dataclass(slots=True)
 class Job:
-    """A function to run on the writer thread, once `after` rows were taken."""
+    """A function to run on the writer thread, after what was put in before it."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
-    after: int
+    rows: int  # that must have been taken
+    batches: int  # the same: a batch takes all that is not a row
     future: "Future[Any]" = field(default_factory=Future)
 
 
@@ -81,6 +82,7 @@ class Backlog:
         self._jobs: deque[Job] = deque()
         self._accepted = 0  # rows ever put in
         self._taken = 0  # rows ever taken out
+        self._batches = 0  # ever taken out
         self._pending = Batch()
         self._rows: deque[tuple[float, Row]] = deque()
 
@@ -147,7 +149,8 @@ class Backlog:
         with self._changed:
             if self._closed or len(self._jobs) >= MAX_JOBS:
                 return None
-            job = Job(function, args, self._accepted)
+            batches = self._batches + bool(self._pending)
+            job = Job(function, args, self._accepted, batches)
             self._jobs.append(job)
             self._changed.notify()
             return job
@@ -164,9 +167,12 @@ class Backlog:
                 self._changed.wait_for(self._is_urgent, GATHER)
 
     def wait_for_job(self, timeout: float) -> None:
-        """The same, where rows cannot be written for the moment."""
+        """Where rows cannot be written: until a job, the end, or the time is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._closed, timeout)
+            was_closed = self._closed
+            self._changed.wait_for(
+                lambda: bool(self._jobs) or self._closed != was_closed, timeout
+            )
 
     def _is_urgent(self) -> bool:
         return bool(self._jobs or self._closed or len(self._rows) >= BATCH_ROWS)
@@ -178,6 +184,7 @@ class Backlog:
             count = min(len(self._rows), BATCH_ROWS)
             batch.rows = [self._rows.popleft() for _ in range(count)]
             self._taken += count
+            self._batches += 1
             return batch
 
     def cancel_jobs(self) -> list[Job]:
@@ -186,8 +193,10 @@ class Backlog:
             return jobs
 
     def take_job(self, *, any_order: bool) -> Job | None:
-        """The next job whose turn it is: after the rows put in before it."""
+        """The next job, if it is its turn."""
         with self._changed:
-            if self._jobs and (any_order or self._jobs[0].after <= self._taken):
-                return self._jobs.popleft()
-            return None
+            if not self._jobs:
+                return None
+            job = self._jobs[0]
+            is_next = job.rows <= self._taken and job.batches <= self._batches
+            return self._jobs.popleft() if is_next or any_order else None

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,7 +59,7 @@ class UnusableDatabase(Exception):
     """The database cannot be used at all; the message says what to do."""
 
 
-def open_database(url: str) -> pw.Database:
+def open_database(url: str, lock_timeout: float = LOCK_TIMEOUT) -> pw.Database:
     """The database of a URL, not yet connected.
 
     `sqlite:////absolute/path` (the directory is made, 0700; the file 0600) or
@@ -66,7 +67,7 @@ def open_database(url: str) -> pw.Database:
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
-        return _open_sqlite(url)
+        return _open_sqlite(url, lock_timeout)
     if scheme in ("postgres", "postgresql"):
         return _open_postgresql(url)
     raise UnusableDatabase("The database URL must begin with sqlite:/// or postgresql")
@@ -78,7 +79,7 @@ def sqlite_path(url: str) -> Path | None:
     return Path(url.removeprefix(start)) if url.startswith(start) else None
 
 
-def _open_sqlite(url: str) -> pw.Database:
+def _open_sqlite(url: str, lock_timeout: float) -> pw.Database:
     path = sqlite_path(url)
     if path is None or not path.name:
         raise UnusableDatabase("A SQLite URL is sqlite:/// and the path of a file")
@@ -90,7 +91,7 @@ def _open_sqlite(url: str) -> pw.Database:
     return pw.SqliteDatabase(
         str(path),
         pragmas=SQLITE_PRAGMAS,
-        timeout=LOCK_TIMEOUT,
+        timeout=lock_timeout,
         # A transaction that reads first and writes later would otherwise fail at
         # once when another process wrote in between, whatever the timeout.
         lock_type="IMMEDIATE",
@@ -108,6 +109,8 @@ def _make_private(path: Path) -> None:
 def _open_postgresql(url: str) -> pw.Database:
     if not urlsplit(url).path.strip("/"):
         raise UnusableDatabase("The PostgreSQL URL names no database")
+    if find_spec("psycopg") is None:
+        raise UnusableDatabase("PostgreSQL needs psycopg: pip install psycopg[binary]")
     settings = parse(url, unquote_password=True, unquote_user=True)
     settings.setdefault("connect_timeout", int(LOCK_TIMEOUT))
     database: pw.Database = PooledPostgresqlDatabase(

@@ -72,7 +72,9 @@ def _integer(value: Any, default: int | None, largest: int) -> int | None:
 def _text(value: Any, default: str | None, length: int | None) -> str | None:
     if value is None:
         return default
-    text = json.dumps(value) if isinstance(value, list | dict) else str(value)
+    text = (
+        json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
+    )
     if "\0" in text:
         text = text.replace("\0", "")  # PostgreSQL refuses it
     # A lone surrogate has no UTF-8.
@@ -104,7 +106,7 @@ class Sums:
         self._add(key, _sums(row))
 
     def merge(self, other: "Sums") -> None:
-        for key, sums in other._by_key.items():
+        for key, sums in other.groups():
             self._add(key, sums)
 
     def _add(self, key: Key, sums: Iterable[int]) -> None:
@@ -114,6 +116,10 @@ class Sums:
             if known is None
             else [a + b for a, b in zip(known, sums, strict=True)]
         )
+
+    def groups(self) -> Iterable[tuple[Key, list[int]]]:
+        """Each hour, key, account and model with its sums, in the order of MEASURES."""
+        return self._by_key.items()
 
     def write(self, database: pw.Database) -> None:
         """Add all to `usage_hour` and `usage_day`, inside the caller's transaction."""

@@ -10,7 +10,14 @@ import peewee as pw
 
 from gateway.store import models
 from gateway.store.backup import Progress, back_up
-from gateway.store.database import migrate, open_database, translated_errors
+from gateway.store.database import (
+    LOCK_TIMEOUT,
+    StoreUnavailable,
+    UnusableDatabase,
+    migrate,
+    open_database,
+    translated_errors,
+)
 from gateway.store.secrets import SecretBox
 from gateway.store.writer import Writer
 
@@ -35,18 +42,18 @@ class Store:
         secrets: SecretBox,
         log_retention_days: int = 30,
         capacity: int = CAPACITY,
+        lock_timeout: float = LOCK_TIMEOUT,
     ) -> None:
+        """`capacity` in rows; `lock_timeout`: seconds to wait for other processes."""
         self.url = url
         self.secrets = secrets
+        self._lock_timeout = lock_timeout
         self.writer = Writer(capacity=capacity, log_retention_days=log_retention_days)
         self._database: pw.Database | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
 
     async def start(self) -> None:
-        """Open, migrate, start the writer.
-
-        Raises UnusableDatabase, with what to do, or StoreUnavailable.
-        """
+        """Open, migrate, start the writer. Raises UnusableDatabase, saying why."""
         if models.database.obj is not None:
             raise RuntimeError("another store of this process is open")
         loop = asyncio.get_running_loop()
@@ -55,9 +62,14 @@ class Store:
         self.writer.start(self._database)
 
     def _open(self) -> pw.Database:
-        database = open_database(self.url)
-        with translated_errors(), database.connection_context():
-            migrate(database)
+        database = open_database(self.url, self._lock_timeout)
+        try:
+            with translated_errors(), database.connection_context():
+                migrate(database)
+        except StoreUnavailable as error:
+            # The driver's words name hosts and files, never a password.
+            reason = str(error.__cause__).partition("\n")[0]
+            raise UnusableDatabase(f"The database does not open: {reason}") from error
         return database
 
     async def stop(self, drain_seconds: float = 10.0) -> None:
@@ -105,5 +117,10 @@ class Store:
         )
 
     async def flush(self) -> None:
-        """Return once all that was put in before is in the database."""
+        """Return once all that was put in before is in the database.
+
+        Raises StoreUnavailable when some of it still waits.
+        """
         await self.write(lambda: None)
+        if self.writer.last_error is not None:
+            raise StoreUnavailable

@@ -31,6 +31,8 @@ logger = logging.getLogger("gateway.store")
 # Seconds. The last is short enough for a disk that has room again to be used soon.
 FIRST_RETRY = 0.25
 LAST_RETRY = 5.0
+# A transaction that began before the time was over may end.
+STOP_GRACE = 10.0
 
 
 class Writer:
@@ -113,8 +115,11 @@ class Writer:
         """Write what waits, for at most so many seconds, and end. Blocks."""
         self._give_up_at = time.monotonic() + timeout
         self._backlog.close()
-        if self._thread is not None:
-            self._thread.join()
+        if self._thread is None:
+            return
+        self._thread.join(timeout + STOP_GRACE)
+        if self._thread.is_alive():
+            logger.error("a write did not end; the process ends without it")
 
     # On the thread.
 
@@ -124,12 +129,18 @@ class Writer:
                 if self._held is None:
                     self._backlog.wait(self._retention.pause)
                 else:
-                    self._backlog.wait_for_job(self._retry_at - time.monotonic())
+                    self._backlog.wait_for_job(self._pause())
                 self._write_waiting()
                 self._run_jobs()
                 self._remove_old_rows()
         finally:
             disconnect(self._database)
+
+    def _pause(self) -> float:
+        """Seconds until what is held is tried again; at the end there is no time."""
+        if self._backlog.is_closed:
+            return FIRST_RETRY
+        return self._retry_at - time.monotonic()
 
     def _is_done(self) -> bool:
         if not self._backlog.is_closed:
@@ -148,7 +159,7 @@ class Writer:
     def _write_waiting(self) -> None:
         if self._held is None:
             self._held = self._backlog.take() or None
-        elif time.monotonic() < self._retry_at:
+        elif not self._backlog.is_closed and time.monotonic() < self._retry_at:
             return
         if self._held is None:
             return
@@ -225,6 +236,7 @@ class Writer:
             if isinstance(error, StoreUnavailable):
                 disconnect(self._database)
         else:
+            self._retry_at = 0.0  # what is held may go in, too
             job.future.set_result(result)
 
     def _remove_old_rows(self) -> None:

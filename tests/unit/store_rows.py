@@ -1,0 +1,33 @@
+"""Log rows and stores for the tests of the store."""
+
+import itertools
+
+from gateway.store.models import now_ms
+from gateway.store.secrets import SecretBox
+from gateway.store.store import Store
+
+NOW = now_ms()
+_numbers = itertools.count(1)
+
+
+def log_row(**changes):
+    """A row as an exchange gives it, with an id of its own."""
+    return {
+        "request_id": f"{next(_numbers):032x}",
+        "created_at": NOW,
+        "surface": "codex",
+        "transport": "http",
+        "route": "responses",
+        "model": "gpt-5.4",
+        "account_id": 1,
+        "status": "success",
+        "http_status": 200,
+        **changes,
+    }
+
+
+def make_store(directory, **settings):
+    url = settings.pop("url", f"sqlite:///{directory}/gateway.db")
+    # Rows of these tests are as old as they say: none is removed meanwhile.
+    settings.setdefault("log_retention_days", 100_000)
+    return Store(url, secrets=SecretBox.open(directory), **settings)

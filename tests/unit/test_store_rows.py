@@ -1,0 +1,94 @@
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.store.models import RequestLog
+from gateway.store.rows import COLUMNS, HOUR_MS, MEASURES, Sums, clean
+from tests.unit.store_rows import NOW, log_row
+
+LENGTHS = {
+    field.name: field.max_length
+    for field in RequestLog._meta.sorted_fields
+    if hasattr(field, "max_length")
+}
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=[]), max_size=400)
+    | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(COLUMNS), anything))
+def test_whatever_a_row_holds_it_fits_its_columns(row):
+    cleaned = clean(row)
+    assert tuple(cleaned) == COLUMNS
+    for field in RequestLog._meta.sorted_fields[1:]:
+        value = cleaned[field.name]
+        assert value is not None or field.null
+        if field.name in LENGTHS:
+            assert value is None or len(value) <= LENGTHS[field.name]
+        if isinstance(value, str):
+            assert "\0" not in value
+            value.encode()
+        elif value is not None:
+            assert 0 <= value <= 2**48
+
+
+def test_a_clean_row_stays_as_it_is():
+    row = clean(log_row(changes='["store"]', cost_microdollars=0, api_key_id=None))
+    assert clean(row) == row
+    assert row["changes"] == '["store"]'
+    assert row["cost_microdollars"] == 0
+    assert row["error_code"] is None
+    assert row["receipt"] == "{}"
+
+
+def test_lists_and_objects_become_json():
+    row = clean(log_row(changes=["store"], receipt={"account": "one"}))
+    assert json.loads(row["changes"]) == ["store"]
+    assert json.loads(row["receipt"]) == {"account": "one"}
+
+
+def test_unknown_names_are_left_out():
+    assert "prompt" not in clean(log_row(prompt="secret"))
+
+
+def group_of(row):
+    sums = Sums()
+    sums.add(clean(row))
+    [(key, measures)] = sums.groups()
+    return key, dict(zip(MEASURES, measures, strict=True))
+
+
+def test_a_row_counts_for_its_hour_key_account_and_model():
+    key, sums = group_of(
+        log_row(
+            api_key_id=7,
+            input_tokens=10,
+            cached_tokens=8,
+            cost_microdollars=None,
+            duration_ms=900,
+            first_output_ms=0,
+        )
+    )
+    assert key == (NOW // HOUR_MS * HOUR_MS, 7, 1, "gpt-5.4")
+    assert sums["requests"] == sums["unpriced"] == sums["first_outputs"] == 1
+    assert (sums["input_tokens"], sums["cached_tokens"]) == (10, 8)
+    assert (sums["duration_ms"], sums["first_output_ms"]) == (900, 0)
+    assert sums["errors"] == sums["interrupted"] == sums["cost_microdollars"] == 0
+
+
+def test_errors_and_interruptions_are_told_apart():
+    assert group_of(log_row(status="error"))[1]["errors"] == 1
+    assert group_of(log_row(status="interrupted"))[1]["interrupted"] == 1
+
+
+def test_a_model_name_that_no_account_served_gets_no_roll_up_of_its_own():
+    made_up = log_row(status="error", account_id=None, model="any-name")
+    assert group_of(made_up)[0][1:] == (0, 0, "")
