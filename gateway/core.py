@@ -43,6 +43,8 @@ from gateway.view import View
 PERSIST_SECONDS = 0.5
 # A row that waits longer for the database than this is trouble worth telling.
 WRITER_LAG_SECONDS = 10.0
+# For turns that were cut to leave their rows.
+STOP_SECONDS = 2.0
 
 
 class Gateway:
@@ -122,6 +124,7 @@ class Gateway:
             await self.tokens.close()
         if hasattr(self, "_session"):
             await self._session.close()
+            await self.drain(STOP_SECONDS)  # what has lost its upstream ends by itself
         self._persist()
         await self.store.stop()
 

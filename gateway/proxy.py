@@ -154,7 +154,7 @@ class Proxy:
         try:
             while True:
                 async with asyncio.timeout(self._settings.idle_timeout):
-                    piece = await response.read("stream")
+                    piece = await response.read("first_event")
                 if not piece:
                     return b"".join(pieces)
                 size += len(piece)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tornado.httputil import HTTPServerRequest
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from gateway.access import RequestFacts, client_address
 from gateway.access import Route as Door
@@ -59,6 +59,13 @@ class BaseHandler(RequestHandler):
         """Decide from the headers alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
         self.authenticate()
+        self.check_method()
+
+    def check_method(self) -> None:
+        """Raises MethodNotAllowed, which Tornado would only after the body."""
+        name = (self.request.method or "").lower()
+        if getattr(type(self), name) is getattr(RequestHandler, name):
+            raise MethodNotAllowed
 
     def authenticate(self) -> None:
         """Raises GatewayError unless the request may come in."""
@@ -109,6 +116,14 @@ class BaseHandler(RequestHandler):
 
     def compute_etag(self) -> None:
         """No hashing of bodies; what has an ETag sets it itself."""
+
+
+@stream_request_body
+class BodilessHandler(BaseHandler):
+    """Answers from the head alone: a body, if there is one, is not collected."""
+
+    def data_received(self, chunk: bytes) -> None:
+        """Dropped."""
 
 
 class BodyHandler(BaseHandler):
@@ -188,14 +203,11 @@ class StreamHandler(BodyHandler):
         super().send_error(status_code, **kwargs)
 
 
-class NotFoundHandler(BaseHandler):
+class NotFoundHandler(BodilessHandler):
     """Whatever has no route, in the envelope of its prefix."""
 
-    def authenticate(self) -> None:
-        """An unknown path tells nobody anything."""
-
-    def prepare(self) -> None:
-        super().prepare()
+    def check_method(self) -> None:
+        """No method is wrong where nothing is."""
         raise NotFound
 
 

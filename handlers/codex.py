@@ -14,13 +14,13 @@ from gateway.access import is_https
 from gateway.accounts.shown import NEUTRAL, pool_windows, usage_answer
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.limits import PLAN_TYPE
-from handlers.base import BaseHandler, BodyHandler
+from handlers.base import BodilessHandler, BodyHandler
 
 SIDE_BODY_BYTES = 1024 * 1024
 MCP_PROTOCOL_VERSION = "2025-06-18"
 
 
-class AccountsCheckHandler(BaseHandler):
+class AccountsCheckHandler(BodilessHandler):
     """Where the client is to send its model traffic.
 
     The client replaces its base URL by this origin when its provider is named
@@ -53,7 +53,7 @@ class AccountsCheckHandler(BaseHandler):
         )
 
 
-class UsageHandler(BaseHandler):
+class UsageHandler(BodilessHandler):
     """What `/status` shows: the key's budget, or the pool's where there are no keys.
 
     Without a key of ours, but beside keys, it shows numbers that are nobody's.
@@ -80,7 +80,7 @@ class CodexUsageHandler(UsageHandler):
         super().get()
 
 
-class FixedAnswerHandler(BaseHandler):
+class FixedAnswerHandler(BodilessHandler):
     """A side call whose truthful answer is always the same."""
 
     answer: ClassVar[dict[str, Any]] = {}

@@ -1,13 +1,10 @@
 """GET /health, /health/live, /health/ready."""
 
-from handlers.base import BaseHandler
+from handlers.base import BodilessHandler
 
 
-class HealthHandler(BaseHandler):
+class HealthHandler(BodilessHandler):
     """Says that the process runs and its loop turns; needs nothing else."""
-
-    def authenticate(self) -> None:
-        """Open: whoever may connect may know that something listens."""
 
     def get(self) -> None:
         self.write_json({"status": "ok"})

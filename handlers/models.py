@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from handlers.base import BaseHandler
+from handlers.base import BodilessHandler
 
 CODEX_ORIGINATORS = ("codex", "Codex")
 
 
-class ModelsHandler(BaseHandler):
+class ModelsHandler(BodilessHandler):
     """What the accounts can serve and the key may use; never an error."""
 
     def get(self) -> None:

@@ -62,9 +62,10 @@ class Server:
         await self.gateway.drain(seconds)
 
     async def stop(self) -> None:
+        """Cut what still runs, while there is a database to note it in."""
         self._http.stop()
-        await self.gateway.stop()
         await self._http.close_all_connections()
+        await self.gateway.stop()
 
 
 def run_server(

@@ -242,3 +242,10 @@ async def rest_of_turn(ws):
 async def next_event(response):
     """The next SSE block of a streamed answer."""
     return await asyncio.wait_for(response.content.readuntil(b"\n\n"), 5)
+
+
+async def until(fact):
+    """Return once `fact()` holds, for what nobody gives an event for."""
+    async with asyncio.timeout(5):
+        while not fact():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)

@@ -1,0 +1,285 @@
+"""Every route answers; what is none is refused in its surface's envelope."""
+
+import json
+
+import pytest
+
+from gateway.demo.answers import Answer, Cut
+from tests.serving import CODEX, V1, payload
+
+BASE = "/backend-api/codex"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nope",
+        "/",
+        "/v1",
+        "/v1/nope",
+        "/v1/responses/nope",
+        "/backend-api/nope",
+        "/backend-api/codex/v1/v1/responses",
+        "/backend-api/codex/responses/../../secrets",
+        "/backend-api/codex/responses%2f",
+        "/v1/responses/",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.gen_test
+async def test_an_unknown_path_is_not_found(serving, upstream, path, method):
+    answered = await serving.ask(path, payload(), method=method)
+    assert answered.status == 404
+    assert answered.headers["content-type"] == "application/json"
+    assert answered.error["code"] == "not_found"
+    assert answered.error["type"] == "invalid_request_error"
+    assert answered.error["message"] == "Not Found"
+    assert answered.error["request_id"] == answered.headers["x-request-id"]
+    assert upstream.of() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", V1),
+        ("GET", CODEX),
+        ("PUT", CODEX),
+        ("DELETE", V1),
+        ("PATCH", "/v1/chat/completions"),
+        ("OPTIONS", V1),
+        ("GET", BASE + "/responses/compact"),
+        ("POST", "/v1/models"),
+        ("POST", BASE + "/models"),
+        ("POST", "/health"),
+        ("POST", "/backend-api/wham/usage"),
+        ("GET", "/backend-api/ps/mcp"),
+        ("BREW", CODEX),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_wrong_method_is_not_allowed(serving, method, path):
+    answered = await serving.ask(path, b"{}", method=method)
+    assert answered.status == 405
+    assert answered.error["code"] == "invalid_request_error"
+    assert answered.error["message"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nope", 404), ("/v1/models", 405), ("/health", 405)]
+)
+@pytest.mark.gen_test
+async def test_bodies_nobody_wants_are_not_collected(serving, path, status):
+    """They are refused by their head alone; the rest is not waited for."""
+    reader, writer = await serving.connect()
+    writer.write(
+        b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
+        % path.encode()
+    )
+    assert b" %d " % status in await reader.readline()
+    writer.close()
+
+
+@pytest.mark.gen_test
+async def test_health_says_that_the_process_runs(serving):
+    for path in ("/health", "/health/live"):
+        answered = await serving.get(path)
+        assert (answered.status, answered.json) == (200, {"status": "ok"})
+
+
+@pytest.mark.gen_test
+async def test_ready_says_why_not(serving):
+    answered = await serving.get("/health/ready")
+    assert (answered.status, answered.json["status"]) == (200, "ok")
+    await serving.pause("one", "two")
+    answered = await serving.get("/health/ready")
+    assert answered.status == 503
+    assert answered.json["checks"]["accounts"] == "no account is in service"
+    assert answered.json["checks"]["database"] == "ok"
+    await serving.gateway.drain(0)
+    answered = await serving.get("/health/ready")
+    assert answered.json["checks"]["drain"] == "draining"
+
+
+@pytest.mark.parametrize("path", [BASE + "/models", BASE + "/v1/models"])
+@pytest.mark.gen_test
+async def test_the_catalogue_is_upstream_s(serving, upstream, path):
+    await serving.gateway.catalogues.refresh(serving.account("one"))
+    answered = await serving.get(path, params={"client_version": "0.169.0"})
+    assert answered.json == {"models": upstream.models}
+    given = {"if-none-match": answered.headers["etag"]}
+    again = await serving.get(path, headers=given)
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.accounts
+@pytest.mark.gen_test
+async def test_an_unknown_catalogue_is_empty(serving):
+    answered = await serving.get(BASE + "/models")
+    assert (answered.status, answered.json) == (200, {"models": []})
+    answered = await serving.get("/v1/models")
+    assert answered.json == {"object": "list", "data": []}
+
+
+@pytest.mark.gen_test
+async def test_sdk_clients_get_the_openai_list_and_codex_its_own(serving, upstream):
+    await serving.gateway.catalogues.refresh(serving.account("one"))
+    answered = await serving.get("/v1/models")
+    assert [model["id"] for model in answered.json["data"]] == [
+        "gpt-6.1-sol",
+        "gpt-5.5",
+        "gpt-5.4-mini",
+    ]
+    assert answered.json["data"][0]["object"] == "model"
+    codex = {"user-agent": "codex_exec/0.169.0 (Debian)"}
+    answered = await serving.get("/v1/models", headers=codex)
+    assert answered.json == {"models": upstream.models}
+
+
+@pytest.mark.gen_test
+async def test_accounts_check_sends_the_client_where_it_may_go(serving):
+    given = {"chatgpt-account-id": "abc"}
+    path = "/backend-api/wham/accounts/check"
+    answered = await serving.get(path, headers=given)
+    (account,) = answered.json["accounts"]
+    assert account["id"] == "abc"
+    assert account["workspace_backend_origin"] == "https://chatgpt.com"
+    assert account["account_routing_override"] == "NO_CONSTRAINT"
+
+
+@pytest.mark.gen_test
+async def test_usage_shows_the_pool_s_windows_only_where_there_are_no_keys(
+    serving, upstream
+):
+    await serving.ask()
+    answered = await serving.get("/backend-api/wham/usage")
+    window = answered.json["rate_limit"]["primary_window"]
+    assert window["limit_window_seconds"] == 18_000
+    token = await serving.add_key(limits=["tokens 1k/5h"])
+    neutral = await serving.get("/backend-api/wham/usage")
+    assert neutral.status == 200
+    assert neutral.json["rate_limit"]["primary_window"] != window
+    own = await serving.get("/backend-api/wham/usage", headers={"x-api-key": token})
+    assert own.json["plan_type"] == "api_key"
+
+
+@pytest.mark.gen_test
+async def test_codex_usage_needs_a_login(serving):
+    path = "/api/codex/usage"
+    answered = await serving.get(path)
+    assert (answered.status, answered.error["code"]) == (401, "invalid_api_key")
+    answered = await serving.get(path, headers={"authorization": "Bearer x"})
+    assert "rate_limit" in answered.json
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/backend-api/wham/rate-limit-reset-credits",
+        "/backend-api/wham/settings/user",
+        "/backend-api/ps/plugins/installed?limit=200",
+        "/backend-api/ps/plugins/suggested/codex?scope=GLOBAL",
+    ],
+)
+@pytest.mark.gen_test
+async def test_side_calls_are_answered_here_and_without_a_key(serving, upstream, path):
+    await serving.add_key()
+    answered = await serving.get(path)
+    assert answered.status == 200
+    assert isinstance(answered.json, dict)
+    assert upstream.of("side") == []
+
+
+@pytest.mark.gen_test
+async def test_analytics_end_here(serving, upstream):
+    for path in (
+        "/backend-api/codex/analytics-events/events",
+        "/backend-api/codex/v1/analytics-events/events",
+    ):
+        answered = await serving.ask(path, {"events": ["x" * 1000]})
+        assert (answered.status, answered.json) == (200, {})
+    await serving.rows(0)
+    assert upstream.of("side") == []
+
+
+@pytest.mark.gen_test
+async def test_the_apps_server_is_an_empty_one(serving):
+    async def call(**message):
+        return await serving.ask("/backend-api/ps/mcp", {"jsonrpc": "2.0", **message})
+
+    answered = await call(
+        id=0, method="initialize", params={"protocolVersion": "2025-03-26"}
+    )
+    assert answered.json["result"]["protocolVersion"] == "2025-03-26"
+    answered = await call(method="notifications/initialized")
+    assert (answered.status, answered.body) == (202, b"")
+    answered = await call(id=1, method="tools/list")
+    assert answered.json == {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}
+    assert (await call(id=2, method="x")).json["error"]["code"] == -32601
+    answered = await serving.ask("/backend-api/ps/mcp", b"{")
+    assert answered.status == 400
+
+
+MEDIA = [
+    (BASE + "/images/generations", "/backend-api/codex/images/generations"),
+    (BASE + "/v1/images/edits", "/backend-api/codex/images/edits"),
+    (BASE + "/alpha/search", "/backend-api/codex/alpha/search"),
+    ("/backend-api/transcribe", "/backend-api/transcribe"),
+    ("/v1/audio/transcriptions", "/backend-api/transcribe"),
+]
+
+
+@pytest.mark.parametrize(("path", "expected"), MEDIA)
+@pytest.mark.gen_test
+async def test_media_go_to_fixed_paths_as_they_are(serving, upstream, path, expected):
+    body = b'--x\r\nsome \xff bytes, "../../" included'
+    given = {"content-type": "multipart/form-data; boundary=x"}
+    answered = await serving.ask(path + "?to=http://evil", body, headers=given)
+    assert answered.status == 200
+    assert answered.headers["content-type"] == "application/json"
+    received = next(r for r in upstream.requests if r.path == expected)
+    assert received.body == body
+    assert received.query == ""
+    assert received.headers["content-type"] == given["content-type"]
+    (row,) = await serving.rows()
+    assert row["status"] == "success"
+    assert row["route"] in {
+        "images_generations", "images_edits", "alpha_search", "transcribe"
+    }  # fmt: skip
+    assert row["response_bytes"] == len(answered.body)
+
+
+@pytest.mark.gen_test
+async def test_a_broken_document_fails_over_for_nothing_was_sent(serving, upstream):
+    whole = json.dumps({"data": ["x" * 1000]}).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    head += b"content-length: %d\r\n\r\n" % len(whole)
+    upstream.answer(
+        Answer((head + whole[:500], Cut.EOF), bare=True),
+        route="images",
+        account="one",
+        times=None,
+    )
+    upstream.answer(Answer.json({"ok": 1}), route="images", account="two")
+    answered = await serving.ask(BASE + "/images/generations", {"prompt": "x"})
+    assert (answered.status, answered.json) == (200, {"ok": 1})
+
+
+@pytest.mark.parametrize("path", [CODEX + "/compact", V1 + "/compact"])
+@pytest.mark.gen_test
+async def test_a_compaction_passes_through(serving, upstream, path):
+    body = payload()
+    del body["stream"], body["store"]
+    answered = await serving.ask(path, body)
+    assert answered.status == 200
+    assert answered.json["output"][0]["type"] == "compaction"
+    (received,) = upstream.of("compact")
+    assert received.path == "/backend-api/codex/responses/compact"
+    assert received.payload["input"] == body["input"]
+    (row,) = await serving.rows()
+    assert (row["route"], row["input_tokens"]) == ("compact", 100)
+
+
+@pytest.mark.gen_test
+async def test_a_compaction_without_a_model_is_refused(serving):
+    answered = await serving.ask(CODEX + "/compact", payload(model=None))
+    assert (answered.status, answered.error["param"]) == (400, "model")
