@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import os
 import time
 from dataclasses import dataclass, field
@@ -100,9 +101,11 @@ async def request(
             visit.session.request(
                 method,
                 visit.url + path,
-                data=body,
+                data=None if body is None else io.BytesIO(body),
                 headers=visit.headers() if headers is None else headers,
                 allow_redirects=False,
+                # Who refuses a body says so before it is sent, not by a reset.
+                expect100=body is not None,
             ) as response,
         ):
             answer.status = response.status
