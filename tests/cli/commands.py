@@ -1,0 +1,56 @@
+"""Runs commands of run.py in this process, on a data directory of their own."""
+
+import json
+from dataclasses import dataclass
+
+from click.testing import CliRunner
+
+from run import main
+
+
+@dataclass
+class Done:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def rows(self):
+        """The objects of --json."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def row(self):
+        (only,) = self.rows
+        return only
+
+
+class Commands:
+    """`commands("keys", "list")`; settings are variables without their prefix."""
+
+    def __init__(self, folder, **settings):
+        self.data_dir = folder / "data"
+        self.env = {
+            "HOME": str(folder),
+            "CODEX_HOME": None,
+            "GATEWAY_API_KEY": None,
+            "GATEWAY_DATA_DIR": str(self.data_dir),
+            "GATEWAY_PORT": "1",  # where nobody listens
+            **{f"GATEWAY_{name}": value for name, value in settings.items()},
+        }
+
+    def __call__(self, *arguments, **env):
+        done = CliRunner().invoke(main, [str(a) for a in arguments], env=self.env | env)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Done(done.exit_code, done.stdout, done.stderr)
+
+    def good(self, *arguments, **env):
+        done = self(*arguments, **env)
+        assert done.status == 0, done.err
+        return done
+
+    def rows(self, *arguments):
+        return self.good(*arguments, "--json").rows
