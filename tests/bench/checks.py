@@ -46,6 +46,8 @@ BARS = [
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    """`holds` with the slack it was judged by; "near" is only within that."""
+
     bar: Bar
     value: float
     holds: bool
@@ -54,7 +56,8 @@ class Verdict:
         bar = self.bar
         unit = f"x {bar.base}" if bar.base else f" {bar.figure.unit}"
         sign = "≥" if bar.is_floor else "≤"
-        mark = "ok  " if self.holds else "MISS"
+        strictly = bar.holds(self.value, 1.0)
+        mark = "ok  " if strictly else "near" if self.holds else "MISS"
         return (
             f"{mark} {bar.figure.label}: {self.value:.2f}{unit}"
             f" (bar {sign} {bar.limit:g}, aim {bar.aim:g})"
