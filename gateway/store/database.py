@@ -124,13 +124,13 @@ def _open_postgresql(url: str) -> pw.Database:
     return database
 
 
-def migrate(database: pw.Database) -> list[str]:
+def migrate(database: pw.Database, steps: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, as one transaction; gives the names.
 
     Two processes may start at once: the lock is taken before the plan is made.
     Raises UnusableDatabase when a newer version of the program wrote the database.
     """
-    runner = Runner(database, str(MIGRATIONS))
+    runner = Runner(database, str(steps))
     if isinstance(database, pw.SqliteDatabase):
         # Rebuilding a table would cascade into others; inside a transaction the
         # pragma has no effect. The connection is closed after the migration.
