@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from gateway.errors import (
+    LONGEST_RETRY_AFTER,
     GatewayError,
     UpstreamAnswer,
     UpstreamUnavailable,
@@ -13,7 +14,7 @@ from gateway.failover import Kind, kind_of
 from gateway.protocol.facts import Failure
 
 
-def from_failure(failure: Failure) -> GatewayError:
+def from_failure(failure: Failure, *, codex: bool) -> GatewayError:
     """Upstream's own 4xx passes as it came; the rest says whose fault it is."""
     if kind_of(failure) is Kind.LIMIT:
         return UsageLimitReached(
@@ -29,7 +30,12 @@ def from_failure(failure: Failure) -> GatewayError:
             "param": failure.param,
         }
     }
-    return UpstreamAnswer(failure.status, failure.message, body)
+    error = UpstreamAnswer(failure.status, failure.message, body)
+    error.retry_after = failure.retry_after
+    if codex and failure.retry_after is not None:
+        # The Codex client sits silent for as long as it is told.
+        error.retry_after = min(failure.retry_after, LONGEST_RETRY_AFTER)
+    return error
 
 
 def _json_object(body: bytes | None) -> dict[str, Any] | None:

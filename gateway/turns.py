@@ -201,7 +201,7 @@ class Turns:
         await asyncio.sleep(decision.after)
 
     def _final(self, turn: Turn, failure: Failure) -> GatewayError:
-        error = from_failure(failure)
+        error = from_failure(failure, codex=turn.request.is_codex)
         if isinstance(error, UsageLimitReached):
             # All are limited: the date that matters is that of the first to return.
             first = self._pool.first_return(turn.demand)

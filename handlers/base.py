@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tornado.escape import utf8
 from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
@@ -24,6 +25,9 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
+
+# What a client still sends of a body that was refused is read for so long.
+DROPPING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +124,59 @@ class BaseHandler(RequestHandler):
 
 @stream_request_body
 class BodilessHandler(BaseHandler):
-    """Answers from the head alone: a body, if there is one, is not collected."""
+    """Answers from the head alone: a body, if there is one, is dropped.
+
+    An answer that comes before the end of the body leaves at once, but the
+    connection is closed only after the body, or a while: closed with unread bytes
+    in it, it would be reset, and many a client would not read the answer.
+    """
+
+    _received = 0
+    _dropping: asyncio.TimerHandle | None = None
 
     def data_received(self, chunk: bytes) -> None:
-        """Dropped."""
+        self._received += len(chunk)
+        if self._dropping is None:
+            self.take(chunk)
+        elif not self._is_body_coming():
+            self._end_dropping()
+
+    def take(self, chunk: bytes) -> None:
+        """One piece of the body; nobody wants it here."""
+
+    def finish(
+        self, chunk: str | bytes | dict[str, Any] | None = None
+    ) -> "asyncio.Future[None]":
+        if self._dropping is not None:
+            return self.flush()  # the answer has left
+        if self._finished or not self._is_body_coming():
+            return super().finish(chunk)
+        loop = asyncio.get_running_loop()
+        self._dropping = loop.call_later(DROPPING_SECONDS, self._end_dropping)
+        body = b"" if chunk is None else utf8(chunk)
+        self.set_header("connection", "close")
+        self.set_header("content-length", str(len(body)))
+        self.write(body)
+        return self.flush()
+
+    def on_connection_close(self) -> None:
+        if self._dropping is not None:
+            self._dropping.cancel()
+
+    def _is_body_coming(self) -> bool:
+        length = self.request.headers.get("content-length", "")
+        if not length.isdigit() or "expect" in self.request.headers:
+            return False  # who expects to be told to go on has not begun
+        return self._received < int(length)
+
+    def _end_dropping(self) -> None:
+        if self._dropping is not None:
+            self._dropping.cancel()
+        if not self._finished:
+            super().finish()
 
 
-class BodyHandler(BaseHandler):
+class BodyHandler(BodilessHandler):
     """A request with a body, read only after its sender was let in.
 
     Subclasses carry the `stream_request_body` decorator.
@@ -145,12 +195,10 @@ class BodyHandler(BaseHandler):
         super().prepare()
         length = self.request.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._limit:
-            # The rest is not read, so the connection cannot be used again.
-            self.set_header("connection", "close")
             raise PayloadTooLarge
 
-    def data_received(self, chunk: bytes) -> None:
-        """Keep the chunk; a refusal is raised once the body has been read."""
+    def take(self, chunk: bytes) -> None:
+        """Keep the piece, or refuse the body: its rest is not wanted any more."""
         if self._refusal is not None:
             return
         try:
@@ -158,6 +206,7 @@ class BodyHandler(BaseHandler):
         except GatewayError as error:
             self.body.release()
             self._refusal = error
+            self.send_error(error.status, exc_info=(type(error), error, None))
 
     async def read_body(self) -> bytes:
         """The decoded body. Raises the refusal of a body too large."""
@@ -169,6 +218,7 @@ class BodyHandler(BaseHandler):
         self.body.release()
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()
         self.body.release()
 
 
@@ -195,7 +245,7 @@ class StreamHandler(BodyHandler):
         Tornado would end the chunked body properly here, and the client
         would take half a stream for a whole one.
         """
-        if self._client_gone:
+        if self._client_gone or self._dropping is not None:
             return
         if self._headers_written:
             self.detach().close()

@@ -97,14 +97,8 @@ class PluginsHandler(FixedAnswerHandler):
     answer: ClassVar[dict[str, Any]] = {"plugins": []}
 
 
-@stream_request_body
-class AnalyticsHandler(BodyHandler):
+class AnalyticsHandler(BodilessHandler):
     """The client's telemetry ends here."""
-
-    max_body_bytes: ClassVar[int | None] = SIDE_BODY_BYTES
-
-    def data_received(self, chunk: bytes) -> None:
-        """Not even kept in memory."""
 
     def post(self) -> None:
         self.write_json({})

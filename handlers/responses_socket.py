@@ -13,12 +13,12 @@ from gateway.errors import UpgradeRequired
 from gateway.exchange import ClientRequest
 from gateway.inbox import Frame
 from gateway.view import View
-from handlers.base import BaseHandler
+from handlers.base import BodilessHandler
 from handlers.requests import responses_request
 from schemas.surfaces import Surface
 
 
-class ResponsesSocket(WebSocketHandler, BaseHandler):
+class ResponsesSocket(WebSocketHandler, BodilessHandler):
     """One pump writes what the channel gives; `on_message` only hands over."""
 
     _channel: Channel

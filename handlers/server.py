@@ -24,6 +24,7 @@ MAX_HEADER_BYTES = 64 * 1024
 IDLE_CONNECTION_SECONDS = 300.0
 BODY_SECONDS = 600.0
 BACKLOG = 1024
+NO_LIMIT = 2**62
 # Probes of an idle peer: a laptop that went away is noticed within two minutes.
 TCP_KEEPALIVE = (
     ("TCP_KEEPIDLE", 60),
@@ -40,7 +41,7 @@ class Server:
         self._http = HTTPServer(
             build_app(gateway),
             max_header_size=MAX_HEADER_BYTES,
-            max_body_size=2 * gateway.settings.max_body_bytes,
+            max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             idle_connection_timeout=IDLE_CONNECTION_SECONDS,
             body_timeout=BODY_SECONDS,
         )

@@ -5,6 +5,7 @@ cookies, no redirects, no proxy from the environment.
 """
 
 import asyncio
+import io
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ ERROR_BODY_SECONDS = 10.0
 HEADER_BYTES = 64 * 1024
 # What one read hands over at most; also the high-water mark of back-pressure.
 READ_BUFFER_BYTES = 64 * 1024
+LARGE_BODY_BYTES = 1024 * 1024
 
 
 def open_session(settings: Settings) -> aiohttp.ClientSession:
@@ -113,7 +115,11 @@ class UpstreamHttp:
             async with asyncio.timeout(self._head_timeout):
                 phase = "headers"
                 return await self._session.post(
-                    url, data=body, headers=headers, allow_redirects=False
+                    url,
+                    # The library warns of large ones that are not sent in pieces.
+                    data=body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body),
+                    headers=headers,
+                    allow_redirects=False,
                 )
         except TimeoutError as error:
             connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
