@@ -220,9 +220,10 @@ class Writer:
         self._retry_after = FIRST_RETRY
 
     def _run_jobs(self) -> None:
-        in_trouble = self._held is not None
-        while job := self._backlog.take_job(any_order=in_trouble):
+        while job := self._backlog.take_job(any_order=self._held is not None):
             self._run_job(job)
+            if self._held is not None and not self._retry_at:
+                return  # it went through: what is held has its turn before the next
 
     def _run_job(self, job: Job) -> None:
         if not job.future.set_running_or_notify_cancel():
