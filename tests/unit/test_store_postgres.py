@@ -70,8 +70,7 @@ def test_migrations_give_the_schema_the_models_describe(server, tmp_path):
 def test_stores_that_start_at_once_migrate_once(server, tmp_path):
     program = (
         "import asyncio, pathlib, sys\n"
-        "from tests.unit.postgres_server import HAS_DRIVER, Server, need, server_directory
-from tests.unit.store_rows import make_store\n"
+        "from tests.unit.store_rows import make_store\n"
         "async def main():\n"
         "    store = make_store(pathlib.Path(sys.argv[1]), url=sys.argv[2])\n"
         "    await store.start()\n"
