@@ -12,6 +12,7 @@ from gateway.accounts.catalogue import Catalogues
 from gateway.accounts.pool import Pool
 from gateway.accounts.snapshot import describe
 from gateway.accounts.usage import UsagePoller
+from gateway.admin.options import load_strategy
 from gateway.admin.records import (
     AccountStore,
     keys_ever_made,
@@ -24,6 +25,7 @@ from gateway.exchange import ClientRequest
 from gateway.inbox import Frame
 from gateway.keys import KeyRing
 from gateway.limits import Limiter
+from gateway.metrics import Metrics
 from gateway.pace import PACE, Pace
 from gateway.proxy import Proxy
 from gateway.restart import stored_bindings, stored_counters
@@ -60,6 +62,7 @@ class Gateway:
         self.pool = Pool(settings, on_change=self._note_change)
         self.channels: set[Channel] = set()
         self.is_draining = False
+        self.metrics = Metrics(self)
         self._changed: set[Account] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -102,6 +105,7 @@ class Gateway:
             asyncio.create_task(self.catalogues.run()),
             asyncio.create_task(self.usage.run()),
             asyncio.create_task(self._persist_regularly()),
+            asyncio.create_task(self.metrics.watch_loop()),
         ]
 
     async def drain(self, seconds: float) -> None:
@@ -136,6 +140,7 @@ class Gateway:
         # Kept apart from the keys: the last one's removal opens no door.
         ever_made = await self.store.read(keys_ever_made)
         self.ring.replace(keys, ever_made=ever_made)
+        self.pool.strategy = await self.store.read(load_strategy)
         self.limiter.retain(self.ring)
 
     def open_channel(
@@ -171,6 +176,7 @@ class Gateway:
 
     def _log(self, row: dict[str, Any]) -> None:
         self.store.writer.log(row)
+        self.metrics.observe(row)
 
     def _note_change(self, account: Account) -> None:
         self._changed.add(account)

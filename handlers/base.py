@@ -25,9 +25,7 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
-
-# What a client still sends of a body that was refused is read for so long.
-DROPPING_SECONDS = 2.0
+from handlers.rest_of_body import RestOfBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,9 @@ class BaseHandler(RequestHandler):
         """Decide from the headers alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
         self.authenticate()
-        self.check_method()
+        self.check_head()
 
-    def check_method(self) -> None:
+    def check_head(self) -> None:
         """Raises MethodNotAllowed, which Tornado would only after the body."""
         name = (self.request.method or "").lower()
         if getattr(type(self), name) is getattr(RequestHandler, name):
@@ -124,56 +122,57 @@ class BaseHandler(RequestHandler):
 
 @stream_request_body
 class BodilessHandler(BaseHandler):
-    """Answers from the head alone: a body, if there is one, is dropped.
+    """Answers from the head alone: a body, if there is one, is dropped."""
 
-    An answer that comes before the end of the body leaves at once, but the
-    connection is closed only after the body, or a while: closed with unread bytes
-    in it, it would be reset, and many a client would not read the answer.
-    """
+    _refusal: GatewayError | None = None
 
-    _received = 0
-    _dropping: asyncio.TimerHandle | None = None
+    def initialize(self, gateway: Gateway, surface: Surface) -> None:
+        super().initialize(gateway, surface)
+        self.rest = RestOfBody(self.request.headers)
+
+    def prepare(self) -> None:
+        try:
+            super().prepare()
+        except GatewayError as error:
+            if not self.refuse(error):
+                raise
+
+    def refuse(self, error: GatewayError) -> bool:
+        """Whether the error is raised later, in place of the request's method."""
+        self._refusal = error
+        setattr(self, (self.request.method or "").lower(), self._raise_refusal)
+        return self.rest.is_worth_waiting()
 
     def data_received(self, chunk: bytes) -> None:
-        self._received += len(chunk)
-        if self._dropping is None:
+        self.rest.count(len(chunk))
+        if self._refusal is None:
             self.take(chunk)
-        elif not self._is_body_coming():
-            self._end_dropping()
 
     def take(self, chunk: bytes) -> None:
         """One piece of the body; nobody wants it here."""
 
     def finish(
-        self, chunk: str | bytes | dict[str, Any] | None = None
+        self, chunk: str | bytes | dict[Any, Any] | None = None
     ) -> "asyncio.Future[None]":
-        if self._dropping is not None:
+        if self.rest.is_being_dropped:
             return self.flush()  # the answer has left
-        if self._finished or not self._is_body_coming():
+        if self.rest.hangs_up and not self._headers_written:
+            self.set_header("connection", "close")
+        if not self.rest.is_to_be_dropped:
             return super().finish(chunk)
-        loop = asyncio.get_running_loop()
-        self._dropping = loop.call_later(DROPPING_SECONDS, self._end_dropping)
-        body = b"" if chunk is None else utf8(chunk)
-        self.set_header("connection", "close")
+        assert not isinstance(chunk, dict)
+        body = utf8(chunk or b"")
         self.set_header("content-length", str(len(body)))
         self.write(body)
+        self.rest.drop(self.finish)
         return self.flush()
 
     def on_connection_close(self) -> None:
-        if self._dropping is not None:
-            self._dropping.cancel()
+        self.rest.cancel()
 
-    def _is_body_coming(self) -> bool:
-        length = self.request.headers.get("content-length", "")
-        if not length.isdigit() or "expect" in self.request.headers:
-            return False  # who expects to be told to go on has not begun
-        return self._received < int(length)
-
-    def _end_dropping(self) -> None:
-        if self._dropping is not None:
-            self._dropping.cancel()
-        if not self._finished:
-            super().finish()
+    def _raise_refusal(self, *args: str, **kwargs: str) -> None:
+        assert self._refusal is not None
+        raise self._refusal
 
 
 class BodyHandler(BodilessHandler):
@@ -183,7 +182,6 @@ class BodyHandler(BodilessHandler):
     """
 
     max_body_bytes: ClassVar[int | None] = None  # None: as the settings say
-    _refusal: GatewayError | None = None
 
     def initialize(self, gateway: Gateway, surface: Surface) -> None:
         super().initialize(gateway, surface)
@@ -191,27 +189,23 @@ class BodyHandler(BodilessHandler):
         self._limit = limit
         self.body = BodyReader(gateway.body_budget, limit)
 
-    def prepare(self) -> None:
-        super().prepare()
+    def check_head(self) -> None:
+        super().check_head()
         length = self.request.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._limit:
             raise PayloadTooLarge
 
     def take(self, chunk: bytes) -> None:
         """Keep the piece, or refuse the body: its rest is not wanted any more."""
-        if self._refusal is not None:
-            return
         try:
             self.body.feed(chunk)
         except GatewayError as error:
             self.body.release()
-            self._refusal = error
-            self.send_error(error.status, exc_info=(type(error), error, None))
+            if not self.refuse(error):
+                self.send_error(error.status, exc_info=(type(error), error, None))
 
     async def read_body(self) -> bytes:
-        """The decoded body. Raises the refusal of a body too large."""
-        if self._refusal is not None:
-            raise self._refusal
+        """The decoded body."""
         return await self.body.decoded(self.request.headers.get("content-encoding", ""))
 
     def on_finish(self) -> None:
@@ -245,7 +239,7 @@ class StreamHandler(BodyHandler):
         Tornado would end the chunked body properly here, and the client
         would take half a stream for a whole one.
         """
-        if self._client_gone or self._dropping is not None:
+        if self._client_gone or self.rest.is_being_dropped:
             return
         if self._headers_written:
             self.detach().close()
@@ -256,7 +250,7 @@ class StreamHandler(BodyHandler):
 class NotFoundHandler(BodilessHandler):
     """Whatever has no route, in the envelope of its prefix."""
 
-    def check_method(self) -> None:
+    def check_head(self) -> None:
         """No method is wrong where nothing is."""
         raise NotFound
 

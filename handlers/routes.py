@@ -8,6 +8,7 @@ from tornado.web import Application, RequestHandler
 
 from gateway.access import Route as Door
 from gateway.core import Gateway
+from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
 from handlers.base import NotFoundHandler, Surface, is_upgrade
 from handlers.chat import ChatCompletionsHandler
 from handlers.codex import (
@@ -84,7 +85,12 @@ def build_app(gateway: Gateway) -> Application:
     """The application; sockets go before the requests on the same path."""
     rules = [
         Rule(matcher(path), handler, {"gateway": gateway, "surface": surface})
-        for matcher, table in ((UpgradeMatches, SOCKETS), (PathMatches, ROUTES))
+        for matcher, table in (
+            (UpgradeMatches, SOCKETS),
+            (PathMatches, ROUTES),
+            (PathMatches, DOCTOR_ROUTES),
+            (PathMatches, ADMIN_ROUTES),
+        )
         for path, handler, surface in table
     ]
     return Application(

@@ -19,6 +19,7 @@ from gateway.admin.accounts import (
     save_login,
     set_paused,
 )
+from gateway.admin.options import set_strategy
 from gateway.core import Gateway
 from gateway.pace import PACE
 from gateway.protocol.sse import events
@@ -117,7 +118,9 @@ class Serving:
         self.server = Server(Gateway(self.settings, self.pace))
         self.gateway = self.server.gateway
         await self.server.start()
-        self.gateway.pool.strategy = "fill_first"  # the oldest account goes first
+        # The oldest account goes first, as long as nothing speaks against it.
+        await self.gateway.store.write(set_strategy, "fill_first", "test")
+        await self.gateway.reload()
         self.base_url = f"http://127.0.0.1:{self.server.port}"
         self.session = aiohttp.ClientSession(
             self.base_url, connector=aiohttp.TCPConnector(limit=0)
