@@ -192,7 +192,7 @@ class Gateway:
         for row in self.pool.bindings.dirty():
             writer.bind(row.key, row.account_id, row.used_at)
         for limit_id, window_start, used in self.limiter.changed():
-            writer.count(limit_id, window_start, used)
+            writer.count(limit_id, window_start * 1000, used)
         for account in self._changed:
             told = describe(account, now)
             until = told["until"]

@@ -17,10 +17,10 @@ def stored_bindings() -> list[BindingRow]:
 
 
 def stored_counters() -> list[tuple[int, int, int]]:
-    """(limit id, window start, used) of each limit's latest window."""
+    """(limit id, window start in seconds, used) of each limit's latest window."""
     table = models.LimitCounter
     latest = {
-        row.limit_id: (row.limit_id, row.window_start, row.used)
+        row.limit_id: (row.limit_id, row.window_start // 1000, row.used)
         for row in table.select().order_by(table.window_start)
     }
     return list(latest.values())

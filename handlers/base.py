@@ -104,12 +104,22 @@ class BaseHandler(RequestHandler):
         error = as_gateway_error(raised, status_code)
         for name, value in error.headers(codex=self.surface.is_codex).items():
             self.set_header(name, value)
+        self.set_ratelimit_headers(None)
         body = error.envelope(codex=self.surface.is_codex)
         if not isinstance(body.get("error"), dict):
             self.write_json(body, error.status)
             return
         body["error"].setdefault("request_id", self.request_id)
         self.write_json(body, error.status)
+
+    def set_ratelimit_headers(self, model: str | None) -> None:
+        """Tell an SDK client how its key stands; Codex has events of its own."""
+        key = self.current_key
+        if key is None or self.surface.is_codex:
+            return
+        standing = self.gateway.limiter.remaining(key, model, time.time())
+        for name, value in standing.items():
+            self.set_header(name, value)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Expected failures are answers, not log lines; the rest has a traceback."""

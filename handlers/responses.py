@@ -24,6 +24,7 @@ class ReplyHandler(StreamHandler):
     def start(self, reply: Reply, content_type: str | None = None) -> None:
         for name, value in reply.headers.items():
             self.set_header(name, value)
+        self.set_ratelimit_headers(reply.model)
         if content_type is not None:
             self.set_header("content-type", content_type)
 

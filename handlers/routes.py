@@ -31,6 +31,7 @@ from handlers.media import (
 from handlers.models import ModelsHandler
 from handlers.responses import CompactHandler, ResponsesHandler
 from handlers.responses_socket import ResponsesSocket
+from handlers.usage import KeyUsageHandler
 
 # The real client needs the alias when its provider is named OpenAI.
 CODEX_BASE = r"/backend-api/codex(?:/v1)?"
@@ -75,6 +76,7 @@ ROUTES: list[Entry] = [
     (r"/v1/responses/compact", CompactHandler, V1),
     (r"/v1/chat/completions", ChatCompletionsHandler, V1),
     (r"/v1/models", ModelsHandler, V1),
+    (r"/v1/usage", KeyUsageHandler, Surface("v1", Door.KEY_REQUIRED)),
     (r"/v1/audio/transcriptions", TranscribeHandler, V1),
     (r"/health(?:/live)?", HealthHandler, PLAIN),
     (r"/health/ready", ReadyHandler, PLAIN),
