@@ -7,6 +7,7 @@ silence, then events at a pace, with what arrived of the request's headers.
 import asyncio
 import json
 import math
+from ipaddress import ip_address
 from typing import ClassVar
 
 from tornado.web import stream_request_body
@@ -55,9 +56,11 @@ class DoctorHandler(StreamHandler):
     def _seen(self) -> dict[str, object]:
         """How the request arrived, for who sent it."""
         facts, settings = self.facts(), self.gateway.settings
+        peer = peer_address(self.request)
         return {
-            "peer": peer_address(self.request),
+            "peer": peer,
             "client_address": client_address(facts, settings),
+            "is_peer_trusted": self._is_trusted(peer),
             "is_https": is_https(facts, settings),
             "host": facts.host,
             "has_underscores": "session_id" in facts.headers,
@@ -66,6 +69,14 @@ class DoctorHandler(StreamHandler):
             "public_url": settings.public_url,
             "keys_in_use": self.gateway.ring.ever_made,
         }
+
+    def _is_trusted(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return True  # a Unix socket
+        networks = self.gateway.settings.trusted_proxies
+        return any(address in network for network in networks)
 
     def _number(self, name: str, largest: float) -> float:
         text = self.get_query_argument(name, "0")

@@ -147,7 +147,7 @@ def _arrival(visit: Visit, seen: dict[str, object]) -> list[Finding]:
                 "proxy_set_header X-Forwarded-For $remote_addr;",
             )
         )
-    if is_proxied and seen["client_address"] == peer:
+    if is_proxied and not seen["is_peer_trusted"]:
         text = f"the proxy at {peer} is not trusted: the log shows its address only"
         found.append(warn("proxy", text, f"GATEWAY_TRUSTED_PROXIES={peer}"))
     elif visit.is_tls and not seen["is_https"]:
