@@ -20,7 +20,7 @@ def from_failure(failure: Failure, *, codex: bool) -> GatewayError:
         return UsageLimitReached(
             failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
         )
-    if failure.status is None or failure.status >= 500:
+    if failure.status is None or not 400 <= failure.status < 500:
         return UpstreamUnavailable(failure)
     body = _json_object(failure.body) or {
         "error": {

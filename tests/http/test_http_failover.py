@@ -1,0 +1,401 @@
+"""The failover table over HTTP: what moves on, what is told, and how often."""
+
+import asyncio
+import socket
+import time
+
+import pytest
+
+from gateway.demo import faults
+from gateway.demo.answers import Answer, Cut
+from gateway.demo.events import Turn
+from tests.serving import CHAT, CODEX, V1, payload
+
+TURN = Turn().text("one two three").completed()
+
+
+def accounts(upstream):
+    return [received.account for received in upstream.of()]
+
+
+async def tried(serving, count=1):
+    """(account, then) of every attempt of the last request."""
+    rows = await serving.rows(count)
+    return [(a["account"], a["then"]) for a in rows[-1]["receipt"]["attempts"]]
+
+
+ON_FIRST = {
+    "reset before headers": faults.reset_before_headers(),
+    "reset after headers": faults.reset_after_headers(),
+    "closed before headers": Answer(before=(Cut.EOF,)),
+    "500": faults.server_error(),
+    "502 with a page": Answer((b"<html>Bad gateway</html>",), 502),
+    "503": faults.unavailable(),
+    "503 with a wait": faults.unavailable(120),
+    "529": faults.refusal(529, "overloaded", "busy"),
+    "408": faults.refusal(408, "timeout", "slow"),
+    "error event first": faults.overloaded(),
+    "failed first": faults.failed_first(),
+    "failed first, overloaded": faults.failed_first("server_is_overloaded", "full"),
+    "usage limit": faults.usage_limit(),
+    "usage limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
+    "too fast": faults.rate_limited(1.5),
+    "quota": faults.refusal(429, "insufficient_quota", "no money"),
+    "402": faults.refusal(402, "payment_required", "pay"),
+    "403 with a page": Answer((b"<title>Just a moment...</title>",), 403),
+    "model": faults.refusal(404, "model_not_found", "no such model"),
+    "model in prose": Answer.json(
+        {"detail": "The 'gpt-5.5' model is not supported when using Codex"}, 400
+    ),
+    "cut before the commit": faults.cut_after(TURN.answer(), 2),
+    "ended before the commit": faults.cut_after(TURN.answer(), 2, Cut.EOF),
+    "half an event": faults.cut_mid_event(TURN.answer(), 1),
+    "wrong content type": faults.wrong_content_type(),
+    "gzip": faults.gzipped(TURN.answer()),
+    "bad chunks": faults.bad_chunking(),
+    "short body": faults.short_body(),
+    "empty": Answer(),
+    "comments only": Answer((b": hello\n\n",)),
+}
+
+
+@pytest.mark.parametrize("answer", ON_FIRST.values(), ids=ON_FIRST)
+@pytest.mark.gen_test
+async def test_a_failure_of_one_account_is_not_seen(serving, upstream, answer):
+    upstream.answer(answer, account="one", times=None)
+    upstream.answer(TURN.answer(), account="two", times=None)
+    answered = await serving.ask()
+    assert answered.status == 200
+    assert answered.body == faults.as_bytes(TURN.answer())
+    assert set(accounts(upstream)) == {"one", "two"}
+    assert accounts(upstream)[-1] == "two"
+    (row,) = await serving.rows()
+    assert row["status"] == "success"
+    assert row["account_id"] == serving.account("two").id
+    assert row["attempts"] == len(upstream.of())
+    assert row["receipt"]["attempts"][0]["account"] == "one"
+    assert row["receipt"]["attempts"][-1]["then"] == "answered"
+    assert row["receipt"]["passed_over"][0][0] == "one"
+
+
+EVERYWHERE = {
+    "reset before headers": (faults.reset_before_headers(), 502),
+    "reset after headers": (faults.reset_after_headers(), 502),
+    "500": (faults.server_error(), 502),
+    "503": (faults.unavailable(), 503),
+    "503 with a long wait": (faults.unavailable(3600), 503),
+    "error event first": (faults.overloaded(), 503),
+    "cut before the commit": (faults.cut_after(TURN.answer(), 2), 502),
+    "wrong content type": (faults.wrong_content_type(), 502),
+    "gzip": (faults.gzipped(TURN.answer()), 502),
+}
+
+
+@pytest.mark.parametrize(("answer", "status"), EVERYWHERE.values(), ids=EVERYWHERE)
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_a_failure_everywhere_says_whose_it_is(
+    serving, upstream, path, answer, status
+):
+    upstream.answer(answer, times=None)
+    answered = await serving.ask(path)
+    assert answered.status == status
+    assert answered.error["origin"] in ("upstream", "network")
+    assert answered.error["phase"]
+    assert answered.error["request_id"] == answered.headers["x-request-id"]
+    assert 1 <= int(answered.headers["retry-after"]) <= 5
+    assert len(upstream.of()) <= 6
+    (row,) = await serving.rows()
+    assert (row["status"], row["http_status"]) == ("error", status)
+    assert row["error_origin"] == answered.error["origin"]
+
+
+@pytest.mark.gen_test
+async def test_a_refused_connection_is_told_as_the_network_s(serving, upstream):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    await serving.restart(upstream_base_url=f"http://127.0.0.1:{port}/backend-api")
+    answered = await serving.ask()
+    assert answered.status == 502
+    assert answered.error["origin"] == "network"
+    assert answered.error["phase"] == "connect"
+    assert "retry-after" in answered.headers
+
+
+@pytest.mark.gen_test
+async def test_a_refused_connection_of_one_account_is_not_seen(serving, upstream):
+    """An API-key account has an endpoint of its own."""
+    await serving.pause("one", "two")
+    await serving.add_api_key_account("dead", priority=1)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    serving.account("dead").base_url = f"http://127.0.0.1:{port}/v1"
+    await serving.add_api_key_account("alive")
+    answered = await serving.ask()
+    assert answered.status == 200
+    assert upstream.of()[-1].path == "/v1/responses"
+
+
+@pytest.mark.parametrize("path", [CODEX, V1, CHAT])
+@pytest.mark.gen_test
+async def test_all_limited_tells_when_the_first_returns(serving, upstream, path):
+    upstream.answer(faults.usage_limit(7_200, "pro"), account="one", times=None)
+    upstream.answer(faults.usage_limit(3_600, "plus"), account="two", times=None)
+    body = payload()
+    if path == CHAT:
+        body = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "x"}]}
+    for asked in (1, 2):  # the second one is not even sent
+        answered = await serving.ask(path, body)
+        assert answered.status == 429
+        error = answered.error
+        assert error["type"] == error["code"] == "usage_limit_reached"
+        assert error["plan_type"] == "plus"
+        assert abs(error["resets_at"] - time.time() - 3_600) < 5
+        assert ("retry-after" in answered.headers) is (path != CODEX)
+        assert len(upstream.of()) == 2
+        rows = await serving.rows(asked)
+        assert rows[-1]["receipt"]["passed_over"]
+
+
+@pytest.mark.gen_test
+async def test_a_used_up_window_in_the_headers_bars_the_account(serving, upstream):
+    upstream.accounts["one"].primary_percent = 100
+    await serving.ask()
+    await serving.ask(body=payload(prompt_cache_key="another"))
+    assert accounts(upstream) == ["one", "two"]
+
+
+@pytest.mark.gen_test
+async def test_an_expired_token_is_refreshed_and_the_request_repeated(
+    serving, upstream
+):
+    upstream.auth.expire("one")
+    answered = await serving.ask()
+    assert answered.status == 200
+    assert upstream.auth.refreshed == ["one"]
+    assert accounts(upstream) == ["one", "one"]
+    assert (await serving.ask()).status == 200
+    assert upstream.auth.refreshed == ["one"]
+
+
+@pytest.mark.gen_test
+async def test_fifty_requests_that_race_do_one_refresh(serving, upstream):
+    upstream.auth.expire("one")
+    found = await asyncio.gather(*(serving.ask() for _ in range(50)))
+    assert {answered.status for answered in found} == {200}
+    assert upstream.auth.refreshed == ["one"]
+
+
+@pytest.mark.gen_test
+async def test_a_login_that_has_ended_moves_on_and_is_not_asked_again(
+    serving, upstream
+):
+    upstream.auth.expire("one")
+    upstream.auth.spent.add(upstream.accounts["one"].refresh_token)
+    for _ in range(2):
+        assert (await serving.ask()).status == 200
+    assert accounts(upstream) == ["one", "two", "two"]
+    assert serving.account("one").state.login_reason == "refresh_token_reused"
+
+
+@pytest.mark.gen_test
+async def test_a_401_everywhere_passes_and_takes_the_accounts_out(serving, upstream):
+    upstream.answer(faults.unauthorized(), times=None)
+    answered = await serving.ask()
+    assert accounts(upstream) == ["one", "one", "two", "two"]
+    assert (answered.status, answered.error["code"]) == (401, "token_expired")
+    answered = await serving.ask()
+    assert (answered.status, answered.error["code"]) == (503, "no_accounts")
+    assert answered.error["origin"] == "account"
+    assert len(upstream.of()) == 4
+
+
+CLIENT_S = {
+    "context": faults.refusal(400, "context_length_exceeded", "too long"),
+    "parameter": faults.refusal(400, "invalid_request_error", "bad", param="input"),
+    "anchor": faults.previous_response_not_found("resp_x"),
+    "404": faults.refusal(404, "not_found", "no"),
+    "413": faults.refusal(413, "too_large", "no"),
+    "422": faults.refusal(422, "unprocessable", "no"),
+}
+
+
+@pytest.mark.parametrize("answer", CLIENT_S.values(), ids=CLIENT_S)
+@pytest.mark.gen_test
+async def test_a_verdict_on_the_request_passes_at_once(serving, upstream, answer):
+    upstream.answer(answer, times=None)
+    answered = await serving.ask()
+    assert answered.status == answer.status
+    for name, value in answer.error().items():
+        assert answered.error[name] == value
+    assert accounts(upstream) == ["one"]
+    assert (await serving.ask(body=payload("again"))).status == answer.status
+    assert accounts(upstream) == ["one", "one"]  # and the account is not blamed
+
+
+@pytest.mark.gen_test
+async def test_a_detail_instead_of_an_error_passes_too(serving, upstream):
+    upstream.answer(Answer.json({"detail": "Unsupported parameter: x"}, 400))
+    answered = await serving.ask()
+    assert answered.status == 400
+    assert answered.json["detail"] == "Unsupported parameter: x"
+
+
+@pytest.mark.gen_test
+async def test_a_lone_account_is_tried_again_after_a_pause(serving, upstream):
+    await serving.pause("two")
+    upstream.answer(faults.server_error())
+    answered = await serving.ask()
+    assert answered.status == 200
+    assert accounts(upstream) == ["one", "one"]
+    assert await tried(serving) == [("one", "again after 0.2 s"), ("one", "answered")]
+
+
+@pytest.mark.gen_test
+async def test_a_dead_upstream_is_not_hammered(serving, upstream):
+    upstream.answer(faults.server_error(), times=None)
+    for _ in range(6):
+        await serving.ask()
+    assert len(upstream.of()) <= 6 + 3
+
+
+@pytest.mark.gen_test
+async def test_a_model_nobody_has_is_named(serving, upstream):
+    for name in ("one", "two"):
+        await serving.gateway.catalogues.refresh(serving.account(name))
+    answered = await serving.ask(body=payload(model="gpt-0"))
+    assert answered.status == 400
+    assert answered.error["code"] == "model_not_available"
+    assert "gpt-0" in answered.error["message"]
+    assert upstream.of() == []
+
+
+@pytest.mark.accounts
+@pytest.mark.gen_test
+async def test_no_account_at_all_is_told_as_such(serving):
+    answered = await serving.ask()
+    assert (answered.status, answered.error["code"]) == (503, "no_accounts")
+    assert answered.error["origin"] == "account"
+    assert 1 <= int(answered.headers["retry-after"]) <= 5
+
+
+@pytest.mark.parametrize("how", [Cut.RESET, Cut.EOF])
+@pytest.mark.gen_test
+async def test_a_cut_after_the_commit_is_told_in_the_stream(serving, upstream, how):
+    upstream.answer(faults.cut_after(TURN.answer(), 6, how))
+    answered = await serving.ask()
+    assert answered.status == 200
+    assert answered.types == [e["type"] for e in TURN.events[:6]] + ["response.failed"]
+    error = answered.events[-1]["response"]["error"]
+    assert error["code"] == "stream_incomplete"
+    assert answered.events[-1]["response"]["id"] == TURN.id
+    assert accounts(upstream) == ["one"]
+    (row,) = await serving.rows()
+    assert (row["status"], row["error_code"]) == ("error", "stream_incomplete")
+    assert row["error_phase"] == "stream"
+    # One broken stream says nothing against its account.
+    assert (await serving.ask()).status == 200
+    assert accounts(upstream) == ["one", "one"]
+
+
+@pytest.mark.gen_test
+async def test_a_stream_that_ends_politely_without_its_end_is_told(serving, upstream):
+    upstream.answer(faults.without_terminal())
+    answered = await serving.ask()
+    assert answered.types[-1] == "response.failed"
+    assert answered.events[-1]["response"]["error"]["code"] == "stream_incomplete"
+
+
+@pytest.mark.gen_test
+async def test_half_an_event_at_the_cut_does_not_reach_the_client(serving, upstream):
+    upstream.answer(faults.cut_mid_event(TURN.answer(), 6))
+    answered = await serving.ask()
+    assert answered.types == [e["type"] for e in TURN.events[:6]] + ["response.failed"]
+
+
+@pytest.mark.settings(first_event_timeout=0.03)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(before=(asyncio.Event(),)),
+        Answer((asyncio.Event(),)),
+        Answer((b": waiting\n\n", asyncio.Event())),
+    ],
+    ids=["before headers", "after headers", "after a comment"],
+)
+@pytest.mark.gen_test
+async def test_a_stall_before_the_first_event_moves_on(serving, upstream, answer):
+    held = asyncio.Event()
+    answer = Answer(
+        tuple(held if isinstance(s, asyncio.Event) else s for s in answer.steps),
+        before=tuple(held for _ in answer.before),
+    )
+    upstream.answer(answer, account="one", times=None)
+    answered = await serving.ask()
+    assert answered.status == 200
+    assert accounts(upstream) == ["one", "two"]
+    await asyncio.wait_for(upstream.of()[0].closed.wait(), 1)
+
+
+@pytest.mark.settings(first_event_timeout=0.03)
+@pytest.mark.gen_test
+async def test_a_stall_everywhere_names_its_phase(serving, upstream):
+    held = asyncio.Event()
+    upstream.answer(Answer((held,)), times=None)
+    answered = await serving.ask()
+    assert answered.status == 502
+    assert answered.error["code"] == "upstream_first_event_timeout"
+    assert answered.error["phase"] == "first_event"
+    assert "phase: first_event" in answered.error["message"]
+
+
+@pytest.mark.gen_test
+async def test_an_event_beyond_all_bounds_is_not_collected(serving, upstream):
+    upstream.answer(faults.oversized(40 << 20), times=None)
+    answered = await serving.ask()
+    assert answered.status == 502
+    assert upstream.of()[0].sent_bytes < 30 << 20
+
+
+@pytest.mark.gen_test
+async def test_an_event_beyond_all_bounds_in_the_stream_ends_it(serving, upstream):
+    oversized = faults.oversized(20 << 20)
+    upstream.answer(Answer((*TURN.events[:6], *oversized.steps)))
+    answered = await serving.ask()
+    error = answered.events[-1]["response"]["error"]
+    assert error["code"] == "stream_event_too_large"
+
+
+@pytest.mark.gen_test
+async def test_the_first_of_two_ends_is_what_counts(serving, upstream):
+    answer = faults.two_terminals()
+    upstream.answer(answer)
+    answered = await serving.ask()
+    assert answered.body == faults.as_bytes(answer)
+    (row,) = await serving.rows()
+    assert row["status"] == "success"
+    assert row["output_tokens"] == 20
+
+
+@pytest.mark.gen_test
+async def test_a_redirect_is_not_followed(serving, upstream):
+    upstream.answer(
+        Answer(status=302, headers={"location": "http://evil/"}), times=None
+    )
+    answered = await serving.ask()
+    assert answered.status == 502
+    assert answered.error["origin"] == "upstream"
+    assert "evil" not in answered.body.decode()
+
+
+@pytest.mark.gen_test
+async def test_secrets_that_upstream_quotes_do_not_reach_the_client(serving, upstream):
+    token = upstream.accounts["one"].access_token
+    upstream.answer(faults.refusal(400, "invalid", f"bad token {token} here"))
+    answered = await serving.ask()
+    assert answered.status == 400
+    assert token not in answered.body.decode()
+    (row,) = await serving.rows()
+    assert token not in str(row)

@@ -1,0 +1,166 @@
+"""The public surface: strict tools, one folded answer, chat completions, the SDK."""
+
+import json
+
+import openai
+import pytest
+
+from gateway.demo import faults
+from gateway.demo.events import Turn
+from tests.serving import CHAT, V1, payload
+
+HELLO = [{"role": "user", "content": "hi there"}]
+WEATHER = {
+    "type": "function",
+    "name": "weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "image_generation",
+        "file_search",
+        "code_interpreter",
+        "computer_use",
+        "computer_use_preview",
+    ],
+)
+@pytest.mark.gen_test
+async def test_v1_responses_rejects_builtin_tools(serving, upstream, kind):
+    answered = await serving.ask(V1, payload(tools=[WEATHER, {"type": kind}]))
+    assert answered.status == 400
+    assert answered.error["param"] == "tools"
+    assert answered.error["code"] == "invalid_request_error"
+    assert upstream.of() == []
+
+
+@pytest.mark.gen_test
+async def test_without_stream_the_answer_is_one_response(serving, upstream):
+    turn = Turn().reasoning("hm", "sealed").text("hello").completed()
+    upstream.answer(turn.answer())
+    answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
+    assert answered.status == 200
+    assert answered.headers["content-type"] == "application/json"
+    assert answered.json == turn.events[-1]["response"]
+    sent = upstream.of()[0].payload
+    assert sent["stream"] is True
+    assert sent["instructions"] == ""
+    assert sent["store"] is False
+    assert sent["prompt_cache_key"]
+    (row,) = await serving.rows()
+    assert (row["surface"], row["status"]) == ("v1", "success")
+
+
+@pytest.mark.gen_test
+async def test_an_empty_output_is_put_together_from_the_items(serving, upstream):
+    turn = Turn().text("hello").completed(output_in_terminal=False)
+    upstream.answer(turn.answer())
+    answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
+    assert answered.json["output"] == turn.output
+
+
+@pytest.mark.settings(keepalive_interval=0.01)
+@pytest.mark.gen_test
+async def test_keepalives_do_not_get_into_a_folded_answer(serving, upstream):
+    upstream.answer(faults.silent(Turn().text("hello").completed().answer(), 0.1, 6))
+    answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
+    assert answered.json["status"] == "completed"
+
+
+@pytest.mark.parametrize("path", [V1, CHAT])
+@pytest.mark.gen_test
+async def test_a_folded_answer_that_was_cut_is_an_error(serving, upstream, path):
+    cut = faults.cut_after(Turn().text("one two three").completed().answer(), 7)
+    upstream.answer(cut)
+    body = {"model": "gpt-5.5", "input": "hi"}
+    if path == CHAT:
+        body = {"model": "gpt-5.5", "messages": HELLO}
+    answered = await serving.ask(path, body)
+    assert answered.status == 502
+    assert answered.error["code"] == "stream_incomplete"
+    assert answered.error["request_id"] == answered.headers["x-request-id"]
+    (row,) = await serving.rows()
+    assert (row["status"], row["error_code"]) == ("error", "stream_incomplete")
+    assert len(upstream.of()) == 1
+
+
+@pytest.mark.gen_test
+async def test_a_chat_completion(serving, upstream):
+    answered = await serving.ask(CHAT, {"model": "gpt-5.5", "messages": HELLO})
+    assert answered.status == 200
+    assert answered.json["object"] == "chat.completion"
+    (choice,) = answered.json["choices"]
+    assert "hi there" in choice["message"]["content"]
+    assert choice["finish_reason"] == "stop"
+    assert answered.json["usage"]["prompt_tokens"] == 100
+    (row,) = await serving.rows()
+    assert (row["surface"], row["route"]) == ("chat", "responses")
+
+
+@pytest.mark.gen_test
+async def test_a_streamed_chat_completion(serving, upstream):
+    body = {"model": "gpt-5.5", "messages": HELLO, "stream": True}
+    body["stream_options"] = {"include_usage": True}
+    answered = await serving.ask(CHAT, body)
+    lines = answered.body.decode().split("\n\n")
+    assert lines[-2:] == ["data: [DONE]", ""]
+    chunks = [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    text = "".join(
+        chunk["choices"][0]["delta"].get("content") or ""
+        for chunk in chunks
+        if chunk["choices"]
+    )
+    assert "hi there" in text
+    assert chunks[-1]["usage"]["total_tokens"] == 120
+
+
+@pytest.mark.gen_test
+async def test_a_chat_stream_that_is_cut_says_so(serving, upstream):
+    cut = faults.cut_after(Turn().text("one two three").completed().answer(), 7)
+    upstream.answer(cut)
+    body = {"model": "gpt-5.5", "messages": HELLO, "stream": True}
+    answered = await serving.ask(CHAT, body)
+    assert b'"error"' in answered.body
+    assert b"stream_incomplete" in answered.body
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"model": "gpt-5.5"}, "messages"),
+        ({"messages": HELLO}, "model"),
+        ({"model": "gpt-5.5", "messages": HELLO, "tools": {}}, "tools"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_bad_chat_request_names_its_field(serving, upstream, body, param):
+    answered = await serving.ask(CHAT, body)
+    assert (answered.status, answered.error["param"]) == (400, param)
+    assert upstream.of() == []
+
+
+@pytest.mark.gen_test
+async def test_the_sdk_s_errors_are_what_they_should_be(serving, upstream):
+    base = serving.base_url + "/v1"
+    async with openai.AsyncOpenAI(base_url=base, api_key="x", max_retries=0) as client:
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.responses.create(
+                model="gpt-5.5", input="x", tools=[{"type": "file_search"}]
+            )
+        assert caught.value.param == "tools"
+        upstream.answer(faults.server_error(), times=None)
+        with pytest.raises(openai.InternalServerError):
+            await client.responses.create(model="gpt-5.5", input="x")
+        with pytest.raises(openai.NotFoundError):
+            await client.files.list()
+
+
+@pytest.mark.gen_test
+async def test_messages_become_input(serving, upstream):
+    body = {"model": "gpt-5.5", "messages": HELLO, "stream": True}
+    answered = await serving.ask(V1, body)
+    assert "hi there" in answered.text
+    assert "messages" not in upstream.of()[0].payload
