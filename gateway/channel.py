@@ -97,6 +97,7 @@ class Channel:
                     return
         finally:
             drained.cancel()
+            await self._inbox.close()
             if self._getting is not None:
                 self._getting.cancel()
             await self._drop_upstream()
@@ -112,18 +113,21 @@ class Channel:
             if upstream is not None:
                 waiting.add(upstream.watch())
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            # First what upstream has said: it must not be taken for the next turn's.
+            if upstream is not None and upstream.watch().done():
+                try:
+                    return None, await upstream.receive("stream")
+                except UpstreamFault:
+                    await self._drop_upstream()  # invisible: the next turn has its own
+                    continue
             if self._getting.done():
                 frame, self._getting = self._getting.result(), None
                 return frame, None
-            if drained.done() or upstream is None:
-                return None, None
-            try:
-                return None, await upstream.receive("stream")
-            except UpstreamFault:
-                await self._drop_upstream()  # invisible: the next turn opens another
+            return None, None
 
     async def _take(self, frame: Frame) -> AsyncIterator[Frame]:
         """Run the turn of a `response.create`; pass on or refuse anything else."""
+        request_id: str | None = None
         try:
             kind = _type_of(frame)
             if kind is None:
@@ -131,11 +135,13 @@ class Channel:
             if kind != "response.create":
                 await self._pass_up(frame)
                 return
-            async with self._turns.begin(self._request_of(frame)) as turn:
+            request = self._request_of(frame)
+            request_id = request.client.request_id
+            async with self._turns.begin(request) as turn:
                 async for message in self._run(turn):
                     yield message
         except GatewayError as error:
-            yield error_frame(error, codex=self._view.is_codex)
+            yield error_frame(error, request_id, codex=self._view.is_codex)
 
     async def _pass_up(self, frame: Frame) -> None:
         if self._upstream is None:
@@ -227,8 +233,9 @@ class Channel:
     def _between_turns(self, message: Frame) -> Frame | None:
         """What upstream says unasked."""
         kind = event_type(message)
-        if kind == "error":
-            return None  # about its socket, which it will close: invisible
+        if kind == "error" or kind.startswith("response."):
+            # About its socket, which it will close, or of a turn that has ended.
+            return None
         return self._view.of_frame(kind, message)
 
     async def _drop_upstream(self) -> None:
@@ -237,10 +244,12 @@ class Channel:
             await upstream.close()
 
 
-def error_frame(error: GatewayError, *, codex: bool) -> str:
+def error_frame(error: GatewayError, request_id: str | None, *, codex: bool) -> str:
     """An error as a frame; a client ignores one without a status, and hangs."""
     frame: dict[str, Any] = {"type": "error", "status": error.status}
     frame |= error.envelope(codex=codex)
+    if request_id is not None and isinstance(frame.get("error"), dict):
+        frame["error"].setdefault("request_id", request_id)
     if headers := error.headers(codex=codex):
         frame["headers"] = headers
     return json.dumps(frame, separators=(",", ":"))

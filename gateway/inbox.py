@@ -17,14 +17,16 @@ class Inbox:
         self._frames: deque[Frame] = deque()
         self._bytes = 0
         self._changed = asyncio.Condition()
+        self._is_closed = False
 
     async def put(self, frame: Frame) -> None:
         """Waits while the inbox is full: that is the back-pressure."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._has_room(len(frame)))
-            self._frames.append(frame)
-            self._bytes += len(frame)
-            self._changed.notify_all()
+            if not self._is_closed:
+                self._frames.append(frame)
+                self._bytes += len(frame)
+                self._changed.notify_all()
 
     async def get(self) -> Frame:
         async with self._changed:
@@ -34,8 +36,15 @@ class Inbox:
             self._changed.notify_all()
             return frame
 
+    async def close(self) -> None:
+        """Nobody takes frames any more: who waits to put one need not."""
+        async with self._changed:
+            self._is_closed = True
+            self._frames.clear()
+            self._changed.notify_all()
+
     def _has_room(self, size: int) -> bool:
-        if not self._frames:
+        if self._is_closed or not self._frames:
             return True
         return (
             len(self._frames) < MOST_WAITING

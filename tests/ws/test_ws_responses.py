@@ -1,0 +1,319 @@
+"""GET …/responses as a socket: turns, frames, prewarm, rows, keepalives."""
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+
+from gateway.demo.answers import Answer
+from gateway.demo.events import Turn
+from gateway.pace import Pace
+from tests.serving import CODEX, V1, output_text, payload, rest_of_turn, turn_on, user
+
+ALIAS = "/backend-api/codex/v1/responses"
+TURN = Turn().text("one two three").completed()
+KEEPALIVE = {"type": "codex.keepalive"}
+
+
+def types(frames):
+    return [frame["type"] for frame in frames]
+
+
+@pytest.mark.parametrize("path", [CODEX, ALIAS, V1])
+@pytest.mark.gen_test
+async def test_many_turns_on_one_socket(serving, upstream, path):
+    async with serving.socket(path) as ws:
+        for number in range(3):
+            frames = await turn_on(ws, payload(f"number {number}"))
+            assert f"number {number}" in output_text(frames[-1])
+    assert len(upstream.of("handshake")) == 1
+    assert upstream.of("handshake")[0].path == "/backend-api/codex/responses"
+    assert len({received.connection for received in upstream.of()}) == 1
+    rows = await serving.rows(3)
+    for row in rows:
+        assert (row["transport"], row["status"]) == ("websocket", "success")
+        assert row["surface"] == ("v1" if path == V1 else "codex")
+        assert row["http_status"] == 200
+        assert row["response_id"]
+        assert row["output_tokens"] == 20
+        assert row["response_bytes"] > 100
+        assert None not in [row[f"{p}_ms"] for p in ("queue", "first_event")]
+    assert len({row["request_id"] for row in rows}) == 3
+
+
+@pytest.mark.gen_test
+async def test_the_client_s_text_goes_up_and_frames_come_down_as_they_are(
+    serving, upstream
+):
+    odd = [
+        b'{"type" : "response.created","response":{"id":"resp_odd"}}',
+        '{"delta":"grüße \U0001f600","type":"response.output_text.delta"}'.encode(),
+        b'{"type":"response.unheard_of", "x":[1,  2.50]}',
+        b'{"type":"response.compl\\u0065ted","response":{"id":"resp_odd"}}',
+    ]
+    upstream.answer(Answer(tuple(odd)))
+    frame = json.dumps({"type": "response.create", **payload("grüße")}, indent=2)
+    async with serving.socket() as ws:
+        await ws.send_str(frame)
+        for expected in odd:
+            message = await ws.receive(timeout=5)
+            assert message.type is aiohttp.WSMsgType.TEXT
+            assert message.data.encode() == expected
+    assert upstream.of()[0].body == frame.encode()
+
+
+@pytest.mark.gen_test
+async def test_backend_responses_websocket_strips_image_generation_tool_advertisement(
+    serving, upstream
+):
+    shell = {"type": "function", "name": "shell", "parameters": {"type": "object"}}
+    sent = payload("draw", tools=[{"type": "image_generation"}, shell])
+    async with serving.socket() as ws:
+        await turn_on(ws, sent)
+    expected = {"type": "response.create", **sent, "tools": [shell]}
+    assert upstream.of()[0].payload == expected
+
+
+@pytest.mark.gen_test
+async def test_the_public_socket_refuses_it_and_stays(serving, upstream):
+    async with serving.socket(V1) as ws:
+        tools = [{"type": "image_generation"}]
+        (frame,) = await turn_on(ws, payload("draw", tools=tools))
+        assert frame["status"] == 400
+        assert frame["error"]["param"] == "tools"
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+    assert len(upstream.of()) == 1
+
+
+@pytest.mark.gen_test
+async def test_a_prewarm_and_the_turn_that_builds_on_it(serving, upstream):
+    async with serving.socket() as ws:
+        warm = await turn_on(ws, payload(input=[]), generate=False)
+        assert types(warm)[-1] == "response.completed"
+        anchor = warm[-1]["response"]["id"]
+        body = payload("after the warm-up", previous_response_id=anchor)
+        frames = await turn_on(ws, body)
+        assert "after the warm-up" in output_text(frames[-1])
+        anchor = frames[-1]["response"]["id"]
+        body = payload(previous_response_id=anchor)
+        assert types(await turn_on(ws, body))[-1] == "response.completed"
+    assert len(upstream.of("handshake")) == 1
+    first, second, third = await serving.rows(3)
+    assert first["is_prewarm"]
+    assert not second["is_prewarm"]
+    assert third["receipt"]["reason"] == "previous_response_id"
+
+
+@pytest.mark.parametrize(
+    ("frame", "param"),
+    [
+        ('{"type":"response.create","input":"x"}', "model"),
+        ('{"type":"response.create","model":"m"}', None),
+        ('{"type":"response.create","model":"m","input":3}', "input"),
+        ('{"type":"response.create",', None),
+        ("not json", None),
+        ("[]", None),
+        ("", None),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_bad_frame_is_refused_and_the_socket_stays(
+    serving, upstream, frame, param
+):
+    async with serving.socket() as ws:
+        await ws.send_str(frame)
+        refusal = await ws.receive_json(timeout=5)
+        assert refusal["type"] == "error"
+        assert refusal["status"] == 400
+        assert refusal["error"]["code"] == "invalid_request_error"
+        assert refusal["error"]["message"] == "Invalid request payload"
+        if param:
+            assert refusal["error"]["param"] == param
+        if "response.create" in frame:
+            assert refusal["error"]["request_id"]
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+
+
+@pytest.mark.gen_test
+async def test_a_binary_frame_is_refused(serving):
+    async with serving.socket() as ws:
+        await ws.send_bytes(b'{"type":"response.create"}')
+        assert (await ws.receive_json(timeout=5))["status"] == 400
+
+
+@pytest.mark.gen_test
+async def test_other_frames_pass_to_an_open_upstream_only(serving, upstream):
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.cancel"})
+        refusal = await ws.receive_json(timeout=5)
+        assert refusal["status"] == 400
+        await turn_on(ws)
+        upstream.answer(*TURN.events)
+        await ws.send_str('{"type": "response.odd",  "x": 1}')
+        received = await upstream.arrived(2)
+        assert received.body == b'{"type": "response.odd",  "x": 1}'
+
+
+@pytest.mark.gen_test
+async def test_a_frame_of_two_types_is_one_turn_at_most(serving, upstream):
+    """What is counted as no turn must not become one upstream."""
+    tail = json.dumps(payload())[1:]
+    async with serving.socket() as ws:
+        await turn_on(ws)
+        await ws.send_str('{"type":"response.cancel","type":"response.create",' + tail)
+        await rest_of_turn(ws)
+    await serving.rows(2)
+
+
+@pytest.mark.gen_test
+async def test_frames_wait_for_their_turn(serving, upstream):
+    go_on = asyncio.Event()
+    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
+    async with serving.socket() as ws:
+        for number in range(3):
+            await ws.send_json({"type": "response.create", **payload(f"n{number}")})
+        await upstream.arrived()
+        await ws.receive(timeout=5)
+        assert len(upstream.of()) == 1
+        go_on.set()
+        for _ in range(3):
+            assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
+    assert [r.payload["input"] for r in upstream.of()] == [
+        [user(f"n{number}")] for number in range(3)
+    ]
+
+
+@pytest.mark.settings(pace=Pace(data_keepalive=0.02))
+@pytest.mark.gen_test
+async def test_codex_gets_keepalives_before_and_in_an_answer(serving, upstream):
+    first, second = asyncio.Event(), asyncio.Event()
+    upstream.answer(first, *TURN.events[:6], second, *TURN.events[6:])
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        assert await ws.receive_json(timeout=5) == KEEPALIVE
+        first.set()
+        seen = []
+        while not seen or seen[-1] != KEEPALIVE or len(seen) < 7:
+            seen.append(await ws.receive_json(timeout=5))
+        second.set()
+        await rest_of_turn(ws)
+
+
+@pytest.mark.settings(pace=Pace(data_keepalive=0.01), keepalive_interval=0.02)
+@pytest.mark.gen_test
+async def test_the_public_socket_gets_pings_only(serving, upstream):
+    go_on = asyncio.Event()
+    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
+    async with serving.socket(V1, autoping=False) as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        seen = []
+        while aiohttp.WSMsgType.PING not in [message.type for message in seen]:
+            seen.append(await ws.receive(timeout=5))
+        go_on.set()
+        texts = [m.data for m in seen if m.type is aiohttp.WSMsgType.TEXT]
+        assert not any("keepalive" in text for text in texts)
+
+
+@pytest.mark.settings(pace=Pace(hold=0.02))
+@pytest.mark.gen_test
+async def test_held_frames_leave_after_a_while(serving, upstream):
+    go_on = asyncio.Event()
+    upstream.answer(*TURN.events[:2], go_on, *TURN.events[2:])
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        assert await ws.receive_json(timeout=5) == TURN.events[0]
+        assert await ws.receive_json(timeout=5) == TURN.events[1]
+        go_on.set()
+        await rest_of_turn(ws)
+
+
+@pytest.mark.gen_test
+async def test_windows_and_the_model_s_name_are_filtered(serving, upstream):
+    metadata = {"type": "response.metadata", "headers": {"openai-model": "another"}}
+    limits = {"type": "codex.rate_limits", "rate_limits": {}}
+    answer = Answer.of([TURN.events[0], metadata, limits, *TURN.events[1:]])
+    upstream.answer(answer, times=None)
+    async with serving.socket() as ws:
+        frames = await turn_on(ws)
+        assert {"type": "response.metadata", "headers": {}} in frames
+        assert limits in frames
+    token = await serving.add_key()
+    async with serving.socket(headers={"x-api-key": token}) as ws:
+        assert limits not in await turn_on(ws)
+
+
+@pytest.mark.gen_test
+async def test_turn_states_of_metadata_are_remembered(serving, upstream):
+    metadata = {"type": "response.metadata", "headers": {"x-codex-turn-state": "ts-9"}}
+    upstream.answer(TURN.events[0], metadata, *TURN.events[1:], account="one")
+    async with serving.socket() as ws:
+        await turn_on(ws)
+    await serving.rows(1)
+    await serving.ask(
+        body=payload(prompt_cache_key="other"), headers={"x-codex-turn-state": "ts-9"}
+    )
+    assert upstream.of()[1].headers["x-codex-turn-state"] == "ts-9"
+    assert (await serving.rows(2))[1]["receipt"]["reason"] == "turn_state"
+
+
+@pytest.mark.gen_test
+async def test_the_upstream_handshake_has_the_account_s_and_the_client_s_headers(
+    serving, upstream
+):
+    given = {
+        "originator": "codex_exec",
+        "user-agent": "codex_exec/0.169.0",
+        "session-id": "s",
+        "openai-beta": "responses_websockets=2026-02-06",
+        "accept": "x/y",
+        "cookie": "a=b",
+        "authorization": "Bearer own",
+    }
+    async with serving.socket(headers=given) as ws:
+        await turn_on(ws)
+    (handshake,) = upstream.of("handshake")
+    assert {name.lower() for name, _ in handshake.raw_headers} == {
+        "host",
+        "upgrade",
+        "connection",
+        "sec-websocket-version",
+        "sec-websocket-key",
+        "authorization",
+        "chatgpt-account-id",
+        "accept",
+        "accept-encoding",
+        "originator",
+        "user-agent",
+        "session-id",
+        "openai-beta",
+    }
+    account = upstream.accounts["one"]
+    assert handshake.headers["authorization"] == f"Bearer {account.access_token}"
+    assert handshake.headers["user-agent"] == "codex_exec/0.169.0"
+    assert handshake.headers["openai-beta"] == "responses_websockets=2026-02-06"
+
+
+@pytest.mark.gen_test
+async def test_a_large_frame_passes_both_ways(serving, upstream):
+    text = "x" * (11 << 20)  # more than the server library takes by itself
+    upstream.answer(Turn().text(text).completed().answer())
+    async with serving.socket(max_msg_size=0) as ws:
+        frames = await turn_on(ws, payload(text))
+        assert output_text(frames[-1]) == text
+    assert len(upstream.of()[0].body) > 11 << 20
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_stops_reading_stops_the_upstream(serving, upstream):
+    pad = {"type": "response.output_text.delta", "delta": "x" * 65_000}
+    upstream.answer(TURN.events[0], *[pad] * 800, TURN.events[-1])
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        received = await upstream.arrived()
+        before = -1
+        while received.sent_bytes != before:
+            before = received.sent_bytes
+            await asyncio.sleep(0.1)  # until nothing moves any more
+        assert before < 800 * 65_000 / 2
+        assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
