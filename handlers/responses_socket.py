@@ -24,9 +24,9 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
     _channel: Channel
     _pump: "asyncio.Task[None] | None" = None
 
-    def prepare(self) -> None:
+    def check_head(self) -> None:
         """A refusal is a plain HTTP answer, before the upgrade."""
-        super().prepare()
+        super().check_head()
         key = self.current_key
         if not self.gateway.pool.can_open_socket(key.accounts if key else None):
             raise UpgradeRequired

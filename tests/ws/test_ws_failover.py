@@ -1,0 +1,330 @@
+"""The failover table on sockets, and who may open one."""
+
+import asyncio
+import socket
+import time
+
+import aiohttp
+import pytest
+
+from gateway.demo import faults
+from gateway.demo.answers import Answer, Close, Cut
+from gateway.demo.events import Turn
+from tests.serving import CODEX, V1, payload, turn_on
+
+TURN = Turn().text("one two three").completed()
+CREATE = {"type": "response.create", **payload()}
+
+
+def accounts(upstream):
+    return [received.account for received in upstream.of()]
+
+
+ON_FIRST = {
+    "reset": Answer((Cut.RESET,)),
+    "closed": Answer((Close(1011),)),
+    "cut before the commit": faults.cut_after(TURN.answer(), 2),
+    "closed before the commit": Answer((*TURN.events[:2], Close(1012))),
+    "500": faults.server_error(),
+    "503 with a wait": faults.unavailable(120),
+    "error event first": faults.overloaded(),
+    "failed first": faults.failed_first(),
+    "usage limit": faults.usage_limit(),
+    "usage limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
+    "too fast": faults.rate_limited(1.5),
+    "quota": faults.refusal(429, "insufficient_quota", "no money"),
+    "model": faults.refusal(404, "model_not_found", "no such model"),
+    "its age": faults.refusal(400, "websocket_connection_limit_reached", "60 min"),
+}
+
+
+@pytest.mark.parametrize("answer", ON_FIRST.values(), ids=ON_FIRST)
+@pytest.mark.gen_test
+async def test_a_failure_of_one_account_is_not_seen(serving, upstream, answer):
+    upstream.answer(answer, account="one", times=None)
+    upstream.answer(TURN.answer(), account="two", times=None)
+    async with serving.socket() as ws:
+        assert await turn_on(ws) == TURN.events
+        (row,) = await serving.rows()
+        assert row["status"] == "success"
+        assert row["account_id"] == serving.account("two").id
+        assert row["attempts"] == len(upstream.of())
+    assert set(accounts(upstream)) == {"one", "two"}
+
+
+HANDSHAKES = {
+    "401": faults.unauthorized(),
+    "403": Answer((b"<title>Just a moment...</title>",), 403),
+    "404": Answer(status=404),
+    "426": Answer(status=426),
+    "429": faults.usage_limit(),
+    "500": faults.server_error(),
+    "503": faults.unavailable(),
+    "reset": faults.reset_before_headers(),
+}
+
+
+@pytest.mark.parametrize("answer", HANDSHAKES.values(), ids=HANDSHAKES)
+@pytest.mark.gen_test
+async def test_a_handshake_that_fails_is_not_seen(serving, upstream, answer):
+    upstream.answer(answer, route="handshake", account="one", times=None)
+    async with serving.socket() as ws:
+        frames = await turn_on(ws)
+        assert frames[-1]["type"] == "response.completed"
+    assert accounts(upstream) == ["two"]
+
+
+@pytest.mark.gen_test
+async def test_an_expired_token_is_refreshed_in_the_handshake(serving, upstream):
+    upstream.auth.expire("one")
+    async with serving.socket() as ws:
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+    assert upstream.auth.refreshed == ["one"]
+    assert accounts(upstream) == ["one"]
+
+
+EVERYWHERE = {
+    "500": (faults.server_error(), 502),
+    "503": (faults.unavailable(), 503),
+    "error event first": (faults.overloaded(), 503),
+    "reset": (Answer((Cut.RESET,)), 502),
+}
+
+
+@pytest.mark.parametrize(("answer", "status"), EVERYWHERE.values(), ids=EVERYWHERE)
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_a_failure_everywhere_is_a_frame_with_its_status(
+    serving, upstream, path, answer, status
+):
+    upstream.answer(answer, times=None)
+    async with serving.socket(path) as ws:
+        (frame,) = await turn_on(ws)
+        assert frame["status"] == status
+        assert frame["error"]["origin"] in ("upstream", "network")
+        assert frame["error"]["phase"]
+        assert frame["error"]["request_id"]
+        assert 1 <= int(frame["headers"]["retry-after"]) <= 5
+        assert not ws.closed
+    (row,) = await serving.rows()
+    assert (row["status"], row["http_status"]) == ("error", status)
+
+
+@pytest.mark.gen_test
+async def test_a_refused_connection_is_told_as_the_network_s(serving, upstream):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    await serving.restart(upstream_base_url=f"http://127.0.0.1:{port}/backend-api")
+    async with serving.socket() as ws:
+        (frame,) = await turn_on(ws)
+        assert (frame["status"], frame["error"]["origin"]) == (502, "network")
+
+
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_all_limited_tells_when_the_first_returns(serving, upstream, path):
+    upstream.answer(faults.usage_limit(7_200, "pro"), account="one", times=None)
+    upstream.answer(faults.usage_limit(3_600, "plus"), account="two", times=None)
+    async with serving.socket(path) as ws:
+        for _ in range(2):
+            (frame,) = await turn_on(ws)
+            assert frame["status"] == 429
+            error = frame["error"]
+            assert error["type"] == error["code"] == "usage_limit_reached"
+            assert error["plan_type"] == "plus"
+            assert abs(error["resets_at"] - time.time() - 3_600) < 5
+            assert len(upstream.of()) == 2
+
+
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_a_key_at_its_limit_is_told_by_a_frame(serving, upstream, path):
+    key = {"x-api-key": await serving.add_key(limits=["tokens 100/5h"])}
+    async with serving.socket(path, headers=key) as ws:
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+        (frame,) = await turn_on(ws)
+        assert frame["status"] == 429
+        is_codex = path == CODEX
+        expected = "usage_limit_reached" if is_codex else "rate_limit_exceeded"
+        assert frame["error"]["code"] == expected
+        assert frame["error"]["plan_type"] == "api_key"
+        assert frame["error"]["resets_at"]
+        assert ("retry-after" in frame.get("headers", {})) is not is_codex
+    assert len(upstream.of()) == 1
+
+
+@pytest.mark.gen_test
+async def test_a_model_the_key_may_not_use_is_refused_by_a_frame(serving, upstream):
+    key = {"x-api-key": await serving.add_key(models=["gpt-5.4*"])}
+    async with serving.socket(headers=key) as ws:
+        (frame,) = await turn_on(ws)
+        assert frame["status"] == 403
+        assert frame["error"]["code"] == "model_not_allowed"
+        frames = await turn_on(ws, payload(model="gpt-5.4-mini"))
+        assert frames[-1]["type"] == "response.completed"
+
+
+@pytest.mark.gen_test
+async def test_a_key_disabled_meanwhile_gets_no_further_turn(serving, upstream):
+    key = {"x-api-key": await serving.add_key()}
+    async with serving.socket(headers=key) as ws:
+        await turn_on(ws)
+        await serving.change_key(disabled=True)
+        (frame,) = await turn_on(ws)
+        assert (frame["status"], frame["error"]["code"]) == (401, "invalid_api_key")
+    assert len(upstream.of()) == 1
+
+
+@pytest.mark.gen_test
+async def test_what_a_key_enforces_holds_on_sockets(serving, upstream):
+    key = {"x-api-key": await serving.add_key(enforce_model="gpt-5.4-mini")}
+    async with serving.socket(headers=key) as ws:
+        await turn_on(ws)
+    assert upstream.of()[0].payload["model"] == "gpt-5.4-mini"
+    assert upstream.of()[0].payload["type"] == "response.create"
+
+
+@pytest.mark.gen_test
+async def test_a_verdict_on_the_request_passes_at_once(serving, upstream):
+    answer = faults.refusal(400, "context_length_exceeded", "long", param="input")
+    upstream.answer(answer, times=None)
+    async with serving.socket() as ws:
+        (frame,) = await turn_on(ws)
+        assert frame["status"] == 400
+        assert answer.error().items() <= frame["error"].items()
+    assert accounts(upstream) == ["one"]
+
+
+@pytest.mark.gen_test
+async def test_a_failed_response_that_is_a_verdict_passes_as_it_came(serving, upstream):
+    turn = Turn().failed("invalid_prompt", "Not this one.")
+    upstream.answer(turn.answer())
+    async with serving.socket() as ws:
+        assert await turn_on(ws) == turn.events
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+    first, _ = await serving.rows(2)
+    assert (first["status"], first["error_code"]) == ("error", "invalid_prompt")
+
+
+@pytest.mark.parametrize("how", [Cut.RESET, Cut.EOF, Close(1000), Close(1011)])
+@pytest.mark.gen_test
+async def test_a_cut_after_the_commit_closes_without_an_end(serving, upstream, how):
+    upstream.answer(Answer((*TURN.events[:6], how)))
+    async with serving.socket() as ws:
+        await ws.send_json(CREATE)
+        seen = []
+        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+            seen.append(message.json())
+        assert seen == TURN.events[:6]
+        assert ws.close_code == 1011
+    assert accounts(upstream) == ["one"]
+    (row,) = await serving.rows()
+    assert (row["status"], row["error_code"]) == ("error", "stream_incomplete")
+    assert serving.account("one").state.failures == 0
+
+
+@pytest.mark.settings(first_event_timeout=0.03)
+@pytest.mark.gen_test
+async def test_a_stall_before_the_first_event_moves_on(serving, upstream):
+    upstream.answer(asyncio.Event(), account="one", times=None)
+    async with serving.socket() as ws:
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+        await asyncio.wait_for(upstream.of()[0].closed.wait(), 1)
+    assert accounts(upstream) == ["one", "two"]
+
+
+@pytest.mark.settings(connect_timeout=0.03)
+@pytest.mark.gen_test
+async def test_a_stall_of_the_handshake_moves_on(serving, upstream):
+    silent = Answer(before=(asyncio.Event(),))
+    upstream.answer(silent, route="handshake", account="one", times=None)
+    async with serving.socket() as ws:
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+    assert accounts(upstream) == ["two"]
+
+
+@pytest.mark.settings(idle_timeout=0.03)
+@pytest.mark.gen_test
+async def test_a_stall_in_the_answer_closes(serving, upstream):
+    upstream.answer(*TURN.events[:6], asyncio.Event())
+    async with serving.socket() as ws:
+        await ws.send_json(CREATE)
+        while (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert ws.close_code == 1011
+    (row,) = await serving.rows()
+    assert row["error_code"] == "stream_idle_timeout"
+
+
+@pytest.mark.settings(max_body_bytes=100_000)
+@pytest.mark.gen_test
+async def test_a_frame_of_upstream_beyond_all_bounds_closes(serving, upstream):
+    big = {"type": "response.output_text.delta", "delta": "x" * 200_000}
+    upstream.answer(*TURN.events[:6], big, *TURN.events[6:])
+    async with serving.socket() as ws:
+        await ws.send_json(CREATE)
+        while (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert ws.close_code == 1011
+
+
+@pytest.mark.settings(max_body_bytes=100_000)
+@pytest.mark.gen_test
+async def test_a_frame_of_the_client_beyond_all_bounds_ends_its_socket(serving):
+    async with serving.socket() as ws:
+        await ws.send_str("x" * 200_000)
+        message = await ws.receive(timeout=5)
+        assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+
+
+async def refused(serving, path=CODEX, **headers):
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await serving.socket(path, headers=headers)
+    return caught.value.status
+
+
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_who_may_not_come_in_gets_no_upgrade(serving, upstream, path):
+    assert await refused(serving, path, host="example.com") == 401
+    assert await refused(serving, path, **{"x-forwarded-for": "127.0.0.1"}) == 401
+    assert await refused(serving, path, origin="https://evil.example") == 403
+    assert await refused(serving, path, **{"sec-fetch-site": "cross-site"}) == 403
+    token = await serving.add_key()
+    assert await refused(serving, path) == 401
+    for _ in range(15):  # never 429, which a client would retry at once
+        assert await refused(serving, path, **{"x-api-key": "sk-cgw-x"}) == 401
+    async with serving.socket(path, headers={"x-api-key": token}):
+        pass
+    assert upstream.of("handshake") == []
+
+
+@pytest.mark.settings(websockets=False)
+@pytest.mark.gen_test
+async def test_sockets_that_are_off_send_codex_to_http(serving):
+    assert await refused(serving) == 426
+    assert await refused(serving, V1) == 426
+
+
+@pytest.mark.accounts
+@pytest.mark.gen_test
+async def test_no_account_that_speaks_sockets_sends_codex_to_http(serving):
+    await serving.add_api_key_account()
+    assert await refused(serving) == 426
+
+
+@pytest.mark.gen_test
+async def test_accounts_that_turn_out_not_to_speak_sockets(serving, upstream):
+    upstream.answer(Answer(status=426), route="handshake", times=None)
+    async with serving.socket() as ws:
+        (frame,) = await turn_on(ws)
+        assert frame["status"] == 426
+    assert await refused(serving) == 426
+    assert (await serving.ask()).status == 200
+
+
+@pytest.mark.gen_test
+async def test_an_upgrade_to_a_path_without_one(serving):
+    assert await refused(serving, "/v1/nope") == 404
+    assert await refused(serving, "/v1/chat/completions") == 405
