@@ -6,8 +6,7 @@ it between turns is invisible. Frames reach the client as upstream sent them.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -23,12 +22,15 @@ from gateway.errors import (
 from gateway.exchange import ClientRequest, Route
 from gateway.inbox import Frame, Inbox
 from gateway.pace import PACE, Pace
+from gateway.protocol.frames import frame
 from gateway.protocol.sse import event_type
+from gateway.relay import written
 from gateway.settings import Settings
 from gateway.socket_relay import KEEPALIVE, SocketRelay
 from gateway.turn import Turn
 from gateway.turns import Turns
 from gateway.upstream import UpstreamFault
+from gateway.upstream.tap import Sink
 from gateway.upstream.target import url_of
 from gateway.upstream.ws import UpstreamSocket, UpstreamSockets
 from gateway.view import View
@@ -40,7 +42,7 @@ SOCKET_PROTOCOL = "responses_websockets=2026-02-06"
 
 
 class Channel:
-    """One client socket. `submit` takes its frames, `frames` gives the answers."""
+    """One client socket. `submit` takes its frames, `run` gives the answers."""
 
     def __init__(
         self,
@@ -64,35 +66,37 @@ class Channel:
         self._is_lost = False  # upstream ended inside a turn that had begun
         self.close_code = 1000
 
-    async def submit(self, frame: Frame) -> None:
+    async def submit(self, got: Frame) -> None:
         """Take one client frame; waits only while too much is waiting already."""
         upstream = self._upstream
         if upstream is not None and upstream.is_open:
-            kind = _type_of(frame)
+            kind = _type_of(got)
             if kind is not None and kind != "response.create":
                 with suppress(UpstreamFault):  # whose turn reports the loss
-                    await upstream.send(_as_bytes(frame))
+                    await upstream.send(_as_bytes(got))
                 return
-        await self._inbox.put(frame)
+        await self._inbox.put(got)
 
     def drain(self) -> None:
         """End the channel as soon as no turn is running."""
         self.close_code = SERVICE_RESTART
         self._draining.set()
 
-    async def frames(self) -> AsyncGenerator[Frame, None]:
-        """What the client gets; ends when its socket is to be closed."""
+    async def run(self, sink: Sink) -> None:
+        """Give the client's frames to `sink`; ends when the socket is to be closed.
+
+        What the sink raises is raised here.
+        """
         drained = asyncio.create_task(self._draining.wait())
         try:
             while not self._is_lost:
                 client, upstream = await self._next(drained)
                 if client is not None:
-                    async for message in self._take(client):
-                        yield message
+                    await self._take(client, sink)
                 elif upstream is not None:
                     seen = self._between_turns(upstream)
                     if seen is not None:
-                        yield seen
+                        await written(sink(frame(seen)))
                 else:
                     return
         finally:
@@ -104,61 +108,62 @@ class Channel:
 
     async def _next(
         self, drained: "asyncio.Task[bool]"
-    ) -> tuple[Frame | None, Frame | None]:
+    ) -> tuple[Frame | None, bytes | None]:
         """A client's frame, or one of the idle upstream; neither when draining."""
         while True:
             self._getting = self._getting or asyncio.create_task(self._inbox.get())
-            waiting: set[asyncio.Task[Any]] = {drained, self._getting}
+            waiting: set[asyncio.Future[Any]] = {drained, self._getting}
             upstream = self._upstream
             if upstream is not None:
-                waiting.add(upstream.watch())
+                waiting.add(upstream.arrival())
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             # First what upstream has said: it must not be taken for the next turn's.
-            if upstream is not None and upstream.watch().done():
+            if upstream is not None and upstream.arrival().done():
                 try:
                     return None, await upstream.receive("stream")
                 except UpstreamFault:
                     await self._drop_upstream()  # invisible: the next turn has its own
                     continue
             if self._getting.done():
-                frame, self._getting = self._getting.result(), None
-                return frame, None
+                got, self._getting = self._getting.result(), None
+                return got, None
             return None, None
 
-    async def _take(self, frame: Frame) -> AsyncIterator[Frame]:
+    async def _take(self, got: Frame, sink: Sink) -> None:
         """Run the turn of a `response.create`; pass on or refuse anything else."""
         request_id: str | None = None
         try:
-            kind = _type_of(frame)
+            kind = _type_of(got)
             if kind is None:
                 raise InvalidPayload
             if kind != "response.create":
-                await self._pass_up(frame)
+                await self._pass_up(got)
                 return
-            request = self._request_of(frame)
+            request = self._request_of(got)
+            del got  # a frame must not live as long as its turn
             request_id = request.client.request_id
             async with self._turns.begin(request) as turn:
-                async for message in self._run(turn):
-                    yield message
+                await self._run(turn, sink)
         except GatewayError as error:
-            yield error_frame(error, request_id, codex=self._view.is_codex)
+            told = error_frame(error, request_id, codex=self._view.is_codex)
+            await written(sink(told))
 
-    async def _pass_up(self, frame: Frame) -> None:
+    async def _pass_up(self, got: Frame) -> None:
         if self._upstream is None:
             raise NoUpstreamSession
         try:
-            await self._upstream.send(_as_bytes(frame))
+            await self._upstream.send(_as_bytes(got))
         except UpstreamFault as fault:
             raise NoUpstreamSession from fault
 
-    async def _run(self, turn: Turn) -> AsyncIterator[Frame]:
+    async def _run(self, turn: Turn, sink: Sink) -> None:
         """One turn's frames; keepalives before its commit point, too."""
         winning = asyncio.create_task(self._win(turn))
         try:
             while not winning.done():
                 await asyncio.wait({winning}, timeout=self._pace.data_keepalive)
                 if not winning.done() and self._view.is_codex:
-                    yield KEEPALIVE
+                    await written(sink(KEEPALIVE))
         finally:
             if not winning.done():
                 winning.cancel()
@@ -166,9 +171,12 @@ class Channel:
         relay = winning.result()
         exchange = turn.exchange
         exchange.mark("first_output")
-        async for message in relay.frames(self._settings.idle_timeout):
-            exchange.response_bytes += len(message)
-            yield message
+
+        def counted(run: bytes) -> "asyncio.Future[None] | None":
+            exchange.response_bytes += len(run)
+            return sink(run)
+
+        await relay.send_to(counted, self._settings.idle_timeout)
         self._conclude(turn, relay)
 
     def _conclude(self, turn: Turn, relay: SocketRelay) -> None:
@@ -230,13 +238,13 @@ class Channel:
         turn.exchange.mark("connect")
         return self._upstream
 
-    def _between_turns(self, message: Frame) -> Frame | None:
+    def _between_turns(self, payload: bytes) -> bytes | None:
         """What upstream says unasked."""
-        kind = event_type(message)
+        kind = event_type(payload)
         if kind == "error" or kind.startswith("response."):
             # About its socket, which it will close, or of a turn that has ended.
             return None
-        return self._view.of_frame(kind, message)
+        return self._view.of_payload(kind, payload)
 
     async def _drop_upstream(self) -> None:
         upstream, self._upstream = self._upstream, None
@@ -244,26 +252,26 @@ class Channel:
             await upstream.close()
 
 
-def error_frame(error: GatewayError, request_id: str | None, *, codex: bool) -> str:
+def error_frame(error: GatewayError, request_id: str | None, *, codex: bool) -> bytes:
     """An error as a frame; a client ignores one without a status, and hangs."""
-    frame: dict[str, Any] = {"type": "error", "status": error.status}
-    frame |= error.envelope(codex=codex)
-    if request_id is not None and isinstance(frame.get("error"), dict):
-        frame["error"].setdefault("request_id", request_id)
+    told: dict[str, Any] = {"type": "error", "status": error.status}
+    told |= error.envelope(codex=codex)
+    if request_id is not None and isinstance(told.get("error"), dict):
+        told["error"].setdefault("request_id", request_id)
     if headers := error.headers(codex=codex):
-        frame["headers"] = headers
-    return json.dumps(frame, separators=(",", ":"))
+        told["headers"] = headers
+    return frame(orjson.dumps(told))
 
 
-def _type_of(frame: Frame) -> str | None:
+def _type_of(got: Frame) -> str | None:
     """The type of a JSON object in a text frame, "" without one, else None."""
-    if isinstance(frame, bytes):
+    if isinstance(got, bytes):
         return None
-    if event_type(frame) == "response.create":
+    if event_type(got) == "response.create":
         return "response.create"  # the loader parses the whole frame
     # Whole, too: a second "type" must not turn it into a turn that nobody counts.
     try:
-        payload = orjson.loads(frame)
+        payload = orjson.loads(got)
     except orjson.JSONDecodeError:
         return None
     if not isinstance(payload, dict):
@@ -272,5 +280,5 @@ def _type_of(frame: Frame) -> str | None:
     return kind if isinstance(kind, str) else ""
 
 
-def _as_bytes(frame: Frame) -> bytes:
-    return frame.encode() if isinstance(frame, str) else frame
+def _as_bytes(got: Frame) -> bytes:
+    return got.encode() if isinstance(got, str) else got

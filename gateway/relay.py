@@ -93,7 +93,7 @@ class Relay:
         """
         if held := b"".join(self._commit.held):
             self._commit.held.clear()
-            await _written(sink(held))
+            await written(sink(held))
         try:
             await self._pump(sink)
         except UpstreamFault as fault:
@@ -105,7 +105,7 @@ class Relay:
             self.broken = self.broken or _incomplete()
             last = self._failed_event(self.broken)
         if last:
-            await _written(sink(last))
+            await written(sink(last))
 
     async def _pump(self, sink: Sink) -> None:
         """Upstream's reads go straight to the sink; this only watches the clock."""
@@ -134,7 +134,7 @@ class Relay:
                 if tap.is_full:  # the client keeps upstream waiting: no silence
                     silence.passed(clock(), data=True)
                 elif not tap.ended.done() and (filling := _fill(silence, clock())):
-                    await _written(sink(filling))
+                    await written(sink(filling))
             tap.ended.result()
         finally:
             tap.remove()
@@ -173,7 +173,7 @@ class Relay:
         return b"event: response.failed\ndata: " + data + b"\n\n"
 
 
-async def _written(waiting: "asyncio.Future[None] | None") -> None:
+async def written(waiting: "asyncio.Future[None] | None") -> None:
     if waiting is not None:
         await waiting
 

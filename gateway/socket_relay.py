@@ -1,19 +1,20 @@
 """One turn's events on an upstream socket, on their way to the client's socket."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from gateway.commit import CommitPoint
-from gateway.inbox import Frame
 from gateway.pace import Pace, Silence
+from gateway.protocol import frames
 from gateway.protocol.facts import Failure
-from gateway.protocol.sse import event_type
-from gateway.relay import idle_failure
+from gateway.protocol.sse import event_type, is_notable
+from gateway.relay import idle_failure, written
+from gateway.sealed import MARK
 from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
+from gateway.upstream.tap import Sink
 from gateway.upstream.ws import UpstreamSocket
 
-KEEPALIVE = '{"type":"codex.keepalive"}'
+KEEPALIVE = frames.frame(b'{"type":"codex.keepalive"}')
 
 
 class SocketRelay:
@@ -24,7 +25,7 @@ class SocketRelay:
         self._turn = turn
         self._view = turn.view()
         self._pace = pace
-        self._commit: CommitPoint[Frame] = CommitPoint(pace.hold)
+        self._commit: CommitPoint[bytes] = CommitPoint(pace.hold)
         self.broken: Failure | None = None
 
     async def reach_commit_point(self, first_event_timeout: float) -> None:
@@ -32,43 +33,93 @@ class SocketRelay:
         await self._commit.reach(self._read_held, first_event_timeout)
 
     async def _read_held(self) -> bool:
-        message = await self._socket.receive("first_event")
+        payload = await self._socket.receive("first_event")
         self._turn.exchange.mark("first_event")
-        kind = event_type(message)
-        self._turn.see(kind, message)
-        return self._commit.take(kind, message, self._view.of_frame(kind, message))
+        kind = event_type(payload)
+        self._turn.see(kind, payload)
+        return self._commit.take(kind, payload, self._view.of_payload(kind, payload))
 
-    async def frames(self, idle_timeout: float) -> AsyncIterator[Frame]:
-        """Held frames, then all up to the turn's terminal event, and keepalives.
+    async def send_to(self, sink: Sink, idle_timeout: float) -> None:
+        """Hand over held frames, then all up to the turn's end, and keepalives.
 
         `broken` tells why when the socket ended before that.
         """
-        for message in self._commit.held:
-            yield message
-        clock = asyncio.get_running_loop().time
-        keepalive_after = self._pace.data_keepalive if self._view.is_codex else None
-        silence = Silence(
-            clock(), idle_timeout=idle_timeout, data_after=keepalive_after
-        )
-        while not self._turn.reader.is_terminal:
-            try:
-                async with asyncio.timeout(silence.patience(clock())):
-                    message = await self._socket.receive("stream")
-            except UpstreamFault as fault:
-                self.broken = fault.failure
-                return
-            except TimeoutError:
-                now = clock()
-                if silence.is_too_long(now):
-                    self.broken = idle_failure()
+        for payload in self._commit.held:
+            await written(sink(frames.frame(payload)))
+        self._commit.held.clear()
+        if self._turn.reader.is_terminal:
+            return
+        try:
+            await self._pump(sink, idle_timeout)
+        except UpstreamFault as fault:
+            self.broken = fault.failure
+
+    async def _pump(self, sink: Sink, idle_timeout: float) -> None:
+        """As in `Relay`: what comes goes on at once; this only watches the clock."""
+        loop = asyncio.get_running_loop()
+        clock = loop.time
+        data_after = self._pace.data_keepalive if self._view.is_codex else None
+        silence = Silence(clock(), idle_timeout=idle_timeout, data_after=data_after)
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def take(run: bytes) -> "asyncio.Future[None] | None":
+            silence.passed(clock(), data=True)
+            if is_notable(run) or MARK in run:
+                run = self._inspect(run)
+                if self._turn.reader.is_terminal and not ended.done():
+                    self._socket.pour(None)  # what comes now is not of this turn
+                    ended.set_result(None)
+            return sink(run) if run else None
+
+        self._socket.pour(take)
+        try:
+            while not ended.done():
+                patience = silence.patience(clock())
+                lost = self._socket.arrival()
+                await asyncio.wait(
+                    (ended, lost),
+                    timeout=patience,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if ended.done():
                     return
-                if silence.due(now):
+                if not self._socket.is_open:
+                    raise UpstreamFault(_lost())
+                now = clock()
+                if self._socket.is_paused:  # the client keeps upstream waiting
+                    silence.passed(now, data=True)
+                elif silence.is_too_long(now):
+                    raise UpstreamFault(idle_failure())
+                elif silence.due(now):
                     silence.sent(now, data=True)
-                    yield KEEPALIVE
+                    await written(sink(KEEPALIVE))
+        finally:
+            self._socket.pour(None)
+
+    def _inspect(self, run: bytes) -> bytes:
+        """Note the facts of each message; the frames the client gets.
+
+        What comes after the turn's last event is left for later.
+        """
+        shown, late = [], []
+        for opcode, payload in frames.payloads(run):
+            if self._turn.reader.is_terminal:
+                late.append(frames.frame(payload, opcode))
                 continue
-            kind = event_type(message)
-            self._turn.see(kind, message)
-            if (seen := self._view.of_frame(kind, message)) is not None:
-                yield seen
-                silence.sent(clock(), data=True)
-            silence.heard(clock())
+            kind = event_type(payload)
+            self._turn.see(kind, payload)
+            seen = self._view.of_payload(kind, payload)
+            if seen is not None:
+                shown.append(frames.frame(seen, opcode))
+        if late:
+            self._socket.hold(b"".join(late))
+        return b"".join(shown)
+
+
+def _lost() -> Failure:
+    return Failure(
+        phase="stream",
+        origin="upstream",
+        message="The upstream closed the socket before the response was complete",
+        code="stream_incomplete",
+    )

@@ -29,15 +29,11 @@ class View:
             return data and event.raw
         return b"event: " + event.type.encode() + b"\ndata: " + data + b"\n\n"
 
-    def of_frame(self, kind: str, frame: str | bytes) -> str | bytes | None:
-        """The frame the client gets, None for none."""
+    def of_payload(self, kind: str, payload: bytes) -> bytes | None:
+        """The message the client gets on a socket, None for none."""
         if kind not in FILTERED:
-            return frame
-        data = frame.encode() if isinstance(frame, str) else frame
-        seen = self._filtered(kind, data)
-        if seen is None or seen == data:
-            return seen and frame
-        return seen.decode()
+            return payload
+        return self._filtered(kind, payload)
 
     def _filtered(self, kind: str, data: bytes) -> bytes | None:
         return filter_event(

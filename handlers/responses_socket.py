@@ -3,10 +3,10 @@
 import asyncio
 import time
 import uuid
-from contextlib import aclosing
 from dataclasses import replace
 
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketHandler
 
 from gateway.channel import UPSTREAM_LOST, Channel
 from gateway.errors import UpgradeRequired
@@ -14,12 +14,13 @@ from gateway.exchange import ClientRequest
 from gateway.inbox import Frame
 from gateway.view import View
 from handlers.base import BodilessHandler
+from handlers.client_stream import RawStream
 from handlers.requests import responses_request
 from schemas.surfaces import Surface
 
 
 class ResponsesSocket(WebSocketHandler, BodilessHandler):
-    """One pump writes what the channel gives; `on_message` only hands over."""
+    """The channel's frames go straight to the client; `on_message` hands over."""
 
     _channel: Channel
     _pump: "asyncio.Task[None] | None" = None
@@ -46,6 +47,10 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
             keys_in_use=not self._client.sees_windows,
         )
         self._channel = self.gateway.open_channel(self._request_of, view)
+        connection = self.ws_connection
+        assert connection is not None
+        assert connection.stream is not None
+        self._client_stream = RawStream(connection.stream)
         self._pump = asyncio.create_task(self._relay())
 
     async def on_message(self, message: Frame) -> None:
@@ -70,11 +75,9 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
     async def _relay(self) -> None:
         code = UPSTREAM_LOST
         try:
-            async with aclosing(self._channel.frames()) as frames:
-                async for frame in frames:
-                    await self.write_message(frame, binary=isinstance(frame, bytes))
+            await self._channel.run(self._client_stream.write)
             code = self._channel.close_code
-        except WebSocketClosedError:
+        except StreamClosedError:
             return
         finally:
             self.close(code)

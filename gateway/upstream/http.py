@@ -59,14 +59,14 @@ class UpstreamResponse:
         try:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamFault(_network_failure(error, phase)) from error
+            raise UpstreamFault(network_failure(error, phase)) from error
 
     def tap(self, sink: Sink) -> Tap:
         """Have the rest of the body handed to `sink` as it arrives."""
         return Tap(
             self._response,
             sink,
-            lambda error: UpstreamFault(_network_failure(error, "stream")),
+            lambda error: UpstreamFault(network_failure(error, "stream")),
         )
 
     async def read_refusal(self) -> bytes:
@@ -128,9 +128,9 @@ class UpstreamHttp:
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 phase = "connect"
-            raise UpstreamFault(_network_failure(error, phase)) from error
+            raise UpstreamFault(network_failure(error, phase)) from error
         except ValueError as error:  # a header block beyond all bounds
-            raise UpstreamFault(_network_failure(error, phase)) from error
+            raise UpstreamFault(network_failure(error, phase)) from error
 
     async def close(self) -> None:
         await self._session.close()
@@ -160,7 +160,7 @@ async def _refusal(answer: UpstreamResponse) -> Failure:
     return read_failure(answer.status, answer.headers, body, time.time())
 
 
-def _network_failure(error: Exception, phase: Phase) -> Failure:
+def network_failure(error: Exception, phase: Phase) -> Failure:
     """DNS, TCP and TLS trouble. The text names the kind, never an address."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         message, code = "The upstream host name could not be resolved", "dns_failure"
