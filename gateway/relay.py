@@ -18,10 +18,10 @@ from gateway.protocol.sse import (
     Event,
     EventScanner,
     EventTooLarge,
-    events,
     is_notable,
+    iter_events,
+    parts,
 )
-from gateway.sealed import MARK
 from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import UpstreamResponse
@@ -68,22 +68,23 @@ class Relay:
         chunk = await self._response.read("first_event")
         if not chunk:
             raise UpstreamFault(_incomplete().in_phase("first_event"))
-        try:
-            found = self._scanner.feed(chunk)
-        except EventTooLarge as error:
-            raise UpstreamFault(_too_large()) from error
-        if found:
+        block = self._split(chunk)
+        if block:
             self._turn.exchange.mark("first_event")
-        committed = False
-        for index, event in enumerate(found):
+        at = 0
+        for event in iter_events(block):
+            at += len(event.raw)
             seen = self._observe(event)
             try:
                 committed = self._commit.take(event.type, event.data, seen)
             except UpstreamFault:
                 # Shown as it is, the failure brings along what came with it.
-                self._commit.held += [late.raw for late in found[index + 1 :]]
+                self._commit.held.append(block[at:])
                 raise
-        return committed
+            if committed:
+                self._commit.held.append(self._seen(block[at:]))
+                return True
+        return False
 
     async def send_to(self, sink: Sink) -> None:
         """Hand over whole events, byte for byte, and keepalives in between.
@@ -114,7 +115,7 @@ class Relay:
         last_bytes = self._policy.pace.last_bytes
 
         def take(chunk: bytes) -> "asyncio.Future[None] | None":
-            block = self._pass(chunk)
+            block = self._seen(self._split(chunk))
             if not block:
                 silence.heard(clock())
                 return None
@@ -148,15 +149,21 @@ class Relay:
             data_after=policy.pace.data_keepalive if policy.view.is_codex else None,
         )
 
-    def _pass(self, chunk: bytes) -> bytes:
+    def _split(self, chunk: bytes) -> bytes:
         try:
-            block = self._scanner.split(chunk)
+            return self._scanner.split(chunk)
         except EventTooLarge as error:
             raise UpstreamFault(_too_large()) from error
-        if not is_notable(block) and MARK not in block:
+
+    def _seen(self, block: bytes) -> bytes:
+        """What the client gets of whole blocks, once the facts in them are noted."""
+        if not is_notable(block):
             return block
-        seen = (self._observe(event) for event in events(block))
-        return b"".join(raw for raw in seen if raw is not None)
+        shown = (
+            part if isinstance(part, bytes) else self._observe(part)
+            for part in parts(block)
+        )
+        return b"".join(raw for raw in shown if raw is not None)
 
     def _observe(self, event: Event) -> bytes | None:
         """Note the facts; the bytes the client gets, None for none."""

@@ -8,7 +8,6 @@ from gateway.protocol import frames
 from gateway.protocol.facts import Failure
 from gateway.protocol.sse import event_type, is_notable
 from gateway.relay import idle_failure, written
-from gateway.sealed import MARK
 from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.tap import Sink
@@ -64,7 +63,7 @@ class SocketRelay:
 
         def take(run: bytes) -> "asyncio.Future[None] | None":
             silence.passed(clock(), data=True)
-            if is_notable(run) or MARK in run:
+            if is_notable(run):
                 run = self._inspect(run)
                 if self._turn.reader.is_terminal and not ended.done():
                     self._socket.pour(None)  # what comes now is not of this turn

@@ -5,6 +5,7 @@ per event; only blocks that `is_notable` finds worth it are taken apart by `even
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.protocol.loose import load_object
@@ -34,7 +35,8 @@ _TYPE_IN_TEXT = re.compile(_TYPE_SOURCE)
 # Without escapes the name stands in the bytes as it is, whatever the spacing. The
 # one leading quote is what makes the search fast.
 _NOTABLE = re.compile(
-    rb'"(?:response\.(?:completed|incomplete|failed|metadata)|error"|codex\.)'
+    rb'"(?:response\.(?:completed|incomplete|failed|metadata)|error"|codex\.'
+    rb'|encrypted_content")'
 )
 # Otherwise it is spelt with the code of a letter, a dot or an underscore. The codes
 # of <, >, & and ' are not looked for: some encoders escape those in every text.
@@ -123,14 +125,38 @@ def _last_end(buffer: bytes | bytearray, start: int) -> int:
 
 def events(block: bytes) -> list[Event]:
     """The events of whole blocks; an unfinished one at the end counts as whole."""
-    found: list[Event] = []
+    return list(iter_events(block))
+
+
+def iter_events(block: bytes) -> Iterator[Event]:
+    """The same one by one, for who may not need them all."""
     has_cr = b"\r" in block
     start = 0
     while start < len(block):
         end = _first_end(block, start, has_cr)
-        found.append(_event(block[start:end], has_cr))
+        yield _event(block[start:end], has_cr)
         start = end
-    return found
+
+
+def parts(block: bytes) -> Iterator[bytes | Event]:
+    """Whole blocks, taken apart only where it may matter: see `is_notable`.
+
+    Runs of events that do not matter come as they are, the others as events.
+    """
+    if b"\r" in block or _ESCAPED_NAME.search(block):
+        yield from iter_events(block)
+        return
+    start = 0
+    while match := _NOTABLE.search(block, start):
+        begin = block.rfind(b"\n\n", start, match.start()) + 2
+        begin = max(begin, start) if begin > 1 else start
+        end = _first_end(block, begin, False)
+        if begin > start:
+            yield block[start:begin]
+        yield _event(block[begin:end], False)
+        start = end
+    if start < len(block):
+        yield block[start:]
 
 
 def _event(raw: bytes, has_cr: bool) -> Event:

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocol.sse import (
+    Event,
     EventScanner,
     EventTooLarge,
     event_type,
     events,
     is_notable,
+    parts,
 )
 
 PIECES = [
@@ -295,3 +297,19 @@ def test_no_spelling_of_a_notable_type_is_missed(
 )
 def test_the_common_deltas_are_not_notable(data):
     assert not is_notable(b"data: " + data + b"\n\n")
+
+
+@given(
+    st.lists(
+        st.sampled_from([*PIECES[:9], b'data: {"type":"response.completed"}\n\n'])
+        | st.binary(max_size=4),
+        max_size=30,
+    ).map(b"".join)
+)
+def test_parts_are_the_block_and_every_notable_event_is_one(stream):
+    block = EventScanner().split(stream)
+    found = list(parts(block))
+    raws = [part if isinstance(part, bytes) else part.raw for part in found]
+    assert b"".join(raws) == block
+    taken = {part.raw for part in found if isinstance(part, Event)}
+    assert all(one.raw in taken for one in events(block) if is_notable(one.raw))
