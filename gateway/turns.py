@@ -39,6 +39,7 @@ from gateway.protocol.facts import Failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.receipt import note_attempt, settle, take_outcome, words
 from gateway.sealed import SealedItems
+from gateway.store.secrets import Secret
 from gateway.turn import Turn, demand_of
 from gateway.upstream import UpstreamFault
 from gateway.upstream.oauth import TokenSource
@@ -145,6 +146,7 @@ class Turns:
             progress.here += 1
             try:
                 await self._tokens.ensure_fresh(lease.account)
+                progress.token = lease.account.credentials.access_token
                 opened = await open_attempt(lease)
             except UpstreamFault as fault:
                 await self._recover(turn, lease, fault, progress)
@@ -160,6 +162,8 @@ class Turns:
         self._pool.bind(
             lease, response_id=reader.response_id, turn_state=reader.turn_state
         )
+        if reader.failure is not None:  # a limit told inside a stream counts, too
+            self._pool.observe_failure(lease, reader.failure.in_phase("stream"))
 
     async def _lease(self, turn: Turn, progress: "_Progress") -> Lease:
         demand = replace(turn.demand, excluded=frozenset(progress.excluded))
@@ -187,7 +191,7 @@ class Turns:
         note_attempt(turn.exchange, lease.account.name, failure, words(decision))
         if isinstance(decision, RetryHere) and decision.refresh:
             progress.refreshed = True
-            if await self._tokens.refresh_after_401(lease.account):
+            if await self._tokens.refresh_after_401(lease.account, progress.token):
                 return
             decision = self._decide(turn, lease, failure, progress)
         if isinstance(decision, GiveUp):
@@ -230,4 +234,5 @@ class _Progress:
     number: int = 0
     here: int = 0  # at the account of the current lease
     refreshed: bool = False
+    token: Secret | None = None  # that the latest attempt went out with
     excluded: set[int] = field(default_factory=set)

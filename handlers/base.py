@@ -71,7 +71,11 @@ class BaseHandler(RequestHandler):
 
     def authenticate(self) -> None:
         """Raises GatewayError unless the request may come in."""
-        self.current_key = self.gateway.access.admit(self.facts(), time.time())
+        try:
+            self.current_key = self.gateway.access.admit(self.facts(), time.time())
+        except GatewayError as error:
+            self.gateway.metrics.refuse(error.code)
+            raise
 
     def facts(self) -> RequestFacts:
         return RequestFacts(
@@ -92,6 +96,13 @@ class BaseHandler(RequestHandler):
             or headers.get("x-request-id"),
             sees_windows=not self.gateway.ring.ever_made,
         )
+
+    def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":
+        """Who leaves asks to be left: a proxy keeps its connections for years."""
+        is_head = not self._headers_written and self.get_status() != 101
+        if is_head and self.gateway.is_draining:
+            self.set_header("connection", "close")
+        return super().flush(include_footers)
 
     def write_json(self, body: object, status: int = 200) -> None:
         self.set_status(status)
