@@ -68,6 +68,8 @@ class Tap(asyncio.Protocol):
             self._deadline.cancel()
         if not self.ended.done():
             self.ended.cancel()
+        elif not self.ended.cancelled():
+            self.ended.exception()  # who was cancelled will not ask for it
 
     def data_received(self, data: bytes) -> None:
         self._inner.data_received(data)

@@ -1,6 +1,8 @@
 """Sockets that end: the client's, the upstream's, the gateway's own."""
 
 import asyncio
+import gc
+import logging
 
 import aiohttp
 import pytest
@@ -50,6 +52,27 @@ async def test_a_client_that_leaves_closes_the_upstream(
     else:
         await ws.close()
     await assert_closed(serving, received)
+
+
+@pytest.mark.gen_test
+async def test_clients_that_leave_in_the_middle_of_busy_streams(
+    serving, upstream, caplog
+):
+    pad = {"type": "response.output_text.delta", "delta": "x" * 10_000}
+    upstream.answer(TURN.events[0], *[pad] * 20_000, times=None)
+    for _ in range(12):  # whether a read or a write notices first is a matter of luck
+        ws = await serving.socket()
+        await ws.send_json(CREATE)
+        await ws.receive(timeout=5)
+        await ws.receive(timeout=5)
+        ws._response.connection.transport.abort()
+    for received in upstream.of():
+        await asyncio.wait_for(received.closed.wait(), 1)
+    rows = await serving.rows(12)
+    assert {row["status"] for row in rows} == {"interrupted"}
+    await until(lambda: not serving.gateway.channels)
+    gc.collect()
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
 
 
 @pytest.mark.gen_test
