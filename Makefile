@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install check test nightly
+.PHONY: install lint check test nightly requirements
 
 install: $(VENV)/.installed
 
@@ -12,17 +12,26 @@ $(VENV)/.installed: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-# Before each commit: format, lint, types, the fast tests.
-check: install
+lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict run.py gateway handlers schemas
+
+# Before each commit: format, lint, types, the fast tests. No network.
+check: lint
 	$(BIN)/python -m pytest -q -m "not slow and not nightly" --ignore=tests/e2e
 
-# What the README's second command runs: all but what takes minutes each.
+# The same tests as the README's second command.
 test: install
 	$(BIN)/python -m pytest -q
 
 # Long soaks, fuzzing, restarts under load; the last figures stand in docs/.
 nightly: install
 	$(BIN)/python -m pytest -q -m nightly
+
+# requirements.in → requirements.txt; UPGRADE=--upgrade takes newer releases.
+requirements: install
+	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.9"
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make requirements" $(UPGRADE) \
+	  requirements.in -o requirements.txt

@@ -23,7 +23,7 @@ Who calls whom, from the outside in:
     admin       changes that operators make, for the API and the command line
     protocol    sans-IO: bytes and events in, facts out; imports nothing of ours
     exchange    the record of one exchange; errors: the one error vocabulary
-    settings    what an owner may set; nothing else reads the environment
+    settings    what an owner may set, from GATEWAY_* and .env
     demo        the scripted upstream of `run.py demo` and of the tests
 
 Imports go one way: run.py → handlers → gateway and schemas. Time is an argument in
