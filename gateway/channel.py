@@ -63,6 +63,7 @@ class Channel:
         self._upstream: UpstreamSocket | None = None
         self._getting: asyncio.Task[Frame] | None = None
         self._draining = asyncio.Event()
+        self._running: asyncio.Task[Any] | None = None  # whoever called `run`
         self._is_lost = False  # upstream ended inside a turn that had begun
         self.close_code = 1000
 
@@ -82,11 +83,17 @@ class Channel:
         self.close_code = SERVICE_RESTART
         self._draining.set()
 
+    def cut(self) -> None:
+        """End the channel at once, in the middle of a turn if need be."""
+        if self._running is not None:
+            self._running.cancel()
+
     async def run(self, sink: Sink) -> None:
         """Give the client's frames to `sink`; ends when the socket is to be closed.
 
         What the sink raises is raised here.
         """
+        self._running = asyncio.current_task()
         drained = asyncio.create_task(self._draining.wait())
         try:
             while not self._is_lost:

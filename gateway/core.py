@@ -126,6 +126,8 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if hasattr(self, "tokens"):
             await self.tokens.close()
+        for channel in list(self.channels):
+            channel.cut()
         if hasattr(self, "_session"):
             await self._session.close()
             await self.drain(STOP_SECONDS)  # what has lost its upstream ends by itself

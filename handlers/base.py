@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tornado.escape import utf8
-from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from gateway.access import RequestFacts, client_address
@@ -25,6 +24,7 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
+from handlers.facts import is_upgrade, lower_headers, peer_address
 from handlers.rest_of_body import RestOfBody
 
 
@@ -98,9 +98,8 @@ class BaseHandler(RequestHandler):
         )
 
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":
-        """Who leaves asks to be left: a proxy keeps its connections for years."""
-        is_head = not self._headers_written and self.get_status() != 101
-        if is_head and self.gateway.is_draining:
+        """Who leaves asks to be left: a proxy keeps its connections."""
+        if self.gateway.is_draining and self.get_status() != 101:
             self.set_header("connection", "close")
         return super().flush(include_footers)
 
@@ -287,20 +286,3 @@ def as_gateway_error(raised: object, status: int) -> GatewayError:
         413: PayloadTooLarge,
     }
     return known.get(status, GatewayError)()
-
-
-def lower_headers(request: HTTPServerRequest) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.get_all()}
-
-
-def peer_address(request: HTTPServerRequest) -> str:
-    """The socket's peer, never a header's word for it."""
-    context = getattr(request.connection, "context", None)
-    address = getattr(context, "address", None)
-    if isinstance(address, tuple):
-        return str(address[0])
-    return ""
-
-
-def is_upgrade(request: HTTPServerRequest) -> bool:
-    return request.headers.get("upgrade", "").lower() == "websocket"

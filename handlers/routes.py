@@ -9,7 +9,7 @@ from tornado.web import Application, RequestHandler
 from gateway.access import Route as Door
 from gateway.core import Gateway
 from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
-from handlers.base import NotFoundHandler, Surface, is_upgrade
+from handlers.base import NotFoundHandler, Surface
 from handlers.chat import ChatCompletionsHandler
 from handlers.codex import (
     AccountsCheckHandler,
@@ -21,6 +21,7 @@ from handlers.codex import (
     ResetCreditsHandler,
     UsageHandler,
 )
+from handlers.facts import is_upgrade
 from handlers.health import HealthHandler, ReadyHandler
 from handlers.media import (
     AlphaSearchHandler,

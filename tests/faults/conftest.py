@@ -1,0 +1,84 @@
+"""Processes that are treated badly, and what must be left of a whole gateway after."""
+
+import asyncio
+import time
+
+import pytest
+
+from tests.e2e.conftest import codex  # noqa: F401
+from tests.faults.process import FaultyProcess
+
+
+@pytest.fixture
+def start_process(io_loop, upstream, tmp_path):
+    """Starts gateway processes with one account: `await start_process(NAME="…")`."""
+    started = []
+
+    async def start(**settings):
+        folder = tmp_path / f"gateway{len(started)}"
+        folder.mkdir()
+        process = FaultyProcess(folder, upstream.url, **settings)
+        started.append(process)
+        account = upstream.accounts.get("one") or upstream.add_account("one")
+        auth_file = account.write_auth_file(folder / "auth")
+        await process.run("accounts", "import", str(auth_file))
+        await process.start()
+        return process
+
+    yield start
+    for process in started:
+        io_loop.run_sync(process.stop)
+        print(process.log())
+
+
+@pytest.fixture
+def at_rest(serving):
+    """Asserts that the gateway has let everything go: `await at_rest()`.
+
+    What ends by itself within moments is waited for.
+    """
+
+    async def check(seconds=5.0):
+        try:
+            async with asyncio.timeout(seconds):
+                while held(serving.gateway):  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            pytest.fail(f"still held: {held(serving.gateway)}")
+
+    return check
+
+
+# Their owner is the gateway or a connection, not a request.
+LASTING = ("Catalogues.run", "UsagePoller.run", "Gateway._persist_regularly")
+LASTING += ("Metrics.watch_loop", "FlightRecorder.watch")
+
+
+def held(gateway):
+    """What requests have taken and not given back."""
+    now = time.time()
+    limits = [row for key in gateway.ring for row in gateway.limiter.report(key, now)]
+    counted = {
+        "turns": len(gateway.turns.running),
+        "leases": sum(one.in_flight for one in gateway.pool.accounts.values()),
+        "waiting": gateway.pool.waiting,
+        "bodies": gateway.body_budget.used,
+        "channels": len(gateway.channels),
+        "reserved": sum(row["reserved_value"] for row in limits),
+        "running": sum(
+            row["current_value"] for row in limits if row["limit_type"] == "concurrency"
+        ),
+        "tasks": [one for one in map(_name, asyncio.all_tasks()) if one],
+    }
+    return {name: value for name, value in counted.items() if value}
+
+
+def _name(task):
+    """What a task of a request runs, "" for all others."""
+    coroutine = task.get_coro()
+    code = getattr(coroutine, "cr_code", None)
+    file = code.co_filename if code is not None else ""
+    name = coroutine.__qualname__
+    ours = ("/gateway/" in file or "/handlers/" in file) and "/demo/" not in file
+    served = file.endswith("tornado/web.py")
+    return name if (ours or served) and name not in LASTING else ""
