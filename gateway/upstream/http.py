@@ -21,7 +21,7 @@ from gateway.upstream.tap import Sink, Tap
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
-ERROR_BODY_SECONDS = 10.0
+ERROR_BODY_SECONDS = 3.0  # comes with its head; each attempt may wait for it
 # Header lines beyond this are an attack or a defect, not an answer.
 HEADER_BYTES = 64 * 1024
 # What one read hands over at most; also the high-water mark of back-pressure.
