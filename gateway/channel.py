@@ -184,20 +184,10 @@ class Channel:
             return sink(run)
 
         await relay.send_to(counted, self._settings.idle_timeout)
-        self._conclude(turn, relay)
-
-    def _conclude(self, turn: Turn, relay: SocketRelay) -> None:
-        exchange, reader = turn.exchange, turn.reader
-        if turn.lease is not None:
-            self._turns.observe(turn.lease, reader)
         if relay.broken is not None:
             # No terminal frame: the client reconnects silently and resends all.
             self._is_lost, self.close_code = True, UPSTREAM_LOST
             exchange.break_off(relay.broken)
-        elif reader.failure is not None:
-            exchange.break_off(reader.failure)
-        else:
-            exchange.succeed()
 
     async def _win(self, turn: Turn) -> SocketRelay:
         shown: list[SocketRelay] = []

@@ -175,16 +175,8 @@ class Proxy:
             return sink(block)
 
         await relay.send_to(counted)
-        reader = turn.reader
-        lease = turn.lease
-        if lease is not None:
-            self._turns.observe(lease, reader)
         if relay.broken is not None:
             exchange.break_off(relay.broken)
-        elif reader.failure is not None:
-            exchange.break_off(reader.failure)
-        else:
-            exchange.succeed()
 
 
 async def _send_document(turn: Turn, document: bytes, sink: Sink) -> None:

@@ -43,7 +43,14 @@ def note_attempt(
 
 
 def take_outcome(exchange: Exchange, reader: OutcomeReader) -> None:
-    """Bring what the stream told into the record."""
+    """Bring what the stream told into the record.
+
+    Clients leave once they have seen the last event: their turns are whole.
+    """
+    if exchange.status == "interrupted" and reader.failure is not None:
+        exchange.break_off(reader.failure)
+    elif exchange.status == "interrupted" and reader.is_terminal:
+        exchange.succeed()
     exchange.usage = reader.usage or exchange.usage
     exchange.response_id = reader.response_id or exchange.response_id
     exchange.answered_tier = reader.service_tier

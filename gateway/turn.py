@@ -46,6 +46,10 @@ class Turn:
             self.lease.release()
             self.lease = None
 
+    @property
+    def is_committed(self) -> bool:
+        return self.loaded is None
+
     def commit(self) -> None:
         """Let the payload go: nothing will be sent again, and streams are long."""
         self.loaded = None

@@ -36,7 +36,6 @@ from gateway.failover import (
 )
 from gateway.limits import Limiter, Reservation
 from gateway.protocol.facts import Failure
-from gateway.protocol.outcome import OutcomeReader
 from gateway.receipt import note_attempt, settle, take_outcome, words
 from gateway.sealed import SealedItems
 from gateway.store.secrets import Secret
@@ -107,6 +106,7 @@ class Turns:
             if not self.running:
                 self._idle.set()
             if turn is not None:
+                self._observe(turn)
                 turn.free()
                 take_outcome(exchange, turn.reader)
             if reservation is not None:
@@ -156,8 +156,11 @@ class Turns:
                 turn.commit()
                 return opened
 
-    def observe(self, lease: Lease, reader: OutcomeReader) -> None:
-        """Hand the pool what an answered turn told about its account."""
+    def _observe(self, turn: Turn) -> None:
+        """Hand the pool what a committed turn told about its account."""
+        lease, reader = turn.lease, turn.reader
+        if lease is None or not turn.is_committed:
+            return
         self._pool.observe_windows(lease.account, reader.windows, reader.plan_type)
         self._pool.bind(
             lease, response_id=reader.response_id, turn_state=reader.turn_state

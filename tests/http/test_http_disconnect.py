@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import time
 
 import pytest
 
@@ -158,3 +159,17 @@ async def test_a_stopping_gateway_leaves_rows_for_what_it_cut(serving, upstream)
     assert row["status"] != "success"
     assert row["account_id"]
     writer.close()
+
+
+@pytest.mark.gen_test
+async def test_after_the_last_event_the_turn_is_whole(serving, upstream):
+    """Codex leaves once it has seen the end, before the body has ended."""
+    upstream.answer(*TURN.events, asyncio.Event())
+    reader, writer = await begin(serving)
+    await reader.readuntil(b"response.completed")
+    writer.close()
+    (row,) = await serving.rows()
+    assert (row["status"], row["http_status"]) == ("success", 200)
+    assert row["response_id"] == TURN.events[-1]["response"]["id"]
+    bindings = serving.gateway.pool.bindings
+    assert bindings.owner(None, "response", row["response_id"], time.time())
