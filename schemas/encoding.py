@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError
 
+from schemas.prescan import refuse_costly
+
 # orjson reads integers beyond 64 bits as floats; 19 digits are the first that can
 # be one. Two passes at memory speed rule that out for all but a few bodies (a
 # regular expression over 8 MiB takes ten times as long).
@@ -17,6 +19,7 @@ _LONG_NUMBER = re.compile(rb"(?:^|[:,\[\s])-?[0-9]{19}")
 
 def decode(data: bytes) -> Any:
     """The JSON value; integers beyond 64 bits come as floats."""
+    refuse_costly(data)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
