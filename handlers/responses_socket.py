@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 
 from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
 from gateway.channel import UPSTREAM_LOST, Channel
 from gateway.errors import UpgradeRequired
@@ -15,8 +15,13 @@ from gateway.inbox import Frame
 from gateway.view import View
 from handlers.base import BodilessHandler
 from handlers.client_stream import RawStream
+from handlers.last_words import outlive
 from handlers.requests import responses_request
 from schemas.surfaces import Surface
+
+# With the end of a frame may come the beginning of the next ones.
+NEXT_FRAMES_BYTES = 1024 * 1024
+TOO_BIG = 1009
 
 
 class ResponsesSocket(WebSocketHandler, BodilessHandler):
@@ -39,6 +44,21 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
         """Foreign origins were refused before, as on every route."""
         return True
 
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """The protocol, made to give a client the time to read what it did wrong."""
+        protocol = super().get_websocket_protocol()
+        if protocol is None:
+            return None
+        close = protocol.close
+
+        def close_readably(code: int | None = None, reason: str | None = None) -> None:
+            close(code, reason)
+            if code == TOO_BIG and protocol.stream is not None:
+                outlive(protocol.stream.socket)
+
+        setattr(protocol, "close", close_readably)  # noqa: B010
+        return protocol
+
     def open(self, *args: str, **kwargs: str) -> None:
         self._client = self.client_facts()
         view = View(
@@ -50,6 +70,10 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
         connection = self.ws_connection
         assert connection is not None
         assert connection.stream is not None
+        # A frame is read whole; how large it may be, the application's setting says.
+        connection.stream.max_buffer_size = (
+            self.gateway.settings.max_body_bytes + NEXT_FRAMES_BYTES
+        )
         self._client_stream = RawStream(connection.stream)
         self._pump = asyncio.create_task(self._relay())
 

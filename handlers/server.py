@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -21,9 +22,6 @@ logger = logging.getLogger("gateway")
 
 # Codex sends about 2 kB of headers; proxies add some.
 MAX_HEADER_BYTES = 64 * 1024
-# A connection that sends no request, or not the rest of one, is not kept longer.
-IDLE_CONNECTION_SECONDS = 300.0
-BODY_SECONDS = 600.0
 BACKLOG = 1024
 NO_LIMIT = 2**62
 # Probes of an idle peer: a laptop that went away is noticed within two minutes.
@@ -34,17 +32,28 @@ TCP_KEEPALIVE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds a connection may take for what the server has to wait for."""
+
+    head: float = 300.0  # for its next request, to the end of the headers
+    body: float = 600.0
+
+
+PATIENCE = Patience()
+
+
 class Server:
     """One listening gateway; `drain` ends it after its running turns."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, patience: Patience = PATIENCE) -> None:
         self.gateway = gateway
         self._http = HTTPServer(
             build_app(gateway),
             max_header_size=MAX_HEADER_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
-            idle_connection_timeout=IDLE_CONNECTION_SECONDS,
-            body_timeout=BODY_SECONDS,
+            idle_connection_timeout=patience.head,
+            body_timeout=patience.body,
         )
         self.port = 0
 
@@ -52,7 +61,10 @@ class Server:
         """Listen as the settings say; port 0 lets the kernel choose."""
         settings = self.gateway.settings
         await self.gateway.start()
-        sockets = bind_sockets(settings.port, settings.host, backlog=BACKLOG)
+        self.listen(bind_sockets(settings.port, settings.host, backlog=BACKLOG))
+
+    def listen(self, sockets: list[socket.socket]) -> None:
+        """Accept connections on sockets that are bound already."""
         for listening in sockets:
             _probe_idle_peers(listening)
         self._http.add_sockets(sockets)
