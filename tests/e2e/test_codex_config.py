@@ -47,7 +47,10 @@ async def test_a_wrong_key_is_refused_whatever_login_codex_has(gateway, codex):
     cli.login_with_tokens(DemoAccount("user").auth_document())
     await gateway.create_key("laptop")
     await write_config(gateway, cli, "--key", "sk-cgw-wrong")
-    run = await cli.exec("good morning", "-m", "gpt-5.5", deadline=60)
+    # Its own retries, each with a try to refresh its login, take most of a minute.
+    retries = ("stream_max_retries=0", "request_max_retries=0")
+    options = [f"-cmodel_providers.gateway.{one}" for one in retries]
+    run = await cli.exec("good morning", "-m", "gpt-5.5", *options, deadline=60)
     assert run.returncode != 0
     assert "401" in run.stderr
 
