@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tornado.web import RequestHandler
 
 from gateway.access import Route as Door
 from handlers.admin.base import AdminHandler
 from handlers.admin.routes import ADMIN_ROUTES
-from handlers.base import BaseHandler
+from handlers.base import BaseHandler, BodilessHandler, StreamHandler
 from handlers.routes import ROUTES, SOCKETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +48,7 @@ OPEN = {
     r"/health(?:/live)?",
     r"/health/ready",
 }
+BASES = (BaseHandler, BodilessHandler, StreamHandler, AdminHandler)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -118,8 +118,14 @@ def test_no_listed_route_is_missing_from_the_table():
     assert {path for path, _, _ in ROUTES} >= OPEN
 
 
-def test_handlers_do_not_override_how_a_request_comes_in():
+@pytest.mark.parametrize(
+    "handler",
+    sorted({entry[1] for entry in (*SOCKETS, *ROUTES, *ADMIN_ROUTES)}, key=repr),
+    ids=lambda handler: handler.__name__,
+)
+def test_handlers_do_not_override_how_a_request_comes_in(handler):
     """`prepare` and `authenticate` of the bases are the only doors."""
-    for _, handler, _ in ROUTES:
-        if "prepare" in vars(handler):
-            assert handler.prepare is not RequestHandler.prepare
+    doors = {"prepare", "authenticate"}
+    for one in handler.mro():
+        if doors & vars(one).keys() and not one.__module__.startswith("tornado."):
+            assert one in BASES, f"{one.__name__} lets requests in by itself"
