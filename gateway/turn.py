@@ -1,6 +1,6 @@
 """One running turn: its record, its payload while that is needed, its lease."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.candidates import Demand
@@ -30,6 +30,17 @@ class Turn:
     @property
     def request(self) -> ClientRequest:
         return self.exchange.request
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether the turn builds on what only its upstream socket knows."""
+        return self.anchor is not None and self.request.transport == "websocket"
+
+    @property
+    def resent_demand(self) -> Demand:
+        """What the pool is to find once the client has sent its whole history."""
+        affinity = replace(self.demand.affinity, previous_response_id=None)
+        return replace(self.demand, affinity=affinity)
 
     def restart(self) -> None:
         """Forget what a failed attempt told; the next one tells anew."""

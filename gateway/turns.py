@@ -22,6 +22,7 @@ from gateway.errors import (
     ForeignCompaction,
     GatewayError,
     ModelNotAllowed,
+    PreviousResponseNotFound,
     UsageLimitReached,
 )
 from gateway.exchange import ClientRequest, Exchange, Loaded
@@ -202,6 +203,10 @@ class Turns:
                 raise fault
             raise self._final(turn, failure) from fault
         if isinstance(decision, Elsewhere):
+            if turn.is_anchored:
+                # Upstream holds the history: the client resends all of it, which
+                # any account can serve.
+                raise PreviousResponseNotFound(turn.anchor or "") from fault
             progress.excluded.add(lease.account.id)
             progress.here, progress.refreshed = 0, False
             turn.free()
@@ -219,9 +224,10 @@ class Turns:
         self, turn: Turn, lease: Lease, failure: Failure, progress: "_Progress"
     ) -> Decision:
         tried = progress.excluded | {lease.account.id}
+        demand = turn.resent_demand if turn.is_anchored else turn.demand
         attempt = Attempt(
             number=progress.number,
-            accounts_left=self._pool.able(turn.demand, frozenset(tried)),
+            accounts_left=self._pool.able(demand, frozenset(tried)),
             here=progress.here,
             elapsed=turn.exchange.elapsed_ms / 1000,
             refreshed=progress.refreshed,
