@@ -35,6 +35,8 @@ from gateway.upstream.target import url_of
 from gateway.upstream.ws import UpstreamSocket, UpstreamSockets
 from gateway.view import View
 
+# Nothing but a turn is that large; only its loader looks before it parses.
+LARGE_CHARACTERS = 256 * 1024
 UPSTREAM_LOST = 1011
 SERVICE_RESTART = 1012
 # The dialect of the upstream socket; a client's own value goes before it.
@@ -264,7 +266,7 @@ def _type_of(got: Frame) -> str | None:
     """The type of a JSON object in a text frame, "" without one, else None."""
     if isinstance(got, bytes):
         return None
-    if event_type(got) == "response.create":
+    if len(got) > LARGE_CHARACTERS or event_type(got) == "response.create":
         return "response.create"  # the loader parses the whole frame
     # Whole, too: a second "type" must not turn it into a turn that nobody counts.
     try:

@@ -5,6 +5,7 @@ while the request runs and turned into one request-log row at its end; it never
 holds a word of a prompt or an answer.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,10 @@ from typing import Any, Literal, Protocol
 from gateway.errors import GatewayError
 from gateway.keys import Key
 from gateway.protocol.facts import Failure, Usage
+
+# A larger payload is loaded on a thread: parsing it may hold the interpreter, but
+# looking through what was parsed (a hundred thousand values) leaves others a chance.
+INLINE_BYTES = 256 * 1024
 
 Status = Literal["success", "error", "interrupted"]
 Transport = Literal["http", "websocket"]
@@ -88,11 +93,13 @@ class ClientRequest:
     def is_codex(self) -> bool:
         return self.surface == "codex"
 
-    def take_payload(self) -> Loaded:
+    async def take_payload(self) -> Loaded:
         """Load once, and let go: a body must not live as long as its stream."""
         load, self.load = self.load, None
         assert load is not None
-        return load()
+        if self.size <= INLINE_BYTES:
+            return load()
+        return await asyncio.get_running_loop().run_in_executor(None, load)
 
 
 @dataclass(slots=True, eq=False)

@@ -77,7 +77,7 @@ class Turns:
         self.running.add(exchange)
         self._idle.clear()
         try:
-            loaded = request.take_payload()
+            loaded = await request.take_payload()
             exchange.take_facts(loaded)
             exchange.mark("body")
             demand = demand_of(request, loaded, self.sealed)

@@ -2,8 +2,11 @@
 
 Parsing holds the interpreter for as long as it takes: 20 ms for 8 MiB of a real
 request, over a second for 10 MB of `[[],[],…`. What costs is the number of values,
-not of bytes. So they are counted first, by a few passes at memory speed.
+not of bytes. So they are counted first, slice by slice at memory speed, and a body
+is given up on as soon as there are too many: within its first megabytes.
 """
+
+from collections.abc import Iterator
 
 from marshmallow import ValidationError
 
@@ -13,19 +16,52 @@ SMALL_BYTES = 1024 * 1024
 # definitions 320,000.
 MOST_STRUCTURE = 500_000
 MOST_QUOTES = 1_500_000
+# One pass over so many bytes takes less than a millisecond.
+_SLICE = 256 * 1024
+_MARKS = b"[{,:"
 
 
 def refuse_costly(data: bytes) -> None:
     """Raise ValidationError for a body with too many values."""
-    if len(data) <= SMALL_BYTES or _structure(data) <= MOST_STRUCTURE:
-        return  # counted with what stands in strings: no need to look closer
-    # What is in strings does not count. Without escapes every quote is an end of one.
-    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    if plain.count(b'"') > MOST_QUOTES:
-        raise ValidationError("Too many strings")
-    if _structure(b"".join(plain.split(b'"')[::2])) > MOST_STRUCTURE:
-        raise ValidationError("Too many values")
+    if len(data) <= SMALL_BYTES or _has_few_marks(data):
+        return
+    structure = quotes = 0
+    for outside, count in _outside_of_strings(data):
+        quotes += count
+        structure += _marks(outside)
+        if quotes > MOST_QUOTES:
+            raise ValidationError("Too many strings")
+        if structure > MOST_STRUCTURE:
+            raise ValidationError("Too many values")
 
 
-def _structure(data: bytes) -> int:
-    return sum(data.count(mark) for mark in (b"[", b"{", b",", b":"))
+def _has_few_marks(data: bytes) -> bool:
+    """Counted with what stands in strings: true of nearly all, at half the cost."""
+    marks = 0
+    for start in range(0, len(data), _SLICE):
+        marks += _marks(data[start : start + _SLICE])
+        if marks > MOST_STRUCTURE:
+            return False
+    return True
+
+
+def _marks(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _MARKS))
+
+
+def _outside_of_strings(data: bytes, size: int = _SLICE) -> Iterator[tuple[bytes, int]]:
+    """What stands outside of strings, and the number of quotes, slice by slice."""
+    start, is_inside = 0, False
+    while start < len(data):
+        end = start + size
+        piece = data[start:end]
+        # No cut between a backslash and what it escapes.
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
+            end += 1
+            piece = data[start:end]
+        start = end
+        if b"\\" in piece:
+            piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
+        parts = piece.split(b'"')
+        yield b"".join(parts[is_inside::2]), len(parts) - 1
+        is_inside ^= len(parts) % 2 == 0

@@ -1,6 +1,7 @@
 """Bodies that would hold the loop are refused before they are parsed."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -45,12 +46,24 @@ def test_what_stands_in_strings_does_not_count(text):
     refuse_costly(body)
 
 
-@given(st.lists(st.text() | st.lists(st.integers(), max_size=5), max_size=20))
-def test_the_count_is_that_of_the_parsed_value(value):
-    """Compact JSON has one comma or bracket a value: what a parser would make."""
-    data = json.dumps(value, separators=(",", ":")).encode()
-    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    outside = b"".join(plain.split(b'"')[::2])
-    lists = [one for one in value if isinstance(one, list)]
-    commas = max(0, len(value) - 1) + sum(max(0, len(one) - 1) for one in lists)
-    assert prescan._structure(outside) == 1 + len(lists) + commas
+documents = st.recursive(
+    st.text() | st.integers() | st.none() | st.text(alphabet='"\\\\[,{:x'),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(documents, st.integers(1, 40))
+def test_what_is_counted_is_what_stands_outside_of_strings(value, size):
+    """Wherever the slices are cut, escapes or not."""
+    data = json.dumps(value, ensure_ascii=False).encode()
+    outside, quotes = b"", 0
+    for part, count in prescan._outside_of_strings(data, size):
+        outside += part
+        quotes += count
+    assert outside.decode() == re.sub(r'"(?:[^"\\]|\\.)*"', "", data.decode())
+    assert quotes == 2 * len(re.findall(r'"(?:[^"\\]|\\.)*"', data.decode()))
+
+
+@given(st.binary())
+def test_no_bytes_break_it(data):
+    assert sum(n for _, n in prescan._outside_of_strings(data, 7)) <= len(data)
