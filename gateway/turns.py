@@ -201,7 +201,7 @@ class Turns:
         if isinstance(decision, GiveUp):
             if fault.may_be_shown:
                 raise fault
-            raise self._final(turn, failure) from fault
+            raise self._final(turn, failure, progress) from fault
         if isinstance(decision, Elsewhere):
             if turn.is_anchored:
                 # Upstream holds the history: the client resends all of it, which
@@ -212,13 +212,17 @@ class Turns:
             turn.free()
         await asyncio.sleep(decision.after)
 
-    def _final(self, turn: Turn, failure: Failure) -> GatewayError:
+    def _final(
+        self, turn: Turn, failure: Failure, progress: "_Progress"
+    ) -> GatewayError:
         error = from_failure(failure, codex=turn.request.is_codex)
-        if isinstance(error, UsageLimitReached):
-            # All are limited: the date that matters is that of the first to return.
-            first = self._pool.first_return(turn.demand)
-            error.resets_at = first or error.resets_at
-        return error
+        if not isinstance(error, UsageLimitReached):
+            return error
+        # A client gives up at a limit: it is told that of the first account to
+        # return, and only when no other account is back sooner than its limit ends.
+        tried = progress.excluded | {turn.lease.account.id} if turn.lease else set()
+        demand = replace(turn.demand, excluded=frozenset(tried))
+        return self._pool.refusal(demand) or error
 
     def _decide(
         self, turn: Turn, lease: Lease, failure: Failure, progress: "_Progress"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from gateway.accounts import consequences
 from gateway.accounts.account import Account, PolledUsage
 from gateway.accounts.affinity import Affinity, Bindings
-from gateway.accounts.candidates import Bar, BarKind, Demand, bar, explain
+from gateway.accounts.candidates import Bar, BarKind, Demand, bar, explain, refusal
 from gateway.accounts.choice import STRATEGIES, Strategy
 from gateway.accounts.lease import Lease
 from gateway.accounts.placing import Look, place
@@ -163,11 +163,12 @@ class Pool:
             return 0  # only its owner knows the response
         return sum(why is None or why.is_waiting for why in look.bars.values())
 
-    def first_return(self, demand: Demand) -> float | None:
-        """When (unix seconds) the first limit ends that bars the request."""
-        bars = self._look(replace(demand, affinity=_NO_AFFINITY)).barred.values()
-        limits = (why.until for why in bars if why.kind is BarKind.LIMITED)
-        return min((until for until in limits if until is not None), default=None)
+    def refusal(self, demand: Demand) -> GatewayError | None:
+        """What a request is told while all are barred; None when waiting helps."""
+        look = self._look(replace(demand, affinity=_NO_AFFINITY))
+        return (
+            refusal(look.barred, demand, look.now) if all(look.bars.values()) else None
+        )
 
     def observe_windows(
         self,

@@ -159,6 +159,22 @@ async def test_all_limited_tells_when_the_first_returns(serving, upstream, path)
         assert rows[-1]["receipt"]["passed_over"]
 
 
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_a_limit_is_not_told_while_another_account_is_only_recovering(
+    serving, upstream, path
+):
+    """A client gives up at a limit, and comes back after a short wait."""
+    serving.account("two").state.cool(time.time(), 20.0, "broken")
+    upstream.answer(faults.usage_limit(7_200), account="one", times=None)
+    for _ in range(2):
+        answered = await serving.ask(path)
+        assert answered.status == 503
+        assert answered.error["code"] == "no_accounts"
+        assert 1 <= int(answered.headers["retry-after"]) <= 5
+    assert accounts(upstream) == ["one"]
+
+
 @pytest.mark.gen_test
 async def test_a_used_up_window_in_the_headers_bars_the_account(serving, upstream):
     upstream.accounts["one"].primary_percent = 100

@@ -163,7 +163,8 @@ def test_all_limited_names_the_first_return(pool):
     pool.accounts[2].plan = "plus"
     error = refused(pool, Demand(), UsageLimitReached)
     assert (error.resets_at, error.plan_type) == (NOW + 300, "plus")
-    assert pool.first_return(Demand()) == NOW + 300
+    told = pool.refusal(Demand())
+    assert (told.resets_at, told.plan_type) == (NOW + 300, "plus")
 
 
 def test_cooling_accounts_ask_for_a_short_wait(pool):
@@ -171,6 +172,21 @@ def test_cooling_accounts_ask_for_a_short_wait(pool):
     pool.accounts[2].state.cool(NOW, 60, "broken")
     error = refused(pool, Demand(), NoAccounts)
     assert 1 <= error.retry_after <= 5
+
+
+def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
+    limit(pool, 1, 900)
+    pool.accounts[2].state.cool(NOW, 4, "broken")
+
+    async def scenario():
+        asked = asyncio.create_task(pool.lease(Demand()))
+        await asyncio.sleep(0)
+        assert (asked.done(), pool.waiting) == (False, 1)
+        clock.now += 4
+        pool.serve_line()
+        return await asked
+
+    assert asyncio.run(scenario()).account is pool.accounts[2]
 
 
 def test_paused_and_logged_out_accounts_are_named(pool):
