@@ -75,3 +75,28 @@ def nginx_binary():
     if found is None:
         missing("no nginx on this machine")
     return found
+
+
+@pytest.fixture
+def pair(io_loop, upstream, start_gateway, tmp_path):
+    """A running gateway with the accounts "one" and "two"; the first goes first."""
+
+    async def add_second(gateway):
+        file = upstream.add_account("two").write_auth_file(tmp_path / "second")
+        await gateway.run("accounts", "import", str(file))
+        await gateway.run("strategy", "fill_first")
+
+    return io_loop.run_sync(lambda: start_gateway(before_start=add_second))
+
+
+@pytest.fixture
+def user(pair, codex):
+    """Makes a CLI that talks to `pair`: `user(websockets=True)`."""
+
+    def make(*, websockets):
+        cli = codex()
+        cli.login_with_key("sk-fake-users-own-key")
+        cli.configure(pair.url + "/backend-api/codex", websockets=websockets)
+        return cli
+
+    return make
