@@ -1,0 +1,76 @@
+"""What a soak must not show, judged by the record and by who was well when."""
+
+import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
+
+# An account is left alone for so long after its trouble: the longest cooldown that
+# one of the soak's own strokes leads to, and the time a request may take.
+AFTERMATH = 75.0
+# The cause that a receipt gives, and the strokes that bring it about.
+STROKES = {"limited": {"limit"}, "paused": {"paused"}}
+TROUBLE = {"cooling", "failed", "on_trial"}
+
+
+def read_log(database):
+    """Rows as they ended, with the receipt's words and the account's name."""
+    query = """
+        SELECT r.conversation, r.transport, r.status, r.attempts, r.duration_ms,
+               r.created_at, r.receipt, r.is_prewarm, a.name AS account
+        FROM request_log r LEFT JOIN account a ON a.id = r.account_id ORDER BY r.id
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = [dict(row) for row in connection.execute(query)]
+    for row in rows:
+        row["receipt"] = json.loads(row["receipt"])
+    return rows
+
+
+def unexcused(refusals, weather):
+    """Refusals while an account was well all the time."""
+    return [
+        (refusal, well)
+        for refusal in refusals
+        if (well := weather.who_was_well(refusal.begin, refusal.end))
+    ]
+
+
+def switches(rows, weather, wall_to_monotonic):
+    """Causes of all switches, and the rows whose cause is none."""
+    causes, groundless = Counter(), []
+    latest, visited = {}, {}
+    for row in rows:
+        attempts = row["receipt"]["attempts"]
+        if not attempts or attempts[-1]["then"] != "answered":
+            continue
+        key, account = row["conversation"], row["account"]
+        before = latest.get(key, account)
+        been = visited.setdefault(key, set())
+        if account != before:
+            cause = row["receipt"]["switch_cause"]
+            causes[str(cause)] += 1
+            begin = row["created_at"] / 1000 + wall_to_monotonic
+            end = begin + row["duration_ms"] / 1000
+            if not _is_grounded(cause, before, account, been, (weather, begin, end)):
+                groundless.append(row)
+        been.add(account)
+        latest[key] = account
+    return causes, groundless
+
+
+def _is_grounded(cause, before, account, been, when):
+    weather, begin, end = when
+    if cause == "returned":
+        return account in been
+    kinds = {
+        stroke.kind
+        for stroke in weather.strokes
+        if stroke.account == before.removesuffix("@demo.example")
+        and stroke.begin <= end
+        and stroke.end >= begin - AFTERMATH
+    }
+    if cause in TROUBLE:
+        return bool(kinds)
+    return bool(kinds & STROKES.get(cause, set()))
