@@ -9,7 +9,7 @@ from gateway.protocol.facts import Window
 from gateway.rates import Rates
 from gateway.windows import Counter
 
-# As the reference gateway's clients know them; cost in micro-dollars.
+# The names clients of such pages know; cost in micro-dollars.
 _TYPES = {
     Measure.TOKENS: "total_tokens",
     Measure.INPUT: "input_tokens",

@@ -137,7 +137,7 @@ def _failure(
     return Failure(
         phase="headers",
         origin=_origin(status, code, kind),
-        message=_clean(message),
+        message=_clean(message) or "The upstream service failed",
         status=status,
         code=code,
         type=kind,

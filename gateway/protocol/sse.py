@@ -27,7 +27,7 @@ _MAX_LINES = 100_000
 # linear. A backslash anywhere ends the match: only a parser knows what it spells.
 _TYPE_SOURCE = (
     r'[ \t\r\n]*+\{[ \t\r\n]*+(?:(?!"type")"[^"\\]*+"[ \t\r\n]*+:[ \t\r\n]*+'
-    r'(?:"[^"\\]*+"|[-+.0-9eE]++|true|false|null)[ \t\r\n]*+,[ \t\r\n]*+){0,64}+'
+    r'(?:"[^"\\]*+"|[-+.0-9eE]++|true|false|null)[ \t\r\n]*+,[ \t\r\n]*+){0,64}'
     r'"type"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\]*+)"'
 )
 _TYPE = re.compile(_TYPE_SOURCE.encode())

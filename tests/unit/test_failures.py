@@ -276,3 +276,8 @@ def test_no_body_ever_raises(status, value, header):
 @given(st.text(), st.text(alphabet="0123456789. tryaginmshd,"))
 def test_no_message_ever_raises(start, end):
     read(429, {"error": {"message": f"{start}try again in {end}"}})
+
+
+def test_a_message_of_nothing_printable_gets_words_of_ours():
+    body = '{"error": "\x85"}'.encode()
+    assert read_failure(500, {}, body, 0.0).message == "The upstream service failed"
