@@ -65,15 +65,16 @@ class Bar:
             return self.until is not None and self.until - now > LASTING_SECONDS
         return self.kind in _GONE
 
-    def is_brief(self, now: float) -> bool:
-        """Whether a request can wait for it here, as its client would have to."""
-        ends = now + LONGEST_RETRY_AFTER
-        return self.kind is BarKind.COOLING and (self.until or ends) < ends
-
     @property
     def is_waiting(self) -> bool:
         """Whether the account is about to be free."""
         return self.kind in (BarKind.FULL, BarKind.TRIAL)
+
+    def is_brief(self, now: float) -> bool:
+        """Whether a request can wait for its end, as its client would have to."""
+        ends = now + LONGEST_RETRY_AFTER
+        is_short = self.kind is BarKind.COOLING and (self.until or ends) < ends
+        return self.is_waiting or is_short
 
 
 # Out of service until somebody does something about it.
@@ -176,7 +177,7 @@ def _refusal(
     fitting = {a: b for a, b in serving.items() if b.kind is not BarKind.MODEL}
     if not fitting:
         return ModelNotAvailable(demand.model or "")
-    if any(found.is_waiting or found.is_brief(now) for found in fitting.values()):
+    if any(found.is_brief(now) for found in fitting.values()):
         return None
     return _for_now(fitting, demand, now)
 

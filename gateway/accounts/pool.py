@@ -161,7 +161,7 @@ class Pool:
         look = self._look(replace(demand, excluded=demand.excluded | excluded))
         if look.owner("response", demand.affinity.previous_response_id) is not None:
             return 0  # only its owner knows the response
-        return sum(why is None or why.is_waiting for why in look.bars.values())
+        return sum(why is None or why.is_brief(look.now) for why in look.bars.values())
 
     def refusal(self, demand: Demand) -> GatewayError | None:
         """What a request is told while all are barred; None when waiting helps."""

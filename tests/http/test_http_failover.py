@@ -175,6 +175,20 @@ async def test_a_limit_is_not_told_while_another_account_is_only_recovering(
     assert accounts(upstream) == ["one"]
 
 
+LAST_FAILURES = {"limit": faults.usage_limit(), "500": faults.server_error()}
+
+
+@pytest.mark.parametrize("answer", LAST_FAILURES.values(), ids=LAST_FAILURES)
+@pytest.mark.gen_test
+async def test_a_failure_waits_for_the_account_that_recovers_in_a_moment(
+    serving, upstream, answer
+):
+    serving.account("two").state.cool(time.time(), 0.5, "broken")
+    upstream.answer(answer, account="one", times=None)
+    assert (await serving.ask()).status == 200
+    assert accounts(upstream)[-1] == "two"
+
+
 @pytest.mark.gen_test
 async def test_a_used_up_window_in_the_headers_bars_the_account(serving, upstream):
     upstream.accounts["one"].primary_percent = 100

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
 from gateway.accounts.affinity import Affinity
-from gateway.accounts.candidates import BarKind, Demand
+from gateway.accounts.candidates import LONGEST_RETRY_AFTER, BarKind, Demand
 from gateway.accounts.choice import STRATEGIES
 from gateway.accounts.pool import LONGEST_LINE, Pool
 from gateway.accounts.state import Status
@@ -404,13 +404,22 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_in_vain(self):
-        """Whoever waits is waiting for an account that is about to be free."""
+        """Whoever waits waits for an account that is about to be free, or back."""
         if not hasattr(self, "pool"):
             return
         for _, demand in self.waiting:
             # A conversation may hold out for its own account.
             assert demand.affinity != Affinity() or not self.able(demand)
-            assert any(account.in_flight for account in self.pool.accounts.values())
+            assert any(
+                account.in_flight or self.is_back_soon(account)
+                for account in self.pool.accounts.values()
+            )
+
+    def is_back_soon(self, account):
+        state = account.state
+        if state.status(self.now) is not Status.COOLING:
+            return False
+        return state.until(self.now) - self.now < LONGEST_RETRY_AFTER
 
     @invariant()
     def a_trial_has_its_probe(self):
