@@ -12,7 +12,7 @@ import pytest
 from gateway.demo.upstream import ScriptedUpstream
 from tests.faults.process import FaultyProcess
 from tests.soak_pool.conversations import Tally, keep_talking
-from tests.soak_pool.verdict import read_log, switches, unexcused
+from tests.soak_pool.verdict import over_budget, read_log, switches, unexcused
 from tests.soak_pool.weather import Weather
 
 ACCOUNTS = ("one", "two", "three", "four")
@@ -62,6 +62,8 @@ async def soak(folder, seconds, seed):
         await upstream.stop()
     rows = read_log(process.database)
     causes, groundless = switches(rows, weather, to_monotonic)
+    spent = over_budget(tally.refusals, rows)
+    others = [one for one in tally.refusals if one not in spent]
     return {
         "seconds": seconds,
         "seed": seed,
@@ -71,7 +73,8 @@ async def soak(folder, seconds, seed):
         "strokes": dict(sorted(weather.counts.items())),
         "cut answers": (tally.counts["cut answers"], "of upstream's", weather.cuts),
         "refused": len(tally.refusals),
-        "unexcused": unexcused(tally.refusals, weather),
+        "over budget": len(spent),
+        "unexcused": unexcused(others, weather),
         "switches": dict(causes),
         "groundless": groundless,
         "answer_ms": quantiles(tally.seconds),

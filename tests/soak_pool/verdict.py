@@ -16,7 +16,7 @@ TROUBLE = {"cooling", "failed", "on_trial"}
 def read_log(database):
     """Rows as they ended, with the receipt's words and the account's name."""
     query = """
-        SELECT r.conversation, r.transport, r.status, r.attempts, r.duration_ms,
+        SELECT r.request_id, r.conversation, r.transport, r.status, r.attempts, r.duration_ms,
                r.created_at, r.receipt, r.is_prewarm, a.name AS account
         FROM request_log r LEFT JOIN account a ON a.id = r.account_id ORDER BY r.id
     """
@@ -26,6 +26,21 @@ def read_log(database):
     for row in rows:
         row["receipt"] = json.loads(row["receipt"])
     return rows
+
+
+def over_budget(refusals, rows):
+    """Refusals for which the gateway had no repetition left.
+
+    At most a tenth of a minute's requests is repeated, whoever is well: in the
+    first seconds of a storm that is less than the storm asks for.
+    """
+    spent = [row["request_id"] for row in rows if _is_over_budget(row["receipt"])]
+    return [one for one in refusals if any(id in one.what for id in spent)]
+
+
+def _is_over_budget(receipt):
+    attempts = receipt["attempts"]
+    return bool(attempts) and attempts[-1]["then"].startswith("the budget for repeated")
 
 
 def unexcused(refusals, weather):
