@@ -16,8 +16,8 @@ TROUBLE = {"cooling", "failed", "on_trial"}
 def read_log(database):
     """Rows as they ended, with the receipt's words and the account's name."""
     query = """
-        SELECT r.request_id, r.conversation, r.transport, r.status, r.attempts, r.duration_ms,
-               r.created_at, r.receipt, r.is_prewarm, a.name AS account
+        SELECT r.request_id, r.conversation, r.transport, r.status, r.attempts,
+               r.duration_ms, r.created_at, r.receipt, r.is_prewarm, a.name AS account
         FROM request_log r LEFT JOIN account a ON a.id = r.account_id ORDER BY r.id
     """
     with closing(sqlite3.connect(database)) as connection:
