@@ -11,9 +11,9 @@ import pytest
 
 from gateway.demo.upstream import ScriptedUpstream
 from tests.faults.process import FaultyProcess
-from tests.soak_pool.conversations import Tally, keep_talking
-from tests.soak_pool.verdict import over_budget, read_log, switches, unexcused
-from tests.soak_pool.weather import Weather
+from tests.soak.conversations import Tally, keep_talking
+from tests.soak.verdict import over_budget, read_log, switches, unexcused
+from tests.soak.weather import Weather
 
 ACCOUNTS = ("one", "two", "three", "four")
 CONVERSATIONS = 50
