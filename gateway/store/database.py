@@ -181,12 +181,33 @@ def translated_errors() -> Iterator[None]:
 
 
 @contextmanager
+def _told_first() -> Iterator[None]:
+    """Raise what the database said first.
+
+    A full disk makes SQLite roll back by itself; that nothing is left to roll back
+    would then hide what has happened.
+    """
+    try:
+        yield
+    except pw.OperationalError as error:
+        if "cannot rollback" not in str(error):
+            raise
+        told: pw.DatabaseError = error
+        link: BaseException | None = error
+        while link is not None:
+            if isinstance(link, pw.DatabaseError):
+                told = link
+            link = link.__context__
+        raise told from None
+
+
+@contextmanager
 def transaction(database: pw.Database) -> Iterator[None]:
     """Everything or nothing, on this thread's connection, opened where needed.
 
     A connection the server closed meanwhile shows at BEGIN and is replaced.
     """
-    with ExitStack() as stack:
+    with _told_first(), ExitStack() as stack:
         database.connect(reuse_if_open=True)
         try:
             stack.enter_context(database.atomic())

@@ -11,13 +11,18 @@ from tests.faults.process import FaultyProcess
 
 @pytest.fixture
 def start_process(io_loop, upstream, tmp_path):
-    """Starts gateway processes with one account: `await start_process(NAME="…")`."""
+    """Starts gateway processes with one account: `await start_process(NAME="…")`.
+
+    `clock` is a file with the seconds to add to their wall clock.
+    """
     started = []
 
-    async def start(**settings):
+    async def start(*, clock=None, **settings):
         folder = tmp_path / f"gateway{len(started)}"
         folder.mkdir()
         process = FaultyProcess(folder, upstream.url, **settings)
+        if clock is not None:
+            process.command = ("-m", "tests.faults.clock", str(clock))
         started.append(process)
         account = upstream.accounts.get("one") or upstream.add_account("one")
         auth_file = account.write_auth_file(folder / "auth")

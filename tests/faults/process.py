@@ -1,6 +1,7 @@
 """A gateway process that tests signal, kill and look into."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sqlite3
@@ -17,17 +18,20 @@ from tests.serving import CODEX, payload
 class FaultyProcess(GatewayProcess):
     """As its users start it; ends in ways its users do not wish for."""
 
+    command = ("run.py",)
+
     async def start(self) -> None:
         """As the base, in a process whose fate is open."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "run.py",
+                *self.command,
                 cwd=ROOT,
                 env=self.env,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
+                preexec_fn=_mind_permissions if os.geteuid() == 0 else None,
             )
         async with aiohttp.ClientSession() as session:
             await asyncio.wait_for(self._healthy(session), 30)
@@ -67,6 +71,30 @@ class FaultyProcess(GatewayProcess):
                 f"SELECT {columns} FROM request_log ORDER BY id"
             ).fetchall()
 
+    async def get(self, path: str) -> tuple[int, bytes]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(self.url + path) as response,
+        ):
+            return response.status, await response.read()
+
+    async def becomes_ready(self, wanted: bool, because: bytes = b"") -> bytes:
+        """What /health/ready says once it is (or is not) content, for that reason."""
+        async with asyncio.timeout(30):
+            while True:
+                status, body = await self.get("/health/ready")
+                if (status == 200) is wanted and because in body:
+                    return body
+                await asyncio.sleep(0.05)
+
+    async def metric(self, name: str) -> float:
+        """One series of /metrics."""
+        status, body = await self.get("/metrics")
+        for line in body.decode().splitlines():
+            if line.startswith(f"codex_gateway_{name} "):
+                return float(line.rpartition(" ")[2])
+        raise LookupError(f"{name} not in {status} {body[:2000]!r}")
+
     def resident_bytes(self) -> int:
         """What the process holds in memory."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
@@ -87,6 +115,16 @@ class FaultyProcess(GatewayProcess):
         if response.status != 200:
             return f"{response.status} {body[:200]!r}"
         return last_event(body)
+
+
+# linux/prctl.h, linux/capability.h
+_PR_CAPBSET_DROP = 24
+_CAP_DAC_OVERRIDE = 1
+
+
+def _mind_permissions() -> None:
+    """Take from root what lets it write to read-only files; no user has that."""
+    ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
 TURN_TIMEOUT = aiohttp.ClientTimeout(total=60)

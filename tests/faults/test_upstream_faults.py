@@ -25,6 +25,7 @@ pytestmark = [
 WHOLE = Turn().text("one two three").completed()
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 MEBIBYTE = b"x" * (1 << 20)
+BOMB = zlib.compress(b"0" * 50_000_000)
 FOR_EVER = asyncio.Event
 
 
@@ -100,9 +101,7 @@ BEFORE = {
         ("upstream_protocol_error", "upstream", "headers"),
     ),
     "a gzip bomb": (
-        lambda: Answer(
-            (zlib.compress(b"0" * 50_000_000),), headers={"content-encoding": "gzip"}
-        ),
+        lambda: Answer((BOMB,), headers={"content-encoding": "gzip"}),
         ("upstream_protocol_error", "upstream", "headers"),
     ),
     "an error of a gigabyte": (

@@ -236,6 +236,7 @@ def test_rows_wait_while_the_disk_is_full_and_go_in_by_themselves(tmp_path):
                     store.writer.log(log_row(user_agent="x" * 200, input_tokens=1))
                 await until(lambda: store.writer.last_error is not None)
                 assert store.writer.queue_depth == BATCH_ROWS
+                assert "disk" in store.writer.last_error
             # A change that goes through shows that there is room again.
             await store.write(lambda: None)
             await until(lambda: not store.writer.queue_depth)
