@@ -116,8 +116,13 @@ class Account:
         return self.kind is AccountKind.CHATGPT
 
     @property
+    def cap(self) -> int:
+        """Requests at a time."""
+        return self.concurrency or DEFAULT_CONCURRENCY
+
+    @property
     def is_full(self) -> bool:
-        return self.in_flight >= (self.concurrency or DEFAULT_CONCURRENCY)
+        return self.in_flight >= self.cap
 
     def serves(self, model: str | None, now: float) -> bool:
         """An unknown catalogue allows everything that was not refused of late."""

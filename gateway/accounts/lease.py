@@ -19,6 +19,7 @@ class Lease:
     switched_from: str | None = None  # name of the account that answered before
     cause: str | None = None  # of the switch
     turn_state: str | None = None  # the client's, when this account may see it
+    granted: float = 0.0  # monotonic seconds
     attempt_at: float = 0.0  # when the latest attempt can have begun
     waited: float = 0.0  # seconds in the line
     is_trial: bool = False
@@ -33,3 +34,14 @@ class Lease:
         callback, self.on_release = self.on_release, None
         if callback is not None:
             callback(self)
+
+    def end_trial(self) -> None:
+        """The probe is over, whatever it found: the next one may run."""
+        if self.is_trial:
+            self.is_trial = self.account.state.trial_running = False
+
+    def may_refresh(self) -> bool:
+        """Whether a 401 may mean no more than an old token: the first one may."""
+        is_first = not self.was_unauthorised
+        self.was_unauthorised = True
+        return is_first and self.account.credentials.refresh_token is not None

@@ -73,6 +73,16 @@ def place(look: Look, *, is_patient: bool) -> Lease | None:
     return _lease(look, *picked, conversation)
 
 
+def awaited(look: Look) -> list[Account]:
+    """The accounts about to be free: what a request that has to wait waits for."""
+    owner = look.owner("response", look.demand.affinity.previous_response_id)
+    return [
+        account
+        for account, why in look.barred.items()
+        if why.is_brief(look.now) and owner in (None, account.id)
+    ]
+
+
 def _pick(
     look: Look, conversation: Conversation | None, kind: str, is_patient: bool
 ) -> tuple[Account, str] | None:

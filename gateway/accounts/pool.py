@@ -17,15 +17,13 @@ from gateway.accounts.affinity import Affinity, Bindings
 from gateway.accounts.candidates import Bar, BarKind, Demand, bar, explain, refusal
 from gateway.accounts.choice import STRATEGIES, Strategy
 from gateway.accounts.lease import Lease
-from gateway.accounts.placing import Look, place
-from gateway.accounts.waiting import Line, Waiter
+from gateway.accounts.placing import Look, awaited, place
+from gateway.accounts.waiting import LONGEST_WAIT, Line, Waiter
 from gateway.errors import GatewayError, GatewayOverloaded
 from gateway.failover import Kind, kind_of
 from gateway.protocol.facts import Failure, Window
 from gateway.settings import Settings
 
-LONGEST_LINE = 256
-LONGEST_WAIT = 30.0
 # A conversation waits so long for its own full account: less than what a cold
 # prompt cache costs on another one.
 PATIENCE = 5.0
@@ -57,7 +55,7 @@ class Pool:
         self._on_change = on_change
         self._strategy: Strategy = "capacity_weighted"
         self._choices = 0
-        self._line: Line[Lease] = Line(LONGEST_LINE, Lease.release)
+        self._line: Line[Lease] = Line(Lease.release)
 
     @property
     def strategy(self) -> Strategy:
@@ -99,17 +97,23 @@ class Pool:
     async def lease(self, demand: Demand) -> Lease:
         """Hold an account for one request; waits in line when all are full.
 
-        Raises NoAccounts, UsageLimitReached, ModelNotAvailable, UpgradeRequired,
+        Who would wait too long hears so at once. Raises NoAccounts,
+        UsageLimitReached, ModelNotAvailable, UpgradeRequired,
         PreviousResponseNotFound or GatewayOverloaded, each with `passed_over`.
         """
         self.serve_line()
-        lease = self._place(self._look(demand), is_patient=True)
+        look = self._look(demand)
+        lease = self._place(look, is_patient=True)
         if lease is not None:
             return lease
-        if self._line.is_full:
-            raise self._overloaded(demand, "too many requests are waiting for one")
+        accounts = awaited(look)
+        if not self._line.has_room(accounts):
+            lease = self._place(look, is_patient=False)  # better anywhere than nowhere
+            if lease is None:
+                raise self._overloaded(demand, "too many requests wait for one")
+            return lease
         started = time.monotonic()
-        with self._line.place(demand) as waiter:
+        with self._line.place(demand, accounts) as waiter:
             lease = await self._wait(waiter, started)
         lease.waited = time.monotonic() - started
         return lease
@@ -193,7 +197,7 @@ class Pool:
         kind = kind_of(failure)
         is_news = lease.attempt_at >= lease.account.state.cooled_at
         lease.attempt_at = now  # what this lease does from here on, it begins later
-        if kind is Kind.UNAUTHORISED and self._may_refresh(lease):
+        if kind is Kind.UNAUTHORISED and lease.may_refresh():
             # A token may simply be old: judged by what comes of its refresh.
             lease.account.state.note(f"{kind}: {failure.message}", now)
             return kind
@@ -205,7 +209,7 @@ class Pool:
             counts=is_news and not lease.has_failed,
         )
         lease.has_failed = lease.has_failed or kind in consequences.COOLING
-        self._end_trial(lease)
+        lease.end_trial()
         self._changed(lease.account)
         return kind
 
@@ -220,7 +224,7 @@ class Pool:
         account, conversation = lease.account, lease.conversation
         was_in_trouble = account.state.failures > 0 or account.state.on_trial
         account.state.succeed(lease.attempt_at)
-        self._end_trial(lease)
+        lease.end_trial()
         if conversation is not None:
             if conversation.served_by not in (None, account.id):
                 conversation.switches += 1
@@ -249,12 +253,6 @@ class Pool:
             if value:
                 self.bindings.own(key_id, kind, value, lease.account.id, now)
 
-    @staticmethod
-    def _may_refresh(lease: Lease) -> bool:
-        is_first = not lease.was_unauthorised
-        lease.was_unauthorised = True
-        return is_first and lease.account.credentials.refresh_token is not None
-
     def _changed(self, account: Account) -> None:
         if self._on_change is not None:
             self._on_change(account)
@@ -274,6 +272,7 @@ class Pool:
             return None
         account = lease.account
         account.in_flight += 1
+        lease.granted = time.monotonic()
         self._choices += 1
         account.chosen = self._choices
         if account.state.on_trial and not lease.demand.probe:
@@ -283,14 +282,10 @@ class Pool:
 
     def _release(self, lease: Lease) -> None:
         lease.account.in_flight -= 1
-        self._end_trial(lease)
+        lease.end_trial()
+        self._line.note_turn(time.monotonic() - lease.granted)
         if self._line:
             self.serve_line()
-
-    def _end_trial(self, lease: Lease) -> None:
-        """The probe is over, whatever it found: the next one may run."""
-        if lease.is_trial:
-            lease.is_trial = lease.account.state.trial_running = False
 
     def _overloaded(self, demand: Demand, why: str) -> GatewayOverloaded:
         error = GatewayOverloaded(f"All accounts are at their cap, and {why}")

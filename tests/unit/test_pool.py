@@ -1,6 +1,7 @@
 """Choosing, waiting and being refused: the pool seen from its callers."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 
@@ -9,7 +10,8 @@ import pytest
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.candidates import Demand
-from gateway.accounts.pool import LONGEST_LINE, Pool
+from gateway.accounts.pool import Pool
+from gateway.accounts.waiting import LONGEST_LINE, SHORTEST_LINE, Line
 from gateway.errors import (
     GatewayOverloaded,
     ModelNotAvailable,
@@ -340,12 +342,12 @@ def test_first_come_first_served_when_all_are_full(pool):
             order.append(number)
             granted.release()
 
-        tasks = [asyncio.create_task(wait(n)) for n in range(5)]
+        tasks = [asyncio.create_task(wait(n)) for n in range(SHORTEST_LINE)]
         await asyncio.sleep(0)
-        assert pool.waiting == 5
+        assert pool.waiting == SHORTEST_LINE
         held.release()
         await asyncio.gather(*tasks)
-        assert order == [0, 1, 2, 3, 4]
+        assert order == list(range(SHORTEST_LINE))
 
     asyncio.run(scenario())
     assert pool.waiting == 0
@@ -368,20 +370,90 @@ def test_cancelled_in_the_moment_of_the_grant_leaks_nothing(pool):
     assert pool.accounts[1].in_flight == 0
 
 
-def test_line_is_bounded(pool):
-    pool.replace([account(1, concurrency=1)])
+@pytest.mark.parametrize(
+    ("caps", "longest"),
+    [((1,), SHORTEST_LINE), ((10, 10), 10), ((300, 300), LONGEST_LINE)],
+)
+def test_half_as_many_wait_as_can_run(pool, caps, longest):
+    pool.replace([account(n, concurrency=cap) for n, cap in enumerate(caps, 1)])
 
     async def scenario():
-        held = await pool.lease(Demand())
-        tasks = [asyncio.create_task(pool.lease(Demand())) for _ in range(LONGEST_LINE)]
+        held = [await pool.lease(Demand()) for _ in range(sum(caps))]
+        tasks = [asyncio.create_task(pool.lease(Demand())) for _ in range(longest)]
         await asyncio.sleep(0)
+        assert pool.waiting == longest
         with pytest.raises(GatewayOverloaded) as caught:
             await pool.lease(Demand())
-        assert caught.value.passed_over == (("a", "at its cap of 1 requests"),)
+        assert len(caught.value.passed_over) == len(caps)
+        assert f"at its cap of {caps[0]} requests" in caught.value.passed_over[0][1]
+        held.pop().release()
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(pool.lease(Demand())))
+        await asyncio.sleep(0)
+        assert pool.waiting == longest
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        held.release()
+        for lease in held:
+            lease.release()
+
+    asyncio.run(scenario())
+
+
+def test_nobody_waits_who_would_be_refused_in_the_end():
+    """Turns of two minutes, ten at a time: the second waits 24 s, the third longer."""
+    ten, line = [account(1, concurrency=10)], Line(None)
+
+    async def scenario():
+        with contextlib.ExitStack() as stack:
+            line.note_turn(120.0)
+            for _ in range(2):
+                assert line.has_room(ten)
+                stack.enter_context(line.place(Demand(), ten))
+            assert not line.has_room(ten)
+            for _ in range(50):
+                line.note_turn(10.0)
+            assert line.has_room(ten)
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_for_other_accounts_is_in_nobodys_way(pool):
+    pool.replace([account(1, concurrency=1), account(2, concurrency=1)])
+    one, two = (Demand(allowed_accounts=frozenset({n})) for n in (1, 2))
+
+    async def scenario():
+        for demand in (one, two):
+            await pool.lease(demand)
+        tasks = [asyncio.create_task(pool.lease(one)) for _ in range(SHORTEST_LINE)]
+        await asyncio.sleep(0)
+        with pytest.raises(GatewayOverloaded):
+            await pool.lease(one)
+        tasks.append(asyncio.create_task(pool.lease(two)))
+        await asyncio.sleep(0)
+        assert pool.waiting == SHORTEST_LINE + 1
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_conversation_goes_elsewhere_when_too_many_wait_for_its_home(pool):
+    pool.replace([account(1, concurrency=1), account(2)])
+    pool.strategy = "fill_first"
+    answered(pool, session())
+
+    async def scenario():
+        await pool.lease(Demand())
+        home = Demand(allowed_accounts=frozenset({1}))
+        tasks = [asyncio.create_task(pool.lease(home)) for _ in range(SHORTEST_LINE)]
+        await asyncio.sleep(0)
+        granted = await asyncio.wait_for(pool.lease(session()), 1)
+        assert granted.account.id == 2
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(scenario())
 

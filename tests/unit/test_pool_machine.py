@@ -23,8 +23,9 @@ from gateway.accounts.account import Account, AccountKind, Catalogue, Credential
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.candidates import LONGEST_RETRY_AFTER, BarKind, Demand
 from gateway.accounts.choice import STRATEGIES
-from gateway.accounts.pool import LONGEST_LINE, Pool
+from gateway.accounts.pool import Pool
 from gateway.accounts.state import Status
+from gateway.accounts.waiting import LONGEST_LINE
 from gateway.errors import GatewayError, UsageLimitReached
 from gateway.failover import (
     Attempt,
