@@ -107,6 +107,16 @@ class Limiter:
         self._rates.end(key)
         self._admit_waiting(key.id)
 
+    @property
+    def open_reservations(self) -> int:
+        """Of turns with a key that run."""
+        return self._rates.all_running
+
+    @property
+    def waiting(self) -> int:
+        """Turns that wait for others of their key."""
+        return sum(map(len, self._waiting.values()))
+
     def changed(self) -> list[CounterRow]:
         """Counters to persist since the last call: each replaces its stored row."""
         return self._ledger.changed()

@@ -154,12 +154,19 @@ class Gauges(Collector):
         yield running
         yield _plain("sockets", "Open client sockets.", len(gateway.channels))
         yield _plain(
+            "reservations",
+            "Turns that hold a part of their key's limits.",
+            gateway.limiter.open_reservations,
+        )
+        yield _plain("tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
+        yield _plain(
             "body_bytes",
             "Bytes of request bodies in memory.",
             gateway.body_budget.used,
         )
         queues = _gauge("queue_depth", "What waits, by queue.", "queue")
         queues.add_metric(("accounts",), gateway.pool.waiting)
+        queues.add_metric(("keys",), gateway.limiter.waiting)
         queues.add_metric(("log",), gateway.store.writer.queue_depth)
         yield queues
         switches = CounterMetricFamily(

@@ -47,6 +47,11 @@ class Rates:
     def running(self, key: Key) -> int:
         return self._running.get(key.id, 0)
 
+    @property
+    def all_running(self) -> int:
+        """Of all keys together."""
+        return sum(self._running.values())
+
     def _recent(self, key: Key, now: float) -> deque[float]:
         starts = self._starts.setdefault(key.id, deque())
         # Starts that lie ahead are left from a clock that was set back.

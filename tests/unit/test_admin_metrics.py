@@ -11,12 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.accounts.account import Account, Credentials
 from gateway.core import Gateway
 from gateway.exchange import ClientFacts, ClientRequest, Exchange, Route
+from gateway.keys import Key
 from gateway.metrics import NAMESPACE, Metrics
 from gateway.protocol.facts import Usage, Window
 from gateway.settings import Settings
 from gateway.store.secrets import SecretBox
 from gateway.store.store import Store
 from gateway.turns import Turns
+from gateway.windows import Spend
 
 NOW = time.time()
 
@@ -42,6 +44,15 @@ def exchange():
 
 def read(metrics):
     """(name, labels) → value of every sample."""
+
+    async def scrape():
+        return scraped(metrics)
+
+    return asyncio.run(scrape())
+
+
+def scraped(metrics):
+    """The same, where a loop is running."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(metrics.text().decode())
@@ -51,6 +62,25 @@ def read(metrics):
 
 def value(samples, name, **labels):
     return samples[(f"{NAMESPACE}_{name}", tuple(sorted(labels.items())))]
+
+
+def test_turns_of_keys_are_seen_while_they_run_or_wait(gateway):
+    key = Key(1, "k", "sk-cgw-", "", int(NOW), concurrency=1)
+
+    async def scenario():
+        limiter = gateway.limiter
+        held = await limiter.reserve(key, Spend(1, 1, 1), "gpt-5.5")
+        waiting = asyncio.create_task(limiter.reserve(key, Spend(1, 1, 1), "gpt-5.5"))
+        await asyncio.sleep(0)
+        seen = [scraped(gateway.metrics)]
+        held.release()
+        (await waiting).release()
+        return [*seen, scraped(gateway.metrics)]
+
+    during, after = asyncio.run(scenario())
+    for name, labels in (("reservations", {}), ("queue_depth", {"queue": "keys"})):
+        assert (value(during, name, **labels), value(after, name, **labels)) == (1, 0)
+    assert value(during, "tasks") == value(after, "tasks") + 1
 
 
 def test_every_metric_is_set_and_read_back(gateway):
