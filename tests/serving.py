@@ -250,8 +250,8 @@ async def next_event(response):
     return await asyncio.wait_for(response.content.readuntil(b"\n\n"), 5)
 
 
-async def until(fact):
+async def until(fact, seconds=5):
     """Return once `fact()` holds, for what nobody gives an event for."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(seconds):
         while not fact():  # noqa: ASYNC110
             await asyncio.sleep(0.001)

@@ -56,8 +56,8 @@ class GatewayProcess:
         assert process.returncode == 0, output.decode()
         return output.decode()
 
-    async def create_key(self, name: str = "tests") -> str:
-        output = await self.run("keys", "create", "--name", name)
+    async def create_key(self, name: str = "tests", *rules: str) -> str:
+        output = await self.run("keys", "create", "--name", name, *rules)
         found = re.search(r"sk-cgw-[\w-]+", output)
         assert found is not None, output
         return found[0]
