@@ -19,8 +19,11 @@ pytestmark = pytest.mark.slow
 # What a killed process may lose, in seconds.
 MAY_LOSE = 1.0
 TALKS = 20  # at once, half of them over sockets
+TURNS = 5  # of a conversation
 HELD = 4  # turns that are in the middle when it happens
-TURN_TOKENS = 120  # of the scripted upstream's usual answer
+# Some 100 turns a second: so few that a batch does not fill up before its time.
+PROMPT = "demo:long(10)"
+TURN_TOKENS = 120
 
 
 class Load:
@@ -51,12 +54,12 @@ class Load:
     async def _over_http(self, session, number):
         with suppress(aiohttp.ClientError):
             for key in map(f"http-{number}-{{}}".format, itertools.count()):
-                for _ in range(10):
+                for _ in range(TURNS):
                     await self.turn(session, key)
 
     async def turn(self, session, key):
         self.begun += 1
-        body = payload(prompt_cache_key=key)
+        body = payload(PROMPT, prompt_cache_key=key)
         async with session.post(self.url, json=body) as response:
             text = await response.text()
         self._end(key, json.loads(text.rstrip().rpartition("data: ")[2]))
@@ -66,9 +69,9 @@ class Load:
         with suppress(aiohttp.ClientError, TypeError):
             for key in map(f"socket-{number}-{{}}".format, itertools.count()):
                 async with session.ws_connect(self.url) as ws:
-                    for _ in range(10):
+                    for _ in range(TURNS):
                         self.begun += 1
-                        turn = await turn_on(ws, payload(prompt_cache_key=key))
+                        turn = await turn_on(ws, payload(PROMPT, prompt_cache_key=key))
                         self._end(key, turn[-1])
 
     def _end(self, key, event):
@@ -128,8 +131,8 @@ async def test_a_kill_under_load_loses_a_second_at_most(
         assert limit["reserved_value"] == 0
         assert limit["current_value"] == used
         bound = accounts_by_conversation(upstream)
-        for key in load.due(load.last, killed_at):
-            await load.turn(session, key)
+        again = load.due(load.last, killed_at)
+        await asyncio.gather(*[load.turn(session, key) for key in again])
         assert accounts_by_conversation(upstream) == bound
         assert {len(accounts) for accounts in bound.values()} == {1}
         assert len(set().union(*bound.values())) == 2
