@@ -34,6 +34,10 @@ _FORWARDING = frozenset(
     }
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# What browsers say of requests that no page of another origin has made; "" is no
+# browser. A page on another port of this machine is of another origin, too, and
+# for a picture or a script it sends no Origin: "same-site" is all that tells.
+_NO_FOREIGN_PAGE = frozenset({"", "same-origin", "none"})
 _AUTHORITY = re.compile(
     r"(?P<host>\[[0-9a-f:.]+\]|[^\s:/?#@\[\],]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII
 )
@@ -147,7 +151,8 @@ class Access:
 
 def check_origin(facts: RequestFacts, settings: Settings) -> None:
     """Refuse what a web page of another origin makes a browser send."""
-    if facts.headers.get("sec-fetch-site", "").strip().lower() == "cross-site":
+    site = facts.headers.get("sec-fetch-site", "").strip().lower()
+    if site not in _NO_FOREIGN_PAGE:
         raise ForbiddenOrigin
     text = facts.headers.get("origin")
     if text is None:

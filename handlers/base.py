@@ -149,6 +149,9 @@ class BodilessHandler(BaseHandler):
     def initialize(self, gateway: Gateway, surface: Surface) -> None:
         super().initialize(gateway, surface)
         self.rest = RestOfBody(self.request.headers)
+        # Tornado answers a method it does not know before the body, and hangs up. A
+        # proxy has to hear of it: its next client's request would find nobody.
+        self.rest.hangs_up = self.request.method not in self.SUPPORTED_METHODS
 
     def prepare(self) -> None:
         try:
@@ -211,8 +214,7 @@ class BodyHandler(BodilessHandler):
 
     def check_head(self) -> None:
         super().check_head()
-        length = self.request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._limit:
+        if self.rest.to_come > self._limit:
             raise PayloadTooLarge
 
     def take(self, chunk: bytes) -> None:

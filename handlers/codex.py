@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from tornado.web import stream_request_body
 
-from gateway.access import is_https
+from gateway.access import is_https, is_known_without_key
 from gateway.accounts.shown import NEUTRAL, pool_windows, usage_answer
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.limits import PLAN_TYPE
@@ -56,7 +56,8 @@ class AccountsCheckHandler(BodilessHandler):
 class UsageHandler(BodilessHandler):
     """What `/status` shows: the key's budget, or the pool's where there are no keys.
 
-    Without a key of ours, but beside keys, it shows numbers that are nobody's.
+    To who would need a key and has none it shows numbers that are nobody's: also
+    before the first key, to strangers and to pages that gave their name our address.
     """
 
     def get(self) -> None:
@@ -64,7 +65,9 @@ class UsageHandler(BodilessHandler):
         plan = "pro"
         if key is not None:
             windows, plan = gateway.limiter.windows(key, now), PLAN_TYPE
-        elif gateway.ring.ever_made:
+        elif gateway.ring.ever_made or not is_known_without_key(
+            self.facts(), gateway.settings
+        ):
             windows = NEUTRAL
         else:
             windows = pool_windows(gateway.pool.accounts.values(), now)

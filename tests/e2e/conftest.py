@@ -1,12 +1,12 @@
 """Real processes: the gateway, the Codex CLI, nginx."""
 
 import os
-import shutil
 
 import pytest
 
 from tests.e2e.codex_cli import CodexCli, find_binary
 from tests.e2e.gateway_process import GatewayProcess
+from tests.e2e.nginx import find_nginx
 
 
 def missing(what):
@@ -71,7 +71,7 @@ def codex(tmp_path):
 
 @pytest.fixture
 def nginx_binary():
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
+    found = find_nginx()
     if found is None:
         missing("no nginx on this machine")
     return found

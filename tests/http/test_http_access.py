@@ -52,6 +52,7 @@ async def test_strangers_need_a_key_to_have_been_made(serving, upstream, path, h
         {"origin": "null"},
         {"origin": "http://localhost:1"},
         {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
     ],
 )
 @pytest.mark.gen_test

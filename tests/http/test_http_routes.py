@@ -154,6 +154,9 @@ async def test_usage_shows_the_pool_s_windows_only_where_there_are_no_keys(
     answered = await serving.get("/backend-api/wham/usage")
     window = answered.json["rate_limit"]["primary_window"]
     assert window["limit_window_seconds"] == 18_000
+    for stranger in ({"host": "rebound.example"}, {"x-forwarded-for": "127.0.0.1"}):
+        seen = await serving.get("/backend-api/wham/usage", headers=stranger)
+        assert seen.json["rate_limit"]["primary_window"] != window
     token = await serving.add_key(limits=["tokens 1k/5h"])
     neutral = await serving.get("/backend-api/wham/usage")
     assert neutral.status == 200

@@ -219,6 +219,8 @@ def test_side_calls_need_no_key_and_know_a_good_one(door):
         {"origin": "http://gw.example:8443"},
         {"sec_fetch_site": "cross-site"},
         {"sec_fetch_site": "Cross-Site ", "origin": "http://localhost:2455"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "of-tomorrow"},
     ],
 )
 def test_another_origin_is_refused_on_every_route(door, route, headers):
