@@ -1,4 +1,4 @@
-"""Bases of all handlers: who may come in, error bodies, vanished clients."""
+"""Bases of all handlers: who may come in, error bodies, unwanted bodies."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tornado.escape import utf8
+from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from gateway.access import RequestFacts, client_address
@@ -60,6 +61,9 @@ class BaseHandler(RequestHandler):
     def prepare(self) -> None:
         """Decide from the headers alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
+        asked = self.request.headers.get("Connection", "").lower()
+        if self._is_http_1_0() and asked == "keep-alive":
+            self.request.headers["Connection"] = "close"  # or Tornado would promise it
         self.authenticate()
         self.check_head()
 
@@ -99,9 +103,23 @@ class BaseHandler(RequestHandler):
 
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":
         """Who leaves asks to be left: a proxy keeps its connections."""
-        if self.gateway.is_draining and self.get_status() != 101:
+        is_leaving = self.gateway.is_draining and self.get_status() != 101
+        if is_leaving or self._is_http_1_0():
             self.set_header("connection", "close")
         return super().flush(include_footers)
+
+    def finish(
+        self, chunk: str | bytes | dict[Any, Any] | None = None
+    ) -> "asyncio.Future[None]":
+        """HTTP/1.0 knows no chunks: a stream ends with its connection, or never."""
+        written = super().finish(chunk)
+        connection = self.request.connection
+        if self._is_http_1_0() and isinstance(connection, HTTP1Connection):
+            written.add_done_callback(lambda _: connection.close())
+        return written
+
+    def _is_http_1_0(self) -> bool:
+        return self.request.version == "HTTP/1.0"
 
     def write_json(self, body: object, status: int = 200) -> None:
         self.set_status(status)
@@ -236,37 +254,6 @@ class BodyHandler(BodilessHandler):
     def on_connection_close(self) -> None:
         super().on_connection_close()
         self.body.release()
-
-
-class StreamHandler(BodyHandler):
-    """A response that may outlive its client."""
-
-    _client_gone = False
-    _task: "asyncio.Task[Any] | None" = None
-
-    def prepare(self) -> None:
-        self._task = asyncio.current_task()
-        super().prepare()
-
-    def on_connection_close(self) -> None:
-        """Cancel the handler: every `finally` below it runs, and no more."""
-        super().on_connection_close()
-        self._client_gone = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """After the first byte, break the connection instead of answering.
-
-        Tornado would end the chunked body properly here, and the client
-        would take half a stream for a whole one.
-        """
-        if self._client_gone or self.rest.is_being_dropped:
-            return
-        if self._headers_written:
-            self.detach().close()
-            return
-        super().send_error(status_code, **kwargs)
 
 
 class NotFoundHandler(BodilessHandler):

@@ -14,8 +14,8 @@ from tornado.web import stream_request_body
 
 from gateway.access import client_address, is_https
 from gateway.errors import GatewayOverloaded, InvalidPayload
-from handlers.base import StreamHandler
 from handlers.facts import peer_address
+from handlers.stream import StreamHandler
 
 # A gateway in use has better things to do than hold many of these.
 MOST_AT_A_TIME = 8

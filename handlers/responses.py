@@ -9,9 +9,9 @@ from gateway.exchange import Route
 from gateway.protocol.fold import ResponseFold
 from gateway.protocol.sse import events
 from gateway.proxy import Reply
-from handlers.base import StreamHandler
 from handlers.client_stream import ClientStream
 from handlers.requests import responses_request
+from handlers.stream import StreamHandler
 from schemas.surfaces import Surface
 
 # Failures that keep a status of their own when a stream is folded into one answer.

@@ -10,8 +10,9 @@ import pytest
 from gateway.access import Route as Door
 from handlers.admin.base import AdminHandler
 from handlers.admin.routes import ADMIN_ROUTES
-from handlers.base import BaseHandler, BodilessHandler, StreamHandler
+from handlers.base import BaseHandler, BodilessHandler
 from handlers.routes import ROUTES, SOCKETS
+from handlers.stream import StreamHandler
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("gateway", "handlers", "schemas")

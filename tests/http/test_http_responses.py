@@ -214,3 +214,14 @@ async def test_a_proxy_that_speaks_http_1_0_gets_the_whole_stream(serving):
         b"POST %s HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n", payload()
     )
     assert b"response.completed" in answer
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"], ids=["a stream", "a refusal"])
+@pytest.mark.gen_test
+async def test_over_http_1_0_the_end_of_the_connection_ends_the_answer(serving, method):
+    """There are no chunks: who asks to keep the connection would wait for ever."""
+    head = b"%b %%s HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n"
+    answer = await serving.raw(head % method.encode(), payload())
+    lines = answer.partition(b"\r\n\r\n")[0].lower().splitlines()
+    assert b"connection: close" in lines
+    assert (b"response.completed" in answer) is (method == "POST")
