@@ -76,6 +76,12 @@ class PayloadTooLarge(InvalidPayload):
     message = "Request body is too large"
 
 
+class HeadersTooLarge(InvalidPayload):
+    status = 431
+    code = "headers_too_large"
+    message = "Request headers are larger than 64 KiB"
+
+
 class NotFound(InvalidPayload):
     status = 404
     code = "not_found"

@@ -18,6 +18,7 @@ from gateway.bodies import BodyReader
 from gateway.core import Gateway
 from gateway.errors import (
     GatewayError,
+    HeadersTooLarge,
     InvalidPayload,
     MethodNotAllowed,
     NotFound,
@@ -25,7 +26,7 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
-from handlers.facts import is_upgrade, lower_headers, peer_address
+from handlers.facts import has_large_head, is_upgrade, lower_headers, peer_address
 from handlers.rest_of_body import RestOfBody
 
 
@@ -64,6 +65,8 @@ class BaseHandler(RequestHandler):
         asked = self.request.headers.get("Connection", "").lower()
         if self._is_http_1_0() and asked == "keep-alive":
             self.request.headers["Connection"] = "close"  # or Tornado would promise it
+        if has_large_head(self.request):
+            raise HeadersTooLarge
         self.authenticate()
         self.check_head()
 

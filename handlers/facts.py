@@ -2,6 +2,15 @@
 
 from tornado.httputil import HTTPServerRequest
 
+# Codex sends about 2 kB; proxies add some.
+MAX_HEAD_BYTES = 64 * 1024
+
+
+def has_large_head(request: HTTPServerRequest) -> bool:
+    """Whether path and headers are more than a client gets served."""
+    sizes = [len(name) + len(value) for name, value in request.headers.get_all()]
+    return sum(sizes, len(request.uri or "")) > MAX_HEAD_BYTES
+
 
 def lower_headers(request: HTTPServerRequest) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.get_all()}

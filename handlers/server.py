@@ -16,12 +16,14 @@ from tornado.netutil import bind_sockets
 from gateway.core import Gateway
 from gateway.lockfile import hold
 from gateway.settings import Settings
+from handlers.facts import MAX_HEAD_BYTES
 from handlers.routes import build_app
 
 logger = logging.getLogger("gateway")
 
-# Codex sends about 2 kB of headers; proxies add some.
-MAX_HEADER_BYTES = 64 * 1024
+# What is larger than a handler serves is still read, to be answered; what is larger
+# than this ends the connection.
+MAX_READ_HEAD_BYTES = 2 * MAX_HEAD_BYTES
 BACKLOG = 1024
 NO_LIMIT = 2**62
 # Probes of an idle peer: a laptop that went away is noticed within two minutes.
@@ -50,7 +52,7 @@ class Server:
         self.gateway = gateway
         self._http = HTTPServer(
             build_app(gateway),
-            max_header_size=MAX_HEADER_BYTES,
+            max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             idle_connection_timeout=patience.head,
             body_timeout=patience.body,

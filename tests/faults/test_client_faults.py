@@ -191,8 +191,8 @@ MALFORMED = {
     "a chunk longer than it says": HEAD
     + b"Transfer-Encoding: chunked\r\n\r\n1\r\nxxxx\r\n0\r\n\r\n",
     "headers without an end": HEAD + b"X-Many: of them\r\n" * 10_000,
-    "a header without an end": HEAD + b"X-Long: " + b"x" * 100_000,
-    "a path without an end": b"GET /" + b"a" * 100_000,
+    "a header without an end": HEAD + b"X-Long: " + b"x" * 200_000,
+    "a path without an end": b"GET /" + b"a" * 200_000,
 }
 
 
@@ -207,6 +207,34 @@ async def test_what_is_no_request_is_not_served(serving, upstream, at_rest, name
         answer = b""
     assert answer[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 404", b"HTTP/1.1 405")
     assert answer.count(b"HTTP/1.1 ") <= 1
+    writer.close()
+    await still_serves(serving)
+    assert len(upstream.of()) == 1
+    await at_rest()
+
+
+LARGE_HEADS = {
+    "many headers": HEAD + b"X-Many: of them\r\n" * 6_000 + LENGTH + BODY,
+    "a long header": HEAD + b"X-Long: " + b"x" * 100_000 + b"\r\n" + LENGTH + BODY,
+    "a long path": b"GET /%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"a" * 100_000),
+    "of an upgrade": HEAD.replace(b"POST", b"GET")
+    + b"Upgrade: websocket\r\nX-Long: %b\r\n\r\n" % (b"x" * 100_000),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_HEADS)
+@pytest.mark.gen_test
+async def test_a_head_that_is_too_large_is_told_so(serving, upstream, at_rest, name):
+    reader, writer = await serving.connect()
+    writer.write(LARGE_HEADS[name])
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 3)
+    assert head.startswith(b"HTTP/1.1 431 ")
+    told = json.loads(await reader.read(10_000))["error"]
+    assert told["code"] == "headers_too_large"
+    assert (told["origin"], told["message"]) == (
+        "client",
+        "Request headers are larger than 64 KiB",
+    )
     writer.close()
     await still_serves(serving)
     assert len(upstream.of()) == 1
