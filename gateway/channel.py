@@ -109,6 +109,7 @@ class Channel:
                 else:
                     return
         finally:
+            self._running = None
             drained.cancel()
             await self._inbox.close()
             if self._getting is not None:

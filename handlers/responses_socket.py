@@ -3,7 +3,10 @@
 import asyncio
 import time
 import uuid
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
@@ -49,14 +52,9 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
         protocol = super().get_websocket_protocol()
         if protocol is None:
             return None
-        close = protocol.close
-
-        def close_readably(code: int | None = None, reason: str | None = None) -> None:
-            close(code, reason)
-            if code == TOO_BIG and protocol.stream is not None:
-                outlive(protocol.stream.socket)
-
-        setattr(protocol, "close", close_readably)  # noqa: B010
+        # Weakly: what is an attribute of the protocol must not hold it.
+        weak, close = weakref.ref(protocol), type(protocol).close
+        setattr(protocol, "close", partial(_close_readably, weak, close))  # noqa: B010
         return protocol
 
     def open(self, *args: str, **kwargs: str) -> None:
@@ -85,6 +83,9 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
         if self._pump is not None:
             self._pump.cancel()
             self.gateway.channels.discard(self._channel)
+            # They hold this handler: a socket's memory is to be free when it ends,
+            # not when the collector of cycles comes by.
+            del self._pump, self._channel
 
     def _request_of(self, frame: Frame) -> ClientRequest:
         """One turn's request. A key disabled meanwhile is refused here."""
@@ -98,10 +99,25 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
 
     async def _relay(self) -> None:
         code = UPSTREAM_LOST
+        channel = self._channel
         try:
-            await self._channel.run(self._client_stream.write)
-            code = self._channel.close_code
+            await channel.run(self._client_stream.write)
+            code = channel.close_code
         except StreamClosedError:
             return
         finally:
             self.close(code)
+
+
+def _close_readably(
+    weak: "weakref.ref[WebSocketProtocol]",
+    close: Callable[[WebSocketProtocol, int | None, str | None], None],
+    code: int | None = None,
+    reason: str | None = None,
+) -> None:
+    protocol = weak()
+    if protocol is None:
+        return
+    close(protocol, code, reason)
+    if code == TOO_BIG and protocol.stream is not None:
+        outlive(protocol.stream.socket)

@@ -66,6 +66,7 @@ class Tap(asyncio.Protocol):
             transport.set_protocol(self._inner)
         if self._deadline is not None:
             self._deadline.cancel()
+        self._sink = _nowhere  # what closes over this tap, as sinks do, goes with it
         if not self.ended.done():
             self.ended.cancel()
         elif not self.ended.cancelled():
@@ -129,3 +130,7 @@ class Tap(asyncio.Protocol):
         else:
             self.ended.set_exception(error)
         self.remove()
+
+
+def _nowhere(chunk: bytes) -> None:
+    """The sink of a tap that was removed."""
