@@ -39,7 +39,9 @@ SQLITE_PRAGMAS = {
     # may take the last commits, and never the database's consistency.
     "synchronous": "normal",
     "foreign_keys": 1,
-    "cache_size": -16_000,  # KiB, per connection
+    # KiB, per connection. The writer's fills up: eight times as much is 14 MB more
+    # for good, and in a log of 600,000 rows no batch of usual size was faster by it.
+    "cache_size": -2_000,
     "journal_size_limit": 64 * 1024 * 1024,
 }
 
