@@ -6,15 +6,14 @@ when a conversation moves. What is not known here passes; upstream refuses it wi
 `invalid_encrypted_content`, upon which all of it is taken for foreign.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 
 from gateway.protocol.loose import child, load_object
+from gateway.recent import Recent, key_of
 
 MARK = b'"encrypted_content"'
-# A long conversation has some hundred such items; an entry takes about 200 bytes.
+# A long conversation has some hundred such items; an entry takes about 90 bytes.
 MOST_ITEMS = 50_000
 
 
@@ -22,8 +21,7 @@ class SealedItems:
     """Who made which encrypted item; bounded, the longest unused are forgotten."""
 
     def __init__(self, most: int = MOST_ITEMS) -> None:
-        self._most = most
-        self._makers: OrderedDict[bytes, int] = OrderedDict()
+        self._makers: Recent[int] = Recent(most)
 
     def note(self, event_type: str, data: bytes | str, account_id: int) -> None:
         """Remember the maker of the item that an event announces as done."""
@@ -32,12 +30,8 @@ class SealedItems:
 
     def note_item(self, item: Any, account_id: int) -> None:
         seal = _seal_of(item)
-        if seal is None:
-            return
-        self._makers[seal] = account_id
-        self._makers.move_to_end(seal)
-        while len(self._makers) > self._most:
-            self._makers.popitem(last=False)
+        if seal is not None:
+            self._makers.put(seal, account_id)
 
     def compaction_maker(self, payload: dict[str, Any]) -> int | None:
         """The one account that can go on from a compacted history, if known."""
@@ -59,10 +53,7 @@ class SealedItems:
 
     def _maker(self, item: dict[str, Any]) -> int | None:
         seal = _seal_of(item)
-        if seal is None or seal not in self._makers:
-            return None
-        self._makers.move_to_end(seal)
-        return self._makers[seal]
+        return None if seal is None else self._makers.get(seal)
 
 
 def all_reasoning(payload: dict[str, Any]) -> frozenset[int]:
@@ -87,8 +78,8 @@ def _is_marked(data: bytes | str) -> bool:
     return MARK.decode() in data if isinstance(data, str) else MARK in data
 
 
-def _seal_of(item: Any) -> bytes | None:
+def _seal_of(item: Any) -> int | None:
     content = item.get("encrypted_content") if isinstance(item, dict) else None
     if not isinstance(content, str) or not content:
         return None
-    return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return key_of(content)

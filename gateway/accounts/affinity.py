@@ -6,12 +6,13 @@ them lead to the same one. Every identifier is scoped by the API key, so no
 tenant can name another's conversation. Time is an argument (unix seconds).
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
+
+from gateway.recent import Recent, key_of
 
 MAX_OWNERS = 20_000
 MAX_CONVERSATIONS = 80_000  # with the owners 100,000
@@ -91,25 +92,28 @@ class BindingRow(NamedTuple):
     used_at: int
 
 
-@dataclass(slots=True)
-class _Owner:
+class _Owner(NamedTuple):
+    """Whose a response id or turn state is; one object for all of an hour."""
+
     account_id: int
     used_at: float
 
 
 class Bindings:
-    """All bindings of the process, bounded, the longest unused go first."""
+    """All bindings of the process, bounded, the longest unused go first.
+
+    An owner takes about 90 bytes, a conversation with three names 400.
+    """
 
     def __init__(
         self,
         max_owners: int = MAX_OWNERS,
         max_conversations: int = MAX_CONVERSATIONS,
     ) -> None:
-        self._max_owners = max_owners
-        self._max_conversations = max_conversations
-        self._owners: OrderedDict[str, _Owner] = OrderedDict()
-        self._conversations: OrderedDict[str, Conversation] = OrderedDict()
-        self._dirty: dict[str, BindingRow] = {}
+        self._owners: Recent[_Owner] = Recent(max_owners)
+        self._conversations: Recent[Conversation] = Recent(max_conversations)
+        self._latest: dict[int, _Owner] = {}  # by account
+        self._dirty: dict[int, BindingRow] = {}
 
     def __len__(self) -> int:
         return len(self._owners) + len(self._conversations)
@@ -118,48 +122,46 @@ class Bindings:
         self, key_id: int | None, kind: str, value: str, now: float
     ) -> int | None:
         """The account that spoke this response id ("response") or turn state."""
-        key = scoped(key_id, kind, value)
+        key = key_of(scoped(key_id, kind, value))
         owner = self._owners.get(key)
         if owner is None:
             return None
         if owner.used_at < now - MAX_AGE:
-            del self._owners[key]
+            self._owners.drop(key)
             return None
-        self._owners.move_to_end(key)
         return owner.account_id
 
     def own(
         self, key_id: int | None, kind: str, value: str, account_id: int, now: float
     ) -> None:
-        key = scoped(key_id, kind, value)
-        known = self._owners.get(key)
+        name = scoped(key_id, kind, value)
+        known = self._owners.get(key_of(name))
         if (
             known is None
             or known.account_id != account_id
             or now - known.used_at > TOUCH_INTERVAL
         ):
-            self._owners[key] = _Owner(account_id, now)
-            self._mark(key, account_id, now)
-        self._owners.move_to_end(key)
-        self._trim()
+            self._put_owner(name, account_id, now)
+            self._mark(name, account_id, now)
 
     def conversation(self, keys: Keys, now: float) -> tuple[Conversation | None, str]:
         """The conversation the request belongs to, and the kind that told."""
-        for kind, key in keys:
+        for kind, name in keys:
+            key = key_of(name)
             conversation = self._conversations.get(key)
             if conversation is None:
                 continue
             if conversation.used_at < now - MAX_AGE:
-                del self._conversations[key]
+                self._conversations.drop(key)
                 continue
-            self._conversations.move_to_end(key)
             return conversation, kind
         return None, ""
 
     def begin(self, keys: Keys, account_id: int, now: float) -> Conversation:
         """A new conversation under all names of its first request."""
         conversation = Conversation(account_id, now)
-        self._name(keys, conversation)
+        for _, name in keys:
+            self._put_conversation(name, conversation)
         return conversation
 
     def confirm(
@@ -171,10 +173,12 @@ class Bindings:
         conversation.account_id = home
         if stale:
             conversation.used_at = now
-        for _, key in keys:
-            if changed or stale or self._conversations.get(key) is not conversation:
-                self._mark(key, home, now)
-        self._name(keys, conversation)
+        for _, name in keys:
+            is_known = self._conversations.get(key_of(name)) is conversation
+            if not is_known:
+                self._put_conversation(name, conversation)
+            if changed or stale or not is_known:
+                self._mark(name, home, now)
 
     def dirty(self, limit: int = 1_000) -> list[BindingRow]:
         """At most `limit` rows that changed; each is given out once."""
@@ -187,25 +191,27 @@ class Bindings:
             if used_at < now - MAX_AGE:
                 continue
             if row.key.split(":", 2)[1] in ("response", "turn"):
-                self._owners[row.key] = _Owner(row.account_id, used_at)
+                self._put_owner(row.key, row.account_id, used_at)
             else:
-                self._conversations[row.key] = Conversation(
+                conversation = Conversation(
                     row.account_id, used_at, served_by=row.account_id
                 )
-        self._trim()
+                self._put_conversation(row.key, conversation)
 
-    def _name(self, keys: Keys, conversation: Conversation) -> None:
-        for _, key in keys:
-            self._conversations[key] = conversation
-            self._conversations.move_to_end(key)
-        self._trim()
+    def _put_owner(self, name: str, account_id: int, used_at: float) -> None:
+        owner = self._latest.get(account_id)
+        if owner is None or not 0 <= used_at - owner.used_at <= TOUCH_INTERVAL:
+            owner = self._latest[account_id] = _Owner(account_id, used_at)
+        self._forget(self._owners.put(key_of(name), owner))
 
-    def _mark(self, key: str, account_id: int, now: float) -> None:
-        self._dirty[key] = BindingRow(key, account_id, int(now * 1_000))
+    def _put_conversation(self, name: str, conversation: Conversation) -> None:
+        self._forget(self._conversations.put(key_of(name), conversation))
 
-    def _trim(self) -> None:
+    def _mark(self, name: str, account_id: int, now: float) -> None:
+        row = BindingRow(name, account_id, int(now * 1_000))
+        self._dirty[key_of(name)] = row
+
+    def _forget(self, keys: list[int]) -> None:
         """A row that waits to be written goes with its binding: `dirty` is bounded."""
-        while len(self._owners) > self._max_owners:
-            self._dirty.pop(self._owners.popitem(last=False)[0], None)
-        while len(self._conversations) > self._max_conversations:
-            self._dirty.pop(self._conversations.popitem(last=False)[0], None)
+        for key in keys:
+            self._dirty.pop(key, None)

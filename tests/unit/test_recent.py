@@ -1,0 +1,46 @@
+"""What was used lately stays, within its bound, and what goes is told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.recent import Recent, key_of
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["put", "put", "get", "drop"]), st.integers(0, 30)),
+    max_size=300,
+)
+
+
+@given(steps, st.integers(2, 20))
+def test_the_half_used_last_is_always_there(done, most):
+    recent, kept, latest = Recent(most), {}, []
+    for number, (what, name) in enumerate(done):
+        key = key_of(str(name))
+        if what == "get":
+            assert recent.get(key) == kept.get(key)
+        elif what == "put":
+            kept[key] = number
+            for one in recent.put(key, number):
+                del kept[one]
+        else:
+            recent.drop(key)
+            kept.pop(key, None)
+        latest = [one for one in latest if one != key]
+        latest += [key] * (key in kept)
+        assert len(recent) == len(kept) <= most
+        assert kept.keys() >= set(latest[-(most // 2) :])
+
+
+def test_what_is_used_outlives_what_is_not():
+    recent = Recent(100)
+    for number in range(1_000):
+        recent.put(number, number)
+        assert recent.get(0) == 0
+    assert recent.get(500) is None
+
+
+@pytest.mark.parametrize("name", ["", "0:session:" + "f" * 32, "x" * 100_000, "\ud800"])
+def test_a_key_is_small_whatever_it_stands_for(name):
+    assert 0 <= key_of(name) < 2**60
+    assert key_of(name) == key_of(name)
