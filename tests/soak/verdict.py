@@ -17,7 +17,8 @@ def read_log(database):
     """Rows as they ended, with the receipt's words and the account's name."""
     query = """
         SELECT r.request_id, r.conversation, r.transport, r.status, r.attempts,
-               r.duration_ms, r.created_at, r.receipt, r.is_prewarm, a.name AS account
+               r.duration_ms, r.created_at, r.receipt, r.is_prewarm, r.http_status,
+               r.error_code, r.error_origin, r.error_message, a.name AS account
         FROM request_log r LEFT JOIN account a ON a.id = r.account_id ORDER BY r.id
     """
     with closing(sqlite3.connect(database)) as connection:
@@ -28,14 +29,28 @@ def read_log(database):
     return rows
 
 
+def internal(refusals, rows, log):
+    """Faults of the gateway's own, each as a text: as told, as logged, as printed."""
+    found = [f"a client got {one.error}" for one in refusals if one.error.is_internal]
+    found += [
+        f"row {row['request_id']}: {row['error_message']}"
+        for row in rows
+        if row["http_status"] == 500
+        or (row["error_code"] == "server_error" and row["error_origin"] == "gateway")
+    ]
+    lines = log.splitlines()
+    signs = ("Traceback", " ERROR ", " CRITICAL ", "Task exception", "never awaited")
+    return found + [line for line in lines if any(sign in line for sign in signs)]
+
+
 def over_budget(refusals, rows):
     """Refusals for which the gateway had no repetition left.
 
     At most a tenth of a minute's requests is repeated, whoever is well: in the
     first seconds of a storm that is less than the storm asks for.
     """
-    spent = [row["request_id"] for row in rows if _is_over_budget(row["receipt"])]
-    return [one for one in refusals if any(id in one.what for id in spent)]
+    spent = {row["request_id"] for row in rows if _is_over_budget(row["receipt"])}
+    return [one for one in refusals if one.error.request_id in spent]
 
 
 def _is_over_budget(receipt):
@@ -44,11 +59,13 @@ def _is_over_budget(receipt):
 
 
 def unexcused(refusals, weather):
-    """Refusals while an account was well all the time."""
+    """Refusals while an account was well all the time that could have answered."""
     return [
         (refusal, well)
         for refusal in refusals
-        if (well := weather.who_was_well(refusal.begin, refusal.end))
+        # A key's limit is no account's matter; a summary is readable for one only.
+        if not (refusal.error.is_key_limit or refusal.is_bound)
+        and (well := weather.who_was_well(refusal.begin, refusal.end))
     ]
 
 

@@ -4,12 +4,13 @@ import asyncio
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from math import inf
 
 from gateway.demo import faults
 from gateway.demo.answers import Answer
 from gateway.demo.scenarios import default_answer, with_limits
+from gateway.demo.side import side_answer
 
 # What lasts for a while, with the seconds it may take.
 LASTING = {
@@ -50,6 +51,42 @@ class Stroke:
     end: float = inf  # while it lasts
 
 
+@dataclass(slots=True)
+class Record:
+    """What has happened, for the verdict."""
+
+    accounts: list
+    strokes: list = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    cuts: int = 0  # of answers that the client had already seen a part of
+
+    def told(self):
+        """As JSON can hold it."""
+        strokes = [asdict(stroke) for stroke in self.strokes]
+        return {
+            "accounts": self.accounts,
+            "strokes": strokes,
+            "counts": dict(self.counts),
+            "cuts": self.cuts,
+        }
+
+    @classmethod
+    def of(cls, told):
+        """From what `told` gave."""
+        strokes = [Stroke(**one) for one in told["strokes"]]
+        return cls(told["accounts"], strokes, Counter(told["counts"]), told["cuts"])
+
+    def was_well(self, account, begin, end):
+        """Whether nothing was wrong with it from `begin` to `end`."""
+        return not any(
+            stroke.account == account and stroke.begin <= end and stroke.end >= begin
+            for stroke in self.strokes
+        )
+
+    def who_was_well(self, begin, end):
+        return [one for one in self.accounts if self.was_well(one, begin, end)]
+
+
 class Weather:
     """Answers for the scripted upstream, and says afterwards who was well when."""
 
@@ -57,11 +94,9 @@ class Weather:
         self._upstream = upstream
         self._operator = operator  # `await operator(account, "pause")`
         self._rng = random.Random(seed)
-        self.strokes = []
-        self.counts = Counter()
-        self.cuts = 0  # of answers that the client had already seen a part of
+        self.record = Record(list(upstream.accounts))
         self._now = {}  # account → its lasting stroke
-        for route in ("responses", "prewarm", "handshake"):
+        for route in ("responses", "prewarm", "handshake", "compact"):
             upstream.answer(self._answer, route=route, times=None)
         upstream.answer(self._usage, route="usage", times=None)
 
@@ -72,18 +107,6 @@ class Weather:
             while time.monotonic() < end:
                 await asyncio.sleep(self._rng.uniform(*PAUSES))
                 strokes.create_task(self._strike())
-
-    def was_well(self, account, begin, end):
-        """Whether nothing was wrong with it from `begin` to `end`."""
-        return not any(
-            stroke.account == account and stroke.begin <= end and stroke.end >= begin
-            for stroke in self.strokes
-        )
-
-    def who_was_well(self, begin, end):
-        return [
-            one for one in self._upstream.accounts if self.was_well(one, begin, end)
-        ]
 
     async def _strike(self):
         names = list(self._upstream.accounts)
@@ -109,21 +132,24 @@ class Weather:
         if kind == "token":
             self._upstream.auth.expire(name)
             return
-        running = {
-            received.connection
-            for received in self._upstream.of()
-            if not received.done.is_set()
-        }
         for conversation in list(self._upstream.open_sockets):
             if conversation.handshake.account == name:
-                self.cuts += conversation.handshake.connection in running
+                self.record.cuts += self._is_answering(conversation)
                 await conversation.ws.close(code=1012)
 
+    def _is_answering(self, conversation):
+        connection = conversation.handshake.connection
+        return any(
+            received.connection == connection and not received.done.is_set()
+            for route in ("responses", "prewarm")
+            for received in self._upstream.of(route)
+        )
+
     def _note(self, name, kind, seconds=0.0):
-        self.counts[kind] += 1
+        self.record.counts[kind] += 1
         now = time.monotonic()
         stroke = Stroke(name, kind, now, now + seconds, inf if seconds else now)
-        self.strokes.append(stroke)
+        self.record.strokes.append(stroke)
         return stroke
 
     def _answer(self, received):
@@ -132,6 +158,8 @@ class Weather:
             return self._trouble(lasting)
         if received.route == "handshake":
             return Answer(status=101)
+        if received.route == "compact":
+            return side_answer(received, self._upstream.accounts[received.account])
         answer = default_answer(received)
         if received.route == "prewarm" or answer.status != 200:
             return answer
@@ -161,7 +189,7 @@ class Weather:
         if kind == "rate_limited":
             stroke.end += TOLD_WAIT
         if kind == "cut after the commit":
-            self.cuts += 1
+            self.record.cuts += 1
         return {
             "server_error": faults.server_error,
             "unavailable": faults.unavailable,
