@@ -63,7 +63,7 @@ class BaseHandler(RequestHandler):
         """Decide from the headers alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
         asked = self.request.headers.get("Connection", "").lower()
-        if self._is_http_1_0() and asked == "keep-alive":
+        if self.ends_connection and asked == "keep-alive":
             self.request.headers["Connection"] = "close"  # or Tornado would promise it
         if has_large_head(self.request):
             raise HeadersTooLarge
@@ -107,21 +107,22 @@ class BaseHandler(RequestHandler):
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":
         """Who leaves asks to be left: a proxy keeps its connections."""
         is_leaving = self.gateway.is_draining and self.get_status() != 101
-        if is_leaving or self._is_http_1_0():
+        if is_leaving or self.ends_connection:
             self.set_header("connection", "close")
         return super().flush(include_footers)
 
     def finish(
         self, chunk: str | bytes | dict[Any, Any] | None = None
     ) -> "asyncio.Future[None]":
-        """HTTP/1.0 knows no chunks: a stream ends with its connection, or never."""
         written = super().finish(chunk)
         connection = self.request.connection
-        if self._is_http_1_0() and isinstance(connection, HTTP1Connection):
+        if self.ends_connection and isinstance(connection, HTTP1Connection):
             written.add_done_callback(lambda _: connection.close())
         return written
 
-    def _is_http_1_0(self) -> bool:
+    @property
+    def ends_connection(self) -> bool:
+        """HTTP/1.0 knows no chunks: a stream ends with its connection, or never."""
         return self.request.version == "HTTP/1.0"
 
     def write_json(self, body: object, status: int = 200) -> None:
@@ -200,8 +201,6 @@ class BodilessHandler(BaseHandler):
     ) -> "asyncio.Future[None]":
         if self.rest.is_being_dropped:
             return self.flush()  # the answer has left
-        if self.rest.hangs_up and not self._headers_written:
-            self.set_header("connection", "close")
         if not self.rest.is_to_be_dropped:
             return super().finish(chunk)
         assert not isinstance(chunk, dict)
@@ -210,6 +209,10 @@ class BodilessHandler(BaseHandler):
         self.write(body)
         self.rest.drop(self.finish)
         return self.flush()
+
+    @property
+    def ends_connection(self) -> bool:
+        return self.rest.hangs_up or super().ends_connection
 
     def on_connection_close(self) -> None:
         self.rest.cancel()

@@ -206,6 +206,58 @@ async def test_who_sends_too_much_sees_the_refusal(serving):
         assert answered.status == (413 if path == CODEX else 404)
 
 
+CHUNKED = b"POST %b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNK = b"%x\r\n%b\r\n" % (100_000, b"x" * 100_000)
+
+
+@pytest.mark.settings(max_body_bytes=1_000_000)
+@pytest.mark.parametrize(("path", "status"), [(CODEX, 413), ("/v1/nope", 404)])
+@pytest.mark.parametrize("end", [b"", b"0\r\n\r\n"], ids=["going on", "ending"])
+@pytest.mark.gen_test
+async def test_who_sends_chunks_sees_the_refusal(serving, path, status, end):
+    """They have no length; still all that was sent finds a reader for a while."""
+    reader, writer = await serving.connect()
+    writer.write(CHUNKED % path.encode())
+    for _ in range(50):
+        writer.write(CHUNK)
+        await writer.drain()
+    writer.write(end)
+    await writer.drain()
+    answer = await asyncio.wait_for(reader.readuntil(b"}}"), 2)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"connection: close\r\n" in answer.lower()
+    writer.close()
+
+
+@pytest.mark.gen_test
+async def test_what_is_dropped_has_a_bound(serving):
+    """Who pours chunks without an end is cut off."""
+    _, writer = await serving.connect()
+    writer.write(CHUNKED % b"/v1/nope")
+
+    poured = 0
+
+    async def pour():
+        nonlocal poured
+        while True:
+            writer.write(CHUNK)
+            await writer.drain()
+            poured += len(CHUNK)
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(pour(), 4)
+    assert poured < 300 << 20
+    writer.close()
+
+
+@pytest.mark.gen_test
+async def test_who_sends_chunks_slowly_is_hung_up_on(serving):
+    reader, writer = await serving.connect()
+    writer.write(CHUNKED % b"/v1/nope" + CHUNK)
+    assert (await asyncio.wait_for(reader.read(), 4)).endswith(b"}}")
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "body",
     [
