@@ -74,8 +74,9 @@ class Outside:
         self.upstream.requests.clear()
         return found
 
-    async def serves_its_own(self, site: Site) -> None:
-        """Whoever has a key is served next, over the connections nginx has kept."""
+    async def serves_its_own(self) -> None:
+        """Whoever has a key gets an answer, and it is that to the own request."""
+        site = self.sites["keyed"]
         body = turn("demo:say(mine alone)")
         (answer,) = await wire.talk(
             site.port(),
