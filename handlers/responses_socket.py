@@ -18,7 +18,7 @@ from gateway.inbox import Frame
 from gateway.view import View
 from handlers.base import BodilessHandler
 from handlers.client_stream import RawStream
-from handlers.last_words import outlive
+from handlers.last_words import LastWords
 from handlers.requests import responses_request
 from schemas.surfaces import Surface
 
@@ -54,7 +54,9 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
             return None
         # Weakly: what is an attribute of the protocol must not hold it.
         weak, close = weakref.ref(protocol), type(protocol).close
-        setattr(protocol, "close", partial(_close_readably, weak, close))  # noqa: B010
+        last_words: LastWords = self.settings["last_words"]
+        readably = partial(_close_readably, weak, close, last_words)
+        setattr(protocol, "close", readably)  # noqa: B010
         return protocol
 
     def open(self, *args: str, **kwargs: str) -> None:
@@ -112,6 +114,7 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
 def _close_readably(
     weak: "weakref.ref[WebSocketProtocol]",
     close: Callable[[WebSocketProtocol, int | None, str | None], None],
+    last_words: LastWords,
     code: int | None = None,
     reason: str | None = None,
 ) -> None:
@@ -120,4 +123,4 @@ def _close_readably(
         return
     close(protocol, code, reason)
     if code == TOO_BIG and protocol.stream is not None:
-        outlive(protocol.stream.socket)
+        last_words.outlive(protocol.stream.socket)

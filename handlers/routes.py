@@ -23,6 +23,7 @@ from handlers.codex import (
 )
 from handlers.facts import is_upgrade
 from handlers.health import HealthHandler, ReadyHandler
+from handlers.last_words import LastWords
 from handlers.media import (
     AlphaSearchHandler,
     ImagesEditsHandler,
@@ -100,6 +101,7 @@ def build_app(gateway: Gateway) -> Application:
         rules,
         default_handler_class=NotFoundHandler,
         default_handler_args={"gateway": gateway, "surface": PLAIN},
+        last_words=LastWords(),
         log_function=lambda handler: None,  # the request log has it all
         websocket_max_message_size=gateway.settings.max_body_bytes,
         websocket_ping_interval=gateway.settings.keepalive_interval,

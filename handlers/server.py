@@ -50,8 +50,9 @@ class Server:
 
     def __init__(self, gateway: Gateway, patience: Patience = PATIENCE) -> None:
         self.gateway = gateway
+        self._app = build_app(gateway)
         self._http = HTTPServer(
-            build_app(gateway),
+            self._app,
             max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             idle_connection_timeout=patience.head,
@@ -82,6 +83,7 @@ class Server:
         self._http.stop()
         await self._http.close_all_connections()
         await self.gateway.stop()
+        self._app.settings["last_words"].close()
 
 
 def run_server(

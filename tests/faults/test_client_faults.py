@@ -387,6 +387,25 @@ async def test_frames_that_are_too_large_get_a_readable_1009(
 
 @pytest.mark.settings(max_body_bytes=100_000)
 @pytest.mark.gen_test
+async def test_who_was_told_1009_keeps_no_server_from_ending(serving):
+    reader, writer = await raw_socket(serving)
+    writer.write(frame(b"", length=1 << 40))
+    await asyncio.wait_for(reader.read(), 4)
+    await serving.restart()
+
+    async def pour():
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(pour(), 0.5)
+    writer.close()
+
+
+@pytest.mark.settings(max_body_bytes=100_000)
+@pytest.mark.gen_test
 async def test_a_client_library_reads_the_1009(serving, at_rest):
     async with serving.socket() as ws:
         await ws.send_str("x" * 200_000)
