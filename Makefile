@@ -26,7 +26,9 @@ test: install
 	$(BIN)/python -m pytest -q
 
 # Long soaks, fuzzing, restarts under load; the last figures stand in docs/.
+# atheris is there for Linux and not for every Python: without it its tests skip.
 nightly: install
+	-$(BIN)/pip install --quiet --disable-pip-version-check "atheris>=3,<4"
 	$(BIN)/python -m pytest -q -m nightly
 
 # requirements.in → requirements.txt; UPGRADE=--upgrade takes newer releases.

@@ -1,6 +1,5 @@
 """What the client gets of the failure that ended its last attempt. Pure."""
 
-import json
 from typing import Any
 
 from gateway.errors import (
@@ -12,6 +11,7 @@ from gateway.errors import (
 )
 from gateway.failover import Kind, kind_of
 from gateway.protocol.facts import Failure
+from gateway.protocol.loose import dump, load_object
 
 
 def from_failure(failure: Failure, *, codex: bool) -> GatewayError:
@@ -22,7 +22,7 @@ def from_failure(failure: Failure, *, codex: bool) -> GatewayError:
         )
     if failure.status is None or not 400 <= failure.status < 500:
         return UpstreamUnavailable(failure)
-    body = _json_object(failure.body) or {
+    body = _envelope(failure.body) or {
         "error": {
             "message": failure.message,
             "type": failure.type or "invalid_request_error",
@@ -38,9 +38,7 @@ def from_failure(failure: Failure, *, codex: bool) -> GatewayError:
     return error
 
 
-def _json_object(body: bytes | None) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body or b"")
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+def _envelope(body: bytes | None) -> dict[str, Any] | None:
+    """Upstream's own words, where they can be said again."""
+    value = load_object(body or b"")
+    return value if value and dump(value) is not None else None

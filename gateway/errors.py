@@ -126,7 +126,7 @@ class ModelNotAllowed(GatewayError):
     origin: Origin = "client"
 
     def __init__(self, model: str) -> None:
-        super().__init__(f"This API key does not have access to model '{model}'")
+        super().__init__(f"This API key does not have access to model '{model:.100}'")
 
 
 class ModelNotAvailable(GatewayError):
@@ -136,7 +136,7 @@ class ModelNotAvailable(GatewayError):
     origin: Origin = "account"
 
     def __init__(self, model: str) -> None:
-        super().__init__(f"No account of this gateway can serve model '{model}'")
+        super().__init__(f"No account of this gateway can serve model '{model:.100}'")
 
 
 class UsageLimitReached(GatewayError):
@@ -227,7 +227,7 @@ class PreviousResponseNotFound(GatewayError):
 
     def __init__(self, response_id: str) -> None:
         super().__init__(
-            f"Previous response with id '{response_id}' not found.",
+            f"Previous response with id '{response_id:.100}' not found.",
             param="previous_response_id",
         )
 

@@ -10,14 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import orjson
-
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.exchange import ClientRequest, Route
 from gateway.pace import PACE, Pace
 from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.headers import response_headers, windows
+from gateway.protocol.loose import load_object
 from gateway.protocol.outcome import read_usage
 from gateway.relay import Relay, RelayPolicy
 from gateway.settings import Settings
@@ -191,12 +190,7 @@ async def _send_document(turn: Turn, document: bytes, sink: Sink) -> None:
 
 def _take_document(turn: Turn, document: bytes) -> None:
     """Usage and encrypted items of a JSON answer, where it is one."""
-    try:
-        value = orjson.loads(document)
-    except orjson.JSONDecodeError:
-        return
-    if not isinstance(value, dict):
-        return
+    value = load_object(document)
     turn.exchange.usage = read_usage(value.get("usage"))
     output = value.get("output")
     for item in output if isinstance(output, list) else ():

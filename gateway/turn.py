@@ -86,10 +86,9 @@ class Turn:
         loaded = self.loaded
         assert loaded is not None
         foreign = self._foreign_items(loaded, lease.account.id)
-        if foreign:
-            loaded = loaded.without_items(foreign)
-        body, changes = loaded.body_for(chatgpt_account=lease.account.is_chatgpt)
-        if foreign:
+        kept = loaded.without_items(foreign) if foreign else loaded
+        body, changes = kept.body_for(chatgpt_account=lease.account.is_chatgpt)
+        if kept is not loaded:
             changes += (f"{len(foreign)} reasoning items of another account dropped",)
         self.exchange.changes = changes
         return body

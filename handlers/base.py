@@ -1,13 +1,13 @@
 """Bases of all handlers: who may come in, error bodies, unwanted bodies."""
 
 import asyncio
-import json
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import orjson
 from tornado.escape import utf8
 from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, RequestHandler, stream_request_body
@@ -128,7 +128,7 @@ class BaseHandler(RequestHandler):
     def write_json(self, body: object, status: int = 200) -> None:
         self.set_status(status)
         self.set_header("content-type", "application/json")
-        self.finish(json.dumps(body, separators=(",", ":"), ensure_ascii=False))
+        self.finish(orjson.dumps(body))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Every failure leaves in its surface's envelope."""

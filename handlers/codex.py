@@ -4,16 +4,17 @@ None of them carries a model request. They need no key and give nobody's numbers
 away: the pool's windows are shown only where no keys are in use.
 """
 
-import json
 import time
 from typing import Any, ClassVar
 
+import orjson
 from tornado.web import stream_request_body
 
 from gateway.access import is_https, is_known_without_key
 from gateway.accounts.shown import NEUTRAL, pool_windows, usage_answer
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.limits import PLAN_TYPE
+from gateway.protocol.loose import text
 from handlers.base import BodilessHandler, BodyHandler
 
 SIDE_BODY_BYTES = 1024 * 1024
@@ -115,16 +116,19 @@ class McpHandler(BodyHandler):
 
     async def post(self) -> None:
         try:
-            message = json.loads(await self.read_body())
-        except (ValueError, RecursionError) as error:
+            message = orjson.loads(await self.read_body())
+        except orjson.JSONDecodeError as error:
             raise InvalidPayload from error
         if not isinstance(message, dict) or not isinstance(message.get("method"), str):
             raise InvalidPayload
-        if message.get("id") is None:  # a notification wants no answer
+        id = message.get("id")
+        if not isinstance(id, str | int | float | None):
+            raise InvalidPayload(param="id")
+        if id is None:  # a notification wants no answer
             self.set_status(202)
             self.finish()
             return
-        self.write_json({"jsonrpc": "2.0", "id": message["id"], **_mcp_answer(message)})
+        self.write_json({"jsonrpc": "2.0", "id": id, **_mcp_answer(message)})
 
 
 # Every list there is, empty, by the name of its member.
@@ -143,7 +147,7 @@ def _mcp_answer(message: dict[str, Any]) -> dict[str, Any]:
         asked = params.get("protocolVersion") if isinstance(params, dict) else None
         return {
             "result": {
-                "protocolVersion": asked or MCP_PROTOCOL_VERSION,
+                "protocolVersion": text(asked) or MCP_PROTOCOL_VERSION,
                 "capabilities": {"tools": {}},
                 "serverInfo": {"name": "codex-gateway", "version": "1"},
             }

@@ -1,14 +1,18 @@
 """Pictures, search and transcription: bodies pass as they are, to fixed paths."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-import orjson
 from tornado.web import stream_request_body
 
 from gateway.errors import ModelNotAllowed
 from gateway.exchange import ClientRequest, Loaded, Route
+from handlers.requests import refusing
 from handlers.responses import ReplyHandler
+from schemas.encoding import decode, decode_exactly, encode, has_long_number
+
+_JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +49,28 @@ class MediaHandler(ReplyHandler):
             route=self.route,
             key=self.current_key,
             size=len(body),
-            load=lambda: self._load(body),
+            load=refusing(lambda: MediaPayload(self._checked(body))),
         )
         async with self.gateway.proxy.exchange(request) as reply:
             self.body.release()
             await self.stream(reply)
 
-    def _load(self, body: bytes) -> Loaded:
-        """Check the model a restricted key asks for, where the body names one."""
+    def _checked(self, body: bytes) -> bytes:
+        """What goes up: of a key with models only a model that it may use.
+
+        Of a JSON body that is the object that was checked: in the client's bytes a
+        repeated field could say something else. Forms are not looked into.
+        """
         key = self.current_key
-        if key is not None and key.models:
-            model = _model_of(body)
-            if model is not None and not key.allows(model):
-                raise ModelNotAllowed(model)
-        return MediaPayload(body)
+        if key is None or not key.models or _JSON_OBJECT.match(body) is None:
+            return body
+        document = decode(body)
+        if has_long_number(body):
+            document = decode_exactly(body)
+        model = document.get("model") if isinstance(document, dict) else None
+        if isinstance(model, str) and not key.allows(model):
+            raise ModelNotAllowed(model)
+        return encode(document)
 
 
 @stream_request_body
@@ -79,12 +91,3 @@ class AlphaSearchHandler(MediaHandler):
 @stream_request_body
 class TranscribeHandler(MediaHandler):
     route: ClassVar[Route] = Route.TRANSCRIBE
-
-
-def _model_of(body: bytes) -> str | None:
-    try:
-        payload = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None  # a multipart form
-    model = payload.get("model") if isinstance(payload, dict) else None
-    return model if isinstance(model, str) else None

@@ -7,6 +7,7 @@ from tornado.web import stream_request_body
 from gateway.errors import UpstreamAnswer
 from gateway.exchange import Route
 from gateway.protocol.fold import ResponseFold
+from gateway.protocol.loose import dump, text
 from gateway.protocol.sse import events
 from gateway.proxy import Reply
 from handlers.client_stream import ClientStream
@@ -16,6 +17,10 @@ from schemas.surfaces import Surface
 
 # Failures that keep a status of their own when a stream is folded into one answer.
 FOLDED_STATUS = {"previous_response_not_found": 400, "no_accounts": 503}
+TOO_DEEP = {
+    "code": "upstream_protocol_error",
+    "message": "The upstream answer is nested too deeply",
+}
 
 
 class ReplyHandler(StreamHandler):
@@ -63,8 +68,11 @@ class ResponsesHandler(ReplyHandler):
         response = fold.result()
         if response.get("status") == "failed":
             raise_failure(response.get("error"))
+        body = dump(response)
+        if body is None:
+            raise_failure(TOO_DEEP)
         self.start(reply, "application/json")
-        self.write_json(response)
+        self.finish(body)
 
 
 @stream_request_body
@@ -89,7 +97,10 @@ class CompactHandler(ReplyHandler):
 def raise_failure(error: object) -> NoReturn:
     """A failure event becomes an HTTP error when nothing was sent yet."""
     told = error if isinstance(error, dict) else {}
-    code = str(told.get("code") or "upstream_error")
-    message = str(told.get("message") or "The upstream service failed")
+    code = told.get("code")
+    code = str(code) if isinstance(code, str | int) and code else "upstream_error"
+    message = text(told.get("message")) or "The upstream service failed"
+    if dump(told) is None:
+        told = {}  # it cannot be said again
     shown = {"type": "server_error", **told, "code": code, "message": message}
     raise UpstreamAnswer(FOLDED_STATUS.get(code, 502), message, {"error": shown})

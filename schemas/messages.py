@@ -42,8 +42,8 @@ def convert_messages(
                 items.extend(_assistant_items(message))
             case "tool":
                 items.append(_tool_item(message))
-            case role:
-                raise MessageError(f"Unknown role: {role!r:.40}.", is_shape=True)
+            case _:
+                raise MessageError("A message needs a known role.", is_shape=True)
     return items, "\n".join(texts) if texts else instructions
 
 

@@ -85,16 +85,24 @@ class LoadedRequest:
         return encode(self.payload), self.changes
 
     def without_items(self, indexes: frozenset[int]) -> "LoadedRequest":
-        """The same request without these items of its `input`."""
-        payload = self.payload
-        if self._body is not None and has_long_number(self._body):
-            # Bytes that were to go as they came: read anew, no integer rounded.
-            payload = _as_object(decode_exactly(self._body))
-        kept = [
-            item for index, item in enumerate(payload["input"]) if index not in indexes
-        ]
-        payload = {**payload, "input": kept}
-        return _loaded(payload, list(self.changes), None, self.stream)
+        """The same request without these items of its `input`.
+
+        Unchanged when it is nested too deeply to be written anew.
+        """
+        try:
+            payload = self.payload
+            if self._body is not None and has_long_number(self._body):
+                # Bytes that were to go as they came: read anew, no integer rounded.
+                payload = _as_object(decode_exactly(self._body))
+            kept = [
+                item
+                for index, item in enumerate(payload["input"])
+                if index not in indexes
+            ]
+            payload = {**payload, "input": kept}
+            return _loaded(payload, list(self.changes), None, self.stream)
+        except ValidationError:
+            return self
 
 
 def load_request(

@@ -7,16 +7,19 @@ upstream judges the tokens. They tell names and dates, never what is allowed.
 import base64
 import binascii
 import datetime
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from gateway.accounts.account import Credentials
+from gateway.protocol.loose import number
 from gateway.store.secrets import Secret
 
 MAX_FILE_BYTES = 1024 * 1024
+_LATEST = 1e11  # seconds; the year 5138
 _AUTH_CLAIM = "https://api.openai.com/auth"
 
 
@@ -44,10 +47,15 @@ def read_login(path: str | os.PathLike[str]) -> Login:
 def parse_login(content: bytes | str) -> Login:
     """Both spellings, snake_case and camelCase. Raises ValueError for people."""
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
         # The parser's own words would quote the file.
         raise ValueError("is not JSON") from error
+    return read_document(document)
+
+
+def read_document(document: object) -> Login:
+    """The same of what was parsed already."""
     if not isinstance(document, dict):
         raise ValueError("is not a JSON object")
     tokens = document.get("tokens")
@@ -76,13 +84,13 @@ def tokens_to_credentials(
         raise ValueError("has no access token")
     if not refresh_token:
         raise ValueError("has no refresh token")
-    expires_at = claims(access_token).get("exp")
-    is_date = isinstance(expires_at, int | float) and not isinstance(expires_at, bool)
+    expires_at = number(claims(access_token).get("exp"))
+    is_date = expires_at is not None and 0 <= expires_at < _LATEST
     return Credentials(
         access_token=Secret(access_token),
         refresh_token=Secret(refresh_token),
         id_token=Secret(id_token) if id_token else None,
-        expires_at=float(expires_at) if is_date and expires_at is not None else None,
+        expires_at=expires_at if is_date else None,
     )
 
 
@@ -117,8 +125,8 @@ def claims(token: str) -> dict[str, Any]:
         return {}
     padded = parts[1] + "=" * (-len(parts[1]) % 4)
     try:
-        read = json.loads(base64.urlsafe_b64decode(padded))
-    except (binascii.Error, ValueError, RecursionError):
+        read = orjson.loads(base64.urlsafe_b64decode(padded))
+    except (binascii.Error, ValueError):
         return {}
     return read if isinstance(read, dict) else {}
 
@@ -126,8 +134,9 @@ def claims(token: str) -> dict[str, Any]:
 def _text(source: Mapping[str, Any], *names: str) -> str | None:
     for name in names:
         value = source.get(name)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
+        found = value.strip() if isinstance(value, str) else ""
+        if found and found.isprintable():  # it goes into headers and the database
+            return found
     return None
 
 

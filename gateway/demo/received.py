@@ -44,7 +44,7 @@ class Received:
         """The JSON object of the body; {} when it is none."""
         try:
             value = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 

@@ -5,11 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from gateway.protocol.facts import Failure, Origin
 from gateway.protocol.headers import retry_after
-from gateway.protocol.loose import child, load_object, number, text
+from gateway.protocol.loose import child, dump, load_object, number, text
 
 MAX_MESSAGE_CHARS = 300
 MAX_BODY_BYTES = 64 * 1024
@@ -112,7 +110,8 @@ def event_failure(type: str, data: bytes | str, now: float) -> Failure:
     error = child(frame.get("response"), "error") or _error_in_frame(frame)
     status = frame.get("status", frame.get("status_code"))
     is_status = isinstance(status, int) and 400 <= status <= 599
-    headers = {k: str(v) for k, v in child(frame, "headers").items()}
+    told = child(frame, "headers").items()
+    headers = {k: str(v) for k, v in told if isinstance(v, str | int | float)}
     return _failure(
         error,
         text(error.get("message")) or "The upstream response failed",
@@ -256,10 +255,7 @@ def _clean(message: str) -> str:
 
 
 def _envelope(error: dict[str, Any]) -> bytes | None:
-    try:
-        body = orjson.dumps({"error": error})
-    except orjson.JSONEncodeError:  # nested deeper than it writes
-        return None
-    if len(body) > MAX_BODY_BYTES:
+    body = dump({"error": error})
+    if body is None or len(body) > MAX_BODY_BYTES:
         return None
     return _SECRET_IN_BYTES.sub(b"[redacted]", body)

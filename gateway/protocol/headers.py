@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-import orjson
-
 from gateway.protocol.facts import Window
-from gateway.protocol.loose import child, load_object, number
+from gateway.protocol.loose import child, dump, load_object, number
 
 _TO_UPSTREAM = frozenset(
     {
@@ -180,10 +178,7 @@ def filter_event(
             is_changed = True
     if not is_changed:
         return data
-    try:
-        return orjson.dumps(event)
-    except orjson.JSONEncodeError:  # nested deeper than it writes
-        return None
+    return dump(event)
 
 
 def _passes_in_event(

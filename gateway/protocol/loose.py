@@ -24,6 +24,17 @@ def load_object(data: bytes | str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def dump(value: dict[str, Any]) -> bytes | None:
+    """The JSON of what `load_object` gave; None for more levels than are written.
+
+    It reads 1,024 levels and writes 254.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
+
+
 def _is_too_dense(data: bytes | str) -> bool:
     if isinstance(data, str):
         separators = data.count("[") + data.count("{") + data.count(",")

@@ -1,12 +1,11 @@
 """/api/accounts: the pool's accounts."""
 
-import json
 import time
 from functools import partial
 from typing import Any, ClassVar
 
 from gateway.accounts.account import Account
-from gateway.accounts.auth_json import parse_login
+from gateway.accounts.auth_json import read_document
 from gateway.admin import accounts, audit
 from gateway.admin.probe import probe
 from gateway.admin.refusals import NotThere, Unacceptable
@@ -65,7 +64,7 @@ class AccountImportHandler(AdminHandler):
     async def post(self) -> None:
         given = await self.fields()
         try:
-            login = parse_login(json.dumps(given["auth"]))
+            login = read_document(given["auth"])
         except ValueError as error:
             raise Unacceptable(f"The login {error}", param="auth") from error
         secrets = self.gateway.secrets

@@ -1,12 +1,12 @@
 """Base of the admin API: its door, and JSON in and out by the documented schemas."""
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import orjson
 from marshmallow import Schema, ValidationError
 from tornado.web import stream_request_body
 
@@ -54,8 +54,8 @@ class AdminHandler(BodyHandler):
         assert schema is not None
         raw = await self.read_body()
         try:
-            document = json.loads(raw or b"{}")
-        except (ValueError, RecursionError) as error:
+            document = orjson.loads(raw or b"{}")
+        except orjson.JSONDecodeError as error:
             raise Unacceptable("The body is not JSON") from error
         return _load(schema, document)
 
