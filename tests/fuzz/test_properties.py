@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tests.fuzz.properties import PROPERTIES
 from tests.fuzz.seeds import KNOWN, seeds
@@ -26,6 +26,7 @@ def test_what_once_broke_something_belongs_to_a_property():
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
+@settings(deadline=None)  # the machine may have other things to do
 @given(data=any_bytes)
 def test_a_property_holds_for_any_bytes(name, data):
     PROPERTIES[name](data)
