@@ -120,8 +120,9 @@ def test_long_integers_survive_a_rewrite(number):
     assert number.encode() in body
 
 
-def test_too_deep_a_value_passes_as_it_is_but_cannot_be_rewritten():
-    deep = b"[" * 1020 + b"]" * 1020
+@pytest.mark.parametrize("levels", [500, 1020])
+def test_too_deep_a_value_passes_as_it_is_but_cannot_be_rewritten(levels):
+    deep = b"[" * levels + b"]" * levels
     raw = json.dumps(complete(x=0)).encode().replace(b'"x": 0', b'"x": ' + deep)
     loaded = load_request(raw, Surface.CODEX)
     assert loaded.body_for(chatgpt_account=True) == (raw, ())
@@ -133,6 +134,14 @@ def test_too_deep_a_value_passes_as_it_is_but_cannot_be_rewritten():
         with pytest.raises(ValidationError) as caught:
             load_request(raw.replace(field, new), Surface.CODEX)
         assert first_bad_field(caught.value) is None
+
+
+def test_a_deep_value_is_rewritten_as_it_was():
+    deep = b"[" * 490 + b'"x"' + b"]" * 490
+    raw = json.dumps(complete(stream=False, x=0)).encode()
+    raw = raw.replace(b'"x": 0', b'"x": ' + deep)
+    body, _ = load_request(raw, Surface.CODEX).body_for(chatgpt_account=True)
+    assert deep in body
 
 
 def test_a_repeated_field_cannot_slip_past_a_key_that_restricts():
