@@ -2,7 +2,7 @@
 
 import time
 
-from gateway.store.models import Binding, LimitCounter, RequestLog
+from gateway.store.models import AuditLog, Binding, LimitCounter, RequestLog
 from gateway.store.rows import DAY_MS
 
 SLICE_ROWS = 500
@@ -13,6 +13,7 @@ REST = 300.0
 BINDING_DAYS = 7
 MAX_BINDINGS = 100_000
 COUNTER_DAYS = 31  # the longest window has 30
+AUDIT_DAYS = 365  # whatever the log's: who changed a key is asked months later
 
 
 class Retention:
@@ -37,6 +38,7 @@ class Retention:
             or _remove_bindings(now - BINDING_DAYS * DAY_MS)
             or _remove_surplus_bindings()
             or _remove_counters(now - COUNTER_DAYS * DAY_MS)
+            or _remove_audits(now - AUDIT_DAYS * DAY_MS)
         )
         self.postpone(PAUSE if removed else REST)
         return removed
@@ -75,3 +77,8 @@ def _remove_counters(cutoff: int) -> int:
     """Without slices: a limit leaves one row per window it was used in."""
     query = LimitCounter.delete().where(LimitCounter.window_start < cutoff)
     return int(query.execute())
+
+
+def _remove_audits(cutoff: int) -> int:
+    """Without slices: people make the changes that leave these rows."""
+    return int(AuditLog.delete().where(AuditLog.at < cutoff).execute())

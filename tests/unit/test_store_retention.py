@@ -4,7 +4,7 @@ import pytest
 
 from gateway.store import models, retention
 from gateway.store.database import migrate, open_database
-from gateway.store.models import Binding, LimitCounter, RequestLog, UsageHour
+from gateway.store.models import AuditLog, Binding, LimitCounter, RequestLog, UsageHour
 from gateway.store.retention import SLICE_ROWS, Retention
 from gateway.store.rows import DAY_MS
 from tests.unit.store_rows import NOW, log_row, make_store
@@ -65,6 +65,17 @@ def test_old_bindings_and_counters_go(database):
         pass
     assert [row.key for row in Binding.select()] == ["key-0"]
     assert [row.limit_id for row in LimitCounter.select()] == [0]
+
+
+def test_who_changed_what_is_kept_for_a_year(database):
+    for name, days in (("recent", 364), ("old", 366)):
+        AuditLog.create(
+            at=NOW - days * DAY_MS, actor="cli", action="key.create", target=name
+        )
+    slices = Retention(1)
+    while slices.remove_slice(NOW):
+        pass
+    assert [row.target for row in AuditLog.select()] == ["recent"]
 
 
 def test_beyond_their_number_the_longest_unused_bindings_go(database):
