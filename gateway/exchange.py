@@ -44,6 +44,8 @@ class Loaded(Protocol):
     @property
     def model(self) -> str | None: ...
     @property
+    def requested_model(self) -> str | None: ...
+    @property
     def stream(self) -> bool: ...
     @property
     def changes(self) -> tuple[str, ...]: ...
@@ -110,6 +112,7 @@ class Exchange:
     started: float = field(default_factory=time.monotonic)
     created_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     model: str | None = None
+    requested_model: str | None = None  # the client's word, whatever its key enforces
     requested_tier: str | None = None
     reasoning_effort: str | None = None
     is_prewarm: bool = False
@@ -139,6 +142,7 @@ class Exchange:
         """Note what the log tells of a payload."""
         self.changes = loaded.changes
         self.model = loaded.model
+        self.requested_model = loaded.requested_model
         self.requested_tier = loaded.service_tier
         self.reasoning_effort = loaded.reasoning_effort
         self.is_prewarm = not loaded.generate
@@ -183,7 +187,7 @@ class Exchange:
             "transport": self.request.transport,
             "route": self.request.route.value,
             "model": self.model,
-            "requested_model": self.model,
+            "requested_model": self.requested_model,
             "requested_tier": self.requested_tier,
             "service_tier": self.answered_tier,
             "reasoning_effort": self.reasoning_effort,

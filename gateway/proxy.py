@@ -77,7 +77,7 @@ class Proxy:
             yield Reply(
                 headers=response_headers(
                     response.headers.items(),
-                    requested_model=turn.exchange.model,
+                    requested_model=turn.exchange.requested_model,
                     keys_in_use=not request.client.sees_windows,
                 ),
                 send_to=send_to,

@@ -77,7 +77,7 @@ class Turn:
     def view(self) -> View:
         return View(
             is_codex=self.request.is_codex,
-            requested_model=self.exchange.model,
+            requested_model=self.exchange.requested_model,
             keys_in_use=not self.request.client.sees_windows,
         )
 

@@ -22,6 +22,7 @@ class MediaPayload:
     body: bytes
     payload: None = None
     model: str | None = None
+    requested_model: str | None = None
     stream: bool = False
     changes: tuple[str, ...] = ()
     previous_response_id: str | None = None

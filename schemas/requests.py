@@ -66,6 +66,7 @@ class LoadedRequest:
     payload: dict[str, Any]
     changes: tuple[str, ...]
     model: str
+    requested_model: str  # before the key enforced another
     stream: bool  # what the client asked for
     previous_response_id: str | None
     prompt_cache_key: str | None
@@ -100,7 +101,8 @@ class LoadedRequest:
                 if index not in indexes
             ]
             payload = {**payload, "input": kept}
-            return _loaded(payload, list(self.changes), None, self.stream)
+            asked = (self.requested_model, self.stream)
+            return _loaded(payload, list(self.changes), None, asked)
         except ValidationError:
             return self
 
@@ -123,8 +125,9 @@ def load_request(
     if (own is None or without_unsupported(payload)[1]) and has_long_number(data):
         document = _as_object(decode_exactly(data))
         payload, changes = _check(document, surface, compact)
+    asked = (payload["model"], document.get("stream") is True)
     changes += _enforce(payload, policy)
-    return _loaded(payload, changes, own, document.get("stream") is True)
+    return _loaded(payload, changes, own, asked)
 
 
 def load_chat_request(
@@ -141,8 +144,9 @@ def load_chat_request(
     mapped, options = to_responses_payload(document)
     payload, changes = _check(mapped, Surface.CHAT, compact=False)
     changes = ["chat completion made a response", *changes]
+    asked = (payload["model"], options.stream)
     changes += _enforce(payload, policy)
-    return _loaded(payload, changes, None, options.stream), options
+    return _loaded(payload, changes, None, asked), options
 
 
 def first_bad_field(error: ValidationError) -> str | None:
@@ -239,9 +243,16 @@ def _effort(payload: Mapping[str, Any]) -> str | None:
 
 
 def _loaded(
-    payload: dict[str, Any], changes: list[str], own: bytes | None, is_streamed: bool
+    payload: dict[str, Any],
+    changes: list[str],
+    own: bytes | None,
+    asked: tuple[str, bool],
 ) -> LoadedRequest:
-    """Everything about a valid payload; `own` are the client's bytes if they can go."""
+    """Everything about a valid payload; `own` are the client's bytes if they can go.
+
+    `asked` is the model and whether to stream, as the client had it.
+    """
+    requested_model, is_streamed = asked
     sent, dropped = without_unsupported(payload)
     body = own
     if dropped:
@@ -254,6 +265,7 @@ def _loaded(
         payload=payload,
         changes=tuple(changes),
         model=payload["model"],
+        requested_model=requested_model,
         stream=is_streamed,
         previous_response_id=payload.get("previous_response_id"),
         prompt_cache_key=payload.get("prompt_cache_key"),

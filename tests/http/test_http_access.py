@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.admin import keys
+from gateway.demo.events import Turn
 from gateway.store.models import ApiKey
 from tests.serving import CHAT, CODEX, V1, payload
 
@@ -189,7 +190,20 @@ async def test_what_a_key_enforces_is_what_goes_upstream(serving, upstream, path
     assert sent["service_tier"] == "priority"
     (row,) = await serving.rows()
     assert row["model"] == "gpt-5.4-mini"
+    assert row["requested_model"] == "gpt-5.5"
     assert row["changes"]
+
+
+@pytest.mark.parametrize(("told", "passes"), [("gpt-5.4", False), ("gpt-5.5", True)])
+@pytest.mark.gen_test
+async def test_codex_hears_of_no_model_that_it_did_not_ask_for(
+    serving, upstream, told, passes
+):
+    token = await serving.add_key(enforce_model="gpt-5.4")
+    made = Turn().text("hi").completed().answer(headers={"openai-model": told})
+    upstream.answer(made)
+    answered = await serving.ask(headers={"x-api-key": token})
+    assert ("openai-model" in answered.headers) is passes
 
 
 @pytest.mark.gen_test
