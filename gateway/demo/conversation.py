@@ -26,6 +26,11 @@ class Conversation:
         self.handshake = upstream.receive(request, b"", "handshake")
         self.ws = web.WebSocketResponse(max_msg_size=256 * 1024 * 1024)
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a turn has not had its whole answer yet."""
+        return not all(turn.done.is_set() for turn in self._turns)
+
     async def serve(self) -> web.StreamResponse:
         self._upstream.record(self.handshake)
         headers = self._upstream.usual_headers(self.handshake)

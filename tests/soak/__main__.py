@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import uvloop
 
+from tests.soak.overload import Load, overload
 from tests.soak.soak import Profile, soak
 
 GROWTH = 1.05
@@ -16,22 +17,28 @@ GROWTH = 1.05
 @click.option("--minutes", type=float, default=2.0, show_default=True)
 @click.option("--conversations", type=int, default=200, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--overload", "is_overload", is_flag=True, help="Too many turns instead.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Kept, to look into.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
-def main(minutes, conversations, seed, folder, json_file):
+def main(folder, is_overload, json_file, **profile):
     """Many conversations with one gateway, whose accounts fail all the time.
 
     Exits with 1 when something is wrong.
     """
-    profile = Profile(minutes * 60, seed, conversations)
     with tempfile.TemporaryDirectory() as passing:
-        found = uvloop.run(soak(folder or Path(passing), profile))
+        folder = folder or Path(passing)
+        if is_overload:
+            found = uvloop.run(overload(folder, Load()))
+            wrong = list(found.wrong())
+        else:
+            seconds = profile.pop("minutes") * 60
+            found = uvloop.run(soak(folder, Profile(seconds, **profile)))
+            wrong = list(found.wrong(GROWTH))
     click.echo(found.table())
     if json_file:
         json_file.write_text(found.as_json())
-    faults = list(found.wrong(GROWTH))
-    click.echo("\n".join(["", *faults] if faults else ["", "Nothing is wrong."]))
-    sys.exit(bool(faults))
+    click.echo("\n".join(["", *(wrong or ["Nothing is wrong."])]))
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ class Place:
 async def keep_talking(place, number, seed, end, habits):
     """One conversation after another until `end` (monotonic), transports by turns."""
     rng = random.Random(f"{seed}-{number}")
-    # All at once they would stay in step for minutes.
-    await asyncio.sleep(rng.uniform(0, habits.thinking[1]))
+    # All begin at once: the process never has to hold more than it does then, so that
+    # what it holds later can be compared with its first minute.
     kinds = itertools.cycle((Conversation, SocketConversation))
     for kind in itertools.islice(kinds, number % 2, None):
         conversation = kind(place, new_thread(rng), rng, habits)

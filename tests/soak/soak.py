@@ -10,7 +10,7 @@ from tests.faults.process import FaultyProcess
 from tests.soak import verdict
 from tests.soak.clients import Habits, Place, keep_talking
 from tests.soak.figures import Found, quantiles
-from tests.soak.stand import built
+from tests.soak.stand import built, clients
 from tests.soak.tally import Tally
 
 ACCOUNTS = ("one", "two", "three", "four")
@@ -21,7 +21,6 @@ EXPECTED = ("answered over http", "answered over websocket", "tool calls")
 EXPECTED += ("resent histories", "cut answers")
 SETTLED_AFTER = 60.0  # by then caches, pools and the allocator have their size
 RECOVERY = 25.0  # the end is without strokes, so that nothing is cut in its middle
-LET_GO = 20.0  # kept connections to upstream end by themselves within that
 SAMPLE_SECONDS = 2.0
 SAMPLES = 5  # around one moment: a single one may be at a peak
 
@@ -57,11 +56,11 @@ async def soak(folder, profile):
         to_monotonic = time.monotonic() - time.time()
         end = time.monotonic() + profile.seconds
         storm = max(profile.seconds - RECOVERY, profile.seconds / 2)
-        async with asyncio.TaskGroup() as tasks:
+        async with clients() as session, asyncio.TaskGroup() as tasks:
             for number in range(profile.conversations):
                 key = profile.keys[number % len(profile.keys)] if profile.keys else ""
                 key = stand.keys.get(key, "")
-                place = Place(stand.session, process.url, key, tally)
+                place = Place(session, process.url, key, tally)
                 talk = keep_talking(place, number, profile.seed, end, profile.habits)
                 tasks.create_task(talk)
             tasks.create_task(memory.watch(end))
@@ -69,7 +68,7 @@ async def soak(folder, profile):
                 process.url, stand.admin_token, storm, profile.seed
             )
             raging = tasks.create_task(raging)
-        held, after = await left_over(stand, before)
+        held = await stand.left_over(before)
         found = Found(
             profile.seconds,
             profile.seed,
@@ -82,7 +81,7 @@ async def soak(folder, profile):
             memory=memory.samples,
             rested_bytes=process.resident_bytes(),
             open_files=(files, process.open_files()),
-            peak_lag=after.lag(),
+            peak_lag=(await stand.metrics()).lag(),
             expected=profile.expected,
         )
     found.settled_bytes = memory.around(min(SETTLED_AFTER, profile.seconds / 2))
@@ -125,17 +124,3 @@ class Memory:
         """The median of what was seen around a moment."""
         nearest = sorted(self.samples, key=lambda sample: abs(sample[0] - second))
         return statistics.median(size for _, size in nearest[:SAMPLES])
-
-
-async def left_over(stand, before):
-    """What is still held when all clients have left, once it stays; last scrape."""
-    deadline = time.monotonic() + LET_GO
-    while True:
-        metrics = await stand.metrics()
-        held = metrics.held(before)
-        for name, key in stand.keys.items():
-            if amount := await stand.held_by(key):
-                held[f"limits of {name}"] = amount
-        if not held or time.monotonic() >= deadline:
-            return held, metrics
-        await asyncio.sleep(0.5)

@@ -134,16 +134,8 @@ class Weather:
             return
         for conversation in list(self._upstream.open_sockets):
             if conversation.handshake.account == name:
-                self.record.cuts += self._is_answering(conversation)
+                self.record.cuts += conversation.is_answering
                 await conversation.ws.close(code=1012)
-
-    def _is_answering(self, conversation):
-        connection = conversation.handshake.connection
-        return any(
-            received.connection == connection and not received.done.is_set()
-            for route in ("responses", "prewarm")
-            for received in self._upstream.of(route)
-        )
 
     def _note(self, name, kind, seconds=0.0):
         self.record.counts[kind] += 1
