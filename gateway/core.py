@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gateway.access import Access
@@ -28,6 +29,8 @@ from gateway.limits import Limiter
 from gateway.metrics import Metrics
 from gateway.pace import PACE, Pace
 from gateway.proxy import Proxy
+from gateway.recorder.recorder import Recorder
+from gateway.recorder.survey import survey
 from gateway.restart import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.store.backlog import AccountState
@@ -63,6 +66,9 @@ class Gateway:
         self.channels: set[Channel] = set()
         self.is_draining = False
         self.metrics = Metrics(self)
+        self._recorder = Recorder(
+            settings.data_dir, partial(survey, self), self.metrics.of_the_loop
+        )
         self._changed: set[Account] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -105,8 +111,8 @@ class Gateway:
             asyncio.create_task(self.catalogues.run()),
             asyncio.create_task(self.usage.run()),
             asyncio.create_task(self._persist_regularly()),
-            asyncio.create_task(self.metrics.watch_loop()),
         ]
+        self._recorder.start()
 
     async def drain(self, seconds: float) -> None:
         """Let running turns end, for at most so many seconds; close what is idle."""
@@ -124,6 +130,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._recorder.stop()
         if hasattr(self, "tokens"):
             await self.tokens.close()
         for channel in list(self.channels):

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from gateway.errors import GatewayError
 from gateway.keys import Key
+from gateway.pace import Silence
 from gateway.protocol.facts import Failure, Usage
 
 # A larger payload is loaded on a thread: parsing it may hold the interpreter, but
@@ -125,6 +126,7 @@ class Exchange:
     switch_cause: str | None = None
     conversation: str | None = None  # the strongest of its names, never in clear
     marks: dict[str, int] = field(default_factory=dict)
+    silence: Silence | None = None  # of its stream, once that is relayed
     response_bytes: int = 0
     response_id: str | None = None
     upstream_request_id: str | None = None

@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.accounts.state import Status
+from gateway.recorder.counts import LoopCounts
 
 if TYPE_CHECKING:  # the gateway has metrics, and metrics look at the gateway
     from gateway.core import Gateway
@@ -24,8 +25,6 @@ if TYPE_CHECKING:  # the gateway has metrics, and metrics look at the gateway
 NAMESPACE = "codex_gateway"
 # A first event within a tenth of a second up to the longest that is waited for.
 FIRST_EVENT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
-LAG_SECONDS = 0.5
 _TOKENS = ("input", "cached", "cache_write", "output", "reasoning")
 # Whose word a refusal is; the rest are failures.
 _REFUSING = ("client", "gateway")
@@ -75,13 +74,7 @@ class Metrics:
             namespace=NAMESPACE,
             registry=registry,
         )
-        self._lag = Histogram(
-            "loop_lag_seconds",
-            "How late the event loop woke a task that slept.",
-            namespace=NAMESPACE,
-            registry=registry,
-            buckets=LAG_BUCKETS,
-        )
+        self.of_the_loop = LoopCounts(registry, NAMESPACE)
         registry.register(Gauges(gateway))
         ProcessCollector(namespace=NAMESPACE, registry=registry)
 
@@ -110,13 +103,6 @@ class Metrics:
         For those that leave no row: the ones refused at the door.
         """
         self._refusals.labels(code).inc()
-
-    async def watch_loop(self) -> None:
-        """Measure the loop's lag, for ever; its owner cancels it."""
-        while True:
-            due = time.monotonic() + LAG_SECONDS
-            await asyncio.sleep(LAG_SECONDS)
-            self._lag.observe(max(0.0, time.monotonic() - due))
 
     def text(self) -> bytes:
         """The exposition format; some milliseconds of CPU."""

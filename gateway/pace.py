@@ -40,35 +40,35 @@ class Silence:
         self._idle_timeout = idle_timeout
         self._comment_after = comment_after
         self._data_after = data_after
-        self._heard_at = self._sent_at = self._data_sent_at = now
+        self.heard_at = self.sent_at = self._data_sent_at = now
 
     def heard(self, now: float) -> None:
         """Upstream has sent something."""
-        self._heard_at = now
+        self.heard_at = now
 
     def sent(self, now: float, *, data: bool) -> None:
         """The client has been sent something, data or only a comment."""
-        self._sent_at = now
+        self.sent_at = now
         if data:
             self._data_sent_at = now
 
     def passed(self, now: float, *, data: bool) -> None:
         """What upstream has sent went to the client at once."""
-        self._heard_at = self._sent_at = now
+        self.heard_at = self.sent_at = now
         if data:
             self._data_sent_at = now
 
     def patience(self, now: float) -> float:
         """Seconds until something has to be done."""
-        ends = [self._heard_at + self._idle_timeout]
+        ends = [self.heard_at + self._idle_timeout]
         if self._comment_after is not None:
-            ends.append(self._sent_at + self._comment_after)
+            ends.append(self.sent_at + self._comment_after)
         if self._data_after is not None:
             ends.append(self._data_sent_at + self._data_after)
         return max(0.0, min(ends) - now)
 
     def is_too_long(self, now: float) -> bool:
-        return now >= self._heard_at + self._idle_timeout
+        return now >= self.heard_at + self._idle_timeout
 
     def due(self, now: float) -> Literal["data", "comment"] | None:
         """What the client is to be sent now."""
@@ -77,7 +77,7 @@ class Silence:
         ):
             return "data"
         if self._comment_after is not None and (
-            now >= self._sent_at + self._comment_after
+            now >= self.sent_at + self._comment_after
         ):
             return "comment"
         return None

@@ -111,7 +111,7 @@ class Relay:
     async def _pump(self, sink: Sink) -> None:
         """Upstream's reads go straight to the sink; this only watches the clock."""
         clock = asyncio.get_running_loop().time
-        silence = self._silence(clock())
+        silence = self._turn.exchange.silence = self._silence(clock())
         last_bytes = self._policy.pace.last_bytes
 
         def take(chunk: bytes) -> "asyncio.Future[None] | None":

@@ -59,6 +59,7 @@ class SocketRelay:
         clock = loop.time
         data_after = self._pace.data_keepalive if self._view.is_codex else None
         silence = Silence(clock(), idle_timeout=idle_timeout, data_after=data_after)
+        self._turn.exchange.silence = silence
         ended: asyncio.Future[None] = loop.create_future()
 
         def take(run: bytes) -> "asyncio.Future[None] | None":

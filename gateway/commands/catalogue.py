@@ -10,6 +10,7 @@ from gateway.commands.doctor import doctor
 from gateway.commands.keys import keys
 from gateway.commands.logins import login, probe, rotate_key
 from gateway.commands.logs import explain, logs, usage
+from gateway.commands.recorder import recorder
 
 for command in (login, probe, rotate_key):
     accounts.add_command(command)
@@ -25,5 +26,6 @@ COMMANDS: tuple[click.Command, ...] = (
     admin,
     strategy,
     doctor,
+    recorder,
     codex_config,
 )

@@ -9,6 +9,7 @@ import stat
 import pytest
 
 from gateway.commands.shell import opened
+from gateway.recorder.files import write_recording
 from gateway.settings import Settings
 from gateway.store.backlog import Batch
 from gateway.store.batches import write_batch
@@ -164,3 +165,36 @@ def test_a_backup_is_a_database_with_every_row_and_never_replaces_one(
     copy.close()
     again = commands("backup", file)
     assert (again.status, "File exists" in again.err) == (1, True)
+
+
+BLOCK = {
+    "kind": "block",
+    "at": 1_700_000_000.0,
+    "blocked_ms": 312,
+    "cause": "busy",
+    "where": "schemas/requests.py:88 load",
+    "stacks": [{"after_ms": 75, "frames": ["json/decoder.py:9 decode"]}],
+}
+SAMPLE = {
+    "kind": "sample",
+    "at": 1_700_000_001.0,
+    "lag_ms": 261.8,
+    "turns": 1,
+    "streams": [{"id": "r1", "age": 9.0, "heard": 4.25}],
+}
+
+
+def test_the_recorder_shows_the_last_recording(commands):
+    told = commands("recorder")
+    assert told.status == 1
+    assert "no recording" in told.err
+    commands.data_dir.mkdir()
+    write_recording(commands.data_dir, [b"{}"])
+    lines = [json.dumps(line).encode() for line in (SAMPLE, BLOCK, SAMPLE)]
+    path = write_recording(commands.data_dir, lines)
+    assert commands.rows("recorder") == [SAMPLE, BLOCK, SAMPLE]
+    text = commands.good("recorder").out
+    assert str(path) in text
+    assert "312 ms, busy in schemas/requests.py:88 load" in text
+    assert "json/decoder.py:9 decode" in text
+    assert "4.2 s" in text

@@ -13,16 +13,19 @@ from tests.faults.process import FaultyProcess
 def start_process(io_loop, upstream, tmp_path):
     """Starts gateway processes with one account: `await start_process(NAME="…")`.
 
-    `clock` is a file with the seconds to add to their wall clock.
+    `clock` is a file with the seconds to add to their wall clock; `program` a module
+    of the tests that runs in place of run.py.
     """
     started = []
 
-    async def start(*, clock=None, **settings):
+    async def start(*, clock=None, program=None, **settings):
         folder = tmp_path / f"gateway{len(started)}"
         folder.mkdir()
         process = FaultyProcess(folder, upstream.url, **settings)
         if clock is not None:
             process.command = ("-m", "tests.faults.clock", str(clock))
+        if program is not None:
+            process.command = ("-m", program)
         started.append(process)
         account = upstream.accounts.get("one") or upstream.add_account("one")
         auth_file = account.write_auth_file(folder / "auth")
@@ -56,7 +59,7 @@ def at_rest(serving):
 
 # Their owner is the gateway or a connection, not a request.
 LASTING = ("Catalogues.run", "UsagePoller.run", "Gateway._persist_regularly")
-LASTING += ("Metrics.watch_loop", "FlightRecorder.watch")
+LASTING += ("Recorder._write",)
 
 
 def held(gateway):

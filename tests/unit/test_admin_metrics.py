@@ -14,6 +14,8 @@ from gateway.exchange import ClientFacts, ClientRequest, Exchange, Route
 from gateway.keys import Key
 from gateway.metrics import NAMESPACE, Metrics
 from gateway.protocol.facts import Usage, Window
+from gateway.recorder.files import recordings
+from gateway.recorder.recorder import Recorder
 from gateway.settings import Settings
 from gateway.store.secrets import SecretBox
 from gateway.store.store import Store
@@ -139,21 +141,26 @@ def test_every_metric_is_set_and_read_back(gateway):
     assert value(samples, "process_resident_memory_bytes") > 1_000_000
 
 
-def test_the_loops_lag_is_measured(gateway):
+def test_a_blocked_loop_is_measured_and_counted(gateway, tmp_path):
     metrics = Metrics(gateway)
 
     async def block_the_loop():
-        watching = asyncio.create_task(metrics.watch_loop())
+        recorder = Recorder(tmp_path, lambda now: {}, metrics.of_the_loop)
+        recorder.start()
         await asyncio.sleep(0)
         time.sleep(0.7)  # noqa: ASYNC251 - the fault that is to be seen
-        for _ in range(3):  # the timer is due, its task runs next
-            await asyncio.sleep(0)
-        watching.cancel()
+        async with asyncio.timeout(5):
+            while not recordings(tmp_path):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await recorder.stop()
 
     asyncio.run(block_the_loop())
     samples = read(metrics)
-    assert value(samples, "loop_lag_seconds_bucket", le="0.1") == 0
+    assert value(samples, "loop_lag_seconds_bucket", le="0.5") == 0
     assert value(samples, "loop_lag_seconds_count") == 1
+    assert value(samples, "loop_blocked_total", cause="waiting") == 1
+    assert value(samples, "recordings_total", outcome="written") == 1
+    assert value(samples, "recordings_total", outcome="failed") == 0
 
 
 def test_a_refusal_is_not_an_upstream_failure_nor_a_defect(gateway):
