@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ http {{
 
 def find_nginx() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
+
+
+def version_of(binary: str) -> str:
+    """As in "1.22"."""
+    told = subprocess.run([binary, "-v"], capture_output=True, text=True, check=True)
+    found = re.search(r"nginx/(\d+\.\d+)", told.stderr)
+    return found[1] if found else ""
 
 
 class Nginx:

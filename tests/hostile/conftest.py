@@ -9,7 +9,7 @@ import pytest
 from gateway.demo.upstream import ScriptedUpstream
 from tests.e2e.conftest import missing
 from tests.e2e.gateway_process import GatewayProcess
-from tests.e2e.nginx import Nginx, find_nginx
+from tests.e2e.nginx import Nginx, find_nginx, version_of
 from tests.hostile import wire
 from tests.hostile.bytes_of import TURN, length, send, turn
 
@@ -37,10 +37,12 @@ class Outside:
     upstream: ScriptedUpstream = field(default_factory=ScriptedUpstream)
     sites: dict[str, Site] = field(default_factory=dict)
     lured: list[bytes] = field(default_factory=list)  # what came to `lure`
+    nginx_version: str = ""
     lure: str = ""  # host and port of a server that nobody has reason to call
     _server: asyncio.Server | None = None
 
     async def start(self, nginx_binary: str) -> None:
+        self.nginx_version = version_of(nginx_binary)
         await self.upstream.start()
         self.account = self.upstream.add_account("one")
         self._server = await asyncio.start_server(self._note, "127.0.0.1", 0)

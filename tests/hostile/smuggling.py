@@ -23,6 +23,9 @@ from tests.hostile.bytes_of import (
     send,
 )
 
+# Whose answers the tables have. Others may refuse more of it or less by themselves.
+NGINX = "1.22"
+
 
 class Attempt(NamedTuple):
     name: str

@@ -5,7 +5,7 @@ import pytest
 from tests.hostile import wire
 from tests.hostile.bytes_of import FOLLOW_UP
 from tests.hostile.claims import CLAIMS
-from tests.hostile.smuggling import SMUGGLING
+from tests.hostile.smuggling import NGINX, SMUGGLING
 
 pytestmark = pytest.mark.slow
 
@@ -55,8 +55,9 @@ async def attack(outside, attempt, site_name, behind_nginx):
     )
     for answer in answers:
         tells_nothing(answer)
-    expected = attempt.behind_nginx if behind_nginx else attempt.direct
-    assert " ".join(str(answer.status) for answer in answers) == expected
+    if not behind_nginx or outside.nginx_version == NGINX:
+        expected = attempt.behind_nginx if behind_nginx else attempt.direct
+        assert " ".join(str(answer.status) for answer in answers) == expected
     if answers and not behind_nginx and b" HTTP/1.0\r" not in sent:
         tells_that_it_hangs_up(answers[-1])
     assert outside.received() == []
@@ -65,6 +66,7 @@ async def attack(outside, attempt, site_name, behind_nginx):
 
 
 def tells_nothing(answer):
+    assert answer.status not in (101, 500, 502, 503, 504)
     if answer.status == 200:
         assert answer.body in HARMLESS
     assert not [name for name in answer.headers if name.startswith("access-control-")]
