@@ -27,7 +27,7 @@ from gateway.errors import (
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
 from handlers.facts import has_large_head, is_upgrade, lower_headers, peer_address
-from handlers.rest_of_body import RestOfBody
+from handlers.rest_of_body import RestOfBody, say_no_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,9 @@ class BodilessHandler(BaseHandler):
         self.set_header("content-length", str(len(body)))
         self.write(body)
         self.rest.drop(self.finish)
-        return self.flush()
+        written = self.flush()
+        written.add_done_callback(lambda _: say_no_more(self.request.connection))
+        return written
 
     @property
     def ends_connection(self) -> bool:
