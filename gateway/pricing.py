@@ -6,10 +6,11 @@ million tokens is the same number in micro-dollars per token.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,15 +83,28 @@ class PriceTable:
     as_of: str
     long_above: int  # input tokens; the rate above it holds for the whole request
     models: tuple[ModelPrices, ...]
+    # All globs as one: a turn asks twice, and the table is long.
+    _pattern: re.Pattern[str]
+    _dearest: Rates
 
     @classmethod
     def read(cls, path: Path) -> "PriceTable":
         data = json.loads(path.read_bytes(), parse_float=Decimal, parse_int=Decimal)
+        models = tuple(_read_model(entry) for entry in data["models"])
         return cls(
             as_of=data["as_of"],
             long_above=int(data["long_context_above_input_tokens"]),
-            models=tuple(_read_model(entry) for entry in data["models"]),
+            models=models,
+            _pattern=_pattern_of(models),
+            _dearest=_dearest_of(models),
         )
+
+    def find(self, model: str) -> ModelPrices | None:
+        """The first entry that names the model."""
+        found = self._pattern.match(model)
+        if found is None or found.lastindex is None:
+            return None
+        return self.models[found.lastindex - 1]
 
     def cost(self, model: str | None, usage: Usage, tier: str | None) -> int | None:
         """Micro-dollars; None when model, tier or their combination has no price.
@@ -100,12 +114,11 @@ class PriceTable:
         name = _TIERS.get(tier.strip().lower() if tier else None)
         if model is None or name is None:
             return None
-        for prices in self.models:
-            if any(fnmatchcase(model, glob) for glob in prices.match):
-                is_long = usage.input_tokens > self.long_above
-                rates = prices.find(name, is_long=is_long)
-                return None if rates is None else rates.cost(usage)
-        return None
+        prices = self.find(model)
+        if prices is None:
+            return None
+        rates = prices.find(name, is_long=usage.input_tokens > self.long_above)
+        return None if rates is None else rates.cost(usage)
 
     def highest_cost(self, usage: Usage) -> int:
         """What the usage costs at most, at the table's dearest rates.
@@ -113,8 +126,25 @@ class PriceTable:
         Budgets count an unpriced turn so: counted as nothing, an unknown model
         would be a way around every cost limit.
         """
-        rates = [rate for prices in self.models for rate in prices.rates.values()]
-        return max((rate.cost(usage) for rate in rates), default=0)
+        return self._dearest.cost(usage)
+
+
+def _pattern_of(models: Sequence[ModelPrices]) -> re.Pattern[str]:
+    """Group n matches what the n-th entry does, and no entry before it."""
+    return re.compile(
+        "|".join(f"({'|'.join(map(translate, prices.match))})" for prices in models)
+    )
+
+
+def _dearest_of(models: Sequence[ModelPrices]) -> Rates:
+    rates = [rate for prices in models for rate in prices.rates.values()]
+    return Rates(
+        input=max(rate.input for rate in rates),
+        # A rate that is not given is the one for other input.
+        cached=max(rate.cached for rate in rates),
+        output=max(rate.output for rate in rates),
+        cache_write=max(rate.cache_write or rate.input for rate in rates),
+    )
 
 
 def _read_model(entry: Mapping[str, Any]) -> ModelPrices:

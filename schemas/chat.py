@@ -14,8 +14,9 @@ from marshmallow import (
     validates_schema,
 )
 
+from schemas.flag import Flag
 from schemas.messages import MessageError, convert_messages
-from schemas.responses import Flag, text_or_object
+from schemas.responses import text_or_object
 from schemas.surfaces import Surface
 from schemas.tools import policy_of, renamed, tool_type
 

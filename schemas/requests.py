@@ -16,7 +16,6 @@ from schemas.normalize import (
 )
 from schemas.responses import (
     CodexResponsesSchema,
-    NormalizedPayload,
     ResponsesSchema,
     V1ResponsesSchema,
 )
@@ -198,7 +197,7 @@ def _check(
     payload, changes = normalize_responses_request_payload(
         document, surface, chatgpt_account=False, compact=compact
     )
-    schemas[surface].load(NormalizedPayload(payload))
+    schemas[surface].check(payload)
     return payload, changes
 
 

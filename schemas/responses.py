@@ -16,6 +16,8 @@ from marshmallow import (
     validates_schema,
 )
 
+from schemas.flag import Flag
+from schemas.glance import Glance
 from schemas.items import carries_base_instructions, item_problem
 from schemas.messages import MessageError, convert_messages
 from schemas.normalize import TRUNCATION_DEFAULTS, normalize_responses_request_payload
@@ -38,17 +40,6 @@ INCLUDABLE = frozenset(
 
 class NormalizedPayload(dict[str, Any]):
     """A payload that has been normalised, so that the hook need not do it again."""
-
-
-class Flag(fields.Field[bool]):
-    """true or false; marshmallow's own would take "on" and 1, too."""
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Any, **kwargs: Any
-    ) -> bool:
-        if not isinstance(value, bool):
-            raise ValidationError("Not a valid boolean.")
-        return value
 
 
 def _text(**kwargs: Any) -> fields.String:
@@ -138,6 +129,23 @@ class ResponsesSchema(Schema):
         super().__init__(**kwargs)
         if surface is not None:
             self.surface = surface
+        self._is_plain = Glance(self)
+
+    def check(self, payload: dict[str, Any]) -> None:
+        """Raise ValidationError unless the payload, normalised already, is valid."""
+        if not (self._is_plain(payload) and self._agrees(payload)):
+            self.load(NormalizedPayload(payload))
+
+    def _agrees(self, payload: dict[str, Any]) -> bool:
+        """Whether what holds across fields does, for fields that are valid."""
+        try:
+            self.check_tools(payload)
+            self.check_presence(payload, payload)
+            self.check_messages(payload)
+            self.check_continuation(payload)
+        except ValidationError:
+            return False
+        return True
 
     @pre_load
     def normalize(self, data: Any, **kwargs: Any) -> Any:
