@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from gateway.errors import ForbiddenOrigin, InvalidApiKey, TooManyFailedKeys
@@ -211,7 +212,10 @@ def client_address(facts: RequestFacts, settings: Settings) -> str:
     address = _address(facts.peer)
     if address is None:
         return facts.peer[:_LONGEST_ADDRESS] or "unix"
-    chain = facts.headers.get("x-forwarded-for", "").rsplit(",", _MOST_HOPS)
+    forwarded = facts.headers.get("x-forwarded-for")
+    if forwarded is None:
+        return str(address)[:_LONGEST_ADDRESS]
+    chain = forwarded.rsplit(",", _MOST_HOPS)
     for hop in reversed(chain[-_MOST_HOPS:]):
         if not _is_within(address, settings.trusted_proxies):
             break
@@ -251,6 +255,11 @@ def _is_within(address: _Address | None, networks: tuple[Network, ...]) -> bool:
 
 def _address(text: str) -> _Address | None:
     """An IPv4 address mapped into IPv6 is the IPv4 address; zones are dropped."""
+    return _parsed(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> _Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

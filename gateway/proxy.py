@@ -6,7 +6,7 @@ HTTP, for event streams and for the routes that answer with one JSON document.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,8 +37,9 @@ class Reply:
     """What the client gets."""
 
     headers: Mapping[str, str]
-    # Hands the sink blocks of whole events, or the one document, to the end.
-    send_to: Callable[[Sink], Awaitable[None]]
+    # Hands the sink blocks of whole events as they come. What it returns, of events
+    # or the one document, is the last of all: to leave with the answer's end.
+    send_to: Callable[[Sink], Awaitable[bytes]]
     model: str | None
     wants_stream: bool
 
@@ -67,16 +68,16 @@ class Proxy:
         Raises the GatewayError that the client gets. Once the context is entered
         the exchange is committed, and failures are told inside the blocks.
         """
-        async with self._turns.begin(request) as turn, AsyncExitStack() as stack:
+        async with self._turns.begin(request) as turn:
             if request.route is Route.RESPONSES:
-                response, relay = await self._open_stream(turn, stack)
-                send_to = partial(self._relay, turn, relay)
+                send_to = partial(self._relay, turn, await self._open_stream(turn))
             else:
-                response, document = await self._open_document(turn, stack)
+                document = await self._open_document(turn)
                 send_to = partial(_send_document, turn, document)
+            assert turn.answer is not None
             yield Reply(
                 headers=response_headers(
-                    response.headers.items(),
+                    turn.answer.headers.items(),
                     requested_model=turn.exchange.requested_model,
                     keys_in_use=not request.client.sees_windows,
                 ),
@@ -85,11 +86,8 @@ class Proxy:
                 wants_stream=turn.wants_stream,
             )
 
-    async def _open_stream(
-        self, turn: Turn, stack: AsyncExitStack
-    ) -> tuple[UpstreamResponse, Relay]:
+    async def _open_stream(self, turn: Turn) -> Relay:
         """A stream read up to its commit point, from whichever account answered."""
-        opened: list[tuple[UpstreamResponse, Relay]] = []
         policy = RelayPolicy(
             first_event_timeout=self._settings.first_event_timeout,
             idle_timeout=self._settings.idle_timeout,
@@ -97,49 +95,34 @@ class Proxy:
             view=turn.view(),
             pace=self._pace,
         )
+        relays: list[Relay] = []
 
-        async def attempt(lease: Lease) -> tuple[UpstreamResponse, Relay]:
-            async with AsyncExitStack() as own:
-                response = await self._send(turn, lease, own)
-                _check_content_type(response, "text/event-stream")
-                turn.restart()
-                relay = Relay(response, policy, turn)
-                try:
-                    await relay.reach_commit_point()
-                except UpstreamFault as fault:
-                    if fault.may_be_shown:
-                        opened.append((response, relay))
-                        stack.push_async_callback(own.pop_all().aclose)
-                    raise
-                stack.push_async_callback(own.pop_all().aclose)
-                return response, relay
+        async def attempt(lease: Lease) -> Relay:
+            response = await self._send(turn, lease)
+            _check_content_type(response, "text/event-stream")
+            turn.restart()
+            relay = Relay(response, policy, turn)
+            relays.append(relay)
+            await relay.reach_commit_point()
+            return relay
 
         try:
             return await self._turns.win(turn, attempt)
         except UpstreamFault:
-            return opened[-1]  # the last word is upstream's own response.failed
+            return relays[-1]  # the last word is upstream's own response.failed
 
-    async def _open_document(
-        self, turn: Turn, stack: AsyncExitStack
-    ) -> tuple[UpstreamResponse, bytes]:
-        async def attempt(lease: Lease) -> tuple[UpstreamResponse, bytes]:
-            async with AsyncExitStack() as own:
-                response = await self._send(turn, lease, own)
-                document = await self._read_document(response)
-                return response, document
+    async def _open_document(self, turn: Turn) -> bytes:
+        async def attempt(lease: Lease) -> bytes:
+            return await self._read_document(await self._send(turn, lease))
 
         return await self._turns.win(turn, attempt)
 
-    async def _send(
-        self, turn: Turn, lease: Lease, own: AsyncExitStack
-    ) -> UpstreamResponse:
+    async def _send(self, turn: Turn, lease: Lease) -> UpstreamResponse:
         url = url_of(
             turn.request.route, lease.account, self._settings.upstream_base_url
         )
-        body = turn.body(lease)
-        response = await own.enter_async_context(
-            self._http.send(url, turn.headers(lease), body)
-        )
+        response = await self._http.send(url, turn.headers(lease), turn.body(lease))
+        turn.take_answer(response)
         turn.exchange.mark("connect")
         turn.exchange.upstream_request_id = response.headers.get("x-request-id")
         self._pool.observe_windows(lease.account, windows(response.headers))
@@ -165,7 +148,7 @@ class Proxy:
                 _defect("The upstream sent nothing for too long", "headers")
             ) from error
 
-    async def _relay(self, turn: Turn, relay: Relay, sink: Sink) -> None:
+    async def _relay(self, turn: Turn, relay: Relay, sink: Sink) -> bytes:
         exchange = turn.exchange
         exchange.mark("first_output")
 
@@ -173,19 +156,19 @@ class Proxy:
             exchange.response_bytes += len(block)
             return sink(block)
 
-        await relay.send_to(counted)
+        last = await relay.send_to(counted)
+        exchange.response_bytes += len(last)
         if relay.broken is not None:
             exchange.break_off(relay.broken)
+        return last
 
 
-async def _send_document(turn: Turn, document: bytes, sink: Sink) -> None:
+async def _send_document(turn: Turn, document: bytes, sink: Sink) -> bytes:
     turn.exchange.mark("first_output")
     turn.exchange.response_bytes = len(document)
     _take_document(turn, document)
-    waiting = sink(document)
-    if waiting is not None:
-        await waiting
     turn.exchange.succeed()
+    return document
 
 
 def _take_document(turn: Turn, document: bytes) -> None:

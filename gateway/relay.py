@@ -82,31 +82,32 @@ class Relay:
                 self._commit.held.append(block[at:])
                 raise
             if committed:
-                self._commit.held.append(self._seen(block[at:]))
+                self._commit.held.append(self._opened(block[at:]))
                 return True
         return False
 
-    async def send_to(self, sink: Sink) -> None:
+    async def send_to(self, sink: Sink) -> bytes:
         """Hand over whole events, byte for byte, and keepalives in between.
 
-        A stream that breaks off ends with a typed `response.failed`; `broken`
-        tells why. What the sink raises is raised here.
+        Returns the last of them, which may be all. A stream that breaks off ends
+        with a typed `response.failed`; `broken` tells why. What the sink raises is
+        raised here.
         """
-        if held := b"".join(self._commit.held):
-            self._commit.held.clear()
-            await written(sink(held))
-        try:
-            await self._pump(sink)
-        except UpstreamFault as fault:
-            self.broken = fault.failure
+        held = b"".join(self._commit.held)
+        self._commit.held.clear()
+        if not self._response.is_over:
+            if held:
+                await written(sink(held))
+                held = b""
+            try:
+                await self._pump(sink)
+            except UpstreamFault as fault:
+                self.broken = fault.failure
         if self._turn.reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended
-            last = self._scanner.rest
-        else:
-            self.broken = self.broken or _incomplete()
-            last = self._failed_event(self.broken)
-        if last:
-            await written(sink(last))
+            return held + self._scanner.rest
+        self.broken = self.broken or _incomplete()
+        return held + self._failed_event(self.broken)
 
     async def _pump(self, sink: Sink) -> None:
         """Upstream's reads go straight to the sink; this only watches the clock."""
@@ -157,8 +158,9 @@ class Relay:
 
     def _seen(self, block: bytes) -> bytes:
         """What the client gets of whole blocks, once the facts in them are noted."""
-        if not is_notable(block):
-            return block
+        return self._opened(block) if is_notable(block) else block
+
+    def _opened(self, block: bytes) -> bytes:
         shown = (
             part if isinstance(part, bytes) else self._observe(part)
             for part in parts(block)

@@ -9,6 +9,7 @@ from gateway.exchange import ClientRequest, Exchange, Loaded
 from gateway.protocol.headers import request_headers
 from gateway.protocol.outcome import OutcomeReader
 from gateway.sealed import SealedItems, all_reasoning
+from gateway.upstream.http import UpstreamResponse
 from gateway.upstream.target import account_headers
 from gateway.view import View
 
@@ -25,6 +26,7 @@ class Turn:
     wants_stream: bool
     reader: OutcomeReader = field(default_factory=OutcomeReader)
     lease: Lease | None = None
+    answer: UpstreamResponse | None = None  # over HTTP; the turn closes it
     drops_reasoning: bool = False  # upstream could not read some of it
 
     @property
@@ -53,9 +55,17 @@ class Turn:
             self.sealed.note(event_type, data, self.lease.account.id)
 
     def free(self) -> None:
+        """Give back what the turn holds: its answer's connection and its lease."""
+        self.take_answer(None)
         if self.lease is not None:
             self.lease.release()
             self.lease = None
+
+    def take_answer(self, answer: UpstreamResponse | None) -> None:
+        """Hold an attempt's answer in place of the one before."""
+        if self.answer is not None:
+            self.answer.close()
+        self.answer = answer
 
     @property
     def is_committed(self) -> bool:

@@ -150,6 +150,8 @@ class Turns:
                 progress.token = lease.account.credentials.access_token
                 opened = await open_attempt(lease)
             except UpstreamFault as fault:
+                if not fault.may_be_shown:
+                    turn.take_answer(None)
                 await self._recover(turn, lease, fault, progress)
             else:
                 self._pool.observe_success(lease)

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import orjson
@@ -79,12 +80,14 @@ class BaseHandler(RequestHandler):
     def authenticate(self) -> None:
         """Raises GatewayError unless the request may come in."""
         try:
-            self.current_key = self.gateway.access.admit(self.facts(), time.time())
+            self.current_key = self.gateway.access.admit(self.facts, time.time())
         except GatewayError as error:
             self.gateway.metrics.refuse(error.code)
             raise
 
+    @cached_property
     def facts(self) -> RequestFacts:
+        """What the head tells of who asks."""
         return RequestFacts(
             peer=peer_address(self.request),
             headers=lower_headers(self.request),
@@ -93,10 +96,10 @@ class BaseHandler(RequestHandler):
         )
 
     def client_facts(self) -> ClientFacts:
-        headers = lower_headers(self.request)
+        headers = self.facts.headers
         return ClientFacts(
             request_id=self.request_id,
-            address=client_address(self.facts(), self.gateway.settings),
+            address=client_address(self.facts, self.gateway.settings),
             headers=list(self.request.headers.get_all()),
             user_agent=headers.get("user-agent", ""),
             client_request_id=headers.get("x-client-request-id")

@@ -57,15 +57,17 @@ class ChatCompletionsHandler(ReplyHandler):
         )
         client = ClientStream(self)
 
-        def write(block: bytes) -> "asyncio.Future[None] | None":
-            chunks = [
+        def chunks_of(block: bytes) -> bytes:
+            return b"".join(
                 chat.feed(event.type, event.data) if event.data else event.raw
                 for event in events(block)
-            ]
-            chunk = b"".join(chunks)
-            return client.write(chunk) if chunk else None
+            )
 
-        await reply.send_to(write)
+        def write(block: bytes) -> "asyncio.Future[None] | None":
+            chunks = chunks_of(block)
+            return client.write(chunks) if chunks else None
+
+        await self.finish(chunks_of(await reply.send_to(write)))
 
     async def _fold(self, reply: Reply) -> None:
         fold = ChatFold(model=reply.model or "", created=int(time.time()))
@@ -74,7 +76,7 @@ class ChatCompletionsHandler(ReplyHandler):
             for event in events(block):
                 fold.feed(event.type, event.data)
 
-        await reply.send_to(feed)
+        feed(await reply.send_to(feed))
         completion = fold.result()
         if "error" in completion:
             raise_failure(completion["error"])

@@ -29,7 +29,7 @@ class AccountsCheckHandler(BodilessHandler):
     """
 
     def get(self) -> None:
-        open_answer = is_https(self.facts(), self.gateway.settings)
+        open_answer = is_https(self.facts, self.gateway.settings)
         account_id = self.request.headers.get("chatgpt-account-id", "account")
         account = {
             "id": account_id,

@@ -56,7 +56,7 @@ class DoctorHandler(StreamHandler):
 
     def _seen(self) -> dict[str, object]:
         """How the request arrived, for who sent it."""
-        facts, settings = self.facts(), self.gateway.settings
+        facts, settings = self.facts, self.gateway.settings
         peer = peer_address(self.request)
         return {
             "peer": peer,

@@ -38,7 +38,7 @@ class ReplyHandler(StreamHandler):
         self.start(reply)
         self.set_header("cache-control", "no-cache, no-transform")
         self.set_header("x-accel-buffering", "no")  # nginx would collect otherwise
-        await reply.send_to(ClientStream(self).write)
+        await self.finish(await reply.send_to(ClientStream(self).write))
 
 
 @stream_request_body
@@ -64,7 +64,7 @@ class ResponsesHandler(ReplyHandler):
             for event in events(block):
                 fold.feed(event.type, event.data)
 
-        await reply.send_to(feed)
+        feed(await reply.send_to(feed))
         response = fold.result()
         if response.get("status") == "failed":
             raise_failure(response.get("error"))

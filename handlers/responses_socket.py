@@ -91,7 +91,7 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
 
     def _request_of(self, frame: Frame) -> ClientRequest:
         """One turn's request. A key disabled meanwhile is refused here."""
-        key = self.gateway.access.admit(self.facts(), time.time())
+        key = self.gateway.access.admit(self.facts, time.time())
         return responses_request(
             replace(self._client, request_id=uuid.uuid4().hex),
             key,

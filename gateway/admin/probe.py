@@ -1,6 +1,7 @@
 """One small real request at an account, in whatever state it is."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,8 @@ async def _send(
                 "user-agent": USER_AGENT,
             }
             try:
-                async with http.send(url, headers, body) as response:
+                response = await http.send(url, headers, body)
+                with closing(response):
                     await _read(response.read, found, started)
                 return
             except UpstreamFault as fault:

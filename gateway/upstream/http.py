@@ -7,8 +7,7 @@ cookies, no redirects, no proxy from the environment.
 import asyncio
 import io
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Self
 
 import aiohttp
@@ -54,6 +53,19 @@ class UpstreamResponse:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all of the body has been read."""
+        return self._response.content.at_eof()
+
+    def close(self) -> None:
+        """End it wherever it is; idempotent.
+
+        Closing, not releasing: an unread rest must not hold the connection, and a
+        client that left must be seen upstream at once.
+        """
+        self._response.close()
+
     async def read(self, phase: Phase) -> bytes:
         """What has arrived, b"" at the end. A cancelled read loses nothing."""
         try:
@@ -90,22 +102,21 @@ class UpstreamHttp:
         self._session = session
         self._head_timeout = settings.first_event_timeout
 
-    @asynccontextmanager
     async def send(
         self, url: str, headers: Mapping[str, str], body: bytes
-    ) -> AsyncIterator[UpstreamResponse]:
-        """Post `body` as it is. Raises UpstreamFault unless the answer is a 200."""
+    ) -> UpstreamResponse:
+        """Post `body` as it is; who calls closes what it returns.
+
+        Raises UpstreamFault unless the answer is a 200.
+        """
         response = await self._post(url, headers, body)
-        del body  # this frame lives as long as the stream
+        answer = UpstreamResponse(response)
+        if response.status == 200 and not _is_encoded(response):
+            return answer
         try:
-            answer = UpstreamResponse(response)
-            if response.status != 200 or _is_encoded(response):
-                raise UpstreamFault(await _refusal(answer))
-            yield answer
+            raise UpstreamFault(await _refusal(answer))
         finally:
-            # Closing, not releasing: an unread rest must not hold the connection,
-            # and a client that left must be seen upstream at once.
-            response.close()
+            answer.close()
 
     async def _post(
         self, url: str, headers: Mapping[str, str], body: bytes

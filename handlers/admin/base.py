@@ -40,7 +40,7 @@ class AdminHandler(BodyHandler):
     is_open_to_local: ClassVar[bool] = False
 
     def authenticate(self) -> None:
-        facts = self.facts()
+        facts = self.facts
         check_origin(facts, self.gateway.settings)
         if self.is_open_to_local and is_local(facts):
             return

@@ -1,11 +1,13 @@
 """Clients of the load generator: one turn after the other on one connection."""
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, field
 
 from tests.bench import wire
 
+_CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)")
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -87,9 +89,10 @@ class Client(asyncio.Protocol):
 
 
 class HttpClient(Client):
-    """POSTs; a turn ends with the last chunk of its chunked answer."""
+    """POSTs; a turn ends with its last chunk, or after the length it was given."""
 
     _tail = b""
+    _to_come: int | None = None  # bytes, of an answer with a Content-Length
 
     def _open(self) -> None:
         self._begin(self._head + self._body)
@@ -99,14 +102,28 @@ class HttpClient(Client):
         if not self._tail and not data.startswith(b"HTTP/1.1 200"):
             self._fail(data[:600].decode(errors="replace"))
             return
+        if not self._tail:
+            self._to_come = _length_of(data)
         tail = self._tail + data
         if not self._has_output and wire.FIRST_OUTPUT in tail:
             self._saw_output(now)
         self._saw(data.count(b"\n\n"), now)
         self._tail = tail[-64:]
-        if tail.endswith(_LAST_CHUNK):
+        if self._to_come is None:
+            is_last = tail.endswith(_LAST_CHUNK)
+        else:
+            self._to_come -= len(data)
+            is_last = not self._to_come
+        if is_last:
             self._tail = b""
             self._end_turn(self._head + self._body)
+
+
+def _length_of(answer: bytes) -> int | None:
+    """Bytes of head and body of an answer with a Content-Length."""
+    end = answer.find(b"\r\n\r\n") + 4
+    found = _CONTENT_LENGTH.search(answer, 0, end)
+    return end + int(found[1]) if found else None
 
 
 class SocketClient(Client):
