@@ -30,7 +30,7 @@ from gateway.socket_relay import KEEPALIVE, SocketRelay
 from gateway.turn import Turn
 from gateway.turns import Turns
 from gateway.upstream import UpstreamFault
-from gateway.upstream.tap import Sink
+from gateway.upstream.body import Sink
 from gateway.upstream.target import url_of
 from gateway.upstream.ws import UpstreamSocket, UpstreamSockets
 from gateway.view import View

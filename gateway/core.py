@@ -99,9 +99,8 @@ class Gateway:
             session, settings.auth_base_url, accounts, self.pool.observe_trouble
         )
         self.turns = Turns(self.pool, self.tokens, self.limiter, self._log)
-        self.proxy = Proxy(
-            settings, self.turns, self.pool, UpstreamHttp(session, settings), self._pace
-        )
+        self._http = UpstreamHttp(settings)
+        self.proxy = Proxy(settings, self.turns, self.pool, self._http, self._pace)
         self._sockets = UpstreamSockets(session, settings)
         self.calls = AccountCalls(session, self.tokens)
         base = settings.upstream_base_url
@@ -136,6 +135,7 @@ class Gateway:
         for channel in list(self.channels):
             channel.cut()
         if hasattr(self, "_session"):
+            await self._http.close()
             await self._session.close()
             await self.drain(STOP_SECONDS)  # what has lost its upstream ends by itself
         self._persist()

@@ -23,8 +23,8 @@ from gateway.settings import Settings
 from gateway.turn import Turn
 from gateway.turns import Turns
 from gateway.upstream import UpstreamFault
+from gateway.upstream.body import Sink
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
-from gateway.upstream.tap import Sink
 from gateway.upstream.target import url_of
 
 # A JSON answer is read whole before it commits, so that it can fail over; pictures

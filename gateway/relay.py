@@ -24,8 +24,8 @@ from gateway.protocol.sse import (
 )
 from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
+from gateway.upstream.body import Sink
 from gateway.upstream.http import UpstreamResponse
-from gateway.upstream.tap import Sink
 from gateway.view import View
 
 COMMENT_KEEPALIVE = b": keepalive\n\n"
@@ -122,24 +122,24 @@ class Relay:
                 return None
             silence.passed(clock(), data=b"data" in block)
             if self._turn.reader.is_terminal:
-                tap.end_within(last_bytes)
+                pour.end_within(last_bytes)
             return sink(block)
 
-        tap = self._response.tap(take)
+        pour = self._response.pour(take)
         try:
-            tap.open()
+            pour.deliver()
             if self._turn.reader.is_terminal:  # the first read brought the whole answer
-                tap.end_within(last_bytes)
-            while not tap.ended.done():
+                pour.end_within(last_bytes)
+            while not pour.ended.done():
                 patience = silence.patience(clock())
-                await asyncio.wait((tap.ended,), timeout=patience)
-                if tap.is_full:  # the client keeps upstream waiting: no silence
+                await asyncio.wait((pour.ended,), timeout=patience)
+                if pour.is_full:  # the client keeps upstream waiting: no silence
                     silence.passed(clock(), data=True)
-                elif not tap.ended.done() and (filling := _fill(silence, clock())):
+                elif not pour.ended.done() and (filling := _fill(silence, clock())):
                     await written(sink(filling))
-            tap.ended.result()
+            pour.ended.result()
         finally:
-            tap.remove()
+            pour.stop()
 
     def _silence(self, now: float) -> Silence:
         policy = self._policy

@@ -10,7 +10,7 @@ from gateway.protocol.sse import event_type, is_notable
 from gateway.relay import idle_failure, written
 from gateway.turn import Turn
 from gateway.upstream import UpstreamFault
-from gateway.upstream.tap import Sink
+from gateway.upstream.body import Sink
 from gateway.upstream.ws import UpstreamSocket
 
 KEEPALIVE = frames.frame(b'{"type":"codex.keepalive"}')

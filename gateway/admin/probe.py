@@ -17,7 +17,7 @@ from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import EventScanner, EventTooLarge
 from gateway.upstream import UpstreamFault
 from gateway.upstream.as_account import USER_AGENT
-from gateway.upstream.http import UpstreamHttp, open_session
+from gateway.upstream.http import UpstreamHttp
 from gateway.upstream.target import account_headers, url_of
 
 if TYPE_CHECKING:  # the core imports this package
@@ -86,8 +86,7 @@ async def _send(
     account, settings = lease.account, gateway.settings
     url = url_of(Route.RESPONSES, account, settings.upstream_base_url)
     body = orjson.dumps(payload(found.model, is_chatgpt=account.is_chatgpt))
-    async with open_session(settings) as session:
-        http = UpstreamHttp(session, settings)
+    async with UpstreamHttp(settings) as http:
         for is_last in (False, True):
             await gateway.tokens.ensure_fresh(account)
             used = account.credentials.access_token

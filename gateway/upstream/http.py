@@ -16,7 +16,7 @@ from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.failures import read_failure
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
-from gateway.upstream.tap import Sink, Tap
+from gateway.upstream.body import Body, BrokenBody, Pour, Sink
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
@@ -28,10 +28,12 @@ READ_BUFFER_BYTES = 64 * 1024
 LARGE_BODY_BYTES = 1024 * 1024
 
 
-def open_session(settings: Settings) -> aiohttp.ClientSession:
+def open_session(
+    settings: Settings, connector: type[aiohttp.TCPConnector] = aiohttp.TCPConnector
+) -> aiohttp.ClientSession:
     """A session that adds nothing of its own; close it after all requests."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+        connector=connector(limit=0, ttl_dns_cache=60),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         auto_decompress=False,
@@ -45,18 +47,36 @@ def open_session(settings: Settings) -> aiohttp.ClientSession:
     )
 
 
+class BodyConnector(aiohttp.TCPConnector):
+    """Connections whose answers a `Body` receives."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (the library's signature)
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        if connection.transport is not None and connection.protocol is not None:
+            body = Body(connection.protocol, connection.transport)
+            connection.transport.set_protocol(body)
+        return connection
+
+
 class UpstreamResponse:
     """Status and headers of an answer whose body is still to be read."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._body = Body.of(response)
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
     @property
     def is_over(self) -> bool:
-        """Whether all of the body has been read."""
-        return self._response.content.at_eof()
+        """Whether all of the body has been read, and it was whole."""
+        body = self._body
+        return body.is_ended and not body.has_more and body.error is None
 
     def close(self) -> None:
         """End it wherever it is; idempotent.
@@ -69,16 +89,14 @@ class UpstreamResponse:
     async def read(self, phase: Phase) -> bytes:
         """What has arrived, b"" at the end. A cancelled read loses nothing."""
         try:
-            return await self._response.content.readany()
-        except (aiohttp.ClientError, OSError) as error:
+            return await self._body.read()
+        except BrokenBody as error:
             raise UpstreamFault(network_failure(error, phase)) from error
 
-    def tap(self, sink: Sink) -> Tap:
+    def pour(self, sink: Sink) -> Pour:
         """Have the rest of the body handed to `sink` as it arrives."""
-        return Tap(
-            self._response,
-            sink,
-            lambda error: UpstreamFault(network_failure(error, "stream")),
+        return self._body.pour(
+            sink, lambda error: UpstreamFault(network_failure(error, "stream"))
         )
 
     async def read_refusal(self) -> bytes:
@@ -87,19 +105,19 @@ class UpstreamResponse:
         try:
             async with asyncio.timeout(ERROR_BODY_SECONDS):
                 while len(body) < ERROR_BODY_BYTES and (
-                    chunk := await self._response.content.readany()
+                    chunk := await self._body.read()
                 ):
                     body += chunk
-        except (aiohttp.ClientError, OSError):
+        except (BrokenBody, TimeoutError):
             pass  # what came has to do
         return body[:ERROR_BODY_BYTES]
 
 
 class UpstreamHttp:
-    """Sends requests; `timeout` of `send` bounds the wait for the answer's head."""
+    """Sends requests, over connections of its own; close it after all of them."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
-        self._session = session
+    def __init__(self, settings: Settings) -> None:
+        self._session = open_session(settings, BodyConnector)
         self._head_timeout = settings.first_event_timeout
 
     async def send(

@@ -21,12 +21,12 @@ from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.failures import read_failure
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
+from gateway.upstream.body import Sink
 from gateway.upstream.http import (
     ERROR_BODY_BYTES,
     ERROR_BODY_SECONDS,
     network_failure,
 )
-from gateway.upstream.tap import Sink
 
 # RFC 6455, section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

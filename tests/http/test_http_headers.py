@@ -114,13 +114,15 @@ async def test_the_client_sees_what_is_for_it(serving, upstream):
     assert len(found) == len(lines)
     windows = [name for name in found if name.startswith("x-codex-primary-")]
     assert len(windows) == 3
-    assert {name for name in found if not name.startswith("x-codex-")} == {
+    # Which of the two depends on how much has come when the head leaves.
+    framing = {"content-length", "transfer-encoding"} & found.keys()
+    assert len(framing) == 1
+    assert {name for name in found if not name.startswith("x-codex-")} == framing | {
         "content-type",
         "openai-processing-ms",
         "x-request-id",
         "cache-control",
         "x-accel-buffering",
-        "transfer-encoding",
         "connection",
         "date",
     }
