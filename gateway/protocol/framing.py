@@ -91,25 +91,24 @@ class Chunked:
             elif self._is_in_trailers:
                 at = self._skip_trailer(data, at)
             else:
-                at = self._open_chunk(data, at, pieces)
+                at = self._take_chunks(data, at, pieces)
         self.has_surplus = self.is_over and at < len(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _open_chunk(self, data: bytes, at: int, pieces: list[bytes]) -> int:
-        """Read a chunk's head, and the chunk as well when it is there whole."""
-        head = _CHUNK_HEAD.match(data, at)
-        if head is None:
-            if b"\n" in data[at : at + _CHUNK_HEAD_BYTES]:
-                raise ValueError("A chunk has no readable size")
-            return self._keep(data, at, _CHUNK_HEAD_BYTES)
-        start, size = head.end(), int(head[1], 16)
-        stop = start + size
-        if size and data[stop : stop + 2] == b"\r\n":
-            pieces.append(data[start:stop])
-            return stop + 2
-        self._left, self._is_in_trailers = size, not size
-        self._ending = b"\r\n" if size else b""
-        return start
+    def _take_chunks(self, data: bytes, at: int, pieces: list[bytes]) -> int:
+        """Take all chunks that are here whole, and the head of one that is not."""
+        while head := _CHUNK_HEAD.match(data, at):
+            at, size = head.end(), int(head[1], 16)
+            stop = at + size
+            if not size or data[stop : stop + 2] != b"\r\n":
+                self._left, self._is_in_trailers = size, not size
+                self._ending = b"\r\n" if size else b""
+                return at
+            pieces.append(data[at:stop])
+            at = stop + 2
+        if b"\n" in data[at : at + _CHUNK_HEAD_BYTES]:
+            raise ValueError("A chunk has no readable size")
+        return self._keep(data, at, _CHUNK_HEAD_BYTES)
 
     def _skip_ending(self, data: bytes, at: int) -> int:
         found = data[at : at + len(self._ending)]
