@@ -6,12 +6,13 @@ holds a word of a prompt or an answer.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
+
+import orjson
 
 from gateway.errors import GatewayError
 from gateway.keys import Key
@@ -151,7 +152,8 @@ class Exchange:
 
     def mark(self, name: str) -> None:
         """Remember when a phase ended, the first time it does."""
-        self.marks.setdefault(name, self.elapsed_ms)
+        if name not in self.marks:
+            self.marks[name] = self.elapsed_ms
 
     @property
     def elapsed_ms(self) -> int:
@@ -218,8 +220,8 @@ class Exchange:
             "conversation": self.conversation,
             "attempts": len(self.attempts),
             "is_prewarm": self.is_prewarm,
-            "changes": json.dumps(self.changes),
-            "receipt": json.dumps(self.receipt(), separators=(",", ":")),
+            "changes": orjson.dumps(self.changes).decode(),
+            "receipt": orjson.dumps(self.receipt()).decode(),
         }
 
     def receipt(self) -> dict[str, Any]:

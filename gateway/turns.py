@@ -81,7 +81,7 @@ class Turns:
             exchange.take_facts(loaded)
             exchange.mark("body")
             demand = demand_of(request, loaded, self.sealed)
-            keys = demand.affinity.conversation_keys(demand.key_id)
+            keys = demand.conversation_keys
             exchange.conversation = keys[0][1] if keys else None
             self._check_maker(demand)
             turn = Turn(
@@ -172,7 +172,9 @@ class Turns:
             self._pool.observe_failure(lease, reader.failure.in_phase("stream"))
 
     async def _lease(self, turn: Turn, progress: "_Progress") -> Lease:
-        demand = replace(turn.demand, excluded=frozenset(progress.excluded))
+        demand = turn.demand
+        if progress.excluded:
+            demand = replace(demand, excluded=frozenset(progress.excluded))
         lease = turn.lease = await self._pool.lease(demand)
         exchange = turn.exchange
         exchange.mark("queue")

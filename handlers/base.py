@@ -58,7 +58,8 @@ class BaseHandler(RequestHandler):
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         self.clear_header("Content-Type")
-        self.set_header("x-request-id", getattr(self, "request_id", ""))
+        if hasattr(self, "request_id"):  # not yet when the handler is made
+            self.set_header("x-request-id", self.request_id)
 
     def prepare(self) -> None:
         """Decide from the headers alone; the body is not read before that."""

@@ -67,7 +67,7 @@ class UsageHandler(BodilessHandler):
         if key is not None:
             windows, plan = gateway.limiter.windows(key, now), PLAN_TYPE
         elif gateway.ring.ever_made or not is_known_without_key(
-            self.facts(), gateway.settings
+            self.facts, gateway.settings
         ):
             windows = NEUTRAL
         else:

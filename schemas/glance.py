@@ -34,8 +34,11 @@ class Glance:
         """True: every field is valid. False says nothing."""
         if not isinstance(payload, dict) or not self._required <= payload.keys():
             return False
-        looks = self._looks
-        return all(looks[name](payload[name]) for name in looks.keys() & payload.keys())
+        for name, value in payload.items():
+            look = self._looks.get(name)
+            if look is not None and not look(value):
+                return False
+        return True
 
 
 def _look_of(field: fields.Field[Any]) -> Look:

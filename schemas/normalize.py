@@ -129,8 +129,11 @@ def _apply_tool_policy(request: dict[str, Any], surface: Surface) -> list[str]:
     tools = request.get("tools")
     if not isinstance(tools, list):
         return []
+    policy = policy_of(surface)
+    if policy.leaves(tools):
+        return []
     changes = []
-    kept = without_dropped(tools, policy_of(surface))
+    kept = without_dropped(tools, policy)
     if kept is not tools:
         changes.append("image_generation tool dropped")
     current = [renamed(tool) for tool in kept]

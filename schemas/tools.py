@@ -1,6 +1,5 @@
 """Which tools pass, are dropped, renamed or refused, per surface."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,15 @@ class ToolPolicy:
     dropped: frozenset[str]
     refused: frozenset[str]
 
+    def leaves(self, tools: list[Any]) -> bool:
+        """Whether nothing happens to any of these tools."""
+        kinds = {tool_type(tool) for tool in tools}
+        return (
+            kinds.isdisjoint(self.dropped)
+            and kinds.isdisjoint(self.refused)
+            and kinds.isdisjoint(_RENAMED)
+        )
+
 
 # Codex advertises image generation whether or not the account may use it, so
 # there it is dropped; a caller of the public API asked for it and is told.
@@ -34,7 +42,7 @@ def policy_of(surface: Surface) -> ToolPolicy:
 
 def tool_type(tool: object) -> str | None:
     """The `type` of a tool, None for what is not a tool object."""
-    kind = tool.get("type") if isinstance(tool, Mapping) else None
+    kind = tool.get("type") if isinstance(tool, dict) else None
     return kind if isinstance(kind, str) else None
 
 
@@ -53,5 +61,7 @@ def renamed(tool: Any) -> Any:
 
 def refused_type(tools: list[Any], policy: ToolPolicy) -> str | None:
     """The first tool type that the surface refuses."""
+    if policy.leaves(tools):
+        return None
     kinds = (tool_type(tool) for tool in tools)
     return next((kind for kind in kinds if kind in policy.refused), None)

@@ -6,9 +6,10 @@ Pure: what a request demands, one account and a date in, a verdict out.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from gateway.accounts.account import Account
-from gateway.accounts.affinity import Affinity
+from gateway.accounts.affinity import Affinity, Keys
 from gateway.accounts.state import Status
 from gateway.errors import (
     GatewayError,
@@ -23,7 +24,7 @@ LASTING_SECONDS = 60.0
 LONGEST_RETRY_AFTER = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Demand:
     """What a request needs of an account."""
 
@@ -35,6 +36,11 @@ class Demand:
     excluded: frozenset[int] = frozenset()  # tried before, for this request
     pinned: int | None = None  # this account or none
     probe: bool = False  # the operator's: goes through in any state
+
+    @cached_property
+    def conversation_keys(self) -> Keys:
+        """What names the conversation of this client."""
+        return self.affinity.conversation_keys(self.key_id)
 
 
 class BarKind(StrEnum):

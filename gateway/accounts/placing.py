@@ -38,7 +38,7 @@ class Look:
 
     @property
     def keys(self) -> Keys:
-        return self.demand.affinity.conversation_keys(self.demand.key_id)
+        return self.demand.conversation_keys
 
     @property
     def barred(self) -> dict[Account, Bar]:

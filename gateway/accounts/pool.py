@@ -232,7 +232,7 @@ class Pool:
             home = conversation.account_id
             if conversation.served_by is None or home == lease.moves_from:
                 home = account.id
-            keys = lease.demand.affinity.conversation_keys(lease.demand.key_id)
+            keys = lease.demand.conversation_keys
             self.bindings.confirm(keys, conversation, home, self._clock())
             conversation.served_by = account.id
             if home == account.id:

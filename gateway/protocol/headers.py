@@ -57,7 +57,9 @@ def request_headers(client: Iterable[tuple[str, str]]) -> dict[str, str]:
         name = given_name.lower()
         if name == "connection":
             of_connection.update(part.strip().lower() for part in value.split(","))
-        elif name in _TO_UPSTREAM or name.startswith(_PREFIXES_TO_UPSTREAM):
+        elif name in _TO_UPSTREAM or (
+            name.startswith(_PREFIXES_TO_UPSTREAM) and _NAME.fullmatch(name)
+        ):
             _add(passed, name, value)
     for name in of_connection & passed.keys():
         del passed[name]
@@ -80,14 +82,19 @@ def response_headers(
         if (
             name in _TO_CLIENT
             or (name == "openai-model" and value.strip() == requested_model)
-            or (not keys_in_use and name.startswith(_WINDOW_PREFIXES))
+            or (
+                not keys_in_use
+                and name.startswith(_WINDOW_PREFIXES)
+                and _NAME.fullmatch(name)
+            )
         ):
             _add(passed, name, value)
     return passed
 
 
 def _add(passed: dict[str, str], name: str, value: str) -> None:
-    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+    """Add a header whose name is known to be one."""
+    if not _VALUE.fullmatch(value):
         return
     value = value.strip()
     passed[name] = f"{passed[name]}, {value}" if name in passed else value
