@@ -26,6 +26,7 @@ logger = logging.getLogger("gateway")
 MAX_READ_HEAD_BYTES = 2 * MAX_HEAD_BYTES
 BACKLOG = 1024
 NO_LIMIT = 2**62
+SWITCH_SECONDS = 0.0005
 # Probes of an idle peer: a laptop that went away is noticed within two minutes.
 TCP_KEEPALIVE = (
     ("TCP_KEEPIDLE", 60),
@@ -107,7 +108,7 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     signals = StopSignals()
     with hold(settings.data_dir) as lock:
         await server.start()
-        _settle_memory()
+        _settle()
         lock.publish(settings.host, server.port)
         logger.info("listening on %s port %d", settings.host, server.port)
         if on_ready is not None:
@@ -125,7 +126,7 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     return 0
 
 
-def _settle_memory() -> None:
+def _settle() -> None:
     """What was built for the process's life is not looked through again.
 
     And a turn makes some thousand short-lived objects: looking for cycles after
@@ -134,6 +135,9 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    # The loop waits so long for a thread that writes rows or parses a body; the
+    # default of 5 ms is what one turn in a hundred would take longer.
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 class StopSignals:
