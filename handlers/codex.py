@@ -7,7 +7,7 @@ away: the pool's windows are shown only where no keys are in use.
 import time
 from typing import Any, ClassVar
 
-import orjson
+from marshmallow import ValidationError
 from tornado.web import stream_request_body
 
 from gateway.access import is_https, is_known_without_key
@@ -16,6 +16,7 @@ from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.limits import PLAN_TYPE
 from gateway.protocol.loose import text
 from handlers.base import BodilessHandler, BodyHandler
+from schemas.encoding import decode
 
 SIDE_BODY_BYTES = 1024 * 1024
 MCP_PROTOCOL_VERSION = "2025-06-18"
@@ -116,8 +117,8 @@ class McpHandler(BodyHandler):
 
     async def post(self) -> None:
         try:
-            message = orjson.loads(await self.read_body())
-        except orjson.JSONDecodeError as error:
+            message = decode(await self.read_body())
+        except ValidationError as error:
             raise InvalidPayload from error
         if not isinstance(message, dict) or not isinstance(message.get("method"), str):
             raise InvalidPayload

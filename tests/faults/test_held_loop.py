@@ -6,11 +6,13 @@ import time
 
 import aiohttp
 import pytest
+import zstandard
 
-from tests.serving import CODEX, V1, payload
+from tests.serving import CHAT, CODEX, V1, payload
 
 pytestmark = pytest.mark.slow
 
+JSON = "application/json"
 START = b'{"model":"m","instructions":"","input":'
 SIZE = 10_000_000
 # Answers of an idle gateway take about a millisecond; a parse that holds the loop
@@ -38,7 +40,12 @@ HOSTILE = {
     + b",".join(b'"%d":1' % number for number in range(1_000_000))
     + b"}",
     "not closed": START + b"[{" * 5_000_000,
-    "just below the bounds": START + b"[" + b'{"a":1},' * 120_000 + b"0]}",
+    "towers": START + b"[" + (b"[" * 990 + b"]" * 990 + b",") * 500 + b"0]}",
+    "just below the bounds": START + b"[" + b'{"a":1},' * 119_000 + b"0]}",
+    "deep, just below": START
+    + b"["
+    + (b'{"a":' * 250 + b"0" + b"}" * 250 + b",") * 470
+    + b"0]}",
 }
 
 
@@ -54,16 +61,18 @@ async def longest_wait(session, url, busy):
     return slowest
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_hostile_bodies_hold_up_nobody(start_process):
     process = await start_process()
+    packed = {name: zstandard.compress(body) for name, body in HOSTILE.items()}
     figures = {}
     async with aiohttp.ClientSession() as session:
 
-        async def post(name, path):
-            headers = {"content-type": "application/json"}
+        async def post(name, path, encoding="identity"):
+            body = packed[name] if encoding == "zstd" else HOSTILE[name]
+            headers = {"content-type": JSON, "content-encoding": encoding}
             async with session.post(
-                process.url + path, data=as_pieces(HOSTILE[name]), headers=headers
+                process.url + path, data=as_pieces(body), headers=headers
             ) as response:
                 return response.status, await response.json()
 
@@ -79,6 +88,8 @@ async def test_hostile_bodies_hold_up_nobody(start_process):
             for send in (
                 lambda name=name: post(name, CODEX),
                 lambda name=name: post(name, V1),
+                lambda name=name: post(name, CHAT),
+                lambda name=name: post(name, CODEX, "zstd"),
                 lambda name=name: over_a_socket(name),
             ):
                 best = 1.0

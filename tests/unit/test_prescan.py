@@ -24,8 +24,10 @@ MEBIBYTE = 1024 * 1024
         b"{" + b",".join(b'"%d":1' % n for n in range(1_000_000)) + b"}",
         b"[" + b",".join([b'""'] * 1_000_000) + b"]",
         b"[" + b"1," * 1_000_000 + b"1]",
+        b"[" + (b"[" * 1_000 + b"]" * 1_000 + b",") * 400 + b"0]",
+        b"[" + (b'{"a":' * 250 + b"0" + b"}" * 250 + b",") * 700 + b"0]",
     ],
-    ids=["empty lists", "depth", "keys", "strings", "numbers"],
+    ids=["empty lists", "depth", "keys", "strings", "numbers", "towers", "objects"],
 )
 def test_more_values_than_any_request_has_are_refused(body):
     with pytest.raises(ValidationError):
