@@ -1,7 +1,6 @@
 """Gateway: builds the parts, starts and stops them in order."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +10,7 @@ from gateway.access import Access
 from gateway.accounts.account import Account
 from gateway.accounts.catalogue import Catalogues
 from gateway.accounts.pool import Pool
-from gateway.accounts.snapshot import describe
+from gateway.accounts.snapshot import to_keep
 from gateway.accounts.usage import UsagePoller
 from gateway.admin.options import load_strategy
 from gateway.admin.records import (
@@ -33,7 +32,6 @@ from gateway.recorder.recorder import Recorder
 from gateway.recorder.survey import survey
 from gateway.restart import stored_bindings, stored_counters
 from gateway.settings import Settings
-from gateway.store.backlog import AccountState
 from gateway.store.secrets import SecretBox
 from gateway.store.store import Store
 from gateway.turns import Turns
@@ -203,15 +201,5 @@ class Gateway:
         for limit_id, window_start, used in self.limiter.changed():
             writer.count(limit_id, window_start * 1000, used)
         for account in self._changed:
-            told = describe(account, now)
-            until = told["until"]
-            writer.save_state(
-                account.id,
-                AccountState(
-                    told["state"],
-                    None if until is None else int(until * 1000),
-                    told["why"] or None,
-                    json.dumps(told),
-                ),
-            )
+            writer.save_state(account.id, to_keep(account, now))
         self._changed.clear()

@@ -172,6 +172,11 @@ class Serving:
             await self.gateway.store.write(set_paused, name, True, "test")
         await self.gateway.reload()
 
+    async def resume(self, *names):
+        for name in names:
+            await self.gateway.store.write(set_paused, name, False, "test")
+        await self.gateway.reload()
+
     def account(self, name):
         """The gateway's own object of an account."""
         return self.gateway.pool.find(name)

@@ -6,6 +6,7 @@ Pure; `now` (unix seconds) is an argument everywhere.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 
 from gateway.accounts.state import AccountState
@@ -46,6 +47,13 @@ class Credentials:
     def bearer(self) -> Secret | None:
         """What goes into the Authorization header."""
         return self.access_token if self.api_key is None else self.api_key
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells these tokens from others, and nothing about them."""
+        held = (self.bearer, self.refresh_token)
+        tokens = "\n".join(token.reveal() for token in held if token)
+        return blake2b(tokens.encode(), digest_size=8).hexdigest()
 
     def has_same_tokens(self, other: "Credentials") -> bool:
         return (self.bearer, self.refresh_token) == (other.bearer, other.refresh_token)
@@ -204,17 +212,20 @@ class Account:
             *("priority", "concurrency", "websockets", "source_path"),
         ):
             setattr(self, name, getattr(stored, name))
-        if _is_newer(stored.credentials, self.credentials):
+        if self._is_better_with(stored.credentials):
             self.credentials = stored.credentials
             self.state.logged_in()
-        if stored.state.login_reason is not None:
+        is_about_ours = stored.credentials.has_same_tokens(self.credentials)
+        is_lost = stored.credentials.bearer is None  # nobody can decrypt them
+        if stored.state.login_reason is not None and (is_about_ours or is_lost):
             self.state.require_login(stored.state.login_reason)
         if stored.state.paused != self.state.paused:
             (self.state.pause if stored.state.paused else self.state.resume)()
 
-
-def _is_newer(stored: Credentials, held: Credentials) -> bool:
-    """Rows may have been read just before a rotated token was written."""
-    if stored.has_same_tokens(held):
-        return False
-    return (stored.expires_at or 0) >= (held.expires_at or 0)
+    def _is_better_with(self, stored: Credentials) -> bool:
+        """Rows may have been read just before a rotated token was written."""
+        held = self.credentials
+        if stored.has_same_tokens(held) or stored.bearer is None:
+            return False
+        is_lost = self.state.login_reason is not None
+        return is_lost or (stored.expires_at or 0) >= (held.expires_at or 0)

@@ -1,5 +1,6 @@
 """The operator's changes to accounts; `name` also takes an account's number."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,14 +71,15 @@ def save_login(
     row.source_file = source_file
     row.updated_at = now_ms()
     new = records.expiry_ms(login.credentials)
-    kept_newer = row.state_kind != "reauth_required" and (
+    held = records.account_of(row, secrets, time.time())
+    kept_newer = held.state.login_reason is None and (
         (row.expires_at or 0) > (new or 0)
     )
     if not kept_newer:
         row.credentials = records.seal(login.credentials, secrets)
         row.expires_at = new
         row.state_kind, row.state_until, row.state_reason = "active", None, None
-        row.state_detail = records.active_detail(row.state_detail)
+        row.state_detail = records.detail_after_login(row.state_detail)
     row.save()
     audit.record(actor, "account.update", row.name, source=source_file)
     return Imported(row.name, is_new=False, kept_newer=kept_newer)

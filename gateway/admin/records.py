@@ -40,11 +40,11 @@ def account_of(row: models.Account, secrets: SecretBox, now: float) -> Account:
         websockets=row.has_websockets,
         source_path=row.source_file,
     )
-    restore(account, _object(row.state_detail), now)
     try:
         account.credentials = unseal(row.credentials, row.expires_at, secrets)
     except UnusableKey as error:
         account.state.require_login(str(error))
+    restore(account, _object(row.state_detail), now)
     account.state.paused = row.is_paused
     return account
 
@@ -71,10 +71,9 @@ def expiry_ms(credentials: Credentials) -> int | None:
     return None if at is None else int(at * 1000)
 
 
-def active_detail(detail: str | None) -> str:
-    """A stored state with its trouble taken away; the windows stay."""
-    kept = {"state": "active", "why": "", "until": None, "last_error": None}
-    return json.dumps(_object(detail) | kept)
+def detail_after_login(detail: str | None) -> str:
+    """A stored state without its lost login; limits are the account's, and stay."""
+    return json.dumps(_object(detail) | {"login": None, "last_error": None})
 
 
 def load_keys() -> list[Key]:

@@ -66,7 +66,7 @@ class TokenSource:
         self._clock = clock
         self._owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._flights: dict[int, asyncio.Task[Failure | None]] = {}
-        self._failed: dict[int, tuple[float, Failure]] = {}
+        self._failed: dict[int, tuple[float, Secret | None, Failure]] = {}
         self._refreshed: dict[int, float] = {}
 
     async def ensure_fresh(self, account: Account) -> None:
@@ -125,8 +125,9 @@ class TokenSource:
         return flight
 
     async def _run(self, account: Account) -> Failure | None:
-        failed_at, failure = self._failed.get(account.id, (0.0, None))
-        if failure is not None and self._clock() - failed_at < FAILURE_SECONDS:
+        refresh_token = account.credentials.refresh_token
+        failed_at, failed, failure = self._failed.get(account.id, (0.0, None, None))
+        if failed == refresh_token and self._clock() - failed_at < FAILURE_SECONDS:
             return failure
         try:
             failure = await self._refresh_alone(account)
@@ -137,7 +138,8 @@ class TokenSource:
             self._refreshed[account.id] = now
             self._failed.pop(account.id, None)
         else:
-            self._failed[account.id] = now, failure
+            failed = account.credentials.refresh_token
+            self._failed[account.id] = now, failed, failure
         return failure
 
     async def _refresh_alone(self, account: Account) -> Failure | None:

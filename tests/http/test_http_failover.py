@@ -9,6 +9,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Answer, Cut
 from gateway.demo.events import Turn
+from gateway.store import models
 from tests.serving import CHAT, CODEX, V1, payload
 
 TURN = Turn().text("one two three").completed()
@@ -228,6 +229,46 @@ async def test_a_login_that_has_ended_moves_on_and_is_not_asked_again(
         assert (await serving.ask()).status == 200
     assert accounts(upstream) == ["one", "two", "two"]
     assert serving.account("one").state.login_reason == "refresh_token_reused"
+
+
+async def kept_as_lost(serving, name):
+    """Return once the database knows."""
+    table = models.Account
+    query = table.select().where(
+        (table.name == name) & (table.state_kind == "reauth_required")
+    )
+    async with asyncio.timeout(5):
+        while not await serving.gateway.store.read(query.count):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.gen_test
+async def test_an_ended_login_serves_again_as_soon_as_it_is_imported(serving, upstream):
+    account = upstream.accounts["one"]
+    upstream.auth.expire("one")
+    upstream.auth.spent.add(account.refresh_token)
+    assert (await serving.ask()).status == 200
+    await kept_as_lost(serving, "one")
+    account.lifetime = 60  # its first use needs a refresh, too
+    account.issue()
+    account.lifetime = 864_000
+    await serving.add_account("one")
+    await serving.pause("two")
+    assert (await serving.ask()).status == 200
+    assert accounts(upstream)[-1] == "one"
+    await serving.restart()
+    assert (await serving.ask()).status == 200
+
+
+@pytest.mark.gen_test
+async def test_a_limit_holds_through_a_pause_and_a_restart(serving, upstream):
+    upstream.answer(faults.usage_limit(), account="one")
+    assert (await serving.ask()).status == 200
+    await serving.pause("one", "two")
+    await serving.restart()
+    await serving.resume("one", "two")
+    assert (await serving.ask()).status == 200
+    assert accounts(upstream) == ["one", "two", "two"]
 
 
 @pytest.mark.gen_test

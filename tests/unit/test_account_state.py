@@ -1,13 +1,16 @@
 """One account: what happens to it, and what it may do afterwards."""
 
+import json
+
 import pytest
 
-from gateway.accounts.account import Account, Catalogue, PolledUsage
+from gateway.accounts.account import Account, Catalogue, Credentials, PolledUsage
 from gateway.accounts.consequences import BLAMELESS, COOLING, apply
-from gateway.accounts.snapshot import describe, restore
+from gateway.accounts.snapshot import describe, restore, to_keep
 from gateway.accounts.state import AccountState, Limit, Status
 from gateway.failover import Kind
 from gateway.protocol.facts import Failure, Window
+from gateway.store.secrets import Secret
 
 NOW = 1_800_000_000.0
 
@@ -200,21 +203,53 @@ def test_state_is_taken_up_after_a_restart(account):
     account.see_windows([Window("primary", 100.0, 300, NOW + 500)], NOW)
     account.state.note("broken", NOW)
     account.catalogue = Catalogue(frozenset({"m"}))
-    described = describe(account, NOW + 5)
-    assert described["windows"][0]["age"] == 5
+    assert describe(account, NOW + 5)["windows"][0]["age"] == 5
+    kept = json.loads(to_keep(account, NOW + 5).detail)
     later = Account(id=1, name="a")
-    restore(later, described, NOW + 10)
+    restore(later, kept, NOW + 10)
     assert later.state.status(NOW + 10) is Status.LIMITED
     assert later.state.until(NOW + 10) == NOW + 500
     assert later.windows["primary"].window == account.windows["primary"].window
     assert later.state.last_error == account.state.last_error
     stale = Account(id=1, name="a")
-    restore(stale, described, NOW + 501)
+    restore(stale, kept, NOW + 501)
     assert stale.state.status(NOW + 501) is Status.ACTIVE
 
 
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_what_is_kept_hides_nothing(account, is_paused):
+    """Neither a pause nor a lost login, which are looked at before the limit."""
+    account.credentials = Credentials(Secret("at"), Secret("rt"))
+    account.state.set_limit(NOW, "weekly", NOW + 500)
+    account.state.require_login("refresh_token_expired")
+    account.state.paused = is_paused
+    kept = to_keep(account, NOW)
+    assert kept.kind == "reauth_required"
+    later = Account(id=1, name="a", credentials=account.credentials)
+    restore(later, json.loads(kept.detail), NOW + 1)
+    assert later.state.why(NOW + 1) == "refresh_token_expired"
+    later.state.logged_in()
+    assert later.state.why(NOW + 1) == "weekly limit"
+    assert later.state.limit == account.state.limit
+
+
+def test_a_lost_login_is_not_that_of_other_tokens(account):
+    account.credentials = Credentials(Secret("at"), Secret("rt"))
+    account.state.require_login("refresh_token_expired")
+    kept = json.loads(to_keep(account, NOW).detail)
+    for tokens in (("at2", "rt"), ("at", "rt2")):
+        later = Account(id=1, name="a", credentials=Credentials(*map(Secret, tokens)))
+        restore(later, kept, NOW)
+        assert status(later) is Status.ACTIVE
+
+
 @pytest.mark.parametrize(
-    "told", [{}, {"windows": 3}, {"windows": [3, {}]}, {"state": "limited"}]
+    "told",
+    [
+        {},
+        {"windows": 3, "limit": 3, "login": "x"},
+        {"windows": [3, {}], "limit": {"until": "x"}, "login": {"of": None}},
+    ],
 )
 def test_anything_may_be_in_the_database(account, told):
     restore(account, told, NOW)

@@ -7,8 +7,11 @@ import time
 import pytest
 
 from gateway.accounts.account import Account, AccountKind, Credentials
+from gateway.accounts.auth_json import Login
+from gateway.accounts.snapshot import to_keep
 from gateway.accounts.state import Status
 from gateway.admin import options, records
+from gateway.admin.accounts import save_login
 from gateway.admin.identities import fresh_id
 from gateway.keys import Measure
 from gateway.store import models
@@ -70,9 +73,7 @@ def test_an_account_comes_back_with_its_credentials_and_none_of_them_in_clear(
 def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secrets):
     until = time.time() + 1000
     detail = {
-        "state": "limited",
-        "why": "primary limit",
-        "until": until,
+        "limit": {"window": "primary", "since": until - 2000, "until": until},
         "windows": [{"name": "primary", "used_percent": 100, "seen_at": 5}],
     }
 
@@ -87,6 +88,32 @@ def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secret
     state.resume()
     assert state.status(time.time()) is Status.LIMITED
     assert state.until(time.time()) == until
+
+
+def test_a_state_that_is_written_late_does_not_undo_a_new_login(tmp_path, secrets):
+    """It may be on its way to the database while the login is imported."""
+
+    def imported():
+        tokens = Credentials(Secret("at2"), Secret("rt2"), expires_at=2_000_001.0)
+        return save_login(Login(tokens, "acc"), secrets, "test")
+
+    async def scenario(store):
+        row = await store.write(login, secrets)
+        (held,) = await store.read(records.load_accounts, secrets)
+        held.state.require_login("refresh_token_reused")
+        late = to_keep(held, time.time())
+        store.writer.save_state(row.id, late)
+        assert not (await store.write(imported)).is_new
+        store.writer.save_state(row.id, late)
+        await store.flush()
+        (stored,) = await store.read(records.load_accounts, secrets)
+        return held, stored
+
+    held, stored = run(tmp_path, secrets, scenario)
+    assert stored.state.status(time.time()) is Status.ACTIVE
+    held.update(stored)
+    assert held.state.status(time.time()) is Status.ACTIVE
+    assert held.credentials.bearer == Secret("at2")
 
 
 def test_an_account_whose_key_is_lost_needs_a_login_and_the_others_still_load(
