@@ -14,7 +14,7 @@ from tornado.websocket import WebSocketProtocol13
 from gateway.channel import Channel
 from gateway.demo.events import Turn
 from gateway.relay import Relay
-from gateway.upstream.tap import Tap
+from gateway.upstream.body import Body, Pour
 from gateway.upstream.ws import UpstreamSocket
 from handlers.responses import ResponsesHandler
 from handlers.responses_socket import ResponsesSocket
@@ -50,8 +50,8 @@ async def test_an_answer_over_http_is_free_at_its_end(
     upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
     async with serving.stream() as response:
         await response.content.readany()
-        await until(lambda: any(isinstance(one, Tap) for one in gc.get_objects()))
-        left = watch(ResponsesHandler, Relay, Tap)
+        await until(lambda: any(isinstance(one, Pour) for one in gc.get_objects()))
+        left = watch(ResponsesHandler, Relay, Body, Pour)
         go_on.set()
         await response.read()
     await until(lambda: not left)
