@@ -13,7 +13,7 @@ from gateway.protocol.loose import child, load_object
 from gateway.recent import Recent, key_of
 
 MARK = b'"encrypted_content"'
-# A long conversation has some hundred such items; an entry takes about 90 bytes.
+# A long conversation has some hundred such items; an entry takes 65 bytes.
 MOST_ITEMS = 50_000
 
 

@@ -102,7 +102,7 @@ class _Owner(NamedTuple):
 class Bindings:
     """All bindings of the process, bounded, the longest unused go first.
 
-    An owner takes about 90 bytes, a conversation with three names 400.
+    An owner takes 65 bytes, a conversation with three names 330.
     """
 
     def __init__(
