@@ -18,6 +18,7 @@ from gateway.errors import (
     InvalidPayload,
     NoUpstreamSession,
     PreviousResponseNotFound,
+    forget_traceback,
 )
 from gateway.exchange import ClientRequest, Route
 from gateway.inbox import Frame, Inbox
@@ -155,6 +156,7 @@ class Channel:
             async with self._turns.begin(request) as turn:
                 await self._run(turn, sink)
         except GatewayError as error:
+            forget_traceback(error)
             told = error_frame(error, request_id, codex=self._view.is_codex)
             await written(sink(told))
 

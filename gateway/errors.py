@@ -13,6 +13,18 @@ from gateway.protocol.facts import Failure, Origin, Phase
 LONGEST_RETRY_AFTER = 5.0  # seconds
 
 
+def forget_traceback(error: BaseException) -> None:
+    """For an error that was dealt with, or is only an answer from here on.
+
+    The frames it came through hold tasks and futures that hold the error: the
+    request's body with them would stay until the collector of cycles comes by.
+    """
+    cause: BaseException | None = error
+    while cause is not None and cause.__traceback__ is not None:
+        cause.__traceback__ = None
+        cause = cause.__cause__ or cause.__context__
+
+
 class GatewayError(Exception):
     """A failure with its answer; `str()` is the message the client reads."""
 

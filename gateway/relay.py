@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from gateway.commit import CommitPoint
+from gateway.errors import forget_traceback
 from gateway.pace import PACE, Pace, Silence
 from gateway.protocol.facts import Failure
 from gateway.protocol.sse import (
@@ -103,6 +104,7 @@ class Relay:
                 await self._pump(sink)
             except UpstreamFault as fault:
                 self.broken = fault.failure
+                forget_traceback(fault)
         if self._turn.reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended
             return held + self._scanner.rest

@@ -24,6 +24,7 @@ from gateway.errors import (
     ModelNotAllowed,
     PreviousResponseNotFound,
     UsageLimitReached,
+    forget_traceback,
 )
 from gateway.exchange import ClientRequest, Exchange, Loaded
 from gateway.failover import (
@@ -152,7 +153,10 @@ class Turns:
             except UpstreamFault as fault:
                 if not fault.may_be_shown:
                     turn.take_answer(None)
-                await self._recover(turn, lease, fault, progress)
+                try:
+                    await self._recover(turn, lease, fault, progress)
+                finally:
+                    forget_traceback(fault)
             else:
                 self._pool.observe_success(lease)
                 note_attempt(turn.exchange, lease.account.name, None, "answered")

@@ -24,6 +24,7 @@ from gateway.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    forget_traceback,
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
@@ -138,6 +139,8 @@ class BaseHandler(RequestHandler):
         """Every failure leaves in its surface's envelope."""
         raised = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         error = as_gateway_error(raised, status_code)
+        if raised is not None:
+            forget_traceback(raised)  # it was logged, if it is worth that
         for name, value in error.headers(codex=self.surface.is_codex).items():
             self.set_header(name, value)
         self.set_ratelimit_headers(None)

@@ -6,21 +6,33 @@ megabytes that nobody uses.
 
 import asyncio
 import gc
+import json
 import weakref
 
 import pytest
 from tornado.websocket import WebSocketProtocol13
 
 from gateway.channel import Channel
+from gateway.demo import faults
+from gateway.demo.answers import Cut
 from gateway.demo.events import Turn
 from gateway.relay import Relay
 from gateway.upstream.body import Body, Pour
 from gateway.upstream.ws import UpstreamSocket
 from handlers.responses import ResponsesHandler
 from handlers.responses_socket import ResponsesSocket
-from tests.serving import payload, rest_of_turn, until
+from tests.serving import CODEX, TERMINAL, payload, rest_of_turn, until
 
 TURN = Turn().text("one two three").completed()
+FAILURES = {
+    "limit": faults.usage_limit(),
+    "500": faults.server_error(),
+    "reset": faults.reset_before_headers(),
+    "failed": faults.failed_first("invalid_prompt"),
+    "overloaded": faults.overloaded(),
+    "held": faults.cut_after(TURN.answer(), 2),
+    "stream": faults.cut_after(TURN.answer(), 6),
+}
 
 
 @pytest.fixture
@@ -42,12 +54,13 @@ def watch(*types):
     return left
 
 
+@pytest.mark.parametrize("rest", [TURN.events[6:], [Cut.RESET]], ids=["whole", "cut"])
 @pytest.mark.gen_test
 async def test_an_answer_over_http_is_free_at_its_end(
-    serving, upstream, without_collector
+    serving, upstream, without_collector, rest
 ):
     go_on = asyncio.Event()
-    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
+    upstream.answer(*TURN.events[:6], go_on, *rest)
     async with serving.stream() as response:
         await response.content.readany()
         await until(lambda: any(isinstance(one, Pour) for one in gc.get_objects()))
@@ -69,4 +82,56 @@ async def test_a_socket_is_free_at_its_end(serving, without_collector, abrupt):
         ws._response.connection.transport.abort()
     else:
         await ws.close()
+    await until(lambda: not left)
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+@pytest.mark.gen_test
+async def test_a_failed_request_is_free_at_its_end(
+    serving, upstream, without_collector, kind
+):
+    go_on = asyncio.Event()
+    upstream.answer(FAILURES[kind].after(go_on), times=None)
+    asked = asyncio.create_task(serving.ask())
+    await upstream.arrived()
+    left = watch(ResponsesHandler)
+    go_on.set()
+    assert b"error" in (await asked).body
+    await until(lambda: not left)
+
+
+@pytest.mark.gen_test
+async def test_a_request_that_no_account_takes_is_free_at_its_end(
+    serving, upstream, without_collector
+):
+    upstream.answer(faults.usage_limit(), times=None)
+    assert (await serving.ask()).status == 429
+    body = json.dumps(payload()).encode()
+    reader, writer = await serving.connect()
+    head = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    writer.write((head % (CODEX, len(body))).encode() + body[:9])
+    await until(lambda: serving.gateway.body_budget.used)
+    left = watch(ResponsesHandler)
+    writer.write(body[9:])
+    assert b"429" in await reader.readline()
+    await until(lambda: not left)
+    writer.close()
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+@pytest.mark.gen_test
+async def test_a_socket_of_failed_turns_is_free_at_its_end(
+    serving, upstream, without_collector, kind
+):
+    go_on = asyncio.Event()
+    upstream.answer(FAILURES[kind].after(go_on), times=None)
+    ws = await serving.socket()
+    await ws.send_json({"type": "response.create", **payload()})
+    await upstream.arrived()
+    left = watch(ResponsesSocket, Channel)
+    go_on.set()
+    async for message in ws:
+        if message.json()["type"] in TERMINAL:
+            break
+    await ws.close()
     await until(lambda: not left)
