@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.accounts.state import Status
+from gateway.errors import GatewayError
 from gateway.recorder.counts import LoopCounts
 
 if TYPE_CHECKING:  # the gateway has metrics, and metrics look at the gateway
@@ -29,8 +30,8 @@ FIRST_EVENT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _TOKENS = ("input", "cached", "cache_write", "output", "reasoning")
 # Whose word a refusal is; the rest are failures.
 _REFUSING = ("client", "gateway")
-# Faults of ours that refuse nobody anything.
-_DEFECT = "server_error"
+# A fault of ours, which refuses nobody anything.
+_DEFECT = {GatewayError.code}
 
 
 class Metrics:
@@ -41,6 +42,7 @@ class Metrics:
         # Finding a series takes the library longer than counting in it.
         self._series = lru_cache(1024)(lambda metric, *labels: metric.labels(*labels))
         registry = self.registry = CollectorRegistry()
+        self._own_codes = own_codes() - _DEFECT
         self._requests = Counter(
             "requests",
             "Exchanges that ended.",
@@ -96,7 +98,7 @@ class Metrics:
         if row["cost_microdollars"]:
             series(self._cost, account).inc(row["cost_microdollars"] / 1_000_000)
         code = row["error_code"]
-        if code not in (None, _DEFECT) and row["error_origin"] in _REFUSING:
+        if row["error_origin"] in _REFUSING and code in self._own_codes:
             self.refuse(code)
 
     def refuse(self, code: str) -> None:
@@ -113,6 +115,17 @@ class Metrics:
     def _account(self, account_id: int | None) -> str:
         account = self._gateway.pool.accounts.get(account_id or 0)
         return "" if account is None else account.name
+
+
+def own_codes() -> set[str]:
+    """Of all errors of the gateway itself; what upstream names has no end."""
+    codes: set[str] = set()
+    found = [GatewayError]
+    while found:
+        error = found.pop()
+        codes.add(error.code)
+        found += error.__subclasses__()
+    return codes
 
 
 class Gauges(Collector):

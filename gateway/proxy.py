@@ -186,7 +186,7 @@ def _check_content_type(response: UpstreamResponse, expected: str) -> None:
     found = response.headers.get("content-type", expected)
     if not found.lower().startswith(expected):
         raise UpstreamFault(
-            _defect(f"The upstream answer has an unexpected type: {found[:60]}")
+            _defect(f"The upstream answer has an unexpected type: {found[:60]!a}")
         )
 
 

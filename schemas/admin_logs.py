@@ -22,7 +22,9 @@ class LogQuerySchema(FilterSchema):
     status = fields.String(validate=validate.OneOf(STATUSES))
     limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=1000))
     before = fields.Integer(
-        load_default=None, metadata={"description": "`next` of the page before"}
+        load_default=None,
+        validate=validate.Range(min=0, max=2**63 - 1),
+        metadata={"description": "`next` of the page before"},
     )
 
 

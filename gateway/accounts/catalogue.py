@@ -14,6 +14,7 @@ import orjson
 from gateway.accounts.account import Account, Catalogue
 from gateway.accounts.pool import Pool
 from gateway.accounts.state import Status
+from gateway.protocol.loose import dump, text
 from gateway.upstream import UpstreamFault
 from gateway.upstream.as_account import AccountCalls
 from gateway.upstream.fetch import Answer
@@ -157,10 +158,11 @@ def read_openai(answer: Answer, now: float) -> Catalogue | None:
 
 
 def _named(found: Any, name: str) -> list[dict[str, Any]]:
+    """The objects that have a name, and can be shown again."""
     return [
         entry
         for entry in (found if isinstance(found, list) else [])
-        if isinstance(entry, dict) and isinstance(entry.get(name), str) and entry[name]
+        if isinstance(entry, dict) and text(entry.get(name)) and dump(entry) is not None
     ]
 
 
@@ -170,11 +172,12 @@ def _catalogue(
     names = frozenset(models)
     if not names:
         return None  # an account without any model is a fault, not a fact
+    etag = answer.headers.get("etag")
     return Catalogue(
         models=names,
         entries=tuple(entries),
         digests=tuple(_digest(entry) for entry in entries),
-        etag=answer.headers.get("etag"),
+        etag=etag if etag and etag.isascii() else None,  # it is sent back
         fetched_at=now,
     )
 

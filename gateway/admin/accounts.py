@@ -1,5 +1,6 @@
 """The operator's changes to accounts; `name` also takes an account's number."""
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from gateway.store.models import Account, AccountClaim, ApiKey, Binding, now_ms
 from gateway.store.secrets import Secret, SecretBox
 
 LONGEST_NAME = 80
+_VISIBLE = re.compile(r"[!-~]+")
 _CHANGEABLE = {
     "name": "name",
     "priority": "priority",
@@ -117,6 +119,10 @@ def add_api_key_account(
     """Raises Unacceptable, or AlreadyThere when the name is taken."""
     if not wanted.api_key:
         raise Unacceptable("The API key is empty", param="api_key")
+    if not _VISIBLE.fullmatch(wanted.api_key.reveal()):  # it goes into a header
+        raise Unacceptable(
+            "The API key has characters that no key has", param="api_key"
+        )
     row = Account.create(
         force_insert=True,
         id=fresh_id(Account),
@@ -134,8 +140,13 @@ def add_api_key_account(
 
 def checked_base_url(url: str) -> str:
     """Raises Unacceptable for what requests could not be sent to."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        is_url = parts.port != 0 and _VISIBLE.fullmatch(url) is not None
+    except ValueError:  # brackets, or a port, that are none
+        is_url = False
+    if not is_url or parts.scheme not in ("http", "https") or not parts.hostname:
         raise Unacceptable(
             f"base URL {url!r}: give http(s)://host[/path], as in https://api.openai.com/v1",
             param="base_url",
@@ -145,7 +156,7 @@ def checked_base_url(url: str) -> str:
             "base URL: neither user, nor query, nor fragment belongs there",
             param="base_url",
         )
-    return url.strip().rstrip("/")
+    return url.rstrip("/")
 
 
 def set_paused(name: str, paused: bool, actor: str) -> str:

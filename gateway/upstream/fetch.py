@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
-import orjson
 
 from gateway.protocol.facts import Failure
+from gateway.protocol.loose import load_object
 from gateway.upstream import UpstreamFault
 
 # A catalogue of a hundred models with their instructions is below a megabyte.
@@ -24,11 +24,7 @@ class Answer(NamedTuple):
 
     def json(self) -> dict[str, Any]:
         """The body's JSON object, {} when it is none."""
-        try:
-            value = orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return {}
-        return value if isinstance(value, dict) else {}
+        return load_object(self.body)
 
 
 async def fetch(

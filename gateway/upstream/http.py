@@ -182,7 +182,7 @@ async def _refusal(answer: UpstreamResponse) -> Failure:
         return Failure(
             phase="headers",
             origin="upstream",
-            message=f"The upstream answer has an unexpected encoding: {encoding}",
+            message=f"The upstream answer has an unexpected encoding: {encoding!a}",
             code="upstream_protocol_error",
         )
     body = await answer.read_refusal()

@@ -48,11 +48,20 @@ class AdminHandler(BodyHandler):
         if not is_token(presented, _token_of(self.gateway.settings.data_dir)):
             raise AdminTokenRequired
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """One of the path or the query. PostgreSQL has no place for a NUL."""
+        text = super().decode_argument(value, name)
+        if "\0" in text:
+            raise Unacceptable("There is a NUL character in it", param=name)
+        return text
+
     async def fields(self) -> dict[str, Any]:
         """The body's fields. Raises Unacceptable with the first mistake."""
         schema = self._operation.body
         assert schema is not None
         raw = await self.read_body()
+        if b"\\u0000" in raw:
+            raise Unacceptable("There is a NUL character in the body")
         try:
             document = orjson.loads(raw or b"{}")
         except orjson.JSONDecodeError as error:

@@ -1,7 +1,9 @@
 """Requests made to break something, and the answers they get."""
 
 import pytest
+from yarl import URL
 
+from gateway.admin.token import admin_token
 from gateway.demo.answers import Answer
 from gateway.demo.events import Turn
 from gateway.errors import (
@@ -133,6 +135,18 @@ async def test_a_folded_answer_of_many_levels_is_upstreams_fault(serving, upstre
     assert answered.error["code"] == "upstream_protocol_error"
 
 
+@pytest.mark.gen_test
+@pytest.mark.parametrize("header", [b"content-type: text/", b"content-encoding: x"])
+async def test_a_header_of_upstreams_without_utf_8_is_upstreams_fault(
+    serving, upstream, header
+):
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" + header + b"\xff\r\n\r\nhi"
+    upstream.answer(Answer.of([answer], bare=True), times=None)
+    answered = await serving.ask(V1)
+    assert answered.status == 502
+    assert answered.error["origin"] == "upstream"
+
+
 def after_some_text(event):
     """A stream that is committed, then says this."""
     begun = [one for one in Turn().text("a").answer().steps if isinstance(one, bytes)]
@@ -144,3 +158,68 @@ def after_some_text(event):
 )
 def test_a_long_name_is_not_said_again_in_full(error):
     assert len(str(error("m" * 1_000_000))) < 200
+
+
+@pytest.fixture
+def operator(serving):
+    """Asks the admin API: the answer's status."""
+    token = admin_token(serving.settings.data_dir).reveal()
+
+    async def ask(method, path, body=None):
+        headers = {"x-admin-token": token, "content-type": "application/json"}
+        url = URL(path, encoded=True)
+        answered = await serving.ask(url, body or b"", method=method, headers=headers)
+        return answered.status
+
+    return ask
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("before=" + "9" * 30, "before=-" + "9" * 30, "before=" + "9" * 5000),
+        *("since=99999999d", "since=999999w", "since=0001-01-01", "since=9999-12-31"),
+        *("model=%00", "key=%00", "account=%23999999999", "status=%ff"),
+        *("model=" + "m" * 200, "limit=1e400"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/logs", "/api/usage"])
+async def test_no_query_of_the_operators_is_a_fault_of_ours(operator, path, query):
+    assert await operator("GET", f"{path}?{query}") in (200, 400, 404)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "name", ["%00", "%ff", "one%0a", "9" * 30, "%d9%a1", "m" * 9000]
+)
+@pytest.mark.parametrize("path", ["accounts", "keys", "logs"])
+async def test_no_name_in_a_path_is_a_fault_of_ours(operator, path, name):
+    assert await operator("GET", f"/api/{path}/{name}") in (400, 404)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("accounts", r'{"name":"a","base_url":"http://[::1","api_key":"k"}'),
+        ("accounts", r'{"name":"a","base_url":"http://a:99999","api_key":"k"}'),
+        ("accounts", r'{"name":"a","base_url":"http://a/\u0000","api_key":"k"}'),
+        ("accounts", r'{"name":"a","base_url":"http://a/\r\nb","api_key":"k"}'),
+        ("accounts", r'{"name":"a","base_url":"http://a/","api_key":"k\r\nx: y"}'),
+        ("accounts", r'{"name":"a","base_url":"http://a/","api_key":"ké"}'),
+        ("accounts", r'{"name":"\u0000","base_url":"http://a/","api_key":"k"}'),
+        ("accounts/import", '{"auth":%s}' % ('{"a":' * 1000 + "1" + "}" * 1000)),
+        ("accounts/import", '{"auth":{"tokens":{"access_token":"a\\n"}}}'),
+        ("keys", r'{"name":"k","enforce_model":"\u0000"}'),
+        ("keys", r'{"name":"k","models":["\ud800"]}'),
+        ("keys", r'{"\ud800":"k"}'),
+        ("keys", '{"name":"k","rpm":%s}' % ("9" * 30)),
+        ("keys", '{"name":"k","rpm":1e400}'),
+        ("keys", '{"name":"k","limits":["tokens 9999999999999999g/7d"]}'),
+        ("keys", '{"name":"k","expires":"999999w"}'),
+        ("keys", "[" * 2000),
+    ],
+)
+async def test_no_change_of_the_operators_is_a_fault_of_ours(operator, path, body):
+    assert await operator("POST", f"/api/{path}", body.encode()) == 400

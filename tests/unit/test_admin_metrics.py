@@ -170,6 +170,8 @@ def test_a_refusal_is_not_an_upstream_failure_nor_a_defect(gateway):
         ("gateway_overloaded", "gateway"),
         ("server_error", "gateway"),
         ("rate_limit_exceeded", "upstream"),
+        # Upstream may name the client's mistakes as it likes: no series for each.
+        ("some_code_of_upstreams", "client"),
     ):
         failed = exchange()
         failed.status, failed.error_code, failed.error_origin = "error", code, origin

@@ -282,6 +282,15 @@ class Told(Answer):
         return self.body if isinstance(self.body, dict) else {}
 
 
+def test_what_could_not_be_said_again_is_left_out_of_a_catalogue():
+    entries = b'{"slug":"a"},{"slug":"b","x":' + b"[" * 600 + b"]" * 600 + b"}"
+    body = b'{"models":[' + entries + b"]}"
+    found = read_codex(Answer(200, {"etag": "\udcff"}, body), 0.0)
+    assert found.etag is None
+    assert found.models == {"a"}
+    assert found.entries == ({"slug": "a"},)
+
+
 @given(json_values)
 def test_any_answer_is_read(value):
     answer = Told(200, {}, value)
