@@ -67,7 +67,7 @@ class Loaded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """Who asks; `headers` as they came, names in any case."""
+    """Who asks; `headers` line by line, names in lower case."""
 
     request_id: str
     address: str

@@ -121,7 +121,7 @@ class Turn:
 def demand_of(request: ClientRequest, loaded: Loaded, sealed: SealedItems) -> Demand:
     """What the pool is to find for a request."""
     key = request.key
-    headers = {name.lower(): value for name, value in request.client.headers}
+    headers = dict(request.client.headers)
     payload = loaded.payload
     return Demand(
         model=loaded.model,

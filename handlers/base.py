@@ -1,8 +1,8 @@
 """Bases of all handlers: who may come in, error bodies, unwanted bodies."""
 
 import asyncio
+import secrets
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,7 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
-from handlers.facts import has_large_head, is_upgrade, lower_headers, peer_address
+from handlers.facts import Fields, fields_of, is_large_head, is_upgrade, peer_address
 from handlers.rest_of_body import RestOfBody, say_no_more
 
 
@@ -54,7 +54,7 @@ class BaseHandler(RequestHandler):
     def initialize(self, gateway: Gateway, surface: Surface) -> None:
         self.gateway = gateway
         self.surface = surface
-        self.request_id = uuid.uuid4().hex
+        self.request_id = secrets.token_hex(16)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -68,7 +68,7 @@ class BaseHandler(RequestHandler):
         asked = self.request.headers.get("Connection", "").lower()
         if self.ends_connection and asked == "keep-alive":
             self.request.headers["Connection"] = "close"  # or Tornado would promise it
-        if has_large_head(self.request):
+        if is_large_head(self.request.uri or "", self.head_lines):
             raise HeadersTooLarge
         self.authenticate()
         self.check_head()
@@ -88,11 +88,15 @@ class BaseHandler(RequestHandler):
             raise
 
     @cached_property
+    def head_lines(self) -> Fields:
+        return fields_of(self.request)
+
+    @cached_property
     def facts(self) -> RequestFacts:
         """What the head tells of who asks."""
         return RequestFacts(
             peer=peer_address(self.request),
-            headers=lower_headers(self.request),
+            headers=dict(self.head_lines),
             route=self.surface.door,
             is_upgrade=is_upgrade(self.request),
         )
@@ -102,7 +106,7 @@ class BaseHandler(RequestHandler):
         return ClientFacts(
             request_id=self.request_id,
             address=client_address(self.facts, self.gateway.settings),
-            headers=list(self.request.headers.get_all()),
+            headers=self.head_lines,
             user_agent=headers.get("user-agent", ""),
             client_request_id=headers.get("x-client-request-id")
             or headers.get("x-request-id"),

@@ -6,14 +6,17 @@ from tornado.httputil import HTTPServerRequest
 MAX_HEAD_BYTES = 64 * 1024
 
 
-def has_large_head(request: HTTPServerRequest) -> bool:
+Fields = list[tuple[str, str]]  # header lines, names in lower case
+
+
+def fields_of(request: HTTPServerRequest) -> Fields:
+    return [(name.lower(), value) for name, value in request.headers.get_all()]
+
+
+def is_large_head(uri: str, fields: Fields) -> bool:
     """Whether path and headers are more than a client gets served."""
-    sizes = [len(name) + len(value) for name, value in request.headers.get_all()]
-    return sum(sizes, len(request.uri or "")) > MAX_HEAD_BYTES
-
-
-def lower_headers(request: HTTPServerRequest) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.get_all()}
+    sizes = [len(name) + len(value) for name, value in fields]
+    return sum(sizes, len(uri)) > MAX_HEAD_BYTES
 
 
 def peer_address(request: HTTPServerRequest) -> str:

@@ -101,16 +101,18 @@ def _add(passed: dict[str, str], name: str, value: str) -> None:
 
 
 def windows(headers: Mapping[str, str]) -> tuple[Window, ...]:
-    """The account's windows in `x-codex-primary-*` and `x-codex-secondary-*`."""
-    lower = {name.lower(): value for name, value in headers.items()}
+    """The account's windows in `x-codex-primary-*` and `x-codex-secondary-*`.
+
+    `headers` do not mind the case.
+    """
     found = []
     for name in _WINDOW_NAMES:
         prefix = f"x-codex-{name}-"
         window = window_of(
             name,
-            lower.get(prefix + "used-percent"),
-            lower.get(prefix + "window-minutes"),
-            lower.get(prefix + "reset-at"),
+            headers.get(prefix + "used-percent"),
+            headers.get(prefix + "window-minutes"),
+            headers.get(prefix + "reset-at"),
         )
         if window is not None:
             found.append(window)

@@ -7,7 +7,7 @@ cookies, no redirects, no proxy from the environment.
 import asyncio
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Self
 
 import aiohttp
@@ -26,16 +26,20 @@ HEADER_BYTES = 64 * 1024
 # What one read hands over at most; also the high-water mark of back-pressure.
 READ_BUFFER_BYTES = 64 * 1024
 LARGE_BODY_BYTES = 1024 * 1024
+# What the library would add where it is missing.
+AUTOMATIC = ("user-agent", "accept", "accept-encoding", "content-type")
 
 
 def open_session(
-    settings: Settings, connector: type[aiohttp.TCPConnector] = aiohttp.TCPConnector
+    settings: Settings,
+    connector: type[aiohttp.TCPConnector] = aiohttp.TCPConnector,
+    skipped: Collection[str] = AUTOMATIC,
 ) -> aiohttp.ClientSession:
     """A session that adds nothing of its own; close it after all requests."""
     return aiohttp.ClientSession(
         connector=connector(limit=0, ttl_dns_cache=60),
         cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        skip_auto_headers=skipped,
         auto_decompress=False,
         trust_env=False,
         read_bufsize=READ_BUFFER_BYTES,
@@ -117,7 +121,7 @@ class UpstreamHttp:
     """Sends requests, over connections of its own; close it after all of them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._session = open_session(settings, BodyConnector)
+        self._session = open_session(settings, BodyConnector, skipped=())
         self._head_timeout = settings.first_event_timeout
 
     async def send(
@@ -140,6 +144,7 @@ class UpstreamHttp:
         self, url: str, headers: Mapping[str, str], body: bytes
     ) -> aiohttp.ClientResponse:
         phase: Phase = "connect"
+        missing = [name for name in AUTOMATIC if name not in headers]
         try:
             async with asyncio.timeout(self._head_timeout):
                 phase = "headers"
@@ -148,6 +153,8 @@ class UpstreamHttp:
                     # The library warns of large ones that are not sent in pieces.
                     data=body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body),
                     headers=headers,
+                    # None, nearly always: any makes the library copy all headers.
+                    skip_auto_headers=missing or None,
                     allow_redirects=False,
                 )
         except TimeoutError as error:

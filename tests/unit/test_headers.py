@@ -158,7 +158,7 @@ def test_another_model_than_the_requested_one_is_not_told(requested):
 def test_windows_are_read_from_headers():
     assert windows(
         {
-            "X-Codex-Primary-Used-Percent": "12.5",
+            "x-codex-primary-used-percent": "12.5",
             "x-codex-primary-window-minutes": "300",
             "x-codex-primary-reset-at": "1700000000",
             "x-codex-secondary-used-percent": "3",
