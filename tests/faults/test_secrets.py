@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.accounts import jwt
 from gateway.demo.events import Turn
 from tests.serving import CODEX, V1, payload, turn_on, until
 
@@ -22,9 +21,10 @@ PROMPT = "the words of the prompt"
 API_KEY = "sk-proj-0123456789-of-the-endpoint-abcdef"
 WRONG_KEY = "sk-cgw-0123456789-that-nobody-made-abcdef"
 WRONG_TOKEN = "an-admin-token-that-is-not-the-one"
-# What Codex sends along when it has a login of its own.
-CLIENTS_OWN = jwt({"email": "client@demo.example", "jti": "of-the-client"})
+# What Codex sends along when it has a login of its own; no part is like the accounts'.
+CLIENTS_OWN = "eyJjbGllbnQi.eyJvd24iOiJsb2dpbiJ9.0123456789-of-the-clients-own"
 # Files that are there to hold a secret, by the secret they hold.
+PIECE = 16  # characters of a secret that are too many
 ONE = "one@demo.example"
 KEEPERS = {"encryption.key": "encryption key", "admin.token": "admin token"}
 COMMANDS = (
@@ -43,9 +43,13 @@ COMMANDS = (
 
 
 def forms(secret):
-    """What a secret may look like elsewhere; base64 begins at any of three bytes."""
+    """What a secret may look like elsewhere, cut off as well.
+
+    base64 begins at any of three bytes.
+    """
     raw = secret.encode()
-    yield raw
+    for start in range(0, max(1, len(raw) - PIECE + 1), PIECE // 2):
+        yield raw[start : start + PIECE]
     yield quote(secret, safe="").encode()
     yield raw.hex().encode()
     for shift in range(3):
@@ -249,6 +253,8 @@ async def test_no_secret_is_found_where_it_does_not_belong(upstream, start_proce
     "hidden",
     [
         API_KEY,
+        API_KEY[:20],
+        API_KEY[-24:],
         f"x={quote('a b/' + API_KEY)}",
         base64.b64encode(b"Basic " + API_KEY.encode() + b":").decode(),
         base64.urlsafe_b64encode(b"ab" + API_KEY.encode() + b"/?>").decode(),
@@ -258,4 +264,4 @@ async def test_no_secret_is_found_where_it_does_not_belong(upstream, start_proce
 def test_the_search_finds_a_secret_in_other_forms(hidden):
     places = {"somewhere": f"before {hidden} after".encode()}
     assert found({"API key": API_KEY}, places) == ["API key in somewhere"]
-    assert not found({"API key": API_KEY}, {"somewhere": b"sk-proj-0123456789"})
+    assert not found({"API key": API_KEY}, {"somewhere": b"sk-proj-0123"})
