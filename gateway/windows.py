@@ -58,11 +58,14 @@ class Spend:
 
 
 class CounterRow(NamedTuple):
-    """One counter as it is persisted; `used` replaces what was stored before."""
+    """What was spent of a limit; it is added to what is stored.
+
+    Two processes count the same limits for the time of a handover.
+    """
 
     limit_id: int
     window_start: int  # unix seconds
-    used: int
+    spent: int
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +80,7 @@ class Counter:
     # The largest turn lately. A turn that names a previous response sends little
     # and takes much, which no estimate made from its body can foresee.
     peak: int = 0
+    unsaved: int = 0  # of `used`, what this process spent and has not persisted
 
     @property
     def is_exhausted(self) -> bool:
@@ -97,6 +101,11 @@ class Counter:
         return amount
 
     def spend(self, amount: int) -> None:
+        self.unsaved += amount
+        self.learn(amount)
+
+    def learn(self, amount: int) -> None:
+        """Count what another process spent, who persists it, too."""
         self.used += amount
         self.peak = max(amount, self.peak - self.peak // 8)
 
@@ -128,10 +137,10 @@ class Ledger:
 
     def changed(self) -> list[CounterRow]:
         """What to persist since the last call; oldest windows first."""
-        rows = [
-            CounterRow(counter.limit.id, counter.start, counter.used)
-            for counter in self._changed.values()
-        ]
+        rows = []
+        for counter in self._changed.values():
+            rows.append(CounterRow(counter.limit.id, counter.start, counter.unsaved))
+            counter.unsaved = 0
         self._changed.clear()
         return sorted(rows)
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -50,8 +50,8 @@ class Batch:
     spilled: Sums = field(default_factory=Sums)
     # Key → account id, used at.
     bindings: dict[str, tuple[int, int] | None] = field(default_factory=dict)
-    # Limit id → window start, used.
-    counters: dict[int, tuple[int, int]] = field(default_factory=dict)
+    # Limit id, window start → spent.
+    counters: Counter[tuple[int, int]] = field(default_factory=Counter)
     states: dict[int, AccountState] = field(default_factory=dict)
 
     def parts(self) -> Iterator["Batch"]:
@@ -68,7 +68,7 @@ class Batch:
 
 
 class Backlog:
-    """Rows in their order; of bindings, counters and states only the latest.
+    """Rows in their order; counters added up; bindings and states only the latest.
 
     A row that finds no room is dropped and counted, but its tokens and cost still
     reach the roll-ups.
@@ -129,13 +129,10 @@ class Backlog:
             if len(bindings) == 1:
                 self._changed.notify()
 
-    def put_counter(self, limit_id: int, window_start: int, used: int) -> None:
+    def put_counter(self, limit_id: int, window_start: int, spent: int) -> None:
         with self._changed:
-            known = self._pending.counters.get(limit_id)
-            # A turn that settles late counts in its own window, which is over.
-            if known is None or known[0] <= window_start:
-                self._pending.counters[limit_id] = (window_start, used)
-                self._changed.notify()
+            self._pending.counters[limit_id, window_start] += spent
+            self._changed.notify()
 
     def put_state(self, account_id: int, state: AccountState) -> None:
         with self._changed:

@@ -12,9 +12,11 @@ UPSERT_BINDING = (
     "account_id = EXCLUDED.account_id, used_at = EXCLUDED.used_at"
 )
 DELETE_BINDING = "DELETE FROM binding WHERE key = ?"
-UPSERT_COUNTER = (
+# Added, never replaced: another process may count in the same window.
+ADD_TO_COUNTER = (
     "INSERT INTO limit_counter (limit_id, window_start, used) VALUES (?, ?, ?) "
-    "ON CONFLICT (limit_id, window_start) DO UPDATE SET used = EXCLUDED.used"
+    "ON CONFLICT (limit_id, window_start) DO UPDATE SET "
+    "used = limit_counter.used + EXCLUDED.used"
 )
 UPDATE_STATE = (
     "UPDATE account SET state_kind = ?, state_until = ?, state_reason = ?, "
@@ -41,12 +43,12 @@ def write_batch(database: pw.Database, batch: Batch) -> None:
 def _write_latest(database: pw.Database, batch: Batch) -> None:
     bound = [(key, *value) for key, value in batch.bindings.items() if value]
     unbound = [(key,) for key, value in batch.bindings.items() if not value]
-    counters = [(limit, *value) for limit, value in batch.counters.items()]
+    counters = [(*window, spent) for window, spent in batch.counters.items()]
     states = [(*state, account) for account, state in batch.states.items()]
     for statement, rows in (
         (UPSERT_BINDING, bound),
         (DELETE_BINDING, unbound),
-        (UPSERT_COUNTER, counters),
+        (ADD_TO_COUNTER, counters),
         (UPDATE_STATE, states),
     ):
         if rows:

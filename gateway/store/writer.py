@@ -67,9 +67,9 @@ class Writer:
     def unbind(self, key: str) -> None:
         self._backlog.put_binding(key, None)
 
-    def count(self, limit_id: int, window_start: int, used: int) -> None:
-        """Remember what of a limit is used, in all, in the window (unix ms)."""
-        self._backlog.put_counter(limit_id, window_start, used)
+    def count(self, limit_id: int, window_start: int, spent: int) -> None:
+        """Add to what of a limit is used in the window (unix ms)."""
+        self._backlog.put_counter(limit_id, window_start, spent)
 
     def save_state(self, account_id: int, state: AccountState) -> None:
         self._backlog.put_state(account_id, state)

@@ -38,7 +38,7 @@ class Model:
         self.used = Counter()
         self.largest = Counter()
         self.turns = []
-        self.stored = {}
+        self.stored = Counter()
         self.limiter = Limiter(lambda: self.now)
 
     def limits(self, turn):
@@ -145,8 +145,8 @@ class Model:
             key.limits, self.limiter.report(key, self.now), strict=False
         ):
             assert row["current_value"] == self.used[self.window(limit)]
-        for limit_id, start, used in self.limiter.changed():
-            self.stored[limit_id, start] = used
+        for limit_id, start, spent in self.limiter.changed():
+            self.stored[limit_id, start] += spent
 
     async def finish(self, keys):
         while self.in_state("running"):

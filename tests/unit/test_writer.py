@@ -140,7 +140,7 @@ def test_a_cancelled_caller_does_not_take_its_write_back(tmp_path):
     asyncio.run(scenario())
 
 
-def test_only_the_latest_binding_counter_and_state_is_kept(tmp_path):
+def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path):
     async def scenario():
         async with running(tmp_path) as store:
             account = await store.write(
@@ -149,11 +149,12 @@ def test_only_the_latest_binding_counter_and_state_is_kept(tmp_path):
             writer = store.writer
             for number in range(3):
                 writer.bind("a", number, NOW + number)
-                writer.count(7, NOW, number)
+                writer.count(7, NOW, 10 + number)
                 writer.save_state(account, AccountState("limited", NOW, "weekly"))
             writer.bind("b", 1, NOW)
             writer.count(7, NOW - 1, 99)  # settled late, in a window that is over
             await store.flush()
+            writer.count(7, NOW, 5)
             writer.unbind("b")
             writer.save_state(account, AccountState("active"))
             await store.flush()
@@ -165,7 +166,8 @@ def test_only_the_latest_binding_counter_and_state_is_kept(tmp_path):
                     Account.get().state_until,
                 )
             )
-            assert kept == ([("a", 2, NOW + 2)], [(7, NOW, 2)], "active", None)
+            counted = [(7, NOW - 1, 99), (7, NOW, 38)]
+            assert kept == ([("a", 2, NOW + 2)], counted, "active", None)
 
     asyncio.run(scenario())
 
