@@ -46,7 +46,7 @@ def main(ctx: click.Context, no_key: bool) -> None:
 def serve(settings: Settings, no_key: bool) -> None:
     """Serve until SIGTERM; running turns may end first."""
     from gateway.commands.serving import refuse_open_door
-    from handlers.server import run_server  # only who serves waits for the imports
+    from handlers.life import run_server  # only who serves waits for the imports
 
     refuse_open_door(settings, no_key)
     sys.exit(run_server(settings))

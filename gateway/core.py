@@ -24,6 +24,7 @@ from gateway.channel import Channel
 from gateway.exchange import ClientRequest
 from gateway.inbox import Frame
 from gateway.keys import KeyRing
+from gateway.kin import RELOAD, Kin
 from gateway.limits import Limiter
 from gateway.metrics import Metrics
 from gateway.pace import PACE, Pace
@@ -59,8 +60,10 @@ class Gateway:
         self.ring = KeyRing()
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
-        self.limiter = Limiter()
+        self.limiter = Limiter(on_move=lambda move: self.kin.tell_move(move))
         self.pool = Pool(settings, on_change=self._note_change)
+        self.kin = Kin(self.ring, self.limiter, self.pool.bindings, self._load)
+        self.pool.bindings.on_mark = self.kin.tell_binding
         self.channels: set[Channel] = set()
         self.is_draining = False
         self.metrics = Metrics(self)
@@ -87,7 +90,7 @@ class Gateway:
             log_retention_days=settings.log_retention_days,
         )
         await self.store.start()
-        await self.reload()
+        await self._load()
         bindings = await self.store.read(stored_bindings)
         self.pool.bindings.restore(bindings, time.time())
         self.limiter.restore(await self.store.read(stored_counters))
@@ -138,9 +141,22 @@ class Gateway:
             await self.drain(STOP_SECONDS)  # what has lost its upstream ends by itself
         self._persist()
         await self.store.stop()
+        self.kin.close()
+
+    async def flush(self) -> None:
+        """Return once the database has all that was known until now.
+
+        Raises StoreUnavailable when it does not take it.
+        """
+        self._persist()
+        await self.store.flush()
 
     async def reload(self) -> None:
         """Take over accounts and keys as the database has them now."""
+        await self._load()
+        self.kin.tell(RELOAD)
+
+    async def _load(self) -> None:
         accounts = await self.store.read(load_accounts, self.secrets)
         keys = await self.store.read(load_keys)
         self.pool.replace(accounts)
@@ -198,8 +214,8 @@ class Gateway:
         writer, now = self.store.writer, time.time()
         for row in self.pool.bindings.dirty():
             writer.bind(row.key, row.account_id, row.used_at)
-        for limit_id, window_start, used in self.limiter.changed():
-            writer.count(limit_id, window_start * 1000, used)
+        for limit_id, window_start, spent in self.limiter.changed():
+            writer.count(limit_id, window_start * 1000, spent)
         for account in self._changed:
             writer.save_state(account.id, to_keep(account, now))
         self._changed.clear()

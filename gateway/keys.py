@@ -117,6 +117,7 @@ class KeyRing:
     def __init__(self) -> None:
         self.ever_made = False
         self._by_digest: dict[str, Key] = {}
+        self._by_id: dict[int, Key] = {}
 
     def replace(self, keys: Iterable[Key], *, ever_made: bool = False) -> None:
         """Hold from the next request on.
@@ -125,6 +126,7 @@ class KeyRing:
         owner who removes the last key does not mean to open the door.
         """
         self._by_digest = {key.digest: key for key in keys}
+        self._by_id = {key.id: key for key in self}
         self.ever_made = self.ever_made or ever_made or bool(self._by_digest)
 
     def find(self, token: str) -> Key | None:
@@ -138,6 +140,9 @@ class KeyRing:
         if key is None or not hmac.compare_digest(key.digest, hashed):
             return None
         return key
+
+    def get(self, key_id: int) -> Key | None:
+        return self._by_id.get(key_id)
 
     def __iter__(self) -> Iterator[Key]:
         return iter(tuple(self._by_digest.values()))

@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.keys import Key
+from gateway.moves import Held, Move
 from gateway.protocol.facts import Usage, Window
 from gateway.rates import Rates
 from gateway.standing import limit_rows, ratelimit_headers, windows
@@ -66,10 +67,15 @@ class Limiter:
     """Every key's limits, rate and concurrency; lives on one event loop."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.time, patience: float = PATIENCE
+        self,
+        clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
+        on_move: Callable[[Move], None] | None = None,
     ) -> None:
+        """`on_move` hears of everything another process has to count as well."""
         self._clock = clock
         self._patience = patience
+        self._on_move = on_move
         self._ledger = Ledger()
         self._rates = Rates()
         self._waiting: dict[int, list[_Turn]] = {}
@@ -91,6 +97,8 @@ class Limiter:
         resets_at = self._rates.count(key, now)
         if resets_at is not None:
             raise _limit_reached("requests per minute", "", resets_at)
+        if key.rpm:
+            self._moved(Move(key.id, starts=(now,)))
         if self._is_free(key, counters):
             return self._take(key, counters, estimate)
         return await self._wait(key, estimate, model)
@@ -99,12 +107,16 @@ class Limiter:
         self, key: Key, held: list[tuple[Counter, int]], spend: Spend | None
     ) -> None:
         """End a turn; only its Reservation calls this, once."""
+        moved = []
         for counter, amount in held:
+            spent = 0 if spend is None else spend.amount(counter.limit.measure)
             counter.reserved -= amount
             if spend is not None:
-                counter.spend(spend.amount(counter.limit.measure))
+                counter.spend(spent)
                 self._ledger.touch(counter)
-        self._rates.end(key)
+            moved.append(Held(counter.limit.id, counter.start, -amount, spent))
+        self._rates.change_running(key, -1)
+        self._moved(Move(key.id, running=-1, held=tuple(moved)))
         self._admit_waiting(key.id)
 
     @property
@@ -118,12 +130,55 @@ class Limiter:
         return sum(map(len, self._waiting.values()))
 
     def changed(self) -> list[CounterRow]:
-        """Counters to persist since the last call: each replaces its stored row."""
+        """What was spent since the last call, to be added to the stored counters."""
         return self._ledger.changed()
 
     def restore(self, rows: Iterable[tuple[int, int, int]]) -> None:
         """Take over (limit id, window start, used) rows, before the first turn."""
         self._ledger.restore(rows)
+
+    def standing(self, key: Key) -> Move:
+        """How a key stands, for a process that is to go on from here."""
+        now = self._clock()
+        return Move(
+            key.id,
+            self._rates.running(key),
+            self._rates.starts(key, now) if key.rpm else (),
+            tuple(
+                Held(one.limit.id, one.start, one.reserved, one.used)
+                for one in self._ledger.all_counters(key, now)
+            ),
+        )
+
+    def adopt(self, key: Key, standing: Move) -> None:
+        """Stand as another process does; before the first turn."""
+        used = {
+            (one.limit.id, one.start): one.used
+            for one in self._ledger.all_counters(key, self._clock())
+        }
+        # Its memory is ahead of the database, which this process has read.
+        held = (
+            one._replace(used=one.used - used.get((one.limit_id, one.window_start), 0))
+            for one in standing.held
+        )
+        self.learn(key, standing._replace(held=tuple(held)))
+
+    def learn(self, key: Key, move: Move) -> None:
+        """Count what another process did; it persists its own."""
+        running = {
+            (one.limit.id, one.start): one
+            for one in self._ledger.all_counters(key, self._clock())
+        }
+        for held in move.held:
+            # One of a window that is over here, or of a limit that is gone: no loss.
+            counter = running.get((held.limit_id, held.window_start))
+            if counter is not None:
+                counter.reserved += held.reserved
+                if held.used:
+                    counter.learn(held.used)
+        self._rates.change_running(key, move.running)
+        self._rates.learn(key, move.starts)
+        self._admit_waiting(key.id)
 
     def retain(self, keys: Iterable[Key]) -> None:
         """Forget limits that no key has any more; call when the ring changes."""
@@ -149,9 +204,15 @@ class Limiter:
         )
 
     def _take(self, key: Key, counters: list[Counter], estimate: Spend) -> Reservation:
-        self._rates.begin(key)
+        self._rates.change_running(key, 1)
         held = [(counter, counter.reserve(estimate)) for counter in counters]
+        taken = (Held(one.limit.id, one.start, amount, 0) for one, amount in held)
+        self._moved(Move(key.id, running=1, held=tuple(taken)))
         return Reservation(self, key, held)
+
+    def _moved(self, move: Move) -> None:
+        if self._on_move is not None:
+            self._on_move(move)
 
     def _admit_waiting(self, key_id: int) -> None:
         """Admit or refuse, in their order, those whose case is decided by now."""

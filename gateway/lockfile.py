@@ -50,31 +50,48 @@ class Lock:
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
-        self._write(Running(os.getpid()))
 
-    def publish(self, host: str, port: int) -> None:
-        """Tell others where this gateway listens."""
-        self._write(Running(os.getpid(), host, port))
-
-    def _write(self, running: Running) -> None:
+    def publish(self, host: str = "", port: int = 0) -> None:
+        """Tell others that this gateway runs, and where it listens."""
+        running = Running(os.getpid(), host, port)
         self._file.seek(0)
         self._file.truncate()
         json.dump(asdict(running), self._file)
         self._file.flush()
 
+    def fileno(self) -> int:
+        """The descriptor: who has it, holds the lock."""
+        return self._file.fileno()
+
 
 @contextmanager
-def hold(data_dir: Path) -> Iterator[Lock]:
-    """Be the one gateway of the data directory. Raises AlreadyRunning, OSError."""
+def hold(data_dir: Path, inherited: int | None = None) -> Iterator[Lock]:
+    """Be the one gateway of the data directory. Raises AlreadyRunning, OSError.
+
+    `inherited` is the descriptor of a predecessor that holds the lock and goes on
+    doing so: both have it, and it ends with the last of them. Until its successor
+    publishes, the file speaks of the predecessor.
+    """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / FILE
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    is_inherited = False
+    if inherited is not None:
+        # Of another directory, when the settings have changed: then it is no use.
+        is_inherited = os.path.sameopenfile(descriptor, inherited)
+        if is_inherited:
+            os.dup2(inherited, descriptor, inheritable=False)
+        os.close(inherited)
+    with open(descriptor, "r+") as file:
         deadline = time.monotonic() + _PATIENCE
         while not _try_lock(file, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise AlreadyRunning(_told(data_dir, _read(file)))
             time.sleep(_POLL)
-        yield Lock(file)
+        lock = Lock(file)
+        if not is_inherited:
+            lock.publish()
+        yield lock
 
 
 def find_running(data_dir: Path) -> Running | None:

@@ -36,13 +36,20 @@ class Rates:
         running = self._running.get(key.id, 0)
         return not key.concurrency or running < key.concurrency
 
-    def begin(self, key: Key) -> None:
-        self._running[key.id] = self._running.get(key.id, 0) + 1
-
-    def end(self, key: Key) -> None:
-        running = self._running.pop(key.id) - 1
+    def change_running(self, key: Key, by: int) -> None:
+        running = self._running.pop(key.id, 0) + by
         if running:
             self._running[key.id] = running
+
+    def starts(self, key: Key, now: float) -> tuple[float, ...]:
+        """The requests of the last minute, in unix seconds."""
+        return tuple(self._recent(key, now))
+
+    def learn(self, key: Key, starts: tuple[float, ...]) -> None:
+        """Count requests that another process has let in."""
+        if starts:
+            known = self._starts.get(key.id, ())
+            self._starts[key.id] = deque(sorted((*known, *starts)))
 
     def running(self, key: Key) -> int:
         return self._running.get(key.id, 0)

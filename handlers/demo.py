@@ -15,7 +15,8 @@ from gateway.core import Gateway
 from gateway.demo.upstream import ScriptedUpstream
 from gateway.protocol.sse import events
 from gateway.settings import Settings
-from handlers.server import Server, StopSignals, run
+from handlers.life import StopSignals, run
+from handlers.server import Server
 
 ACCOUNTS = ("ada", "grace")
 PROMPT = "Say hello from behind the gateway."

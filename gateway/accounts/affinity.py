@@ -6,7 +6,7 @@ them lead to the same one. Every identifier is scoped by the API key, so no
 tenant can name another's conversation. Time is an argument (unix seconds).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -114,6 +114,8 @@ class Bindings:
         self._conversations: Recent[Conversation] = Recent(max_conversations)
         self._latest: dict[int, _Owner] = {}  # by account
         self._dirty: dict[int, BindingRow] = {}
+        # Hears at once of every row that is to be kept.
+        self.on_mark: Callable[[BindingRow], None] | None = None
 
     def __len__(self) -> int:
         return len(self._owners) + len(self._conversations)
@@ -198,6 +200,14 @@ class Bindings:
                 )
                 self._put_conversation(row.key, conversation)
 
+    def learn(self, row: BindingRow, now: float) -> None:
+        """Take up what another process has just bound."""
+        known = self._conversations.get(key_of(row.key))
+        if known is None:
+            self.restore([row], now)
+        else:
+            known.account_id = known.served_by = row.account_id
+
     def _put_owner(self, name: str, account_id: int, used_at: float) -> None:
         owner = self._latest.get(account_id)
         if owner is None or not 0 <= used_at - owner.used_at <= TOUCH_INTERVAL:
@@ -210,6 +220,8 @@ class Bindings:
     def _mark(self, name: str, account_id: int, now: float) -> None:
         row = BindingRow(name, account_id, int(now * 1_000))
         self._dirty[key_of(name)] = row
+        if self.on_mark is not None:
+            self.on_mark(row)
 
     def _forget(self, keys: list[int]) -> None:
         """A row that waits to be written goes with its binding: `dirty` is bounded."""

@@ -11,6 +11,7 @@ import click
 import peewee as pw
 
 from gateway.commands.running import reload_running
+from gateway.descriptors import UnusableDescriptor
 from gateway.errors import GatewayError
 from gateway.lockfile import AlreadyRunning
 from gateway.settings import Settings
@@ -31,7 +32,14 @@ pass_settings = click.make_pass_decorator(Settings)
 json_option = click.option("--json", "as_json", is_flag=True, help="One object a line.")
 
 # What a command tells in one line instead of a traceback.
-EXPECTED = (GatewayError, UnusableDatabase, UnusableKey, AlreadyRunning, OSError)
+EXPECTED = (
+    GatewayError,
+    UnusableDatabase,
+    UnusableKey,
+    UnusableDescriptor,
+    AlreadyRunning,
+    OSError,
+)
 
 
 class Commands(click.Group):

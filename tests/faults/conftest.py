@@ -11,25 +11,29 @@ from tests.faults.process import FaultyProcess
 
 @pytest.fixture
 def start_process(io_loop, upstream, tmp_path):
-    """Starts gateway processes with one account: `await start_process(NAME="…")`.
+    """Starts gateway processes: `await start_process("one", "two", NAME="…")`.
 
-    `clock` is a file with the seconds to add to their wall clock; `program` a module
-    of the tests that runs in place of run.py.
+    The words name their accounts, one without any; `clock` is a file with the
+    seconds to add to their wall clock; `program` a module of the tests that runs
+    in place of run.py.
     """
     started = []
 
-    async def start(*, clock=None, program=None, **settings):
+    async def start(
+        *accounts, kind=FaultyProcess, clock=None, program=None, **settings
+    ):
         folder = tmp_path / f"gateway{len(started)}"
-        folder.mkdir()
-        process = FaultyProcess(folder, upstream.url, **settings)
+        folder.mkdir(exist_ok=True)
+        process = kind(folder, upstream.url, **settings)
         if clock is not None:
             process.command = ("-m", "tests.faults.clock", str(clock))
         if program is not None:
             process.command = ("-m", program)
         started.append(process)
-        account = upstream.accounts.get("one") or upstream.add_account("one")
-        auth_file = account.write_auth_file(folder / "auth")
-        await process.run("accounts", "import", str(auth_file))
+        for name in accounts or ("one",):
+            account = upstream.accounts.get(name) or upstream.add_account(name)
+            auth_file = account.write_auth_file(folder / "auth")
+            await process.run("accounts", "import", str(auth_file))
         await process.start()
         return process
 

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 
@@ -23,18 +24,21 @@ class FaultyProcess(GatewayProcess):
     async def start(self) -> None:
         """As the base, in a process whose fate is open."""
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *self.command,
-                cwd=ROOT,
-                env=self.env,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=asyncio.subprocess.STDOUT,
-                preexec_fn=_mind_permissions if os.geteuid() == 0 else None,
-            )
+            self._process = await self.spawn(log)
         async with aiohttp.ClientSession() as session:
             await asyncio.wait_for(self._healthy(session), 30)
+
+    async def spawn(self, log: BinaryIO) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *self.command,
+            cwd=ROOT,
+            env=self.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=_mind_permissions if os.geteuid() == 0 else None,
+        )
 
     @property
     def pid(self) -> int:
@@ -103,11 +107,13 @@ class FaultyProcess(GatewayProcess):
     def open_files(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    async def turn(self, session: aiohttp.ClientSession, prompt: str = "hi") -> str:
+    async def turn(
+        self, session: aiohttp.ClientSession, prompt: str = "hi", **more: object
+    ) -> str:
         """One streamed turn; its last event's type, or how it failed."""
         try:
             async with session.post(
-                self.url + CODEX, json=payload(prompt), timeout=TURN_TIMEOUT
+                self.url + CODEX, json=payload(prompt, **more), timeout=TURN_TIMEOUT
             ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -1,6 +1,7 @@
 """One gateway for each data directory, found by those who look for it."""
 
 import multiprocessing
+import os
 import stat
 
 import pytest
@@ -44,6 +45,30 @@ def test_a_second_gateway_is_refused_and_told_of_the_first(tmp_path):
         lock.publish("127.0.0.1", 2455)
         with pytest.raises(AlreadyRunning, match="port 2455"), hold(tmp_path):
             pass
+
+
+def test_a_lock_is_handed_over_without_a_moment_in_which_it_is_free(tmp_path):
+    with hold(tmp_path) as lock:
+        lock.publish("127.0.0.1", 2455)
+        handed = os.dup(lock.fileno())
+        with hold(tmp_path, handed) as taken:
+            # It does not serve yet, and the other one does.
+            assert find_running(tmp_path).port == 2455
+            taken.publish("127.0.0.1", 2456)
+            assert find_running(tmp_path).port == 2456
+        # Whoever closes first: the other one holds it.
+        with pytest.raises(AlreadyRunning), hold(tmp_path):
+            pass
+    assert find_running(tmp_path) is None
+
+
+def test_a_lock_of_another_directory_is_no_use(tmp_path):
+    with hold(tmp_path / "old") as lock:
+        handed = os.dup(lock.fileno())
+        with hold(tmp_path / "new", handed):
+            assert find_running(tmp_path / "new").pid == os.getpid()
+            assert find_running(tmp_path / "old").pid == os.getpid()
+        assert find_running(tmp_path / "new") is None
 
 
 def test_an_ipv6_address_becomes_a_url():

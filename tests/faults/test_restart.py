@@ -1,0 +1,313 @@
+"""SIGHUP: a new process takes over the port, the old one ends its turns and goes."""
+
+import asyncio
+import signal
+
+import aiohttp
+import pytest
+
+from gateway.demo.events import Turn
+from tests.faults.process import last_event
+from tests.faults.restarting import RestartingProcess, in_use
+from tests.serving import CODEX, next_event, payload, rest_of_turn
+
+pytestmark = pytest.mark.slow
+
+MANY = 4
+LIMIT = "requests 3/1d"
+GET = "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n"
+
+
+@pytest.fixture
+def start(start_process):
+    async def start(*accounts, **settings):
+        return await start_process(*accounts, kind=RestartingProcess, **settings)
+
+    return start
+
+
+def held_turn(upstream, gate, times=1, before=5):
+    """Turns that stop in the middle, or before all events, until the gate opens."""
+    events = Turn().text("one two three").completed().events
+    upstream.answer(*events[:before], gate, *events[before:], times=times)
+
+
+async def knock(process, gone):
+    """Connect again and again until told; every attempt must be answered."""
+    answered = 0
+    while not gone.is_set():
+        reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        answered += 1
+    return answered
+
+
+async def running_turns(session, process, count):
+    """Return once so many turns have come to the process that serves now."""
+    async with asyncio.timeout(10):
+        while True:
+            async with session.get(process.url + "/metrics") as response:
+                lines = (await response.text()).splitlines()
+            found = [one for one in lines if one.startswith("codex_gateway_in_flight{")]
+            if sum(float(line.split()[-1]) for line in found) == count:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def connected(process):
+    """A kept connection: (reader, writer)."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+    assert await status_of(reader, writer, "/health") == 200
+    return reader, writer
+
+
+async def status_of(reader, writer, path, key="none"):
+    """The status of one more request on a kept connection."""
+    writer.write((GET % (path, key)).encode())
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+    await reader.readexactly(length)
+    return int(head.split()[1])
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_running_turns_end_and_the_port_never_refuses(upstream, start):
+    process = await start()
+    url, gate, gone = process.url + CODEX, asyncio.Event(), asyncio.Event()
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        idle = await session.ws_connect(url)
+        held_turn(upstream, gate, times=2 * MANY)
+        busy = [await session.ws_connect(url) for _ in range(MANY)]
+        for ws in busy:
+            await ws.send_json({"type": "response.create", **payload()})
+        streams = [await session.post(url, json=payload()) for _ in range(MANY)]
+        await upstream.arrived(2 * MANY)
+        knocking = [asyncio.create_task(knock(process, gone)) for _ in range(3)]
+
+        await process.restart()
+        assert (await idle.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert idle.close_code == 1012
+        assert [process.is_listening(pid) for pid in process.started] == [False, True]
+        async with aiohttp.ClientSession() as newcomer:
+            assert await process.turn(newcomer) == "response.completed"
+        gone.set()
+        assert min(await asyncio.gather(*knocking)) > 10
+        gate.set()
+        bodies = [await response.read() for response in streams]
+        assert {last_event(body) for body in bodies} == {"response.completed"}
+        for ws in busy:
+            assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
+            assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            assert ws.close_code == 1012
+    old, new = process.started
+    assert await process.exit_of(old) == 0
+    process.signal(signal.SIGTERM)
+    assert await process.exit_of(new) == 0
+    assert process.serving_pid is None
+    assert [status for status, _ in process.rows()] == ["success"] * (2 * MANY + 1)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_kept_connection_is_closed_with_an_answer_and_not_before(
+    upstream, start
+):
+    """Closed while idle, it might be carrying the next request."""
+    process = await start()
+    async with aiohttp.ClientSession() as session:
+        idle = await session.ws_connect(process.url + CODEX)
+        kept = [await connected(process) for _ in range(3)]
+        await process.restart()
+        await idle.receive(timeout=5)
+        assert idle.close_code == 1012  # it has no turn, and drains
+    for reader, writer in kept:
+        assert await status_of(reader, writer, "/health") == 200
+        writer.close()
+    assert await process.ended() == 0
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_successor_that_cannot_start_leaves_the_old_one_serving(
+    upstream, start
+):
+    process = await start()
+    key_file = process.folder / "data" / "encryption.key"
+    key = key_file.read_text()
+    key_file.write_text("no key")
+    async with aiohttp.ClientSession() as session:
+        ws = await session.ws_connect(process.url + CODEX)
+        process.signal(signal.SIGHUP)
+        await process.says("no successor: it ended before it served")
+        assert process.serving_pid == process.pid
+        await ws.send_json({"type": "response.create", **payload()})
+        assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
+        assert await process.turn(session) == "response.completed"
+        key_file.write_text(key)
+        await process.restart()
+        assert await process.turn(session) == "response.completed"
+    assert await process.exit_of(process.started[0]) == 0
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_told_to_stop_while_a_successor_starts_both_end(start):
+    process = await start()
+    process.signal(signal.SIGHUP)
+    await process.says("handing over")
+    process.signal(signal.SIGTERM)
+    assert await process.exit_of(process.pid) == 0
+    assert process.serving_pid is None
+    await process.refuses()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_service_ends_with_its_last_generation(upstream, start):
+    """A turn outlives two successors, and the last one waits for it."""
+    process = await start()
+    gate = asyncio.Event()
+    held_turn(upstream, gate)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(process.url + CODEX, json=payload()) as stream,
+    ):
+        await upstream.arrived()
+        await process.restart()
+        await process.restart()
+        kept = [await connected(process) for _ in range(4)]
+        process.signal(signal.SIGTERM)
+        await process.refuses()
+        for reader, writer in kept:
+            assert await status_of(reader, writer, "/health") == 200
+            writer.close()
+        gate.set()
+        assert last_event(await stream.read()) == "response.completed"
+    assert [await process.exit_of(pid) for pid in process.started] == [0, 0, 0]
+    assert process.serving_pid is None
+    assert process.rows() == [("success", "http")]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_second_stop_ends_a_drain_at_once(upstream, start):
+    process = await start()
+    gate = asyncio.Event()
+    events = Turn().text("one two three").completed().events
+    upstream.answer(*events[:4], gate, events[4], asyncio.Event())
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(process.url + CODEX, json=payload()) as stream,
+    ):
+        await upstream.arrived()
+        await process.restart()
+        old = process._process
+        old.send_signal(signal.SIGTERM)
+        old.send_signal(signal.SIGHUP)  # is nothing to one that has a successor
+        await process.says("told to stop")
+        gate.set()
+        while b"delta" not in await next_event(stream):
+            pass  # it still relays
+        old.send_signal(signal.SIGINT)
+        assert await process.ended(within=5) == 0
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await stream.read()
+    assert process.rows() == [("interrupted", "http")]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_a_turn_holds_of_its_keys_limit_is_held_in_both(upstream, start):
+    process = await start()
+    key = await process.create_key("small", "--concurrency", "1", "--limit", LIMIT)
+    headers = {"authorization": f"Bearer {key}"}
+    gate = asyncio.Event()
+    held_turn(upstream, gate)
+    async with aiohttp.ClientSession(headers=headers) as session:
+        stream = await session.post(process.url + CODEX, json=payload())
+        await upstream.arrived()
+        await process.restart()
+        async with aiohttp.ClientSession(headers=headers) as newcomer:
+            waiting = asyncio.create_task(process.turn(newcomer))
+            await running_turns(newcomer, process, 1)
+            assert await in_use(newcomer, process) == {"concurrency": 1, "requests": 0}
+            assert len(upstream.of()) == 1
+            gate.set()
+            assert last_event(await stream.read()) == "response.completed"
+            assert await waiting == "response.completed"
+            assert await in_use(newcomer, process) == {"concurrency": 0, "requests": 2}
+            # The third is the last; and what one process counts, the next one knows.
+            assert await process.turn(newcomer) == "response.completed"
+        await process.restart()
+        async with aiohttp.ClientSession(headers=headers) as newcomer:
+            assert (await process.turn(newcomer)).startswith("429")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_a_killed_predecessor_held_is_given_back(upstream, start):
+    process = await start()
+    key = await process.create_key("small", "--concurrency", "1", "--limit", LIMIT)
+    headers = {"authorization": f"Bearer {key}"}
+    held_turn(upstream, asyncio.Event())
+    async with aiohttp.ClientSession(headers=headers) as session:
+        await session.post(process.url + CODEX, json=payload())
+        await upstream.arrived()
+        await process.restart()
+        async with aiohttp.ClientSession(headers=headers) as newcomer:
+            waiting = asyncio.create_task(process.turn(newcomer))
+            await running_turns(newcomer, process, 1)
+            assert await in_use(newcomer, process) == {"concurrency": 1, "requests": 0}
+            process._process.kill()
+            assert await waiting == "response.completed"
+            assert await in_use(newcomer, process) == {"concurrency": 0, "requests": 1}
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_conversation_keeps_the_account_it_got_during_the_restart(
+    upstream, start
+):
+    process = await start("one", "two")
+    held = []
+    for number in range(6):  # one account would not do: half of them hit by chance
+        gate = asyncio.Event()
+        held_turn(upstream, gate, before=0)
+        held.append((f"conversation {number}", gate))
+    async with aiohttp.ClientSession() as session:
+        running = [
+            asyncio.create_task(process.turn(session, prompt_cache_key=name))
+            for name, _ in held
+        ]
+        await upstream.arrived(len(held))
+        await process.restart()
+        for _, gate in held:
+            gate.set()
+        assert set(await asyncio.gather(*running)) == {"response.completed"}
+        async with aiohttp.ClientSession() as newcomer:
+            for name, _ in held:
+                await process.turn(newcomer, prompt_cache_key=name)
+    accounts = {}
+    for received in upstream.of():
+        name = received.payload["prompt_cache_key"]
+        accounts.setdefault(name, []).append(received.account)
+    assert {len(set(used)) for used in accounts.values()} == {1}
+    assert {len(used) for used in accounts.values()} == {2}
+    assert {used[0] for used in accounts.values()} == {"one", "two"}
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_key_that_is_disabled_is_refused_by_both(upstream, start):
+    process = await start()
+    key = await process.create_key("small")
+    gate = asyncio.Event()
+    held_turn(upstream, gate)
+    headers = {"authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        stream = await session.post(process.url + CODEX, json=payload())
+        await upstream.arrived()
+        # Connections that the predecessor still serves.
+        kept = [await connected(process) for _ in range(2)]
+        await process.restart()
+        assert await status_of(*kept[0], "/v1/models", key) == 200
+        await process.run("keys", "disable", "small")
+        assert await status_of(*kept[1], "/v1/models", key) == 401
+        for _, writer in kept:
+            writer.close()
+        gate.set()
+        assert last_event(await stream.read()) == "response.completed"

@@ -1,0 +1,244 @@
+"""What processes that serve side by side tell each other: three in a row."""
+
+import asyncio
+import socket
+import time
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from gateway.accounts.affinity import Affinity, Bindings
+from gateway.errors import KeyLimitReached
+from gateway.keys import Key, KeyRing, Limit, Measure
+from gateway.kin import GO, RELOAD, Kin, Link
+from gateway.limits import Limiter
+from gateway.protocol.facts import Usage
+from gateway.windows import Spend
+
+CREATED = 1_764_000_000
+NOW = CREATED + 30.0
+KEY = Key(
+    id=5,
+    name="a",
+    prefix="a",
+    digest="d",
+    created_at=CREATED,
+    limits=(Limit(1, Measure.TOKENS, 100, "1d"), Limit(2, Measure.REQUESTS, 9, "1m")),
+    rpm=4,
+    concurrency=2,
+)
+SPEND = Spend(40, 0, 0)
+
+
+class Process:
+    """What of a gateway its kin are told about."""
+
+    def __init__(self):
+        self.ring = KeyRing()
+        self.ring.replace([KEY])
+        self.limiter = Limiter(
+            lambda: NOW, patience=5, on_move=lambda move: self.kin.tell_move(move)
+        )
+        self.bindings = Bindings()
+        self.reloads = asyncio.Queue()
+        self.kin = Kin(self.ring, self.limiter, self.bindings, self.reload)
+        self.bindings.on_mark = self.kin.tell_binding
+        self.written = 0
+
+    async def reload(self):
+        self.reloads.put_nowait("again")
+
+    async def flush(self):
+        self.written += 1
+
+    async def reserve(self):
+        return await self.limiter.reserve(KEY, SPEND, "m")
+
+    @property
+    def stands(self):
+        """(tokens used, reserved, requests a minute, turns at a time)."""
+        tokens, _, rate, running = self.limiter.report(KEY, NOW)
+        return (
+            tokens["current_value"],
+            tokens["reserved_value"],
+            rate["current_value"],
+            running["current_value"],
+        )
+
+    def home(self, name):
+        keys = Affinity(session_id=name).conversation_keys(None)
+        conversation, _ = self.bindings.conversation(keys, time.time())
+        return conversation and conversation.account_id
+
+    def converse(self, name, account_id):
+        """A conversation is answered for the first time."""
+        keys = Affinity(session_id=name).conversation_keys(None)
+        begun = self.bindings.begin(keys, account_id, time.time())
+        self.bindings.confirm(keys, begun, account_id, time.time())
+
+
+async def succeed(old, new, meanwhile=lambda: None):
+    """`new` follows `old`; `meanwhile` happens before it may begin."""
+    ours, theirs = socket.socketpair()
+    to_new, to_old = await Link.open(ours), await Link.open(theirs)
+
+    async def flush():
+        meanwhile()
+        await old.flush()
+
+    await old.kin.introduce(to_new, flush)
+    told = []
+    while GO not in (message := await to_old.hear()):
+        told.append(message)
+    new.kin.follow(to_old, told)
+    old.kin.listen(to_new)
+
+
+@asynccontextmanager
+async def row(count):
+    processes = [Process() for _ in range(count)]
+    for old, new in pairwise(processes):
+        await succeed(old, new)
+    yield processes
+    for process in processes:
+        process.kin.close()
+    await asyncio.sleep(0.01)
+
+
+async def until(fact):
+    async with asyncio.timeout(5):
+        while not fact():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+def test_a_successor_stands_where_its_predecessor_does():
+    async def run():
+        old, new = Process(), Process()
+        held = await old.reserve()
+        (await old.reserve()).settle(Usage(25), 0)
+        new.limiter.restore([(1, CREATED, 20)])  # the database was a little behind
+
+        def meanwhile():
+            old.converse("late", 3)
+
+        await succeed(old, new, meanwhile)
+        assert new.stands == old.stands == (25, 40, 2, 1)
+        assert new.home("late") == 3
+        assert new.limiter.changed() == []  # nothing that it would persist again
+        held.settle(Usage(45), 0)
+        await until(lambda: new.stands == (70, 0, 2, 0))
+        old.kin.close()
+        new.kin.close()
+
+    asyncio.run(run())
+
+
+def test_all_of_them_count_what_each_does():
+    async def run():
+        async with row(3) as processes:
+            for process in processes:
+                (await process.reserve()).settle(Usage(10), 0)
+            held = await processes[1].reserve()
+            await until(lambda: {p.stands for p in processes} == {(30, 40, 4, 1)})
+            held.release()
+            await until(lambda: {p.stands for p in processes} == {(30, 0, 4, 0)})
+            for process in processes:
+                assert process.limiter.changed() == [
+                    (1, CREATED, 10),
+                    (2, CREATED, 1),
+                ]
+                with pytest.raises(KeyLimitReached, match="per minute"):
+                    await process.reserve()
+
+    asyncio.run(run())
+
+
+def test_a_turn_waits_for_one_of_another_process():
+    async def run():
+        async with row(2) as (old, new):
+            held = [await old.reserve(), await old.reserve()]
+            await until(lambda: new.stands[3] == 2)
+            waiting = asyncio.create_task(new.reserve())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            held[0].settle(Usage(1), 0)
+            (await waiting).release()
+            held[1].release()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("speaker", [0, 1, 2])
+def test_conversations_are_known_to_all(speaker):
+    async def run():
+        async with row(3) as processes:
+            processes[speaker].converse("here", 7)
+            processes[speaker].bindings.own(None, "response", "resp_1", 8, time.time())
+            await until(lambda: {p.home("here") for p in processes} == {7})
+
+            def owners():
+                return {
+                    p.bindings.owner(None, "response", "resp_1", time.time())
+                    for p in processes
+                }
+
+            await until(lambda: owners() == {8})
+            # Only who bound it writes it.
+            assert [len(p.bindings.dirty()) for p in processes] == [
+                2 * (place == speaker) for place in range(3)
+            ]
+
+    asyncio.run(run())
+
+
+def test_a_reload_reaches_all_others_once():
+    async def run():
+        async with row(3) as processes:
+            processes[2].kin.tell(RELOAD)
+            for process in processes[:2]:
+                await asyncio.wait_for(process.reloads.get(), 5)
+            assert processes[2].reloads.empty()
+
+    asyncio.run(run())
+
+
+def test_what_one_held_that_is_gone_is_free_for_all():
+    async def run():
+        async with row(3) as processes:
+            await processes[0].reserve()
+            await until(lambda: processes[2].stands == (0, 40, 1, 1))
+            (link,) = processes[0].kin._links
+            link.close()  # as a killed process does
+            await asyncio.wait_for(processes[1].kin.wait_for_predecessor(), 5)
+            await until(lambda: processes[2].stands == (0, 0, 1, 0))
+            assert processes[1].stands == (0, 0, 1, 0)
+
+    asyncio.run(run())
+
+
+def test_only_who_has_a_predecessor_waits_for_it():
+    async def run():
+        async with row(3) as (first, second, third):
+            await asyncio.wait_for(first.kin.wait_for_predecessor(), 1)
+            waiting = asyncio.create_task(second.kin.wait_for_predecessor())
+            third.kin.close()  # the successor's end is no end of waiting
+            await until(lambda: len(second.kin._links) == 1)
+            assert not waiting.done()
+            first.kin.close()
+            await asyncio.wait_for(waiting, 5)
+
+    asyncio.run(run())
+
+
+def test_keys_and_limits_that_only_one_knows_do_no_harm():
+    async def run():
+        async with row(2) as (old, new):
+            new.ring.replace([])
+            new.limiter.retain(new.ring)
+            held = await old.reserve()
+            held.settle(Usage(7), 0)
+            old.converse("after", 1)
+            await until(lambda: new.home("after") == 1)
+
+    asyncio.run(run())
