@@ -1,7 +1,7 @@
 """Where the body of an HTTP/1.1 answer ends (RFC 9112, 6 and 7), without any I/O.
 
-A framing is fed what comes after the head and gives back what of it is body. It
-raises ValueError for what no server may send.
+A framing is fed what comes after the head and gives back what of it is body. Where
+a server sends what none may send, `fault` says so, and nothing more comes out.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 # The size, and extensions nobody uses. Sixteen digits are 64 bits.
-_CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
+_CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]{0,4000})?\r\n")
 _CHUNK_HEAD_BYTES = 4096
 _TRAILER_BYTES = 64 * 1024
 _SHOWN_BYTES = 64 * 1024
@@ -32,8 +32,12 @@ class Framing(Protocol):
     def end(self) -> bytes | None:
         """What ends this body for a parser that saw none of it; None: nothing can."""
 
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with it."""
+
     def feed(self, data: bytes) -> bytes:
-        """What of `data` is body. Raises ValueError."""
+        """What of `data` is body."""
 
 
 def framing_of(status: int, headers: Mapping[str, str]) -> Framing:
@@ -62,6 +66,7 @@ class Chunked:
         "_is_in_trailers",
         "_left",
         "_line",
+        "fault",
         "has_surplus",
         "is_over",
     )
@@ -70,6 +75,7 @@ class Chunked:
 
     def __init__(self) -> None:
         self.is_over = self.has_surplus = False
+        self.fault: str | None = None
         self._left = 0  # bytes of the running chunk still to come
         self._ending = b""  # what must come behind it
         self._line = b""  # a line that has come in part
@@ -80,7 +86,7 @@ class Chunked:
             data, self._line = self._line + data, b""
         pieces: list[bytes] = []
         at = 0
-        while at < len(data) and not self.is_over:
+        while at < len(data) and not (self.is_over or self.fault):
             if self._left:
                 piece = data[at : at + self._left]
                 pieces.append(piece)
@@ -107,13 +113,15 @@ class Chunked:
             pieces.append(data[at:stop])
             at = stop + 2
         if b"\n" in data[at : at + _CHUNK_HEAD_BYTES]:
-            raise ValueError("A chunk has no readable size")
+            self.fault = "A chunk has no readable size"
+            return at
         return self._keep(data, at, _CHUNK_HEAD_BYTES)
 
     def _skip_ending(self, data: bytes, at: int) -> int:
         found = data[at : at + len(self._ending)]
         if not self._ending.startswith(found):
-            raise ValueError("A chunk is longer than it says")
+            self.fault = "A chunk is longer than it says"
+            return at
         self._ending = self._ending[len(found) :]
         return at + len(found)
 
@@ -126,7 +134,8 @@ class Chunked:
 
     def _keep(self, data: bytes, at: int, most: int) -> int:
         if len(data) - at > most:
-            raise ValueError("A line between chunks does not end")
+            self.fault = "A line between chunks does not end"
+            return at
         self._line = data[at:]
         return len(data)
 
@@ -135,6 +144,8 @@ class Sized:
     """So many bytes."""
 
     __slots__ = ("_left", "_length", "has_surplus", "is_over")
+
+    fault = None
 
     def __init__(self, length: int) -> None:
         self._length = self._left = length
@@ -160,7 +171,7 @@ class Endless:
     __slots__ = ()
 
     is_over = has_surplus = False
-    end = None
+    end = fault = None
 
     def feed(self, data: bytes) -> bytes:
         return data

@@ -166,14 +166,12 @@ class Body(asyncio.Protocol):
     def _decode(self, data: bytes) -> None:
         framing = self._framing
         assert framing is not None
-        try:
-            piece = framing.feed(data)
-        except ValueError as error:
-            self._end(BrokenBody(str(error)))
-            return
+        piece = framing.feed(data)
         if piece:
             self._hold(piece)
-        if framing.is_over:
+        if framing.fault is not None:
+            self._end(BrokenBody(framing.fault))
+        elif framing.is_over:
             self._end(None)
         elif piece:
             self._tell()

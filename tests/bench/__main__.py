@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _SLACK = 2.0  # of the quick form: a shared machine must not make it flap
 @click.option("--quick", is_flag=True, help="Short form; bars twice as wide.")
 @click.option("--only", default="", help="Scenarios, such as 1,3.")
 @click.option("--rounds", type=int, help="Interleaved rounds.")
+@click.option("--soak", type=float, help="Minutes of the long run of scenario 6.")
 @click.option("--without", multiple=True, help="Leave a target out.")
 @click.option("--relay", multiple=True, help="NAME=FILE.py: one more relay.")
 @click.option("--peers", is_flag=True, help="LiteLLM too, from PyPI.")
@@ -31,6 +33,8 @@ def main(**options: Any) -> None:
     Exits with 1 when a bar is missed, with 2 when something did not run.
     """
     form = QUICK if options["quick"] else FULL
+    if options["soak"] is not None:
+        form = replace(form, soak=options["soak"] * 60)
     slack = _SLACK if options["quick"] else 1.0
     chosen = [part for part in options["only"].split(",") if part] or list(SCENARIOS)
     starters = _starters(options["without"], options["relay"], options["peers"])

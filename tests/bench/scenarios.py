@@ -42,7 +42,7 @@ QUICK = Form(
     whole=False,
 )
 FULL = Form(
-    rounds=5,
+    rounds=3,
     sequential_turns=1000,
     rush=2.0,
     streams=(1, 50, 200, 500),
@@ -183,7 +183,7 @@ def memory(bench: Bench, form: Form) -> None:
         result = bench.run(name, "paced", clients=200, seconds=1.0, pace=PACE)
         each = (result["rss"] - result["rss_idle"]) / 200 / 1000
         note(Figure("6", "memory per active stream", "kB"), name, each)
-        if form.soak:
+        if form.soak and name == SUBJECT:
             _soak(bench, name, form.soak)
 
 
