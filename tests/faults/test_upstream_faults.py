@@ -380,6 +380,7 @@ FRAMES = {
     "a reserved opcode": b"\x83\x05hello",
     "a fragment out of order": b"\x80\x05hello",
     "a long ping": b"\x89\x7e\x00\x80" + b"p" * 128,
+    "a compressed frame": b"\xc1\x05hello",
     "a frame of a terabyte": b"\x81\x7f\0\0\x01\0\0\0\0\0",
 }
 
@@ -396,6 +397,36 @@ async def test_frames_that_break_the_protocol(serving, upstream, at_rest, name):
         conversation._request.transport.write(FRAMES[name])
         assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
         assert ws.close_code == 1011
+    await at_rest()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_text_that_is_no_utf_8_passes_as_it_is(serving, upstream, at_rest):
+    """Its client then hangs up, and has that noted."""
+    upstream.answer(*WHOLE.events[:6], FOR_EVER())
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        for _ in range(6):
+            await ws.receive_json(timeout=5)
+        (conversation,) = upstream.open_sockets
+        conversation._request.transport.write(b"\x81\x04\xff\xfe{}")
+        assert (await ws.receive(timeout=5)).data.code == 1007
+    (row,) = await serving.rows()
+    assert row["status"] == "interrupted"
+    await at_rest()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_only_the_first_terminal_frame_counts(serving, upstream, at_rest):
+    """What comes after it is not taken for the beginning of the next turn."""
+    upstream.answer(faults.two_terminals())
+    async with serving.socket() as ws:
+        for _ in range(2):
+            kinds = [event["type"] for event in await turn_on(ws)]
+            assert kinds.count("response.created") == 1
+            assert kinds[-1] == "response.completed"
+    rows = await serving.rows(2)
+    assert {(row["status"], row["error_code"]) for row in rows} == {("success", None)}
     await at_rest()
 
 
@@ -417,15 +448,16 @@ async def test_many_faults_at_once_leave_nothing(serving, upstream, at_rest):
     """Both transports, every fault, all together; then all is as before."""
     kinds = [make for make, _ in BEFORE.values()]
     served = iter(range(10_000))
+    key = {"x-api-key": await serving.add_key(limits=["tokens 1000k/5h"])}
     upstream.answer(lambda received: kinds[next(served) % len(kinds)](), times=200)
 
     async def over_http():
-        async with serving.stream() as response:
+        async with serving.stream(headers=key) as response:
             if response.status == 200:
                 await next_event(response)
 
     async def over_a_socket():
-        async with serving.socket() as ws:
+        async with serving.socket(headers=key) as ws:
             await ws.send_json({"type": "response.create", **payload()})
             with_end = asyncio.wait_for(rest_of_turn(ws), 10)
             await asyncio.gather(with_end, return_exceptions=True)
@@ -433,3 +465,4 @@ async def test_many_faults_at_once_leave_nothing(serving, upstream, at_rest):
     calls = [over_http() for _ in range(20)] + [over_a_socket() for _ in range(20)]
     await asyncio.gather(*calls, return_exceptions=True)
     await at_rest()
+    assert len(await serving.rows(40)) == 40
