@@ -60,10 +60,9 @@ class Gateway:
         self.ring = KeyRing()
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
-        self.limiter = Limiter(on_move=lambda move: self.kin.tell_move(move))
+        self.limiter = Limiter()
         self.pool = Pool(settings, on_change=self._note_change)
         self.kin = Kin(self.ring, self.limiter, self.pool.bindings, self._load)
-        self.pool.bindings.on_mark = self.kin.tell_binding
         self.channels: set[Channel] = set()
         self.is_draining = False
         self.metrics = Metrics(self)

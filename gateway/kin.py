@@ -101,7 +101,7 @@ class Kin:
                 link.tell(about, what)
 
     def tell_move(self, move: Move) -> None:
-        if self._links and move:
+        if move:
             self.tell(MOVE, move.as_list())
 
     def tell_binding(self, row: BindingRow) -> None:
@@ -118,7 +118,7 @@ class Kin:
 
     async def introduce(self, link: Link, flush: Callable[[], Awaitable[None]]) -> None:
         """Tell a successor what it cannot read, and keep telling; ends with GO."""
-        self._links[link] = None
+        self._add(link, None)
         await flush()
         for key in self._ring:
             standing = self._limiter.standing(key)
@@ -127,13 +127,20 @@ class Kin:
         link.tell(GO)
 
     def listen(self, link: Link) -> None:
-        self._links[link] = asyncio.create_task(self._listen(link))
+        self._add(link, asyncio.create_task(self._listen(link)))
+
+    def _add(self, link: Link, task: asyncio.Task[None] | None) -> None:
+        self._links[link] = task
+        self._limiter.on_move = self.tell_move
+        self._bindings.on_mark = self.tell_binding
 
     def forget(self, link: Link) -> None:
         """The other process is gone, or will not serve."""
         if link not in self._links:
             return
         task = self._links.pop(link)
+        if not self._links:  # turns need not tell what nobody hears
+            self._limiter.on_move = self._bindings.on_mark = None
         if task is not None:
             task.cancel()
         link.close()

@@ -70,12 +70,11 @@ class Limiter:
         self,
         clock: Callable[[], float] = time.time,
         patience: float = PATIENCE,
-        on_move: Callable[[Move], None] | None = None,
     ) -> None:
-        """`on_move` hears of everything another process has to count as well."""
         self._clock = clock
         self._patience = patience
-        self._on_move = on_move
+        # Hears of everything another process has to count as well, while there is one.
+        self.on_move: Callable[[Move], None] | None = None
         self._ledger = Ledger()
         self._rates = Rates()
         self._waiting: dict[int, list[_Turn]] = {}
@@ -97,8 +96,8 @@ class Limiter:
         resets_at = self._rates.count(key, now)
         if resets_at is not None:
             raise _limit_reached("requests per minute", "", resets_at)
-        if key.rpm:
-            self._moved(Move(key.id, starts=(now,)))
+        if key.rpm and self.on_move is not None:
+            self.on_move(Move(key.id, starts=(now,)))
         if self._is_free(key, counters):
             return self._take(key, counters, estimate)
         return await self._wait(key, estimate, model)
@@ -114,9 +113,11 @@ class Limiter:
             if spend is not None:
                 counter.spend(spent)
                 self._ledger.touch(counter)
-            moved.append(Held(counter.limit.id, counter.start, -amount, spent))
+            if self.on_move is not None:
+                moved.append(Held(counter.limit.id, counter.start, -amount, spent))
         self._rates.change_running(key, -1)
-        self._moved(Move(key.id, running=-1, held=tuple(moved)))
+        if self.on_move is not None:
+            self.on_move(Move(key.id, running=-1, held=tuple(moved)))
         self._admit_waiting(key.id)
 
     @property
@@ -199,25 +200,25 @@ class Limiter:
         return windows(self._ledger.all_counters(key, now))
 
     def _is_free(self, key: Key, counters: list[Counter]) -> bool:
-        return self._rates.has_room(key) and not any(
-            counter.is_full for counter in counters
-        )
+        for counter in counters:
+            if counter.is_full:
+                return False
+        return self._rates.has_room(key)
 
     def _take(self, key: Key, counters: list[Counter], estimate: Spend) -> Reservation:
         self._rates.change_running(key, 1)
         held = [(counter, counter.reserve(estimate)) for counter in counters]
-        taken = (Held(one.limit.id, one.start, amount, 0) for one, amount in held)
-        self._moved(Move(key.id, running=1, held=tuple(taken)))
+        if self.on_move is not None:
+            taken = (Held(one.limit.id, one.start, amount, 0) for one, amount in held)
+            self.on_move(Move(key.id, running=1, held=tuple(taken)))
         return Reservation(self, key, held)
-
-    def _moved(self, move: Move) -> None:
-        if self._on_move is not None:
-            self._on_move(move)
 
     def _admit_waiting(self, key_id: int) -> None:
         """Admit or refuse, in their order, those whose case is decided by now."""
+        if key_id not in self._waiting:
+            return
         now = self._clock()
-        for turn in self._waiting.get(key_id, ()):
+        for turn in self._waiting[key_id]:
             if turn.admitted.done():
                 continue
             counters = self._ledger.counters(turn.key, turn.model, now)

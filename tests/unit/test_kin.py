@@ -37,9 +37,7 @@ class Process:
     def __init__(self):
         self.ring = KeyRing()
         self.ring.replace([KEY])
-        self.limiter = Limiter(
-            lambda: NOW, patience=5, on_move=lambda move: self.kin.tell_move(move)
-        )
+        self.limiter = Limiter(lambda: NOW, patience=5)
         self.bindings = Bindings()
         self.reloads = asyncio.Queue()
         self.kin = Kin(self.ring, self.limiter, self.bindings, self.reload)
