@@ -175,5 +175,5 @@ def _extent(data: bytes, at: int) -> tuple[int, int]:
         return at + 2, at + 2 + size
     start = at + (4 if size == 126 else 10)
     if len(data) < start:
-        return start, start + 1
+        return start, start
     return start, start + int.from_bytes(data[at + 2 : start], "big")
