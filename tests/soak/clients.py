@@ -37,14 +37,15 @@ class Place:
     url: str
     key: str  # "" where none is needed
     tally: Tally
+    end: float  # monotonic; nobody begins anything after it
 
     @property
     def headers(self):
         return {"authorization": f"Bearer {self.key}"} if self.key else {}
 
 
-async def keep_talking(place, number, seed, end, habits):
-    """One conversation after another until `end` (monotonic), transports by turns."""
+async def keep_talking(place, number, seed, habits):
+    """One conversation after another until the end, transports by turns."""
     rng = random.Random(f"{seed}-{number}")
     # All begin at once: the process never has to hold more than it does then, so that
     # what it holds later can be compared with its first minute.
@@ -54,11 +55,11 @@ async def keep_talking(place, number, seed, end, habits):
         place.tally.counts["conversations"] += 1
         try:
             for _ in range(rng.randint(*habits.prompts)):
-                if time.monotonic() >= end:
+                if time.monotonic() >= place.end:
                     return
                 await conversation.prompt(rng.choice(PROMPTS))
                 await asyncio.sleep(rng.uniform(*habits.thinking))
-                if rng.random() < habits.compacting and time.monotonic() < end:
+                if rng.random() < habits.compacting and time.monotonic() < place.end:
                     await conversation.compact()
         finally:
             await conversation.close()

@@ -94,8 +94,9 @@ class Conversation:
                     return False
             except TimeoutError:
                 self._refused(begin, Failed("no end", "within the client's patience"))
-            except Lost:
+            except Lost as error:
                 self._tally.counts["cut answers"] += 1
+                self._tally.ways_cut[f"{self.transport}: {error}"] += 1
             except Resend:
                 self._tally.counts["resent histories"] += 1
             else:
@@ -103,6 +104,8 @@ class Conversation:
                 self._tally.answers.append(time.monotonic() - begin)
                 return self._take(output)
             await self.close()
+            if time.monotonic() >= self._place.end:
+                break
             await asyncio.sleep(0.2 * 2**attempt)
         self._tally.counts["given up"] += 1
         return False
@@ -187,12 +190,12 @@ class _Posted:
         try:
             return await self._context.__aenter__()
         except aiohttp.ClientError as error:
-            raise Failed("no answer", repr(error)) from error
+            raise Failed("no answer", str(error)) from error
 
     async def __aexit__(self, kind, error, trace):
         await self._context.__aexit__(kind, error, trace)
         if isinstance(error, aiohttp.ClientError):
-            raise Lost from error
+            raise Lost(type(error).__name__) from error
 
 
 async def _check(response):
@@ -213,5 +216,5 @@ def whole(event):
     if error.get("code") == "previous_response_not_found":
         raise Resend
     if error.get("code") == "stream_incomplete" and event["type"] != "error":
-        raise Lost
+        raise Lost("told in the stream")
     raise Failed(event.get("status"), error)

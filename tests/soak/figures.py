@@ -15,6 +15,7 @@ HELD = (
     *("in_flight", "sockets", "reservations", "body_bytes", "queue_depth"),
     "account_in_flight",
 )
+KEPT_FILES = 5  # connections to upstream that are kept for a while
 LOST = ("log_rows_dropped_total", "writer_failing")
 
 
@@ -42,8 +43,10 @@ class Metrics(dict):
     def held(self, before):
         """What is more than before anybody came, by name."""
         counted = {name: self.get(name, 0) for name in (*HELD, *LOST)}
-        tasks = self["tasks"] - before["tasks"]
-        return {k: v for k, v in {**counted, "tasks": tasks}.items() if v > 0}
+        counted["tasks"] = self["tasks"] - before["tasks"]
+        files = self["process_open_fds"] - before["process_open_fds"]
+        counted["open files"] = files - KEPT_FILES
+        return {name: number for name, number in counted.items() if number > 0}
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class Found:
     internal: list = field(default_factory=list)  # errors, each a text
     held: dict = field(default_factory=dict)  # at the end, by name
     cut_answers: tuple = (0, 0)  # that clients saw, that upstream made
+    ways_cut: dict = field(default_factory=dict)
     unexcused: list = field(default_factory=list)
     over_budget: int = 0
     groundless: list = field(default_factory=list)
@@ -95,6 +99,7 @@ class Found:
             "strokes": self.strokes,
             "refused": self.refused,
             "answers cut": f"{self.cut_answers[0]} of upstream's {self.cut_answers[1]}",
+            "as clients saw": self.ways_cut,
             "over retry budget": self.over_budget,
             "unexcused refusals": len(self.unexcused),
             "switches": self.switches,

@@ -60,8 +60,8 @@ async def soak(folder, profile):
             for number in range(profile.conversations):
                 key = profile.keys[number % len(profile.keys)] if profile.keys else ""
                 key = stand.keys.get(key, "")
-                place = Place(session, process.url, key, tally)
-                talk = keep_talking(place, number, profile.seed, end, profile.habits)
+                place = Place(session, process.url, key, tally, end)
+                talk = keep_talking(place, number, profile.seed, profile.habits)
                 tasks.create_task(talk)
             tasks.create_task(memory.watch(end))
             raging = stand.upstream.storm(
@@ -98,6 +98,7 @@ def judge(found, tally, record, process, to_monotonic):
     found.rows = dict(Counter(f"{r['transport']} {r['status']}" for r in rows))
     found.internal = verdict.internal(tally.refusals, rows, process.log())
     found.cut_answers = (tally.counts["cut answers"], record.cuts)
+    found.ways_cut = dict(tally.ways_cut)
     spent = verdict.over_budget(tally.refusals, rows)
     found.over_budget = len(spent)
     others = [one for one in tally.refusals if one not in spent]

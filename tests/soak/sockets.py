@@ -72,7 +72,7 @@ class SocketConversation(Conversation):
         except aiohttp.WSServerHandshakeError as error:
             raise Failed(error.status, f"handshake: {error.message}") from error
         except aiohttp.ClientError as error:
-            raise Failed("no answer", f"handshake: {error!r}") from error
+            raise Failed("no answer", f"handshake: {error}") from error
         if len(self.history) <= len(self._shape.base) + 1:
             base = self._shape.base
             await self._exchange(self._frame(base, generate=False), None)
@@ -84,11 +84,11 @@ class SocketConversation(Conversation):
         try:
             await ws.send_json(frame)
         except ConnectionError as error:
-            raise Lost from error
+            raise Lost(type(error).__name__) from error
         while True:
             message = await ws.receive()
             if message.type is not aiohttp.WSMsgType.TEXT:
-                raise Lost
+                raise Lost(f"closed with {ws.close_code}")
             event = message.json()
             if event["type"] in TERMINAL:
                 whole(event)

@@ -24,6 +24,7 @@ class Tally:
     """One for all clients together; times in seconds."""
 
     counts: Counter = field(default_factory=Counter)
+    ways_cut: Counter = field(default_factory=Counter)
     refusals: list = field(default_factory=list)
     answers: list = field(default_factory=list)  # of whole answers
     first_events: list = field(default_factory=list)

@@ -95,6 +95,7 @@ class Weather:
         self._operator = operator  # `await operator(account, "pause")`
         self._rng = random.Random(seed)
         self.record = Record(list(upstream.accounts))
+        self._is_over = False
         self._now = {}  # account → its lasting stroke
         for route in ("responses", "prewarm", "handshake", "compact"):
             upstream.answer(self._answer, route=route, times=None)
@@ -107,6 +108,7 @@ class Weather:
             while time.monotonic() < end:
                 await asyncio.sleep(self._rng.uniform(*PAUSES))
                 strokes.create_task(self._strike())
+        self._is_over = True
 
     async def _strike(self):
         names = list(self._upstream.accounts)
@@ -175,7 +177,7 @@ class Weather:
         (kind,) = self._rng.choices(
             ("", *SINGLE), (1 - sum(SINGLE.values()), *SINGLE.values())
         )
-        if not kind:
+        if not kind or self._is_over:
             return answer
         stroke = self._note(received.account, kind)
         if kind == "rate_limited":
