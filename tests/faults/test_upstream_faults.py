@@ -13,6 +13,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Answer, Close, Cut, sse
 from gateway.demo.events import Turn
+from gateway.pace import Pace
 from tests.serving import CODEX, V1, next_event, payload, rest_of_turn, turn_on, until
 
 pytestmark = [
@@ -446,6 +447,8 @@ async def test_a_socket_that_dies_between_turns_is_not_noticed(
 @pytest.mark.gen_test(timeout=20)
 async def test_many_faults_at_once_leave_nothing(serving, upstream, at_rest):
     """Both transports, every fault, all together; then all is as before."""
+    serving.pace = Pace(hold=0.2)  # for what is no event, and nothing follows it
+    await serving.restart()
     kinds = [make for make, _ in BEFORE.values()]
     served = iter(range(10_000))
     key = {"x-api-key": await serving.add_key(limits=["tokens 1000k/5h"])}
