@@ -25,6 +25,9 @@ Message = dict[str, Any]  # of one entry: what it is about, and what about it
 READY, GO, SERVING = "ready", "go", "serving"
 STANDING, MOVE, BINDING, RELOAD = "standing", "move", "binding", "reload"
 
+# A key with tens of thousands of requests a minute has them all in its standing.
+LONGEST_LINE = 16 * 1024 * 1024
+
 
 class Link:
     """A connection to one other process."""
@@ -40,7 +43,8 @@ class Link:
     @classmethod
     async def open(cls, connected: socket.socket) -> "Link":
         connected.setblocking(False)
-        return cls(*await asyncio.open_unix_connection(sock=connected))
+        opened = asyncio.open_unix_connection(sock=connected, limit=LONGEST_LINE)
+        return cls(*await opened)
 
     def tell(self, about: str, what: object = None) -> None:
         """Never waits: a line is short, and the other process reads all the time."""

@@ -97,10 +97,14 @@ async def _until_told_to_go(server: Server, lock: Lock, signals: "Signals") -> i
         if handing.cancelled():
             continue
         try:
-            return handing.result()
+            successor = handing.result()
         except NotTakenOver as error:
             logger.error("no successor: %s; this process goes on", error)
             signals.restart.clear()
+            continue
+        if signals.first.is_set():
+            os.kill(successor, signal.SIGTERM)  # it was meant for the service
+        return successor
 
 
 async def _drain(server: Server, signals: "Signals", *, is_succeeded: bool) -> None:

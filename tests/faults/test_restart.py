@@ -2,11 +2,14 @@
 
 import asyncio
 import signal
+from dataclasses import replace
 
 import aiohttp
 import pytest
 
 from gateway.demo.events import Turn
+from gateway.demo.scenarios import default_answer
+from tests.e2e.test_codex_cli import login
 from tests.faults.process import last_event
 from tests.faults.restarting import RestartingProcess, in_use
 from tests.serving import CODEX, next_event, payload, rest_of_turn
@@ -162,6 +165,21 @@ async def test_told_to_stop_while_a_successor_starts_both_end(start):
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_a_successor_takes_over_from_one_that_is_killed_before(upstream, start):
+    process = await start()
+    process.signal(signal.SIGHUP)
+    await process.says("handing over")
+    process.signal(signal.SIGKILL)
+    # Its port is still bound, and who connects waits for the successor.
+    async with aiohttp.ClientSession() as session:
+        assert await process.turn(session) == "response.completed"
+    assert await process.ended() == -signal.SIGKILL
+    process.started.append(process.serving_pid)
+    process.signal(signal.SIGTERM)
+    assert await process.exit_of(process.pid) == 0
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_the_service_ends_with_its_last_generation(upstream, start):
     """A turn outlives two successors, and the last one waits for it."""
     process = await start()
@@ -311,3 +329,35 @@ async def test_a_key_that_is_disabled_is_refused_by_both(upstream, start):
             writer.close()
         gate.set()
         assert last_event(await stream.read()) == "response.completed"
+
+
+@pytest.mark.parametrize("websockets", [True, False], ids=["websocket", "http"])
+@pytest.mark.gen_test(timeout=90)
+async def test_codex_notices_nothing(upstream, start, codex, websockets):
+    """One restart in the middle of an answer, another while the turn's tool runs."""
+    process = await start()
+    cli = codex()
+    login(cli, "tokens")
+    cli.configure(process.url + "/backend-api/codex", websockets=websockets)
+    go_on, tool_done = asyncio.Event(), cli.workdir / "gate"
+    command = f"while [ ! -e {tool_done} ]; do sleep 0.05; done; echo done"
+    (cli.workdir / "wait.sh").write_text(command)
+
+    def held(received):
+        answer = default_answer(received)
+        return replace(answer, steps=(*answer.steps[:2], go_on, *answer.steps[2:]))
+
+    upstream.answer(held)
+    options = ("--dangerously-bypass-approvals-and-sandbox",)
+    running = asyncio.create_task(cli.exec("demo:tool(sh wait.sh)", *options))
+    asked = await upstream.arrived()
+    await process.restart()
+    go_on.set()
+    await asked.done.wait()
+    await process.restart()
+    tool_done.touch()
+    run = await running
+    assert run.returncode == 0, run.stderr
+    assert "Reconnecting" not in run.stderr
+    assert len(upstream.of()) == 2
+    assert {status for status, _ in process.rows()} == {"success"}

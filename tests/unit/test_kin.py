@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -126,6 +127,23 @@ def test_a_successor_stands_where_its_predecessor_does():
         assert new.limiter.changed() == []  # nothing that it would persist again
         held.settle(Usage(45), 0)
         await until(lambda: new.stands == (70, 0, 2, 0))
+        old.kin.close()
+        new.kin.close()
+
+    asyncio.run(run())
+
+
+def test_a_key_that_is_used_much_can_be_handed_over():
+    async def run():
+        busy = replace(KEY, rpm=50_000, limits=(), concurrency=None)
+        old, new = Process(), Process()
+        for process in (old, new):
+            process.ring.replace([busy])
+        for _ in range(20_000):
+            (await old.limiter.reserve(busy, SPEND, "m")).release()
+        await succeed(old, new)
+        (rate,) = new.limiter.report(busy, NOW)
+        assert rate["current_value"] == 20_000
         old.kin.close()
         new.kin.close()
 
