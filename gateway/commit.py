@@ -49,20 +49,23 @@ class CommitPoint(Generic[Raw]):
         return True
 
     async def reach(
-        self, read: Callable[[], Awaitable[bool]], first_event_timeout: float
+        self, read: Callable[[], Awaitable[None]], first_event_timeout: float
     ) -> None:
-        """Call `read`, which feeds `take`, until it tells that this is committed.
+        """Call `read`, which feeds `take`, until the exchange is committed.
 
         Raises UpstreamFault when no event came within `first_event_timeout`.
         """
+        if self._committed:
+            return
         clock = asyncio.get_running_loop().time
-        hold_until: float | None = None
+        is_short = False
         try:
             async with asyncio.timeout(first_event_timeout) as deadline:
-                while not await read():
-                    if self._holds_event and hold_until is None:
-                        hold_until = clock() + self._hold_seconds
-                        deadline.reschedule(hold_until)
+                while not self._committed:
+                    if self._holds_event and not is_short:
+                        is_short = True
+                        deadline.reschedule(clock() + self._hold_seconds)
+                    await read()
         except TimeoutError as error:
             if not self._holds_event:
                 raise UpstreamFault(_no_event()) from error

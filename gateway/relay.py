@@ -63,9 +63,12 @@ class Relay:
         Raises UpstreamFault when the stream fails before it. When the failure
         is an upstream `response.failed`, the stream may still be relayed.
         """
+        # What came along with the head has kept nobody waiting.
+        if self._response.has_more:
+            await self._read_held()
         await self._commit.reach(self._read_held, self._policy.first_event_timeout)
 
-    async def _read_held(self) -> bool:
+    async def _read_held(self) -> None:
         chunk = await self._response.read("first_event")
         if not chunk:
             raise UpstreamFault(_incomplete().in_phase("first_event"))
@@ -84,8 +87,7 @@ class Relay:
                 raise
             if committed:
                 self._commit.held.append(self._opened(block[at:]))
-                return True
-        return False
+                return
 
     async def send_to(self, sink: Sink) -> bytes:
         """Hand over whole events, byte for byte, and keepalives in between.

@@ -31,12 +31,12 @@ class SocketRelay:
         """As `Relay.reach_commit_point`, for frames."""
         await self._commit.reach(self._read_held, first_event_timeout)
 
-    async def _read_held(self) -> bool:
+    async def _read_held(self) -> None:
         payload = await self._socket.receive("first_event")
         self._turn.exchange.mark("first_event")
         kind = event_type(payload)
         self._turn.see(kind, payload)
-        return self._commit.take(kind, payload, self._view.of_payload(kind, payload))
+        self._commit.take(kind, payload, self._view.of_payload(kind, payload))
 
     async def send_to(self, sink: Sink, idle_timeout: float) -> None:
         """Hand over held frames, then all up to the turn's end, and keepalives.

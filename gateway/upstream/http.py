@@ -77,6 +77,11 @@ class UpstreamResponse:
         self.headers: Mapping[str, str] = response.headers
 
     @property
+    def has_more(self) -> bool:
+        """Whether something has come that was not read."""
+        return self._body.has_more
+
+    @property
     def is_over(self) -> bool:
         """Whether all of the body has been read, and it was whole."""
         body = self._body
