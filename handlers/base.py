@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import orjson
@@ -28,7 +27,7 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
-from handlers.facts import Fields, fields_of, is_large_head, is_upgrade, peer_address
+from handlers.facts import fields_of, is_large_head, is_upgrade, peer_address
 from handlers.rest_of_body import RestOfBody, say_no_more
 
 
@@ -55,6 +54,14 @@ class BaseHandler(RequestHandler):
         self.gateway = gateway
         self.surface = surface
         self.request_id = secrets.token_hex(16)
+        self.head_lines = fields_of(self.request)
+        # What the head tells of who asks.
+        self.facts = RequestFacts(
+            peer=peer_address(self.request),
+            headers=dict(self.head_lines),
+            route=surface.door,
+            is_upgrade=is_upgrade(self.request),
+        )
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -86,20 +93,6 @@ class BaseHandler(RequestHandler):
         except GatewayError as error:
             self.gateway.metrics.refuse(error.code)
             raise
-
-    @cached_property
-    def head_lines(self) -> Fields:
-        return fields_of(self.request)
-
-    @cached_property
-    def facts(self) -> RequestFacts:
-        """What the head tells of who asks."""
-        return RequestFacts(
-            peer=peer_address(self.request),
-            headers=dict(self.head_lines),
-            route=self.surface.door,
-            is_upgrade=is_upgrade(self.request),
-        )
 
     def client_facts(self) -> ClientFacts:
         headers = self.facts.headers
@@ -178,20 +171,31 @@ class BodilessHandler(BaseHandler):
     """Answers from the head alone: a body, if there is one, is dropped."""
 
     _refusal: GatewayError | None = None
+    _deadline: asyncio.TimerHandle | None = None  # of the body
 
     def initialize(self, gateway: Gateway, surface: Surface) -> None:
         super().initialize(gateway, surface)
-        self.rest = RestOfBody(self.request.headers)
+        self.rest = RestOfBody(self.request)
         # Tornado answers a method it does not know before the body, and hangs up. A
         # proxy has to hear of it: its next client's request would find nobody.
         self.rest.hangs_up = self.request.method not in self.SUPPORTED_METHODS
 
     def prepare(self) -> None:
+        if self.rest.is_coming:
+            # Tornado would make a task for each wait.
+            loop, seconds = asyncio.get_running_loop(), self.settings["body_seconds"]
+            self._deadline = loop.call_later(seconds, self.rest.give_up)
         try:
             super().prepare()
         except GatewayError as error:
             if not self.refuse(error):
                 raise
+
+    def stop_waiting(self) -> None:
+        """The body has come, or does not matter any more."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def refuse(self, error: GatewayError) -> bool:
         """Whether the error is raised later, in place of the request's method."""
@@ -227,7 +231,11 @@ class BodilessHandler(BaseHandler):
     def ends_connection(self) -> bool:
         return self.rest.hangs_up or super().ends_connection
 
+    def on_finish(self) -> None:
+        self.stop_waiting()
+
     def on_connection_close(self) -> None:
+        self.stop_waiting()
         self.rest.cancel()
 
     def _raise_refusal(self, *args: str, **kwargs: str) -> None:
@@ -265,22 +273,16 @@ class BodyHandler(BodilessHandler):
 
     async def read_body(self) -> bytes:
         """The decoded body."""
+        self.stop_waiting()
         return await self.body.decoded(self.request.headers.get("content-encoding", ""))
 
     def on_finish(self) -> None:
+        super().on_finish()
         self.body.release()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
         self.body.release()
-
-
-class NotFoundHandler(BodilessHandler):
-    """Whatever has no route, in the envelope of its prefix."""
-
-    def check_head(self) -> None:
-        """No method is wrong where nothing is."""
-        raise NotFound
 
 
 def as_gateway_error(raised: object, status: int) -> GatewayError:

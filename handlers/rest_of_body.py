@@ -9,10 +9,11 @@ for a while.
 import asyncio
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
 
 SMALL_BODY_BYTES = 1024 * 1024
 DROPPING_SECONDS = 2.0
@@ -26,7 +27,9 @@ _LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
 class RestOfBody:
     """How much of one request's body is still to come, as its head tells."""
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
+    def __init__(self, request: HTTPServerRequest) -> None:
+        headers = request.headers
+        self._connection = request.connection
         length = headers.get("content-length", "")
         self.to_come = int(length) if _LENGTH.fullmatch(length) else 0
         self._is_chunked = "transfer-encoding" in headers
@@ -46,11 +49,16 @@ class RestOfBody:
     @property
     def is_to_be_dropped(self) -> bool:
         """Whether the answer should leave now, and the connection live on a little."""
-        return self.hangs_up and not self._is_expecting and not self._is_over
+        return self.hangs_up and not self._is_expecting and self.is_coming
 
     @property
-    def _is_over(self) -> bool:
-        return not self.to_come and not self._is_chunked
+    def is_coming(self) -> bool:
+        return self._is_chunked or self.to_come > 0
+
+    def give_up(self) -> None:
+        """It takes too long: hang up."""
+        if isinstance(self._connection, HTTP1Connection):
+            self._connection.stream.close()
 
     @property
     def is_being_dropped(self) -> bool:
@@ -71,7 +79,7 @@ class RestOfBody:
         if not self.is_being_dropped:
             return
         self._dropped += size
-        if self._is_over or self._dropped > DROPPED_BYTES:
+        if not self.is_coming or self._dropped > DROPPED_BYTES:
             self.stop()
 
     def stop(self) -> None:

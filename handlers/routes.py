@@ -9,7 +9,7 @@ from tornado.web import Application, RequestHandler
 from gateway.access import Route as Door
 from gateway.core import Gateway
 from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
-from handlers.base import NotFoundHandler, Surface
+from handlers.base import Surface
 from handlers.chat import ChatCompletionsHandler
 from handlers.codex import (
     AccountsCheckHandler,
@@ -31,6 +31,7 @@ from handlers.media import (
     TranscribeHandler,
 )
 from handlers.models import ModelsHandler
+from handlers.not_found import NotFoundHandler
 from handlers.responses import CompactHandler, ResponsesHandler
 from handlers.responses_socket import ResponsesSocket
 from handlers.usage import KeyUsageHandler

@@ -68,12 +68,12 @@ class Server:
     def __init__(self, gateway: Gateway, patience: Patience = PATIENCE) -> None:
         self.gateway = gateway
         self._app = build_app(gateway)
+        self._app.settings["body_seconds"] = patience.body
         self._http = CountedServer(
             self._app,
             max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             idle_connection_timeout=patience.head,
-            body_timeout=patience.body,
         )
         self.sockets: list[socket.socket] = []
         self.port = 0

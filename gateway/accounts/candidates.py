@@ -6,7 +6,6 @@ Pure: what a request demands, one account and a date in, a verdict out.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
 from gateway.accounts.account import Account
 from gateway.accounts.affinity import Affinity, Keys
@@ -24,7 +23,7 @@ LASTING_SECONDS = 60.0
 LONGEST_RETRY_AFTER = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What a request needs of an account."""
 
@@ -36,11 +35,11 @@ class Demand:
     excluded: frozenset[int] = frozenset()  # tried before, for this request
     pinned: int | None = None  # this account or none
     probe: bool = False  # the operator's: goes through in any state
+    conversation_keys: Keys = field(init=False)  # what names it, of this client's
 
-    @cached_property
-    def conversation_keys(self) -> Keys:
-        """What names the conversation of this client."""
-        return self.affinity.conversation_keys(self.key_id)
+    def __post_init__(self) -> None:
+        keys = self.affinity.conversation_keys(self.key_id)
+        object.__setattr__(self, "conversation_keys", keys)
 
 
 class BarKind(StrEnum):
