@@ -10,7 +10,8 @@ import pytest
 import zstandard
 
 from gateway.demo.events import Turn
-from handlers.base import BodilessHandler, NotFoundHandler
+from handlers.base import BodilessHandler
+from handlers.not_found import NotFoundHandler
 from handlers.routes import ROUTES, SOCKETS
 from tests.serving import CODEX, payload, until
 
