@@ -8,7 +8,7 @@ import pytest
 
 from gateway.demo.answers import Answer, sse
 from gateway.demo.events import Turn
-from tests.faults.test_client_faults import frame
+from tests.faults.raw import frame
 from tests.serving import CODEX, payload
 
 pytestmark = pytest.mark.slow

@@ -7,14 +7,13 @@ import tracemalloc
 import zlib
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, Close, Cut, sse
+from gateway.demo.answers import Answer, Cut, sse
 from gateway.demo.events import Turn
 from gateway.pace import Pace
-from tests.serving import CODEX, V1, next_event, payload, rest_of_turn, turn_on, until
+from tests.serving import CODEX, V1, next_event, payload, rest_of_turn
 
 pytestmark = [
     pytest.mark.accounts("one"),
@@ -318,129 +317,6 @@ async def test_drips_are_patience_not_silence(serving, upstream, at_rest):
     upstream.answer(*head, *slow, rest[40:])
     answered = await serving.ask(CODEX)
     assert answered.types[-1] == "response.completed"
-    await at_rest()
-
-
-ON_SOCKETS = {
-    "a close": ((Close(1011),), 1011),
-    "a reset": ((Cut.RESET,), 1011),
-    "an end": ((Cut.EOF,), 1011),
-    "silence": ((FOR_EVER,), 1011),
-}
-
-
-@pytest.mark.parametrize("name", ON_SOCKETS)
-@pytest.mark.gen_test(timeout=20)
-async def test_inside_a_turn_on_a_socket(serving, upstream, at_rest, name):
-    steps, code = ON_SOCKETS[name]
-    steps = [step() if step is FOR_EVER else step for step in steps]
-    upstream.answer(*WHOLE.events[:6], *steps)
-    async with serving.socket() as ws:
-        await ws.send_json({"type": "response.create", **payload()})
-        kinds = [(await ws.receive_json(timeout=5))["type"] for _ in range(6)]
-        assert kinds == [event["type"] for event in WHOLE.events[:6]]
-        assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
-        assert ws.close_code == code
-    (row,) = await serving.rows()
-    assert (row["status"], row["error_phase"]) == ("error", "stream")
-    await at_rest()
-
-
-HANDSHAKES = {
-    "no answer": (lambda: Answer(before=(FOR_EVER(),)), "handshake"),
-    "a reset": (faults.reset_before_headers, None),
-    "a page": (faults.wrong_content_type, None),
-    "an error": (faults.server_error, None),
-    "100 kB of headers": (
-        lambda: bare(HEAD + b"x-large: " + b"h" * 100_000 + b"\r\n\r\n"),
-        None,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", HANDSHAKES)
-@pytest.mark.gen_test(timeout=20)
-async def test_in_the_handshake(serving, upstream, at_rest, name):
-    make, phase = HANDSHAKES[name]
-    upstream.answer(lambda received: make(), route="handshake", times=None)
-    async with serving.socket() as ws:
-        (event,) = await turn_on(ws)
-    assert event["type"] == "error"
-    assert event["status"] in (502, 503, 504)
-    assert event["error"]["origin"] in ("network", "upstream")
-    if phase is not None:
-        assert event["error"]["phase"] == phase
-    (row,) = await serving.rows()
-    assert row["status"] == "error"
-    await at_rest()
-
-
-FRAMES = {
-    "a masked frame": b"\x81\x85\0\0\0\0hello",
-    "a reserved bit": b"\xf1\x05hello",
-    "a reserved opcode": b"\x83\x05hello",
-    "a fragment out of order": b"\x80\x05hello",
-    "a long ping": b"\x89\x7e\x00\x80" + b"p" * 128,
-    "a compressed frame": b"\xc1\x05hello",
-    "a frame of a terabyte": b"\x81\x7f\0\0\x01\0\0\0\0\0",
-}
-
-
-@pytest.mark.parametrize("name", FRAMES)
-@pytest.mark.gen_test(timeout=20)
-async def test_frames_that_break_the_protocol(serving, upstream, at_rest, name):
-    upstream.answer(*WHOLE.events[:6], FOR_EVER())
-    async with serving.socket() as ws:
-        await ws.send_json({"type": "response.create", **payload()})
-        for _ in range(6):
-            await ws.receive_json(timeout=5)
-        (conversation,) = upstream.open_sockets
-        conversation._request.transport.write(FRAMES[name])
-        assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
-        assert ws.close_code == 1011
-    await at_rest()
-
-
-@pytest.mark.gen_test(timeout=20)
-async def test_a_text_that_is_no_utf_8_passes_as_it_is(serving, upstream, at_rest):
-    """Its client then hangs up, and has that noted."""
-    upstream.answer(*WHOLE.events[:6], FOR_EVER())
-    async with serving.socket() as ws:
-        await ws.send_json({"type": "response.create", **payload()})
-        for _ in range(6):
-            await ws.receive_json(timeout=5)
-        (conversation,) = upstream.open_sockets
-        conversation._request.transport.write(b"\x81\x04\xff\xfe{}")
-        assert (await ws.receive(timeout=5)).data.code == 1007
-    (row,) = await serving.rows()
-    assert row["status"] == "interrupted"
-    await at_rest()
-
-
-@pytest.mark.gen_test(timeout=20)
-async def test_only_the_first_terminal_frame_counts(serving, upstream, at_rest):
-    """What comes after it is not taken for the beginning of the next turn."""
-    upstream.answer(faults.two_terminals())
-    async with serving.socket() as ws:
-        for _ in range(2):
-            kinds = [event["type"] for event in await turn_on(ws)]
-            assert kinds.count("response.created") == 1
-            assert kinds[-1] == "response.completed"
-    rows = await serving.rows(2)
-    assert {(row["status"], row["error_code"]) for row in rows} == {("success", None)}
-    await at_rest()
-
-
-@pytest.mark.gen_test(timeout=20)
-async def test_a_socket_that_dies_between_turns_is_not_noticed(
-    serving, upstream, at_rest
-):
-    async with serving.socket() as ws:
-        assert (await turn_on(ws))[-1]["type"] == "response.completed"
-        (conversation,) = upstream.open_sockets
-        conversation._request.transport.abort()
-        await until(lambda: not upstream.open_sockets)
-        assert (await turn_on(ws))[-1]["type"] == "response.completed"
     await at_rest()
 
 
