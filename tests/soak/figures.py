@@ -65,6 +65,7 @@ class Found:
     cut_answers: tuple = (0, 0)  # that clients saw, that upstream made
     ways_cut: dict = field(default_factory=dict)
     unexcused: list = field(default_factory=list)
+    while_cooling: int = 0  # refusals that only a cooling account could have answered
     over_budget: int = 0
     groundless: list = field(default_factory=list)
     switches: dict = field(default_factory=dict)
@@ -101,7 +102,8 @@ class Found:
             "answers cut": f"{self.cut_answers[0]} of upstream's {self.cut_answers[1]}",
             "as clients saw": self.ways_cut,
             "over retry budget": self.over_budget,
-            "unexcused refusals": len(self.unexcused),
+            "unexcused refusals": f"{len(self.unexcused)}, and {self.while_cooling} "
+            "while all that were well were cooling",
             "switches": self.switches,
             "without cause": len(self.groundless),
             "internal errors": len(self.internal),

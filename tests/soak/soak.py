@@ -102,7 +102,8 @@ def judge(found, tally, record, process, to_monotonic):
     spent = verdict.over_budget(tally.refusals, rows)
     found.over_budget = len(spent)
     others = [one for one in tally.refusals if one not in spent]
-    found.unexcused = verdict.unexcused(others, record)
+    found.unexcused, cooling = verdict.unexcused(others, record, rows)
+    found.while_cooling = len(cooling)
     found.switches, found.groundless = verdict.switches(rows, record, to_monotonic)
 
 

@@ -58,15 +58,35 @@ def _is_over_budget(receipt):
     return bool(attempts) and attempts[-1]["then"].startswith("the budget for repeated")
 
 
-def unexcused(refusals, weather):
-    """Refusals while an account was well all the time that could have answered."""
-    return [
-        (refusal, well)
-        for refusal in refusals
+def unexcused(refusals, record, rows):
+    """Refusals while an account was well that could have answered.
+
+    Two lists: those without an excuse, and those whose every such account was still
+    left alone after trouble of its own, the longer the longer that had lasted.
+    """
+    receipts = {row["request_id"]: row["receipt"] for row in rows}
+    without, cooling = [], []
+    for refusal in refusals:
         # A key's limit is no account's matter; a summary is readable for one only.
-        if not (refusal.error.is_key_limit or refusal.is_bound)
-        and (well := weather.who_was_well(refusal.begin, refusal.end))
-    ]
+        if refusal.error.is_key_limit or refusal.is_bound:
+            continue
+        receipt = receipts.get(refusal.error.request_id, {"passed_over": ()})
+        left_alone = {
+            name.removesuffix("@demo.example")
+            for name, why in receipt["passed_over"]
+            if why.startswith("cooling")
+        }
+        well = set(record.who_was_well(refusal.begin, refusal.end))
+        excused = {
+            name
+            for name in well & left_alone
+            if not record.was_well(name, refusal.begin - AFTERMATH, refusal.end)
+        }
+        if well - excused:
+            without.append((refusal, sorted(well - excused)))
+        elif well:
+            cooling.append(refusal)
+    return without, cooling
 
 
 def switches(rows, weather, wall_to_monotonic):
