@@ -7,9 +7,9 @@ import pytest
 from tests.soak.clients import Habits
 from tests.soak.soak import Profile, soak
 
-# After one minute the allocator still grows towards the highest load seen so far; what
-# leaks with every turn is more than that.
-SHORT_GROWTH = 1.5
+# Of a minute only: what leaks with every turn, some kilobytes, is more than that, and
+# what an allocator keeps after a busy moment is less.
+SHORT_GROWTH = 1.15
 GROWTH = 1.05
 # Few conversations that leave their accounts no rest, and nothing but that: the pool's.
 BUSY = Habits(thinking=(0.3, 3.0), leaving=0.0, compacting=0.0)
