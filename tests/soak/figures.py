@@ -144,7 +144,7 @@ def quantiles(seconds):
     """Milliseconds by name."""
     if len(seconds) < 2:
         return {}
-    cuts = statistics.quantiles(seconds, n=100)
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     found = {f"p{n}": round(cuts[n - 1] * 1000) for n in (50, 95, 99)}
     return {**found, "max": round(max(seconds) * 1000)}
 
