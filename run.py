@@ -19,6 +19,7 @@ no_key_option = click.option(
 
 @click.group(
     cls=Commands,
+    elsewhere=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -60,9 +61,6 @@ def demo(port: int) -> None:
 
     sys.exit(run_demo(port, click.echo))
 
-
-for command in COMMANDS:
-    main.add_command(command)
 
 if __name__ == "__main__":
     main(prog_name="run.py")

@@ -13,6 +13,7 @@ from gateway.admin.audit import shell_actor
 from gateway.admin.shown import stored_accounts
 from gateway.commands.running import find_client
 from gateway.commands.shell import (
+    Commands,
     ask,
     change,
     json_option,
@@ -27,7 +28,14 @@ from gateway.settings import Settings
 from gateway.store.secrets import Secret, SecretBox
 
 
-@click.group()
+@click.group(
+    cls=Commands,
+    elsewhere={
+        "login": "logins:login",
+        "probe": "logins:probe",
+        "rotate-key": "logins:rotate_key",
+    },
+)
 def accounts() -> None:
     """Upstream accounts: logins and API keys."""
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from importlib import import_module
 from typing import Any, TypeVar
 
 import click
@@ -43,7 +44,28 @@ EXPECTED = (
 
 
 class Commands(click.Group):
-    """A group whose commands fail with one clear line and status 1."""
+    """A group whose commands fail with one clear line and status 1.
+
+    `elsewhere` are commands whose modules are imported once they are asked for, most
+    of a command's time being imports: "module:name" in this package, by their names.
+    """
+
+    def __init__(
+        self, *args: Any, elsewhere: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._elsewhere = dict(elsewhere or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self._elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        where = self._elsewhere.get(cmd_name)
+        if where is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = where.partition(":")
+        found: click.Command = getattr(import_module(f"{__package__}.{module}"), name)
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

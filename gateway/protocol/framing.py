@@ -11,6 +11,8 @@ from typing import Protocol
 # The size, and extensions nobody uses. Sixteen digits are 64 bits.
 _CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]{0,4000})?\r\n")
 _CHUNK_HEAD_BYTES = 4096
+_HEAD_BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
+_RUN_BYTES = 2048  # what makes looking for many chunks worth it
 _TRAILER_BYTES = 64 * 1024
 _SHOWN_BYTES = 64 * 1024
 # Statuses whose answers have no body (RFC 9110, 15).
@@ -103,6 +105,8 @@ class Chunked:
 
     def _take_chunks(self, data: bytes, at: int, pieces: list[bytes]) -> int:
         """Take all chunks that are here whole, and the head of one that is not."""
+        if len(data) - at > _RUN_BYTES:
+            at = _take_run(data, at, pieces)
         while head := _CHUNK_HEAD.match(data, at):
             at, size = head.end(), int(head[1], 16)
             stop = at + size
@@ -138,6 +142,22 @@ class Chunked:
             return at
         self._line = data[at:]
         return len(data)
+
+
+def _take_run(data: bytes, at: int, pieces: list[bytes]) -> int:
+    """Take many small chunks at once; where the first one begins that was not taken.
+
+    Cut at all that looks like a chunk's head, a run is what it seems when every piece
+    is as long as the head before it says.
+    """
+    fields = _HEAD_BETWEEN.split(b"\r\n" + data[at:])
+    sizes, chunks = fields[1:-2:2], fields[2:-2:2]
+    lengths = list(map(len, chunks))
+    if fields[0] or not all(lengths) or lengths != [int(size, 16) for size in sizes]:
+        return at
+    pieces += chunks
+    # Of the last one nothing tells here whether it is whole.
+    return len(data) - len(fields[-1]) - len(b"\r\n") - len(fields[-2])
 
 
 class Sized:

@@ -14,6 +14,9 @@ from gateway.store.rows import Row, Sums, clean
 BATCH_ROWS = 500
 # Rows wait this long for company, seconds; a tenth of what a killed process may lose.
 GATHER = 0.05
+# And so long when many come: each commit costs as much as a dozen rows.
+BUSY_GATHER = 0.25
+BUSY_ROWS = 20
 
 MAX_JOBS = 1_000
 MAX_BINDINGS = 100_000
@@ -83,6 +86,7 @@ class Backlog:
         self._accepted = 0  # rows ever put in
         self._taken = 0  # rows ever taken out
         self._batches = 0  # ever taken out
+        self._is_busy = False
         self._pending = Batch()
         self._rows: deque[tuple[float, Row]] = deque()
 
@@ -161,7 +165,8 @@ class Backlog:
         """Until there is a batch worth writing, a job, or the time is over."""
         with self._changed:
             if self._changed.wait_for(lambda: self.has_any or self._closed, timeout):
-                self._changed.wait_for(self._is_urgent, GATHER)
+                gather = BUSY_GATHER if self._is_busy else GATHER
+                self._changed.wait_for(self._is_urgent, gather)
 
     def wait_for_job(self, timeout: float) -> None:
         """Where rows cannot be written: until a job, the end, or the time is over."""
@@ -181,6 +186,7 @@ class Backlog:
             count = min(len(self._rows), BATCH_ROWS)
             batch.rows = [self._rows.popleft() for _ in range(count)]
             self._taken += count
+            self._is_busy = count >= BUSY_ROWS
             self._batches += 1
             return batch
 

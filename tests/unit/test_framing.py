@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from gateway.protocol.framing import Chunked, Endless, Sized, framing_of
 
 PIECES = st.lists(st.binary(min_size=1, max_size=40), max_size=8)
+# Enough to be taken as one run, with bytes in them that look like framing.
+ODD = st.sampled_from([b"\r\n5\r\n", b"\r\n", b"0\r\n\r\n", b"a" * 300, b"b" * 999])
+MANY = st.lists(st.lists(ODD, min_size=1).map(b"".join), min_size=8, max_size=30)
 CUTS = st.lists(st.integers(0, 400), max_size=12)
 EXTENSIONS = st.sampled_from([b"", b";a=b", b" ; x", b"\t"])
 TRAILERS = st.lists(st.sampled_from([b"x: y\r\n", b"Expires: 0\r\n"]), max_size=2)
@@ -32,6 +35,17 @@ def test_chunks_come_out_whole_wherever_they_are_cut(pieces, cuts, extension, tr
     assert fed(framing, cut(wire, cuts)) == b"".join(pieces)
     assert framing.is_over
     assert not framing.has_surplus
+
+
+@given(MANY, st.sampled_from([b"", b"0\r\n\r\n", b"7\r\nhal", b"zz", b"0\r\n\r\nx"]))
+def test_many_chunks_at_once_are_the_same_as_one_by_one(pieces, end):
+    wire = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + end
+    at_once, one_by_one = Chunked(), Chunked()
+    body = at_once.feed(wire)
+    assert body == fed(one_by_one, [wire[i : i + 99] for i in range(0, len(wire), 99)])
+    assert body.startswith(b"".join(pieces))
+    assert at_once.is_over is one_by_one.is_over is end.startswith(b"0")
+    assert at_once.fault == one_by_one.fault
 
 
 @given(PIECES, CUTS)
