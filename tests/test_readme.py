@@ -70,12 +70,18 @@ def test_commands_in_the_documents_exist(line):
     """Each of `a|b|c` is one; words in capitals and the like stand for values."""
     words = line.split()
     for alternative in words[0].split("|"):
-        command = main.commands[alternative]
+        command = found(main, alternative)
         if isinstance(command, click.Group) and len(words) > 1:
             for name in words[1].split("|"):
-                takes_options(command.commands[name], words[2:])
+                takes_options(found(command, name), words[2:])
         else:
             takes_options(command, words[1:])
+
+
+def found(group, name):
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    return command
 
 
 def takes_options(command, words):
