@@ -29,7 +29,7 @@ test: install
 # atheris is there for Linux and not for every Python: without it its tests skip.
 nightly: install
 	-$(BIN)/pip install --quiet --disable-pip-version-check "atheris>=3,<4"
-	$(BIN)/python -m pytest -q -m nightly
+	$(BIN)/python -m pytest -q -n0 -m nightly
 
 # requirements.in → requirements.txt; UPGRADE=--upgrade takes newer releases.
 requirements: install

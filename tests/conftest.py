@@ -8,6 +8,8 @@ from tornado.ioloop import IOLoop
 from gateway.demo.upstream import ScriptedUpstream
 from tests.serving import Serving
 
+pytest_plugins = ["tests.company"]
+
 
 def pytest_configure(config):
     config.addinivalue_line(

@@ -13,6 +13,8 @@ from gateway.demo.events import Turn
 from gateway.recorder.files import recordings
 from tests.serving import CODEX, payload, until
 
+pytestmark = pytest.mark.alone
+
 PROGRAM = "tests.faults.blockable"
 STOPPED_SECONDS = 0.5
 

@@ -10,7 +10,7 @@ import zstandard
 
 from tests.serving import CHAT, CODEX, V1, payload
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 JSON = "application/json"
 START = b'{"model":"m","instructions":"","input":'

@@ -9,6 +9,7 @@ SLACK = 10.0
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.gen_test(timeout=120)
 async def test_overload_is_refused_at_once_and_the_rest_served(io_loop, tmp_path):
     seen = await overload(tmp_path, Load(seconds=8.0, cap=5, words=25))
