@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import orjson
 from tornado.escape import utf8
 from tornado.http1connection import HTTP1Connection
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from gateway.access import RequestFacts, client_address
@@ -158,8 +159,8 @@ class BaseHandler(RequestHandler):
             self.set_header(name, value)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Expected failures are answers, not log lines; the rest has a traceback."""
-        if not isinstance(value, GatewayError | HTTPError):
+        """A line, with its traceback, for what nobody expects of a client or us."""
+        if not isinstance(value, GatewayError | HTTPError | StreamClosedError):
             super().log_exception(typ, value, tb)
 
     def compute_etag(self) -> None:

@@ -173,3 +173,21 @@ async def test_after_the_last_event_the_turn_is_whole(serving, upstream):
     assert row["response_id"] == TURN.events[-1]["response"]["id"]
     bindings = serving.gateway.pool.bindings
     assert bindings.owner(None, "response", row["response_id"], time.time())
+
+
+@pytest.mark.parametrize("rounds", range(30), ids="{} rounds of the loop".format)
+@pytest.mark.gen_test
+async def test_who_leaves_while_the_end_arrives_is_no_error(
+    serving, upstream, caplog, rounds
+):
+    """Before the handler hears of it, it finds the connection closed."""
+    gate = asyncio.Event()
+    upstream.answer(*TURN.events[:6], gate, *TURN.events[6:])
+    reader, writer = await begin(serving)
+    await reader.readuntil(b"output_text.delta")
+    gate.set()
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    writer.transport.abort()
+    await serving.rows()
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
