@@ -150,6 +150,7 @@ async def test_a_successor_that_cannot_start_leaves_the_old_one_serving(
         key_file.write_text(key)
         await process.restart()
         assert await process.turn(session) == "response.completed"
+        await ws.close()
     assert await process.exit_of(process.started[0]) == 0
 
 
