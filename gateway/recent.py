@@ -1,5 +1,6 @@
 """What was used lately: bounded, in few bytes an entry, the long unused go."""
 
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,8 +24,12 @@ class Recent(Generic[T]):
     not used since it began is forgotten as a whole.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(
+        self, most: int, forget: Callable[[Iterable[int]], None] | None = None
+    ) -> None:
+        """`forget` hears of the keys that are forgotten for others."""
         self._half = most // 2
+        self._forget = forget
         self._young: dict[int, T] = {}
         self._old: dict[int, T] = {}
 
@@ -39,15 +44,14 @@ class Recent(Generic[T]):
             self.put(key, value)
         return value
 
-    def put(self, key: int, value: T) -> list[int]:
-        """Keep it as used last; the keys of those that are forgotten for it."""
+    def put(self, key: int, value: T) -> None:
+        """Keep it as used last."""
         self._old.pop(key, None)
-        gone: list[int] = []
         if key not in self._young and len(self._young) >= self._half:
-            gone = list(self._old)
+            if self._forget is not None:
+                self._forget(self._old)
             self._old, self._young = self._young, {}
         self._young[key] = value
-        return gone
 
     def drop(self, key: int) -> None:
         self._young.pop(key, None)

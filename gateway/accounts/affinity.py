@@ -110,8 +110,10 @@ class Bindings:
         max_owners: int = MAX_OWNERS,
         max_conversations: int = MAX_CONVERSATIONS,
     ) -> None:
-        self._owners: Recent[_Owner] = Recent(max_owners)
-        self._conversations: Recent[Conversation] = Recent(max_conversations)
+        self._owners: Recent[_Owner] = Recent(max_owners, self._forget)
+        self._conversations: Recent[Conversation] = Recent(
+            max_conversations, self._forget
+        )
         self._latest: dict[int, _Owner] = {}  # by account
         self._dirty: dict[int, BindingRow] = {}
         # Hears at once of every row that is to be kept.
@@ -212,10 +214,10 @@ class Bindings:
         owner = self._latest.get(account_id)
         if owner is None or not 0 <= used_at - owner.used_at <= TOUCH_INTERVAL:
             owner = self._latest[account_id] = _Owner(account_id, used_at)
-        self._forget(self._owners.put(key_of(name), owner))
+        self._owners.put(key_of(name), owner)
 
     def _put_conversation(self, name: str, conversation: Conversation) -> None:
-        self._forget(self._conversations.put(key_of(name), conversation))
+        self._conversations.put(key_of(name), conversation)
 
     def _mark(self, name: str, account_id: int, now: float) -> None:
         row = BindingRow(name, account_id, int(now * 1_000))
@@ -223,7 +225,7 @@ class Bindings:
         if self.on_mark is not None:
             self.on_mark(row)
 
-    def _forget(self, keys: list[int]) -> None:
+    def _forget(self, keys: Iterable[int]) -> None:
         """A row that waits to be written goes with its binding: `dirty` is bounded."""
         for key in keys:
             self._dirty.pop(key, None)
