@@ -1,5 +1,6 @@
 """One small real request at an account, in whatever state it is."""
 
+import asyncio
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from gateway.exchange import Route
 from gateway.protocol.facts import Failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import EventScanner, EventTooLarge
+from gateway.relay import idle_failure
 from gateway.upstream import UpstreamFault
 from gateway.upstream.as_account import USER_AGENT
-from gateway.upstream.http import UpstreamHttp
+from gateway.upstream.http import UpstreamHttp, UpstreamResponse
 from gateway.upstream.target import account_headers, url_of
 
 if TYPE_CHECKING:  # the core imports this package
@@ -100,7 +102,7 @@ async def _send(
             try:
                 response = await http.send(url, headers, body)
                 with closing(response):
-                    await _read(response.read, found, started)
+                    await _read(response, settings.idle_timeout, found, started)
                 return
             except UpstreamFault as fault:
                 is_old = fault.failure.status == 401 and not is_last
@@ -110,9 +112,11 @@ async def _send(
                     raise
 
 
-async def _read(read: Any, found: Probed, started: float) -> None:
+async def _read(
+    response: UpstreamResponse, idle_timeout: float, found: Probed, started: float
+) -> None:
     scanner, reader = EventScanner(), OutcomeReader()
-    while chunk := await read("stream"):
+    while chunk := await _next(response, idle_timeout):
         if found.first_event_ms is None:
             found.first_event_ms = round((time.monotonic() - started) * 1000)
         try:
@@ -125,6 +129,14 @@ async def _read(read: Any, found: Probed, started: float) -> None:
     # An answer cut short by `max_output_tokens` is a good one here.
     if reader.status not in ("completed", "incomplete"):
         raise UpstreamFault(_broken("The stream ended before the response did"))
+
+
+async def _next(response: UpstreamResponse, idle_timeout: float) -> bytes:
+    try:
+        async with asyncio.timeout(idle_timeout):
+            return await response.read("stream")
+    except TimeoutError as error:
+        raise UpstreamFault(idle_failure()) from error
 
 
 def payload(model: str | None, *, is_chatgpt: bool) -> dict[str, Any]:

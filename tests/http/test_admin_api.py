@@ -6,6 +6,7 @@ import json
 import pytest
 
 from gateway.admin.token import admin_token
+from gateway.demo.events import Turn
 from handlers.admin.openapi import all_operations
 from handlers.admin.routes import ADMIN_ROUTES
 from tests.serving import V1, payload
@@ -253,6 +254,15 @@ async def test_a_probe_that_fails_says_so_and_the_pool_hears_of_it(serving, oper
     body = {"model": "gpt-5.5"}
     probed = (await operator.post("/api/accounts/one/probe", body)).json
     assert (probed["ok"], probed["status"], probed["state"]) == (False, 429, "limited")
+
+
+@pytest.mark.settings(idle_timeout=0.3)
+async def test_a_probe_gives_up_on_an_account_that_falls_silent(serving, operator):
+    serving.upstream.answer(Turn().text("hi").completed().events[0], asyncio.Event())
+    body = {"model": "gpt-5.5"}
+    probed = (await operator.post("/api/accounts/one/probe", body)).json
+    assert (probed["ok"], probed["code"]) == (False, "stream_idle_timeout")
+    assert serving.account("one").in_flight == 0
 
 
 # --- keys
