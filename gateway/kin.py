@@ -27,6 +27,8 @@ STANDING, MOVE, BINDING, RELOAD = "standing", "move", "binding", "reload"
 
 # A key with tens of thousands of requests a minute has them all in its standing.
 LONGEST_LINE = 16 * 1024 * 1024
+# A process that reads nothing for so long that this waits for it is as good as gone.
+MOST_UNREAD = 4 * LONGEST_LINE
 
 
 class Link:
@@ -48,8 +50,12 @@ class Link:
 
     def tell(self, about: str, what: object = None) -> None:
         """Never waits: a line is short, and the other process reads all the time."""
-        if not self._writer.is_closing():
-            self._writer.write(orjson.dumps({about: what}) + b"\n")
+        if self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > MOST_UNREAD:
+            self._writer.transport.abort()
+            return
+        self._writer.write(orjson.dumps({about: what}) + b"\n")
 
     async def hear(self) -> Message | None:
         """The next message, None when the other process is gone."""

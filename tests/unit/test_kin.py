@@ -12,7 +12,7 @@ import pytest
 from gateway.accounts.affinity import Affinity, Bindings
 from gateway.errors import KeyLimitReached
 from gateway.keys import Key, KeyRing, Limit, Measure
-from gateway.kin import GO, RELOAD, Kin, Link
+from gateway.kin import GO, MOST_UNREAD, RELOAD, Kin, Link
 from gateway.limits import Limiter
 from gateway.protocol.facts import Usage
 from gateway.windows import Spend
@@ -42,7 +42,6 @@ class Process:
         self.bindings = Bindings()
         self.reloads = asyncio.Queue()
         self.kin = Kin(self.ring, self.limiter, self.bindings, self.reload)
-        self.bindings.on_mark = self.kin.tell_binding
         self.written = 0
 
     async def reload(self):
@@ -258,3 +257,15 @@ def test_keys_and_limits_that_only_one_knows_do_no_harm():
             await until(lambda: new.home("after") == 1)
 
     asyncio.run(run())
+
+
+@pytest.mark.gen_test
+async def test_a_process_that_reads_nothing_is_given_up():
+    ours, theirs = socket.socketpair()
+    process, link = Process(), await Link.open(ours)
+    process.kin.listen(link)
+    assert process.limiter.on_move is not None
+    with theirs:
+        for _ in range(MOST_UNREAD // 1_000_000 + 2):
+            process.kin.tell(RELOAD, "x" * 1_000_000)
+        await until(lambda: process.limiter.on_move is None)
