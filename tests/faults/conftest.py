@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.conftest import codex  # noqa: F401
 from tests.faults.process import FaultyProcess
+from tests.faults.restarting import RestartingProcess
 
 
 @pytest.fixture
@@ -94,3 +95,13 @@ def _name(task):
     ours = ("/gateway/" in file or "/handlers/" in file) and "/demo/" not in file
     served = file.endswith("tornado/web.py")
     return name if (ours or served) and name not in LASTING else ""
+
+
+@pytest.fixture
+def start(start_process):
+    """Starts gateways that can be restarted: `await start("one")`."""
+
+    async def start(*accounts, **settings):
+        return await start_process(*accounts, kind=RestartingProcess, **settings)
+
+    return start

@@ -6,10 +6,12 @@ import os
 import signal
 from pathlib import Path
 
+from gateway.demo.events import Turn
 from gateway.lockfile import find_running
 from tests.faults.process import FaultyProcess
 
 PR_SET_CHILD_SUBREAPER = 36
+GET = "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n"
 
 
 class RestartingProcess(FaultyProcess):
@@ -94,3 +96,37 @@ async def in_use(session, process):
     async with session.get(process.url + "/v1/usage") as response:
         rows = (await response.json())["limits"]
     return {row["limit_type"]: row["current_value"] for row in rows}
+
+
+def held_turn(upstream, gate, times=1, before=5):
+    """Turns that stop in the middle, or before all events, until the gate opens."""
+    events = Turn().text("one two three").completed().events
+    upstream.answer(*events[:before], gate, *events[before:], times=times)
+
+
+async def running_turns(session, process, count):
+    """Return once so many turns have come to the process that serves now."""
+    async with asyncio.timeout(10):
+        while True:
+            async with session.get(process.url + "/metrics") as response:
+                lines = (await response.text()).splitlines()
+            found = [one for one in lines if one.startswith("codex_gateway_in_flight{")]
+            if sum(float(line.split()[-1]) for line in found) == count:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def connected(process):
+    """A kept connection: (reader, writer)."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+    assert await status_of(reader, writer, "/health") == 200
+    return reader, writer
+
+
+async def status_of(reader, writer, path, key="none"):
+    """The status of one more request on a kept connection."""
+    writer.write((GET % (path, key)).encode())
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+    await reader.readexactly(length)
+    return int(head.split()[1])

@@ -11,28 +11,12 @@ from gateway.demo.events import Turn
 from gateway.demo.scenarios import default_answer
 from tests.e2e.test_codex_cli import login
 from tests.faults.process import last_event
-from tests.faults.restarting import RestartingProcess, in_use
+from tests.faults.restarting import connected, held_turn, status_of
 from tests.serving import CODEX, next_event, payload, rest_of_turn
 
 pytestmark = pytest.mark.slow
 
 MANY = 4
-LIMIT = "requests 3/1d"
-GET = "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n"
-
-
-@pytest.fixture
-def start(start_process):
-    async def start(*accounts, **settings):
-        return await start_process(*accounts, kind=RestartingProcess, **settings)
-
-    return start
-
-
-def held_turn(upstream, gate, times=1, before=5):
-    """Turns that stop in the middle, or before all events, until the gate opens."""
-    events = Turn().text("one two three").completed().events
-    upstream.answer(*events[:before], gate, *events[before:], times=times)
 
 
 async def knock(process, gone):
@@ -45,34 +29,6 @@ async def knock(process, gone):
         writer.close()
         answered += 1
     return answered
-
-
-async def running_turns(session, process, count):
-    """Return once so many turns have come to the process that serves now."""
-    async with asyncio.timeout(10):
-        while True:
-            async with session.get(process.url + "/metrics") as response:
-                lines = (await response.text()).splitlines()
-            found = [one for one in lines if one.startswith("codex_gateway_in_flight{")]
-            if sum(float(line.split()[-1]) for line in found) == count:
-                return
-            await asyncio.sleep(0.01)
-
-
-async def connected(process):
-    """A kept connection: (reader, writer)."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
-    assert await status_of(reader, writer, "/health") == 200
-    return reader, writer
-
-
-async def status_of(reader, writer, path, key="none"):
-    """The status of one more request on a kept connection."""
-    writer.write((GET % (path, key)).encode())
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
-    await reader.readexactly(length)
-    return int(head.split()[1])
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -230,106 +186,6 @@ async def test_a_second_stop_ends_a_drain_at_once(upstream, start):
         with pytest.raises(aiohttp.ClientPayloadError):
             await stream.read()
     assert process.rows() == [("interrupted", "http")]
-
-
-@pytest.mark.gen_test(timeout=60)
-async def test_what_a_turn_holds_of_its_keys_limit_is_held_in_both(upstream, start):
-    process = await start()
-    key = await process.create_key("small", "--concurrency", "1", "--limit", LIMIT)
-    headers = {"authorization": f"Bearer {key}"}
-    gate = asyncio.Event()
-    held_turn(upstream, gate)
-    async with aiohttp.ClientSession(headers=headers) as session:
-        stream = await session.post(process.url + CODEX, json=payload())
-        await upstream.arrived()
-        await process.restart()
-        async with aiohttp.ClientSession(headers=headers) as newcomer:
-            waiting = asyncio.create_task(process.turn(newcomer))
-            await running_turns(newcomer, process, 1)
-            assert await in_use(newcomer, process) == {"concurrency": 1, "requests": 0}
-            assert len(upstream.of()) == 1
-            gate.set()
-            assert last_event(await stream.read()) == "response.completed"
-            assert await waiting == "response.completed"
-            assert await in_use(newcomer, process) == {"concurrency": 0, "requests": 2}
-            # The third is the last; and what one process counts, the next one knows.
-            assert await process.turn(newcomer) == "response.completed"
-        await process.restart()
-        async with aiohttp.ClientSession(headers=headers) as newcomer:
-            assert (await process.turn(newcomer)).startswith("429")
-
-
-@pytest.mark.gen_test(timeout=60)
-async def test_what_a_killed_predecessor_held_is_given_back(upstream, start):
-    process = await start()
-    key = await process.create_key("small", "--concurrency", "1", "--limit", LIMIT)
-    headers = {"authorization": f"Bearer {key}"}
-    held_turn(upstream, asyncio.Event())
-    async with aiohttp.ClientSession(headers=headers) as session:
-        await session.post(process.url + CODEX, json=payload())
-        await upstream.arrived()
-        await process.restart()
-        async with aiohttp.ClientSession(headers=headers) as newcomer:
-            waiting = asyncio.create_task(process.turn(newcomer))
-            await running_turns(newcomer, process, 1)
-            assert await in_use(newcomer, process) == {"concurrency": 1, "requests": 0}
-            process._process.kill()
-            assert await waiting == "response.completed"
-            assert await in_use(newcomer, process) == {"concurrency": 0, "requests": 1}
-
-
-@pytest.mark.gen_test(timeout=60)
-async def test_a_conversation_keeps_the_account_it_got_during_the_restart(
-    upstream, start
-):
-    process = await start("one", "two")
-    held = []
-    for number in range(6):  # one account would not do: half of them hit by chance
-        gate = asyncio.Event()
-        held_turn(upstream, gate, before=0)
-        held.append((f"conversation {number}", gate))
-    async with aiohttp.ClientSession() as session:
-        running = [
-            asyncio.create_task(process.turn(session, prompt_cache_key=name))
-            for name, _ in held
-        ]
-        await upstream.arrived(len(held))
-        await process.restart()
-        for _, gate in held:
-            gate.set()
-        assert set(await asyncio.gather(*running)) == {"response.completed"}
-        async with aiohttp.ClientSession() as newcomer:
-            for name, _ in held:
-                await process.turn(newcomer, prompt_cache_key=name)
-    accounts = {}
-    for received in upstream.of():
-        name = received.payload["prompt_cache_key"]
-        accounts.setdefault(name, []).append(received.account)
-    assert {len(set(used)) for used in accounts.values()} == {1}
-    assert {len(used) for used in accounts.values()} == {2}
-    assert {used[0] for used in accounts.values()} == {"one", "two"}
-
-
-@pytest.mark.gen_test(timeout=60)
-async def test_a_key_that_is_disabled_is_refused_by_both(upstream, start):
-    process = await start()
-    key = await process.create_key("small")
-    gate = asyncio.Event()
-    held_turn(upstream, gate)
-    headers = {"authorization": f"Bearer {key}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        stream = await session.post(process.url + CODEX, json=payload())
-        await upstream.arrived()
-        # Connections that the predecessor still serves.
-        kept = [await connected(process) for _ in range(2)]
-        await process.restart()
-        assert await status_of(*kept[0], "/v1/models", key) == 200
-        await process.run("keys", "disable", "small")
-        assert await status_of(*kept[1], "/v1/models", key) == 401
-        for _, writer in kept:
-            writer.close()
-        gate.set()
-        assert last_event(await stream.read()) == "response.completed"
 
 
 @pytest.mark.parametrize("websockets", [True, False], ids=["websocket", "http"])
