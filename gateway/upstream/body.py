@@ -35,14 +35,14 @@ class BrokenBody(Exception):
 
 
 class Body(asyncio.Protocol):
-    """One answer's body: `begin` once its head is known, then `read` or `pour`."""
+    """One answer's body: `of` once its head is known, then `read` or `pour`."""
 
     def __init__(self, library: asyncio.Protocol, transport: asyncio.Transport) -> None:
         self._library = library
         self._transport = transport
         self._head: bytes | None = b""  # where it begins and ends; None: it is over
         self._framing: Framing | None = None
-        self._held: list[bytes] = []  # as it came, until `begin`
+        self._held: list[bytes] = []  # as it came, until the head is known
         self._held_bytes = 0
         self._is_paused = False
         self._lost: BrokenBody | None = None  # the connection is
@@ -58,12 +58,12 @@ class Body(asyncio.Protocol):
         if connection is not None and connection.transport is not None:
             body = connection.transport.get_protocol()
             assert isinstance(body, Body)
-            body._begin(response.status, response.headers)
-            return body
-        # The head told the library that there is none.
-        nothing = cls(asyncio.Protocol(), asyncio.Transport())
-        nothing.is_ended = True
-        return nothing
+        else:
+            # The head told the library that there is none, or the connection is lost.
+            body = cls(asyncio.Protocol(), asyncio.Transport())
+            body._lost = BrokenBody("Connection lost with the head")
+        body._begin(response.status, response.headers)
+        return body
 
     def _begin(self, status: int, headers: Mapping[str, str]) -> None:
         try:
@@ -72,7 +72,7 @@ class Body(asyncio.Protocol):
             self._end(BrokenBody(str(error)))
             return
         self._decode(self.take())
-        if self._lost is not None:
+        if self._lost is not None and not self.is_ended:
             self._notice_loss(self._lost)
 
     @property
