@@ -115,7 +115,7 @@ class Backlog:
             if len(self._rows) >= self._capacity:
                 self.dropped += 1
                 if len(self._pending.spilled) < MAX_SPILLED:
-                    self._pending.spilled.add(clean(row))
+                    self._pending.spilled.add(clean([row]))
                 return
             self._rows.append((time.monotonic(), row))
             self._accepted += 1

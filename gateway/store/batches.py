@@ -4,7 +4,7 @@ import peewee as pw
 
 from gateway.store.backlog import Batch
 from gateway.store.database import execute_many
-from gateway.store.rows import INSERT_LOG, Sums, clean
+from gateway.store.rows import Sums, clean, write_log
 
 UPSERT_BINDING = (
     "INSERT INTO binding (key, account_id, used_at) VALUES (?, ?, ?) "
@@ -26,15 +26,11 @@ UPDATE_STATE = (
 
 def write_batch(database: pw.Database, batch: Batch) -> None:
     """Rows and their sums go together: one is never there without the other."""
+    rows = clean([row for _, row in batch.rows])
     sums = Sums()
-    rows = []
-    for _, raw in batch.rows:
-        row = clean(raw)
-        sums.add(row)
-        rows.append(tuple(row.values()))
+    sums.add(rows)
     sums.merge(batch.spilled)
-    if rows:
-        execute_many(database, INSERT_LOG, rows)
+    write_log(database, rows)
     if sums:
         sums.write(database)
     _write_latest(database, batch)

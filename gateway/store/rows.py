@@ -1,7 +1,9 @@
 """Log rows as the database takes them, and the sums that go with them."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import peewee as pw
@@ -13,6 +15,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 Row = Mapping[str, Any]
+Cleaned = tuple[Any, ...]  # in the order of COLUMNS
 Key = tuple[int, int, int, str]  # start of the period, key, account, model
 
 # What a roll-up sums, in the order of `_sums`.
@@ -33,33 +36,49 @@ MEASURES = (
 )
 
 
-def insert(table: str, columns: Collection[str]) -> str:
-    """The statement that inserts one row; hand it to `executemany`."""
-    marks = ", ".join(["?"] * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+def insert(table: str, columns: Collection[str], rows: int = 1) -> str:
+    """The statement that inserts so many rows; hand it to `executemany`."""
+    marks = f"({', '.join(['?'] * len(columns))})"
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * rows)}"
+    )
 
 
-def clean(row: Row) -> dict[str, Any]:
-    """A row that fits its columns: cut, bounded, without what databases refuse.
+def clean(rows: Sequence[Row]) -> list[Cleaned]:
+    """Rows that fit their columns: cut, bounded, without what databases refuse.
 
     A log row never fails for its content: a client chooses some of its text.
-    Unknown names are left out, missing ones get their default.
+    Unknown names are left out, missing ones get their default. Values nearly always
+    fit as they are: a column's are looked at all at once, and only changed singly.
     """
-    return {name: convert(row.get(name)) for name, convert in _COLUMNS}
+    fitted = [fit([row.get(name) for row in rows]) for name, fit in _COLUMNS]
+    return list(zip(*fitted, strict=True))
 
 
-def _column(field: pw.Field) -> Callable[[Any], Any]:
+def _column(field: pw.Field) -> Callable[[list[Any]], list[Any]]:
     default = None if field.null else field.default
     if isinstance(field, pw.BooleanField):
-        return bool
+        return lambda values: list(map(bool, values))
     if isinstance(field, pw.IntegerField):  # BigIntegerField is one too
         # Sums of many such numbers still fit 64 bits.
         largest = 2**48 if isinstance(field, pw.BigIntegerField) else 2**31 - 1
         number = None if field.null else default or 0
-        return lambda value: _integer(value, number, largest)
+        return lambda values: _integers(values, number, largest)
     length = field.max_length if isinstance(field, pw.CharField) else None
     text = None if field.null else default or ""
-    return lambda value: _text(value, text, length)
+    return lambda values: _texts(values, text, length)
+
+
+def _integers(values: list[Any], default: int | None, largest: int) -> list[Any]:
+    known = [value for value in values if value is not None]
+    if (
+        (default is None or len(known) == len(values))
+        and set(map(type, known)) <= {int}
+        and min(known, default=0) >= 0
+        and max(known, default=0) <= largest
+    ):
+        return values
+    return [_integer(value, default, largest) for value in values]
 
 
 def _integer(value: Any, default: int | None, largest: int) -> int | None:
@@ -67,6 +86,19 @@ def _integer(value: Any, default: int | None, largest: int) -> int | None:
         return max(0, min(int(value), largest))
     except (TypeError, ValueError, OverflowError):  # None, text, NaN, infinity
         return default
+
+
+def _texts(values: list[Any], default: str | None, length: int | None) -> list[Any]:
+    known = [value for value in values if value is not None]
+    if (
+        (default is None or len(known) == len(values))
+        and set(map(type, known)) <= {str}
+        and (length is None or max(map(len, known), default=0) <= length)
+        and (joined := "".join(known)).isascii()
+        and "\0" not in joined
+    ):
+        return values
+    return [_text(value, default, length) for value in values]
 
 
 def _text(value: Any, default: str | None, length: int | None) -> str | None:
@@ -88,6 +120,25 @@ _COLUMNS = tuple(
 )
 COLUMNS = tuple(name for name, _ in _COLUMNS)
 INSERT_LOG = insert(RequestLog._meta.table_name, COLUMNS)
+# Each statement gives the interpreter's lock away and has to wait for it again, as
+# has the event loop. More than 999 values older SQLites do not take at once.
+ROWS_AT_ONCE = 999 // len(COLUMNS)
+INSERT_LOGS = insert(RequestLog._meta.table_name, COLUMNS, ROWS_AT_ONCE)
+
+
+def write_log(database: pw.Database, rows: Sequence[Cleaned]) -> None:
+    """Insert cleaned rows into `request_log`."""
+    singly = len(rows) % ROWS_AT_ONCE
+    together = rows[singly:]
+    execute_many(database, INSERT_LOG, rows[:singly])
+    execute_many(
+        database,
+        INSERT_LOGS,
+        [
+            tuple(chain.from_iterable(together[at : at + ROWS_AT_ONCE]))
+            for at in range(0, len(together), ROWS_AT_ONCE)
+        ],
+    )
 
 
 class Sums:
@@ -99,11 +150,13 @@ class Sums:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def add(self, row: Row) -> None:
-        """Take in a cleaned row."""
-        start = row["created_at"] // HOUR_MS * HOUR_MS
-        key = (start, row["api_key_id"] or 0, row["account_id"] or 0, _model(row))
-        self._add(key, _sums(row))
+    def add(self, rows: Iterable[Cleaned]) -> None:
+        """Take in log rows."""
+        by_key: dict[Key, list[tuple[int, ...]]] = {}
+        for row in rows:
+            by_key.setdefault(_key(row), []).append(_sums(row))
+        for key, sums in by_key.items():
+            self._add(key, map(sum, zip(*sums, strict=True)))
 
     def merge(self, other: "Sums") -> None:
         for key, sums in other.groups():
@@ -134,31 +187,36 @@ class Sums:
         return [(*key, *sums) for key, sums in sorted(self._by_key.items())]
 
 
-def _model(row: Row) -> str:
-    """The model a row counts for.
+def _columns(*names: str) -> Callable[[Cleaned], tuple[Any, ...]]:
+    return itemgetter(*map(COLUMNS.index, names))
 
-    Roll-ups are kept for ever, and a client may ask for any name: one that no
+
+_key_columns = _columns("created_at", "api_key_id", "account_id", "model", "status")
+_summed_columns = _columns("status", "first_output_ms", *MEASURES[4:11])
+
+
+def _key(row: Cleaned) -> Key:
+    """What a row counts for.
+
+    Roll-ups are kept for ever, and a client may ask for any name: a model that no
     account ever served does not get rows of its own.
     """
-    if row["account_id"] is None and row["status"] != "success":
-        return ""
-    return row["model"] or ""
+    created_at, key, account, model, status = _key_columns(row)
+    if account is None and status != "success":
+        model = None
+    return created_at // HOUR_MS * HOUR_MS, key or 0, account or 0, model or ""
 
 
-def _sums(row: Row) -> tuple[int, ...]:
-    cost, first_output = row["cost_microdollars"], row["first_output_ms"]
+def _sums(row: Cleaned) -> tuple[int, ...]:
+    status, first_output, *tokens, cost, duration = _summed_columns(row)
     return (
         1,
-        int(row["status"] == "error"),
-        int(row["status"] == "interrupted"),
+        int(status == "error"),
+        int(status == "interrupted"),
         int(cost is None),
-        row["input_tokens"],
-        row["cached_tokens"],
-        row["cache_write_tokens"],
-        row["output_tokens"],
-        row["reasoning_tokens"],
+        *tokens,
         cost or 0,
-        row["duration_ms"] or 0,
+        duration or 0,
         first_output or 0,
         int(first_output is not None),
     )

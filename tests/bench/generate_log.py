@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.store.database import execute_many, migrate, open_database
-from gateway.store.rows import COLUMNS, DAY_MS, INSERT_LOG, Sums
+from gateway.store.database import migrate, open_database
+from gateway.store.rows import COLUMNS, DAY_MS, Sums, write_log
 
 KEYS = 40
 ACCOUNTS = 8
@@ -113,13 +113,10 @@ def generate(file: Path, count: int, days: int, now: int) -> None:
         source = rows(count, days, now)
         while batch := list(itertools.islice(source, BATCH)):
             sums = Sums()
-            values = []
-            for row in batch:
-                whole = DEFAULTS | row
-                sums.add(whole)
-                values.append(tuple(whole.values()))
+            values = [tuple((DEFAULTS | row).values()) for row in batch]
+            sums.add(values)
             with database.atomic():
-                execute_many(database, INSERT_LOG, values)
+                write_log(database, values)
                 sums.write(database)
         # As the writer's retention does now and then.
         database.execute_sql("ANALYZE")

@@ -1,10 +1,20 @@
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.store.database import migrate, open_database
 from gateway.store.models import RequestLog
-from gateway.store.rows import COLUMNS, HOUR_MS, MEASURES, Sums, clean
+from gateway.store.rows import (
+    COLUMNS,
+    HOUR_MS,
+    MEASURES,
+    ROWS_AT_ONCE,
+    Sums,
+    clean,
+    write_log,
+)
 from tests.unit.store_rows import NOW, log_row
 
 LENGTHS = {
@@ -24,10 +34,14 @@ anything = st.recursive(
 )
 
 
+def cleaned_row(row):
+    [values] = clean([row])
+    return dict(zip(COLUMNS, values, strict=True))
+
+
 @given(st.dictionaries(st.sampled_from(COLUMNS), anything))
 def test_whatever_a_row_holds_it_fits_its_columns(row):
-    cleaned = clean(row)
-    assert tuple(cleaned) == COLUMNS
+    cleaned = cleaned_row(row)
     for field in RequestLog._meta.sorted_fields[1:]:
         value = cleaned[field.name]
         assert value is not None or field.null
@@ -40,9 +54,17 @@ def test_whatever_a_row_holds_it_fits_its_columns(row):
             assert 0 <= value <= 2**48
 
 
+@given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), anything), max_size=4))
+def test_rows_are_cleaned_as_each_would_be_alone(rows):
+    rows.append(log_row())  # among good rows a bad one is changed like any other
+    assert repr(clean(rows)) == repr([clean([row])[0] for row in rows])
+
+
 def test_a_clean_row_stays_as_it_is():
-    row = clean(log_row(changes='["store"]', cost_microdollars=0, api_key_id=None))
-    assert clean(row) == row
+    row = cleaned_row(
+        log_row(changes='["store"]', cost_microdollars=0, api_key_id=None)
+    )
+    assert cleaned_row(row) == row
     assert row["changes"] == '["store"]'
     assert row["cost_microdollars"] == 0
     assert row["error_code"] is None
@@ -50,18 +72,18 @@ def test_a_clean_row_stays_as_it_is():
 
 
 def test_lists_and_objects_become_json():
-    row = clean(log_row(changes=["store"], receipt={"account": "one"}))
+    row = cleaned_row(log_row(changes=["store"], receipt={"account": "one"}))
     assert json.loads(row["changes"]) == ["store"]
     assert json.loads(row["receipt"]) == {"account": "one"}
 
 
 def test_unknown_names_are_left_out():
-    assert "prompt" not in clean(log_row(prompt="secret"))
+    assert "prompt" not in cleaned_row(log_row(prompt="secret"))
 
 
 def group_of(row):
     sums = Sums()
-    sums.add(clean(row))
+    sums.add(clean([row]))
     [(key, measures)] = sums.groups()
     return key, dict(zip(MEASURES, measures, strict=True))
 
@@ -92,3 +114,24 @@ def test_errors_and_interruptions_are_told_apart():
 def test_a_model_name_that_no_account_served_gets_no_roll_up_of_its_own():
     made_up = log_row(status="error", account_id=None, model="any-name")
     assert group_of(made_up)[0][1:] == (0, 0, "")
+
+
+@pytest.mark.parametrize("count", [1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1])
+def test_as_many_rows_are_written_as_are_given(count, tmp_path):
+    database = open_database(f"sqlite:///{tmp_path / 'log.db'}")
+    names = [f"{n:032x}" for n in range(count)]
+    with database.connection_context():
+        migrate(database)
+        write_log(database, clean([log_row(request_id=name) for name in names]))
+        found = [row.request_id for row in RequestLog.select().bind(database)]
+    assert sorted(found) == names
+
+
+def test_the_sums_of_many_rows_are_those_of_each():
+    rows = clean([log_row(input_tokens=n, model=f"m{n % 2}") for n in range(5)])
+    together, singly = Sums(), Sums()
+    together.add(rows)
+    for row in rows:
+        singly.add([row])
+    assert dict(together.groups()) == dict(singly.groups())
+    assert {key[3]: sums[4] for key, sums in together.groups()} == {"m0": 6, "m1": 4}
