@@ -1,19 +1,10 @@
-"""An answer's body, handed on the moment it is read.
-
-The HTTP library parses heads well and gives bodies out chunk by chunk, to a task
-that has to be woken; both cost more than relaying the bytes. So a `Body` stands
-between the transport and the library: it passes the head on, keeps what follows, and
-when that has ended shows the library an empty body, so that it takes the connection
-back into its pool.
-"""
+"""An answer's body, handed on the moment it is read."""
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Protocol
 
-import aiohttp
-
-from gateway.protocol.framing import Endless, Framing, framing_of
+from gateway.protocol.framing import Endless, Framing
 from gateway.upstream import UpstreamFault
 
 # Takes what one read gave. A future: it has enough until that is done.
@@ -21,59 +12,38 @@ Sink = Callable[[bytes], "asyncio.Future[None] | None"]
 
 # What is held for nobody who takes it; beyond that, upstream has to wait.
 HIGH_WATER_BYTES = 64 * 1024
-# Most servers end lines with CR LF; the library takes a bare LF as well.
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d")
 
 
-class BrokenBody(Exception):
-    """The body is not whole, or not what HTTP allows."""
+class BrokenAnswer(Exception):
+    """The answer is not whole, or not what HTTP allows."""
 
     def __init__(self, message: str, *, is_clean: bool = False) -> None:
         super().__init__(message)
         self.is_clean = is_clean  # the connection was closed in good order
 
 
-class Body(asyncio.Protocol):
-    """One answer's body: `of` once its head is known, then `read` or `pour`."""
+class Source(Protocol):
+    """The connection a body comes from."""
 
-    def __init__(self, library: asyncio.Protocol, transport: asyncio.Transport) -> None:
-        self._library = library
-        self._transport = transport
-        self._head: bytes | None = b""  # where it begins and ends; None: it is over
-        self._framing: Framing | None = None
-        self._held: list[bytes] = []  # as it came, until the head is known
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+    def finish(self, *, has_surplus: bool) -> None:
+        """Nothing of the body will come any more, and nothing is missing."""
+
+
+class Body:
+    """One answer's body: `read` or `pour` it, or `close` it before its end."""
+
+    def __init__(self, source: Source, framing: Framing) -> None:
+        self._source: Source | None = source  # None: it may serve another by now
+        self._framing = framing
+        self._held: list[bytes] = []
         self._held_bytes = 0
-        self._is_paused = False
-        self._lost: BrokenBody | None = None  # the connection is
         self._waiter: asyncio.Future[None] | None = None
         self._pour: Pour | None = None
         self.is_ended = False  # nothing more will come
-        self.error: BrokenBody | None = None  # of a body that ended early
-
-    @classmethod
-    def of(cls, response: aiohttp.ClientResponse) -> "Body":
-        """The body behind an answer whose head has come."""
-        connection = response.connection
-        if connection is not None and connection.transport is not None:
-            body = connection.transport.get_protocol()
-            assert isinstance(body, Body)
-        else:
-            # The head told the library that there is none, or the connection is lost.
-            body = cls(asyncio.Protocol(), asyncio.Transport())
-            body._lost = BrokenBody("Connection lost with the head")
-        body._begin(response.status, response.headers)
-        return body
-
-    def _begin(self, status: int, headers: Mapping[str, str]) -> None:
-        try:
-            self._framing = framing_of(status, headers)
-        except ValueError as error:
-            self._end(BrokenBody(str(error)))
-            return
-        self._decode(self.take())
-        if self._lost is not None and not self.is_ended:
-            self._notice_loss(self._lost)
+        self.error: BrokenAnswer | None = None  # of a body that ended early
 
     @property
     def has_more(self) -> bool:
@@ -81,7 +51,7 @@ class Body(asyncio.Protocol):
         return bool(self._held)
 
     async def read(self) -> bytes:
-        """What has come, b"" at the end. Raises BrokenBody.
+        """What has come, b"" at the end. Raises BrokenAnswer.
 
         A cancelled read loses nothing.
         """
@@ -112,75 +82,48 @@ class Body(asyncio.Protocol):
         return held[0] if len(held) == 1 else b"".join(held)
 
     def pause(self) -> None:
-        if not self._is_paused and not self._transport.is_closing():
-            self._is_paused = True
-            self._transport.pause_reading()
+        if self._source is not None:
+            self._source.pause()
 
     def resume(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+        if self._source is not None:
+            self._source.resume()
 
-    def data_received(self, data: bytes) -> None:
-        if self._head is not None:
-            data = self._pass_head(data)
-        if not data or self.is_ended:
-            return
-        if self._framing is None:
-            self._hold(data)
-        else:
-            self._decode(data)
+    def close(self) -> None:
+        """End it wherever it is; idempotent."""
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
 
-    def eof_received(self) -> bool | None:
-        return self._library.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = BrokenBody(f"Connection lost: {exc}", is_clean=exc is None)
-        self._library.connection_lost(exc)
-        if self._framing is not None and not self.is_ended:
-            self._notice_loss(self._lost)
-
-    def pause_writing(self) -> None:
-        self._library.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._library.resume_writing()
-
-    def _pass_head(self, data: bytes) -> bytes:
-        """Hand the library what belongs to the head; the rest is body."""
-        known = self._head or b""
-        seen = known + data
-        end = _HEAD_END.search(seen, max(0, len(known) - 3))
-        if end is None:
-            self._head = seen if len(seen) < 16 else seen[:12] + seen[-3:]
-            self._library.data_received(data)
-            return b""
-        cut = end.end() - len(known)
-        is_interim = _INTERIM.match(seen) is not None
-        self._head = b"" if is_interim else None
-        self._library.data_received(data[:cut])
-        rest = data[cut:]
-        return self._pass_head(rest) if is_interim and rest else rest
-
-    def _decode(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
+        """Take what has come."""
         framing = self._framing
-        assert framing is not None
         piece = framing.feed(data)
         if piece:
-            self._hold(piece)
+            self._held.append(piece)
+            self._held_bytes += len(piece)
+            if self._held_bytes > HIGH_WATER_BYTES:
+                self.pause()
         if framing.fault is not None:
-            self._end(BrokenBody(framing.fault))
+            self._end(BrokenAnswer(framing.fault))
         elif framing.is_over:
             self._end(None)
         elif piece:
             self._tell()
 
-    def _hold(self, piece: bytes) -> None:
-        self._held.append(piece)
-        self._held_bytes += len(piece)
-        if self._held_bytes > HIGH_WATER_BYTES:
-            self.pause()
+    def lose(self, lost: BrokenAnswer) -> None:
+        """Its connection is lost: with some framings that is the proper end."""
+        is_proper = isinstance(self._framing, Endless) and lost.is_clean
+        self._end(None if is_proper else lost)
+
+    def _end(self, error: BrokenAnswer | None) -> None:
+        self.is_ended, self.error = True, error
+        if error is not None:
+            self.close()
+        elif self._source is not None:
+            source, self._source = self._source, None
+            source.finish(has_surplus=self._framing.has_surplus)
+        self._tell()
 
     def _tell(self) -> None:
         """Let who takes the body know that there is more of it, or no more."""
@@ -188,28 +131,6 @@ class Body(asyncio.Protocol):
             self._pour.deliver()
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-    def _notice_loss(self, lost: BrokenBody) -> None:
-        is_proper = isinstance(self._framing, Endless) and lost.is_clean
-        self._end(None if is_proper else lost)
-
-    def _end(self, error: BrokenBody | None) -> None:
-        self.is_ended, self.error = True, error
-        if error is None and self._lost is None:
-            self._give_back()
-        self._tell()
-
-    def _give_back(self) -> None:
-        """Let the library see the end, too, so that it keeps the connection."""
-        framing = self._framing
-        assert framing is not None
-        end = framing.end
-        if end is None or framing.has_surplus or self._transport.is_closing():
-            return  # who owns the answer closes it
-        self.resume()
-        self._transport.set_protocol(self._library)
-        if end:
-            self._library.data_received(end)
 
 
 class Pour:
@@ -221,7 +142,7 @@ class Pour:
     def __init__(
         self, body: Body, sink: Sink, translate: Callable[[Exception], Exception]
     ) -> None:
-        """`translate` makes of a BrokenBody what `ended` raises."""
+        """`translate` makes of a BrokenAnswer what `ended` raises."""
         self._body = body
         self._sink: Sink | None = sink
         self._translate = translate

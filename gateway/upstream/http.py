@@ -5,18 +5,19 @@ cookies, no redirects, no proxy from the environment.
 """
 
 import asyncio
-import io
 import time
 from collections.abc import Collection, Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 import aiohttp
+from yarl import URL
 
 from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.failures import read_failure
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
-from gateway.upstream.body import Body, BrokenBody, Pour, Sink
+from gateway.upstream.body import BrokenAnswer, Pour, Sink
+from gateway.upstream.connection import Answer, Connection
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
@@ -25,7 +26,6 @@ ERROR_BODY_SECONDS = 3.0  # comes with its head; each attempt may wait for it
 HEADER_BYTES = 64 * 1024
 # What one read hands over at most; also the high-water mark of back-pressure.
 READ_BUFFER_BYTES = 64 * 1024
-LARGE_BODY_BYTES = 1024 * 1024
 # What the library would add where it is missing.
 AUTOMATIC = ("user-agent", "accept", "accept-encoding", "content-type")
 
@@ -51,30 +51,18 @@ def open_session(
     )
 
 
-class BodyConnector(aiohttp.TCPConnector):
-    """Connections whose answers a `Body` receives."""
+class Destination(NamedTuple):
+    """Where a URL leads."""
 
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[aiohttp.tracing.Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (the library's signature)
-    ) -> aiohttp.connector.Connection:
-        connection = await super().connect(req, traces, timeout)
-        if connection.transport is not None and connection.protocol is not None:
-            body = Body(connection.protocol, connection.transport)
-            connection.transport.set_protocol(body)
-        return connection
+    address: aiohttp.ClientRequest  # as the connector wants it told
+    first_lines: bytes  # of each request
 
 
 class UpstreamResponse:
     """Status and headers of an answer whose body is still to be read."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self._body = Body.of(response)
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+    def __init__(self, answer: Answer) -> None:
+        self.status, self.headers, self._body = answer
 
     @property
     def has_more(self) -> bool:
@@ -93,13 +81,13 @@ class UpstreamResponse:
         Closing, not releasing: an unread rest must not hold the connection, and a
         client that left must be seen upstream at once.
         """
-        self._response.close()
+        self._body.close()
 
     async def read(self, phase: Phase) -> bytes:
         """What has arrived, b"" at the end. A cancelled read loses nothing."""
         try:
             return await self._body.read()
-        except BrokenBody as error:
+        except BrokenAnswer as error:
             raise UpstreamFault(network_failure(error, phase)) from error
 
     def pour(self, sink: Sink) -> Pour:
@@ -117,7 +105,7 @@ class UpstreamResponse:
                     chunk := await self._body.read()
                 ):
                     body += chunk
-        except (BrokenBody, TimeoutError):
+        except (BrokenAnswer, TimeoutError):
             pass  # what came has to do
         return body[:ERROR_BODY_BYTES]
 
@@ -126,8 +114,12 @@ class UpstreamHttp:
     """Sends requests, over connections of its own; close it after all of them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._session = open_session(settings, BodyConnector, skipped=())
+        self._connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
+        self._connect_timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=settings.connect_timeout
+        )
         self._head_timeout = settings.first_event_timeout
+        self._destinations: dict[str, Destination] = {}
 
     async def send(
         self, url: str, headers: Mapping[str, str], body: bytes
@@ -136,45 +128,47 @@ class UpstreamHttp:
 
         Raises UpstreamFault unless the answer is a 200.
         """
-        response = await self._post(url, headers, body)
-        answer = UpstreamResponse(response)
-        if response.status == 200 and not _is_encoded(response):
+        answer = UpstreamResponse(await self._post(url, headers, body))
+        if answer.status == 200 and not _is_encoded(answer):
             return answer
         try:
             raise UpstreamFault(await _refusal(answer))
         finally:
             answer.close()
 
-    async def _post(
-        self, url: str, headers: Mapping[str, str], body: bytes
-    ) -> aiohttp.ClientResponse:
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         phase: Phase = "connect"
-        missing = [name for name in AUTOMATIC if name not in headers]
         try:
+            destination = self._destination(url)
+            head = _head(destination.first_lines, headers, len(body))
             async with asyncio.timeout(self._head_timeout):
-                phase = "headers"
-                return await self._session.post(
-                    url,
-                    # The library warns of large ones that are not sent in pieces.
-                    data=body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body),
-                    headers=headers,
-                    # None, nearly always: any makes the library copy all headers.
-                    skip_auto_headers=missing or None,
-                    allow_redirects=False,
+                lease = await self._connector.connect(
+                    destination.address, [], self._connect_timeout
                 )
+                phase = "headers"
+                return await Connection.of(lease).ask(head, body)
         except TimeoutError as error:
-            connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
-            phase = "connect" if connecting else "headers"
             raise UpstreamFault(_timeout_failure(phase)) from error
-        except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, aiohttp.ClientConnectorError):
-                phase = "connect"
-            raise UpstreamFault(network_failure(error, phase)) from error
-        except ValueError as error:  # a header block beyond all bounds
+        except (aiohttp.ClientError, OSError, BrokenAnswer, ValueError) as error:
             raise UpstreamFault(network_failure(error, phase)) from error
 
+    def _destination(self, url: str) -> Destination:
+        """Raises ValueError for what is no URL."""
+        known = self._destinations.get(url)
+        if known is None:
+            address = aiohttp.ClientRequest(
+                "POST", URL(url), loop=asyncio.get_running_loop()
+            )
+            first_lines = (
+                f"POST {address.url.raw_path_qs} HTTP/1.1\r\n"
+                f"Host: {address.headers['Host']}\r\n"
+            )
+            known = Destination(address, first_lines.encode("ascii"))
+            self._destinations[url] = known
+        return known
+
     async def close(self) -> None:
-        await self._session.close()
+        await self._connector.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -183,9 +177,18 @@ class UpstreamHttp:
         await self.close()
 
 
-def _is_encoded(response: aiohttp.ClientResponse) -> bool:
+def _head(first_lines: bytes, headers: Mapping[str, str], length: int) -> bytes:
+    """A request's head. Raises ValueError for what would not be one."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if not lines.count("\n") == lines.count("\r") == len(headers):
+        raise ValueError("A header holds the end of a line")
+    last_line = b"Content-Length: %d\r\n\r\n" % length
+    return first_lines + lines.encode("latin-1") + last_line
+
+
+def _is_encoded(answer: UpstreamResponse) -> bool:
     """Whether upstream compressed although identity was asked for."""
-    return response.headers.get("content-encoding", "identity") != "identity"
+    return answer.headers.get("content-encoding", "identity") != "identity"
 
 
 async def _refusal(answer: UpstreamResponse) -> Failure:

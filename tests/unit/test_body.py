@@ -1,71 +1,95 @@
-"""A body whose connection is gone before anybody looks at it."""
+"""A body whose connection goes, with and without what was announced."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from gateway.upstream.body import Body, BrokenBody
-
-HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
-
-
-@dataclass
-class Answer:
-    """What the library gives for an answer whose head has come."""
-
-    headers: dict
-    status: int = 200
-    connection: Any = None  # None: gone
-
-
-class Connection(asyncio.Transport):
-    """One that was closed behind the answer, with all that came before."""
-
-    def __init__(self, came):
-        super().__init__()
-        self.transport = self
-        self._body = Body(asyncio.Protocol(), self)
-        self._body.data_received(HEAD + came)
-        self._body.connection_lost(None)
-
-    def get_protocol(self):
-        return self._body
-
-    def is_closing(self):
-        return True
-
+from gateway.protocol.framing import framing_of
+from gateway.upstream.body import Body, BrokenAnswer
 
 CHUNKED = {"transfer-encoding": "chunked"}
+CLEANLY = BrokenAnswer("gone", is_clean=True)
 
 
-@pytest.mark.parametrize("headers", [{"content-length": "5"}, CHUNKED, {}])
-def test_what_was_announced_and_never_came_is_broken(headers):
-    body = Body.of(Answer(headers))
-    with pytest.raises(BrokenBody):
+class Source:
+    """Where it comes from; notes how it was left."""
+
+    left = None
+
+    def pause(self):
+        pass
+
+    def resume(self):
+        pass
+
+    def close(self):
+        self.left = "closed"
+
+    def finish(self, *, has_surplus):
+        self.left = "with more" if has_surplus else "whole"
+
+
+def body_of(headers, came=b"", status=200):
+    source = Source()
+    body = Body(source, framing_of(status, headers))
+    body.feed(came)
+    return body, source
+
+
+@pytest.mark.parametrize("headers", [{"content-length": "5"}, CHUNKED])
+@pytest.mark.parametrize("is_clean", [False, True])
+def test_what_was_announced_and_never_came_is_broken(headers, is_clean):
+    body, source = body_of(headers)
+    body.lose(BrokenAnswer("gone", is_clean=is_clean))
+    with pytest.raises(BrokenAnswer):
         asyncio.run(body.read())
+    assert source.left == "closed"
+
+
+def test_without_a_length_only_a_clean_end_is_one():
+    body, source = body_of({})
+    body.lose(BrokenAnswer("reset"))
+    with pytest.raises(BrokenAnswer):
+        asyncio.run(body.read())
+    assert source.left == "closed"
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer({"content-length": "0"}), Answer({}, 204)], ids=["length", "204"]
+    ("headers", "status"), [({"content-length": "0"}, 200), ({}, 204)]
 )
-def test_what_has_no_body_is_whole(answer):
-    body = Body.of(answer)
+def test_what_has_no_body_is_whole(headers, status):
+    body, source = body_of(headers, status=status)
     assert asyncio.run(body.read()) == b""
     assert body.error is None
+    assert source.left == "whole"
 
 
 @pytest.mark.parametrize(
-    ("headers", "came"),
+    ("headers", "came", "left"),
     [
-        ({"content-length": "5"}, b"hello"),
-        (CHUNKED, b"5\r\nhello\r\n0\r\n\r\n"),
-        ({}, b"hello"),
+        ({"content-length": "5"}, b"hello", "whole"),
+        ({"content-length": "5"}, b"hello again", "with more"),
+        (CHUNKED, b"5\r\nhello\r\n0\r\n\r\n", "whole"),
+        (CHUNKED, b"5\r\nhello\r\n0\r\n\r\nHTTP/1.1", "with more"),
     ],
 )
-def test_what_came_whole_is_whole_though_its_connection_is_gone(headers, came):
-    body = Body.of(Answer(headers, connection=Connection(came)))
+def test_what_came_whole_gives_its_connection_back(headers, came, left):
+    body, source = body_of(headers, came)
+    assert source.left == left
     assert asyncio.run(body.read()) == b"hello"
     assert asyncio.run(body.read()) == b""
-    assert body.error is None
+    body.close()  # may serve another by now
+    assert source.left == left
+
+
+def test_what_ends_with_its_connection_is_whole():
+    body, _ = body_of({}, b"hello")
+    body.lose(CLEANLY)
+    assert asyncio.run(body.read()) == b"hello"
+    assert asyncio.run(body.read()) == b""
+
+
+def test_what_is_closed_early_closes_its_connection():
+    body, source = body_of(CHUNKED, b"5\r\nhello")
+    body.close()
+    assert source.left == "closed"

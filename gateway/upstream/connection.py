@@ -1,0 +1,199 @@
+"""One connection to upstream: a request goes out, its answer comes in, over and over.
+
+The HTTP library resolves, connects, encrypts, and keeps what is idle. What is said on
+the wire is said here: its requests and responses are made for many purposes, and cost
+more than all that a relay does with them.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import aiohttp
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpProcessingError, HttpResponseParser
+
+from gateway.protocol.framing import framing_of
+from gateway.upstream.body import Body, BrokenAnswer
+
+# An answer with a longer head is an attack or a defect.
+HEAD_BYTES = 64 * 1024
+# What of a request's body is handed to the transport at once.
+PIECE_BYTES = 64 * 1024
+# Most servers end lines with CR LF; the parser takes a bare LF as well.
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_VERSION = b"HTTP/"
+
+
+class Answer(NamedTuple):
+    """An answer whose head has come."""
+
+    status: int
+    headers: Mapping[str, str]  # do not mind the case
+    body: Body
+
+
+class Connection(asyncio.Protocol):
+    """Made by `of`, once; asked again and again while upstream keeps it open."""
+
+    def __init__(self, library: BaseProtocol, transport: asyncio.Transport) -> None:
+        self._library = library  # what the pool knows it by
+        self._transport = transport
+        self._lease: aiohttp.connector.Connection | None = None  # from ask to end
+        self._answered: asyncio.Future[Answer] | None = None
+        self._head = bytearray()
+        self._body: Body | None = None
+        self._is_kept = False  # by upstream, after this answer
+        self._is_paused = False
+        self._sending: asyncio.Task[None] | None = None  # a large request
+        self._room: asyncio.Future[None] | None = None  # when the transport has some
+
+    @classmethod
+    def of(cls, lease: aiohttp.connector.Connection) -> "Connection":
+        """The connection behind what the library opened, or had kept."""
+        assert lease.transport is not None
+        assert lease.protocol is not None
+        connection = lease.transport.get_protocol()
+        if not isinstance(connection, Connection):
+            connection = cls(lease.protocol, lease.transport)
+            lease.transport.set_protocol(connection)
+        connection._lease = lease
+        return connection
+
+    async def ask(self, head: bytes, body: bytes) -> Answer:
+        """Send a request; the answer, whose body is to be read, or closed.
+
+        Raises BrokenAnswer. Who gives up waiting leaves a closed connection.
+        """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+        self._answered = answered
+        if len(body) <= PIECE_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._sending = loop.create_task(self._send(head, body))
+        is_answered = False
+        try:
+            answer = await answered
+            is_answered = True
+        finally:
+            if not is_answered:
+                self.close()
+                if answered.done() and not answered.cancelled():
+                    answered.exception()  # else the loop warns that nobody asked
+        return answer
+
+    async def _send(self, head: bytes, body: bytes) -> None:
+        """Piece by piece: upstream may refuse it before it has all come."""
+        self._transport.write(head)
+        pieces = memoryview(body)
+        for at in range(0, len(body), PIECE_BYTES):
+            if self._room is not None:
+                await self._room
+            if self._transport.is_closing():
+                return
+            self._transport.write(pieces[at : at + PIECE_BYTES])
+
+    def finish(self, *, has_surplus: bool) -> None:
+        """The answer has come whole: keep the connection, where that can be."""
+        is_sent = self._sending is None or self._sending.done()
+        is_idle = is_sent and self._is_kept and not has_surplus
+        if not is_idle or self._transport.is_closing():
+            self.close()
+            return
+        self.resume()
+        lease = self._let_go()
+        if lease is not None:
+            lease.release()
+
+    def close(self) -> None:
+        """End it, wherever it is."""
+        if self._sending is not None and not self._sending.done():
+            self._sending.cancel()
+            self._transport.abort()  # its rest would have to be sent before
+        lease = self._let_go()
+        if lease is not None:
+            lease.close()
+
+    def _let_go(self) -> aiohttp.connector.Connection | None:
+        """Forget the request and its answer."""
+        lease, self._lease = self._lease, None
+        self._answered = self._body = self._sending = None
+        return lease
+
+    def pause(self) -> None:
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        if self._body is not None:
+            self._body.feed(data)
+        elif self._answered is None or self._answered.done():
+            # Nobody asked: it would be taken for the answer to the next request.
+            self._transport.abort()
+        else:
+            self._read_head(self._answered, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._library.connection_lost(exc)
+        self.resume_writing()
+        lost = BrokenAnswer(f"Connection lost: {exc}", is_clean=exc is None)
+        if self._body is not None:
+            self._body.lose(lost)
+        elif self._answered is not None and not self._answered.done():
+            self._answered.set_exception(lost)
+
+    def pause_writing(self) -> None:
+        self._room = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        self._room = None
+
+    def _read_head(self, answered: "asyncio.Future[Answer]", data: bytes) -> None:
+        known = len(self._head)
+        self._head += data
+        found = _HEAD_END.search(self._head, max(0, known - 3))
+        size = found.end() if found else len(self._head)
+        try:
+            if size > HEAD_BYTES or not self._head.startswith(_VERSION[:size]):
+                raise ValueError("That is no head of an answer")
+            if not found:
+                return
+            head, rest = bytes(self._head[:size]), bytes(self._head[size:])
+            self._head = bytearray()
+            self._take_head(answered, head, rest)
+        except (HttpProcessingError, ValueError) as error:
+            answered.set_exception(BrokenAnswer(str(error)))
+
+    def _take_head(
+        self, answered: "asyncio.Future[Answer]", head: bytes, rest: bytes
+    ) -> None:
+        """Raises HttpProcessingError or ValueError for what HTTP does not allow."""
+        parser = HttpResponseParser(
+            self._library,
+            answered.get_loop(),
+            HEAD_BYTES,
+            max_line_size=HEAD_BYTES,
+            max_field_size=HEAD_BYTES,
+            response_with_body=False,
+        )
+        [(message, _)] = parser.feed_data(head)[0]
+        if 100 <= message.code < 200 and message.code != 101:
+            if rest:
+                self._read_head(answered, rest)
+            return
+        body = Body(self, framing_of(message.code, message.headers))
+        self._is_kept = not (message.should_close or message.upgrade)
+        self._body = body
+        answered.set_result(Answer(message.code, message.headers, body))
+        body.feed(rest)
