@@ -6,7 +6,7 @@ cookies, no redirects, no proxy from the environment.
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 import aiohttp
@@ -17,38 +17,39 @@ from gateway.protocol.failures import read_failure
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import BrokenAnswer, Pour, Sink
-from gateway.upstream.connection import Answer, Connection
+from gateway.upstream.connection import HEAD_BYTES, Answer, Connection
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
 ERROR_BODY_SECONDS = 3.0  # comes with its head; each attempt may wait for it
-# Header lines beyond this are an attack or a defect, not an answer.
-HEADER_BYTES = 64 * 1024
 # What one read hands over at most; also the high-water mark of back-pressure.
 READ_BUFFER_BYTES = 64 * 1024
 # What the library would add where it is missing.
 AUTOMATIC = ("user-agent", "accept", "accept-encoding", "content-type")
 
 
-def open_session(
-    settings: Settings,
-    connector: type[aiohttp.TCPConnector] = aiohttp.TCPConnector,
-    skipped: Collection[str] = AUTOMATIC,
-) -> aiohttp.ClientSession:
+def open_session(settings: Settings) -> aiohttp.ClientSession:
     """A session that adds nothing of its own; close it after all requests."""
     return aiohttp.ClientSession(
-        connector=connector(limit=0, ttl_dns_cache=60),
+        connector=_connector(),
         cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=skipped,
+        skip_auto_headers=AUTOMATIC,
         auto_decompress=False,
         trust_env=False,
         read_bufsize=READ_BUFFER_BYTES,
-        max_line_size=HEADER_BYTES,
-        max_field_size=HEADER_BYTES,
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=settings.connect_timeout, sock_read=None
-        ),
+        max_line_size=HEAD_BYTES,
+        max_field_size=HEAD_BYTES,
+        timeout=_timeout(settings),
     )
+
+
+def _connector() -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
+
+
+def _timeout(settings: Settings) -> aiohttp.ClientTimeout:
+    """Of connecting; what takes longer has deadlines of ours."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout)
 
 
 class Destination(NamedTuple):
@@ -114,10 +115,8 @@ class UpstreamHttp:
     """Sends requests, over connections of its own; close it after all of them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
-        self._connect_timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=settings.connect_timeout
-        )
+        self._connector = _connector()
+        self._connect_timeout = _timeout(settings)
         self._head_timeout = settings.first_event_timeout
         self._destinations: dict[str, Destination] = {}
 
