@@ -143,7 +143,7 @@ def parts(block: bytes) -> Iterator[bytes | Event]:
 
     Runs of events that do not matter come as they are, the others as events.
     """
-    if b"\r" in block or _ESCAPED_NAME.search(block):
+    if b"\r" in block or _has_escaped_name(block):
         yield from iter_events(block)
         return
     start = 0
@@ -191,8 +191,10 @@ def is_notable(block: bytes) -> bool:
     These are response.completed, .incomplete, .failed, .metadata, error and
     codex.*; never false when one is there, sometimes true when none is.
     """
-    if _NOTABLE.search(block):
-        return True
+    return _NOTABLE.search(block) is not None or _has_escaped_name(block)
+
+
+def _has_escaped_name(block: bytes) -> bool:
     return b"\\" in block and _ESCAPED_NAME.search(block) is not None
 
 
