@@ -61,14 +61,16 @@ class Connection(asyncio.Protocol):
         connection._lease = lease
         return connection
 
-    async def ask(self, head: bytes, body: bytes) -> Answer:
+    async def ask(self, head: bytes, body: bytes, until: float) -> Answer:
         """Send a request; the answer, whose body is to be read, or closed.
 
-        Raises BrokenAnswer. Who gives up waiting leaves a closed connection.
+        Raises BrokenAnswer, and TimeoutError where no answer has come when the loop's
+        clock says `until`. Who gives up waiting leaves a closed connection.
         """
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
         self._answered = answered
+        deadline = loop.call_at(until, _run_out, answered)
         if len(body) <= PIECE_BYTES:
             self._transport.write(head + body)
         else:
@@ -78,6 +80,7 @@ class Connection(asyncio.Protocol):
             answer = await answered
             is_answered = True
         finally:
+            deadline.cancel()
             if not is_answered:
                 self.close()
                 if answered.done() and not answered.cancelled():
@@ -197,3 +200,8 @@ class Connection(asyncio.Protocol):
         self._body = body
         answered.set_result(Answer(message.code, message.headers, body))
         body.feed(rest)
+
+
+def _run_out(answered: "asyncio.Future[Answer]") -> None:
+    if not answered.done():
+        answered.set_exception(TimeoutError())

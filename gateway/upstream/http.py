@@ -48,8 +48,10 @@ def _connector() -> aiohttp.TCPConnector:
 
 
 def _timeout(settings: Settings) -> aiohttp.ClientTimeout:
-    """Of connecting; what takes longer has deadlines of ours."""
-    return aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout)
+    """Of connecting, looking up the name included; what follows has our deadlines."""
+    return aiohttp.ClientTimeout(
+        connect=settings.first_event_timeout, sock_connect=settings.connect_timeout
+    )
 
 
 class Destination(NamedTuple):
@@ -140,12 +142,12 @@ class UpstreamHttp:
         try:
             destination = self._destination(url)
             head = _head(destination.first_lines, headers, len(body))
-            async with asyncio.timeout(self._head_timeout):
-                lease = await self._connector.connect(
-                    destination.address, [], self._connect_timeout
-                )
-                phase = "headers"
-                return await Connection.of(lease).ask(head, body)
+            until = asyncio.get_running_loop().time() + self._head_timeout
+            lease = await self._connector.connect(
+                destination.address, [], self._connect_timeout
+            )
+            phase = "headers"
+            return await Connection.of(lease).ask(head, body, until)
         except TimeoutError as error:
             raise UpstreamFault(_timeout_failure(phase)) from error
         except (aiohttp.ClientError, OSError, BrokenAnswer, ValueError) as error:
