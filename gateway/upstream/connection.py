@@ -51,9 +51,13 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     def of(cls, lease: aiohttp.connector.Connection) -> "Connection":
-        """The connection behind what the library opened, or had kept."""
-        assert lease.transport is not None
-        assert lease.protocol is not None
+        """The connection behind what the library opened, or had kept.
+
+        Raises BrokenAnswer when it was lost in the moment of opening it.
+        """
+        if lease.transport is None or lease.protocol is None:
+            lease.close()
+            raise BrokenAnswer("Connection lost before it was used")
         connection = lease.transport.get_protocol()
         if not isinstance(connection, Connection):
             connection = cls(lease.protocol, lease.transport)

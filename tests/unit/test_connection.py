@@ -10,7 +10,8 @@ import pytest
 
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
-from gateway.upstream.connection import HEAD_BYTES, PIECE_BYTES
+from gateway.upstream.body import BrokenAnswer
+from gateway.upstream.connection import HEAD_BYTES, PIECE_BYTES, Connection
 from gateway.upstream.http import UpstreamHttp
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -165,6 +166,23 @@ def test_what_comes_unasked_is_nobodys_answer():
 
     said = None
     asyncio.run(run())
+
+
+class LostLease:
+    """What the library gives when upstream has hung up already."""
+
+    transport = protocol = None
+    is_closed = False
+
+    def close(self):
+        self.is_closed = True
+
+
+def test_a_connection_that_was_lost_at_once_is_given_back():
+    lease = LostLease()
+    with pytest.raises(BrokenAnswer):
+        Connection.of(lease)
+    assert lease.is_closed
 
 
 HEADS = {
