@@ -62,7 +62,7 @@ class Route(StrEnum):
     KEY_REQUIRED = "key-required"  # a valid key, always
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestFacts:
     """What is known of a request before its body."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
 
@@ -65,8 +65,7 @@ class Loaded(Protocol):
     def without_items(self, indexes: frozenset[int]) -> "Loaded": ...
 
 
-@dataclass(frozen=True, slots=True)
-class ClientFacts:
+class ClientFacts(NamedTuple):
     """Who asks; `headers` line by line, names in lower case."""
 
     request_id: str

@@ -32,7 +32,7 @@ from gateway.upstream.target import url_of
 DOCUMENT_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """What the client gets."""
 

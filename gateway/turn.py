@@ -41,7 +41,7 @@ class Turn:
     @property
     def resent_demand(self) -> Demand:
         """What the pool is to find once the client has sent its whole history."""
-        affinity = replace(self.demand.affinity, previous_response_id=None)
+        affinity = self.demand.affinity._replace(previous_response_id=None)
         return replace(self.demand, affinity=affinity)
 
     def restart(self) -> None:

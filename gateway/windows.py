@@ -19,8 +19,7 @@ _LARGEST_INPUT = 400_000
 _USUAL_OUTPUT = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(NamedTuple):
     """What one turn takes, or is expected to take; cost in micro-dollars."""
 
     input: int

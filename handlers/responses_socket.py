@@ -5,7 +5,6 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from tornado.iostream import StreamClosedError
@@ -93,7 +92,7 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
         """One turn's request. A key disabled meanwhile is refused here."""
         key = self.gateway.access.admit(self.facts, time.time())
         return responses_request(
-            replace(self._client, request_id=uuid.uuid4().hex),
+            self._client._replace(request_id=uuid.uuid4().hex),
             key,
             Surface.CODEX_SOCKET if self.surface.is_codex else Surface.V1_SOCKET,
             frame,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
 from marshmallow.exceptions import SCHEMA
@@ -39,8 +39,7 @@ _CHAT_SCHEMA = ChatCompletionsSchema()
 _NAMED_FIRST = ("model", "instructions", "input", "messages", "tools")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPolicy:
+class KeyPolicy(NamedTuple):
     """What the client's key imposes on its requests."""
 
     model: str | None = None
@@ -58,7 +57,7 @@ class KeyPolicy:
 _NO_POLICY = KeyPolicy()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LoadedRequest:
     """A valid request; `payload` and `changes` are those for accounts with a key."""
 

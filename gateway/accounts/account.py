@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.accounts.state import AccountState
 from gateway.protocol.facts import Window
@@ -80,8 +80,7 @@ class PolledUsage:
     has_credits: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SeenWindow:
+class SeenWindow(NamedTuple):
     """A window with the date it was seen; live answers outrank polled ones."""
 
     window: Window

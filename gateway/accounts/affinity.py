@@ -24,8 +24,7 @@ TOUCH_INTERVAL = 3_600.0
 Keys = tuple[tuple[str, str], ...]  # (kind, scoped key), strongest first
 
 
-@dataclass(frozen=True, slots=True)
-class Affinity:
+class Affinity(NamedTuple):
     """The identifiers one request carries."""
 
     previous_response_id: str | None = None

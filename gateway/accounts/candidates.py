@@ -23,9 +23,9 @@ LASTING_SECONDS = 60.0
 LONGEST_RETRY_AFTER = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Demand:
-    """What a request needs of an account."""
+    """What a request needs of an account; never changed, only replaced."""
 
     model: str | None = None
     websocket: bool = False
@@ -38,8 +38,7 @@ class Demand:
     conversation_keys: Keys = field(init=False)  # what names it, of this client's
 
     def __post_init__(self) -> None:
-        keys = self.affinity.conversation_keys(self.key_id)
-        object.__setattr__(self, "conversation_keys", keys)
+        self.conversation_keys = self.affinity.conversation_keys(self.key_id)
 
 
 class BarKind(StrEnum):

@@ -25,7 +25,7 @@ from gateway.accounts.lease import Lease
 from gateway.errors import NoAccounts, PreviousResponseNotFound
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Look:
     """The pool as one demand finds it: every account with its bar, None when able."""
 

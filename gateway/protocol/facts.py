@@ -1,14 +1,13 @@
 """What the wire tells us, as plain values: usage, rate-limit windows, failures."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Origin = Literal["client", "gateway", "account", "upstream", "network"]
 Phase = Literal["connect", "handshake", "headers", "first_event", "stream"]
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one response. `input_tokens` includes the cached ones."""
 
     input_tokens: int = 0
@@ -18,8 +17,7 @@ class Usage:
     reasoning_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One rate-limit window of an account, as upstream last told it."""
 
     name: Literal["primary", "secondary"]
