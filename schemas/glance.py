@@ -19,7 +19,8 @@ _TAKEN: dict[type[fields.Field[Any]], type] = {
     fields.String: str,
 }
 
-Look = Callable[[Any], bool]
+# What a value must be, whether it may be None, and what else may refuse it.
+Rule = tuple[type | tuple[()], bool, Sequence[Callable[[Any], Any]]]
 
 
 class Glance:
@@ -27,40 +28,38 @@ class Glance:
 
     def __init__(self, schema: Schema) -> None:
         loaded = schema.load_fields
-        self._looks = {name: _look_of(field) for name, field in loaded.items()}
+        self._rules = {name: _rule_of(field) for name, field in loaded.items()}
         self._required = {name for name, field in loaded.items() if field.required}
 
     def __call__(self, payload: Any) -> bool:
         """True: every field is valid. False says nothing."""
-        if not isinstance(payload, dict) or not self._required <= payload.keys():
-            return False
-        for name, value in payload.items():
-            look = self._looks.get(name)
-            if look is not None and not look(value):
-                return False
-        return True
-
-
-def _look_of(field: fields.Field[Any]) -> Look:
-    is_optional = field.allow_none
-    if type(field) is fields.Nested:
-        inner = Glance(field.schema)
-        return lambda value: (is_optional and value is None) or inner(value)
-    taken = _TAKEN.get(type(field))
-    if taken is None:
-        return lambda value: False
-    validators: Sequence[Callable[[Any], Any]] = field.validators
-
-    def look(value: Any) -> bool:
-        if value is None:
-            return is_optional
-        if not isinstance(value, taken):
-            return False
         try:
-            for validate in validators:
-                validate(value)
+            self.look(payload)
         except ValidationError:
             return False
         return True
 
-    return look
+    def look(self, payload: Any) -> None:
+        """Raise ValidationError, for whatever reason, unless every field is valid."""
+        if not isinstance(payload, dict) or not self._required <= payload.keys():
+            raise ValidationError("Not plain.")
+        for name, value in payload.items():
+            rule = self._rules.get(name)
+            if rule is None:
+                continue
+            taken, is_optional, checks = rule
+            if value is None and is_optional:
+                continue
+            if value is None or not isinstance(value, taken):
+                raise ValidationError("Not plain.")
+            for check in checks:
+                check(value)
+
+
+def _rule_of(field: fields.Field[Any]) -> Rule:
+    if type(field) is fields.Nested:
+        return object, field.allow_none, (Glance(field.schema).look,)
+    taken = _TAKEN.get(type(field))
+    if taken is None:
+        return (), False, ()
+    return taken, field.allow_none, field.validators

@@ -6,7 +6,7 @@ value of a wrong type stays where it is, for the schema to report.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas.items import (
@@ -53,9 +53,8 @@ def normalize_responses_request_payload(
     """
     request = dict(payload)
     changes: list[str] = []
-    for rule, surfaces in _COMPACT_RULES if compact else _RULES:
-        if surface in surfaces:
-            changes += rule(request, surface)
+    for rule in (_COMPACT_RULES if compact else _RULES)[surface]:
+        changes += rule(request, surface)
     if chatgpt_account:
         request, dropped = without_unsupported(request)
         changes += dropped
@@ -76,8 +75,10 @@ def without_unsupported(request: dict[str, Any]) -> tuple[dict[str, Any], list[s
 def _resolve_aliases(request: dict[str, Any], surface: Surface) -> list[str]:
     changes = []
     for alias, name, field in _ALIASES:
+        if alias not in request:
+            continue
         target = request.get(name)
-        if alias not in request or not isinstance(target, dict | None):
+        if not isinstance(target, dict | None):
             continue
         value = request.pop(alias)
         if value is not None and (target is None or target.get(field) is None):
@@ -249,8 +250,18 @@ def _model_class(model: str) -> str:
     return next((kind for kind in ("codex", "mini") if kind in model), "std")
 
 
+Ruled = tuple[Rule, frozenset[Surface]]
+
+
+def _by_surface(rules: Sequence[Ruled]) -> dict[Surface, list[Rule]]:
+    return {
+        surface: [rule for rule, surfaces in rules if surface in surfaces]
+        for surface in Surface
+    }
+
+
 # In the order they apply: later rules see what earlier ones made.
-_SHARED_RULES: tuple[tuple[Rule, frozenset[Surface]], ...] = (
+_SHARED_RULES: tuple[Ruled, ...] = (
     (_resolve_aliases, EVERYWHERE),
     (_convert_messages, TAKES_MESSAGES),
     (_wrap_text_input, EVERYWHERE),
@@ -262,13 +273,9 @@ _SHARED_RULES: tuple[tuple[Rule, frozenset[Surface]], ...] = (
     (_add_instructions, PUBLIC),
     (_derive_cache_key, PUBLIC),
 )
-_RULES: tuple[tuple[Rule, frozenset[Surface]], ...] = (
-    *_SHARED_RULES,
-    (_refuse_storing, EVERYWHERE),
-    (_ask_for_stream, HTTP),
+_RULES = _by_surface(
+    (*_SHARED_RULES, (_refuse_storing, EVERYWHERE), (_ask_for_stream, HTTP))
 )
-_COMPACT_RULES: tuple[tuple[Rule, frozenset[Surface]], ...] = (
-    *_SHARED_RULES,
-    (_drop_store, EVERYWHERE),
-    (_drop_stream, EVERYWHERE),
+_COMPACT_RULES = _by_surface(
+    (*_SHARED_RULES, (_drop_store, EVERYWHERE), (_drop_stream, EVERYWHERE))
 )

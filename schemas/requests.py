@@ -124,7 +124,8 @@ def load_request(
         document = _as_object(decode_exactly(data))
         payload, changes = _check(document, surface, compact)
     asked = (payload["model"], document.get("stream") is True)
-    changes += _enforce(payload, policy)
+    if policy.imposes:
+        changes += _enforce(payload, policy)
     return _loaded(payload, changes, own, asked)
 
 
