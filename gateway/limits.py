@@ -44,7 +44,7 @@ class Reservation:
         """Count what the turn really took; `cost` in micro-dollars, None: unknown."""
         if self.is_open and self._key is not None:
             self.is_open = False
-            self._limiter.close(self._key, self._held, Spend.of_usage(usage, cost))
+            self._limiter.close(self._key, self._held, Spend(usage, cost))
 
     def release(self) -> None:
         """Give everything back: the turn took nothing."""

@@ -20,11 +20,12 @@ _USUAL_OUTPUT = 8192
 
 
 class Spend(NamedTuple):
-    """What one turn takes, or is expected to take; cost in micro-dollars."""
+    """What one turn takes, or is expected to take; priced when a limit asks."""
 
-    input: int
-    output: int
-    cost: int
+    usage: Usage
+    cost: int | None = None  # micro-dollars; None: what model and tier come to
+    model: str | None = None
+    tier: str | None = None
 
     @classmethod
     def estimate(
@@ -33,14 +34,23 @@ class Spend(NamedTuple):
         """A guess before the turn, from the size of its body."""
         tokens = min(max(1, body_bytes // _BYTES_PER_TOKEN), _LARGEST_INPUT)
         usage = Usage(input_tokens=tokens, output_tokens=_USUAL_OUTPUT)
-        return cls.of_usage(usage, cost_microdollars(model, usage, tier))
+        return cls(usage, None, model, tier)
 
-    @classmethod
-    def of_usage(cls, usage: Usage, cost: int | None) -> "Spend":
-        """The truth after it; without a price, the dearest price there is."""
+    @property
+    def input(self) -> int:
+        return max(0, self.usage.input_tokens)
+
+    @property
+    def output(self) -> int:
+        return max(0, self.usage.output_tokens)
+
+    @property
+    def price(self) -> int:
+        """The cost; where it is unknown, that at the dearest rates there are."""
+        cost = self.cost
         if cost is None:
-            cost = default_table().highest_cost(usage)
-        return cls(max(0, usage.input_tokens), max(0, usage.output_tokens), cost)
+            cost = cost_microdollars(self.model, self.usage, self.tier)
+        return default_table().highest_cost(self.usage) if cost is None else cost
 
     def amount(self, measure: Measure) -> int:
         match measure:
@@ -51,7 +61,7 @@ class Spend(NamedTuple):
             case Measure.OUTPUT:
                 return self.output
             case Measure.COST:
-                return self.cost
+                return self.price
             case Measure.REQUESTS:
                 return 1
 

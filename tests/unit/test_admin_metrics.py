@@ -71,8 +71,9 @@ def test_turns_of_keys_are_seen_while_they_run_or_wait(gateway):
 
     async def scenario():
         limiter = gateway.limiter
-        held = await limiter.reserve(key, Spend(1, 1, 1), "gpt-5.5")
-        waiting = asyncio.create_task(limiter.reserve(key, Spend(1, 1, 1), "gpt-5.5"))
+        spend = Spend(Usage(1, output_tokens=1), 1)
+        held = await limiter.reserve(key, spend, "gpt-5.5")
+        waiting = asyncio.create_task(limiter.reserve(key, spend, "gpt-5.5"))
         await asyncio.sleep(0)
         seen = [scraped(gateway.metrics)]
         held.release()

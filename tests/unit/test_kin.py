@@ -29,7 +29,7 @@ KEY = Key(
     rpm=4,
     concurrency=2,
 )
-SPEND = Spend(40, 0, 0)
+SPEND = Spend(Usage(40), 0)
 
 
 class Process:

@@ -43,7 +43,7 @@ def key(*limits, id=1, **fields):
 
 
 def spend(tokens):
-    return Spend(tokens, 0, 0)
+    return Spend(Usage(tokens), 0)
 
 
 def used(limiter, a_key):
@@ -722,6 +722,7 @@ def test_codex_sees_the_fullest_short_and_the_fullest_long_window(limiter):
 
 
 def test_an_estimate_grows_with_the_body_up_to_the_longest_context():
-    assert Spend.estimate(0, "gpt-5.4") == Spend(1, 8192, 122_883)
-    assert Spend.estimate(4000, "gpt-5.4", "priority").cost == 1000 * 5 + 8192 * 30
+    least = Spend.estimate(0, "gpt-5.4")
+    assert (least.input, least.output, least.price) == (1, 8192, 122_883)
+    assert Spend.estimate(4000, "gpt-5.4", "priority").price == 1000 * 5 + 8192 * 30
     assert Spend.estimate(10**9, "unknown").input == 400_000

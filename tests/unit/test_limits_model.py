@@ -58,7 +58,7 @@ class Model:
         ]
 
     async def ask(self, key, model, truth, extra):
-        estimate = Spend(truth.input + extra, truth.output, truth.cost + extra)
+        estimate = spend(truth.input + extra, truth.output, truth.cost + extra)
         task = asyncio.ensure_future(self.limiter.reserve(key, estimate, model))
         self.turns.append(Turn(key, model, truth, task))
         await self.look(key)
@@ -77,8 +77,7 @@ class Model:
                 amount = turn.truth.amount(limit.measure)
                 self.used[window] += amount
                 self.largest[window] = max(self.largest[window], amount)
-            usage = Usage(turn.truth.input, output_tokens=turn.truth.output)
-            reservation.settle(usage, turn.truth.cost)
+            reservation.settle(turn.truth.usage, turn.truth.cost)
         await self.look(turn.key)
 
     async def cancel(self, number):
@@ -174,9 +173,13 @@ class Model:
         )
 
 
+def spend(input_tokens, output_tokens, cost):
+    return Spend(Usage(input_tokens, output_tokens=output_tokens), cost)
+
+
 # Small numbers: exact hits on a maximum and ties between limits are the rule.
 amounts = st.integers(0, 6)
-spends = st.builds(Spend, amounts, amounts, amounts)
+spends = st.builds(spend, amounts, amounts, amounts)
 limits = st.lists(
     st.tuples(
         st.sampled_from([Measure.TOKENS, *Measure]),
