@@ -214,7 +214,7 @@ def client_address(facts: RequestFacts, settings: Settings) -> str:
         return facts.peer[:_LONGEST_ADDRESS] or "unix"
     forwarded = facts.headers.get("x-forwarded-for")
     if forwarded is None:
-        return str(address)[:_LONGEST_ADDRESS]
+        return _written(address)
     chain = forwarded.rsplit(",", _MOST_HOPS)
     for hop in reversed(chain[-_MOST_HOPS:]):
         if not _is_within(address, settings.trusted_proxies):
@@ -223,7 +223,7 @@ def client_address(facts: RequestFacts, settings: Settings) -> str:
         if seen is None:
             break
         address = seen
-    return str(address)[:_LONGEST_ADDRESS]
+    return _written(address)
 
 
 def is_https(facts: RequestFacts, settings: Settings) -> bool:
@@ -267,6 +267,11 @@ def _parsed(text: str) -> _Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+@lru_cache(maxsize=1024)
+def _written(address: _Address) -> str:
+    return str(address)[:_LONGEST_ADDRESS]
 
 
 def _without_port(hop: str) -> str:

@@ -1,7 +1,6 @@
 """Bases of all handlers: who may come in, error bodies, unwanted bodies."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,13 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
-from handlers.facts import fields_of, is_large_head, is_upgrade, peer_address
+from handlers.facts import (
+    fields_of,
+    is_large_head,
+    is_upgrade,
+    new_request_id,
+    peer_address,
+)
 from handlers.rest_of_body import RestOfBody, say_no_more
 
 
@@ -54,7 +59,7 @@ class BaseHandler(RequestHandler):
     def initialize(self, gateway: Gateway, surface: Surface) -> None:
         self.gateway = gateway
         self.surface = surface
-        self.request_id = secrets.token_hex(16)
+        self.request_id = new_request_id()
         self.head_lines = fields_of(self.request)
         # What the head tells of who asks.
         self.facts = RequestFacts(
@@ -73,13 +78,17 @@ class BaseHandler(RequestHandler):
     def prepare(self) -> None:
         """Decide from the headers alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
-        asked = self.request.headers.get("Connection", "").lower()
-        if self.ends_connection and asked == "keep-alive":
-            self.request.headers["Connection"] = "close"  # or Tornado would promise it
+        if self.ends_connection:
+            self._ask_for_the_end()
         if is_large_head(self.request.uri or "", self.head_lines):
             raise HeadersTooLarge
         self.authenticate()
         self.check_head()
+
+    def _ask_for_the_end(self) -> None:
+        """As if the client had: Tornado would promise to keep the connection."""
+        if self.request.headers.get("Connection", "").lower() == "keep-alive":
+            self.request.headers["Connection"] = "close"
 
     def check_head(self) -> None:
         """Raises MethodNotAllowed, which Tornado would only after the body."""

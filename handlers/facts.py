@@ -1,5 +1,7 @@
 """What a request tells before any of it is read."""
 
+import random
+
 from tornado.httputil import HTTPServerRequest
 
 # Codex sends about 2 kB; proxies add some.
@@ -9,14 +11,24 @@ MAX_HEAD_BYTES = 64 * 1024
 Fields = list[tuple[str, str]]  # header lines, names in lower case
 
 
+def new_request_id() -> str:
+    """Tells requests apart, and is no secret.
+
+    The system's own source of randomness takes a system call: 12 µs of a small turn.
+    """
+    return f"{random.getrandbits(128):032x}"
+
+
 def fields_of(request: HTTPServerRequest) -> Fields:
     return [(name.lower(), value) for name, value in request.headers.get_all()]
 
 
 def is_large_head(uri: str, fields: Fields) -> bool:
     """Whether path and headers are more than a client gets served."""
-    sizes = [len(name) + len(value) for name, value in fields]
-    return sum(sizes, len(uri)) > MAX_HEAD_BYTES
+    size = len(uri)
+    for name, value in fields:
+        size += len(name) + len(value)
+    return size > MAX_HEAD_BYTES
 
 
 def peer_address(request: HTTPServerRequest) -> str:

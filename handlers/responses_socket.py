@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import uuid
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from gateway.inbox import Frame
 from gateway.view import View
 from handlers.base import BodilessHandler
 from handlers.client_stream import RawStream
+from handlers.facts import new_request_id
 from handlers.last_words import LastWords
 from handlers.requests import responses_request
 from schemas.surfaces import Surface
@@ -92,7 +92,7 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
         """One turn's request. A key disabled meanwhile is refused here."""
         key = self.gateway.access.admit(self.facts, time.time())
         return responses_request(
-            self._client._replace(request_id=uuid.uuid4().hex),
+            self._client._replace(request_id=new_request_id()),
             key,
             Surface.CODEX_SOCKET if self.surface.is_codex else Surface.V1_SOCKET,
             frame,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
-from tornado.routing import PathMatches, Rule
+from tornado.routing import Matcher, PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
 from gateway.access import Route as Door
@@ -47,11 +47,11 @@ PLAIN = Surface("plain", Door.SIDE)
 Entry = tuple[str, type[RequestHandler], Surface]
 
 
-class UpgradeMatches(PathMatches):
-    """A path, when the request wants to be a socket."""
+class UpgradeMatches(Matcher):
+    """Any path, when the request wants to be a socket."""
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        return super().match(request) if is_upgrade(request) else None
+        return {} if is_upgrade(request) else None
 
 
 SOCKETS: list[Entry] = [
@@ -88,18 +88,18 @@ ROUTES: list[Entry] = [
 
 def build_app(gateway: Gateway) -> Application:
     """The application; sockets go before the requests on the same path."""
-    rules = [
-        Rule(matcher(path), handler, {"gateway": gateway, "surface": surface})
-        for matcher, table in (
-            (UpgradeMatches, SOCKETS),
-            (PathMatches, ROUTES),
-            (PathMatches, DOCTOR_ROUTES),
-            (PathMatches, ADMIN_ROUTES),
-        )
-        for path, handler, surface in table
-    ]
+
+    def rules(table: list[Entry]) -> list[Rule]:
+        return [
+            Rule(PathMatches(path), handler, {"gateway": gateway, "surface": surface})
+            for path, handler, surface in table
+        ]
+
     return Application(
-        rules,
+        [
+            Rule(UpgradeMatches(), rules(SOCKETS)),
+            *rules([*ROUTES, *DOCTOR_ROUTES, *ADMIN_ROUTES]),
+        ],
         default_handler_class=NotFoundHandler,
         default_handler_args={"gateway": gateway, "surface": PLAIN},
         last_words=LastWords(),

@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gateway.accounts import consequences
@@ -177,10 +177,12 @@ class Pool:
     def observe_windows(
         self,
         account: Account,
-        windows: Iterable[Window],
+        windows: Sequence[Window],
         plan_type: str | None = None,
     ) -> None:
         """Windows from an answer's headers or a `codex.rate_limits` event."""
+        if not windows and not plan_type:
+            return
         account.plan = plan_type or account.plan
         account.see_windows(windows, self._clock())
         self._changed(account)
