@@ -209,12 +209,10 @@ def client_address(facts: RequestFacts, settings: Settings) -> str:
     X-Forwarded-For is read right to left, for each proxy appends whom it saw and
     everything further left may be the client's invention.
     """
-    address = _address(facts.peer)
-    if address is None:
-        return facts.peer[:_LONGEST_ADDRESS] or "unix"
     forwarded = facts.headers.get("x-forwarded-for")
-    if forwarded is None:
-        return _written(address)
+    address = _address(facts.peer)
+    if forwarded is None or address is None:
+        return _peer_as_logged(facts.peer)
     chain = forwarded.rsplit(",", _MOST_HOPS)
     for hop in reversed(chain[-_MOST_HOPS:]):
         if not _is_within(address, settings.trusted_proxies):
@@ -223,7 +221,7 @@ def client_address(facts: RequestFacts, settings: Settings) -> str:
         if seen is None:
             break
         address = seen
-    return _written(address)
+    return str(address)[:_LONGEST_ADDRESS]
 
 
 def is_https(facts: RequestFacts, settings: Settings) -> bool:
@@ -270,8 +268,9 @@ def _parsed(text: str) -> _Address | None:
 
 
 @lru_cache(maxsize=1024)
-def _written(address: _Address) -> str:
-    return str(address)[:_LONGEST_ADDRESS]
+def _peer_as_logged(peer: str) -> str:
+    address = _address(peer)
+    return str(peer if address is None else address)[:_LONGEST_ADDRESS] or "unix"
 
 
 def _without_port(hop: str) -> str:

@@ -9,7 +9,7 @@ from gateway.protocol.sse import Event
 FILTERED = frozenset({"response.metadata", "codex.rate_limits"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
     """One client's view: no account's windows beside keys, no other model's name.
 

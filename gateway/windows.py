@@ -5,7 +5,7 @@ admitted in, however long it runs: the next window starts at nothing, and no tur
 counted twice or in a window that never admitted it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,17 +53,16 @@ class Spend(NamedTuple):
         return default_table().highest_cost(self.usage) if cost is None else cost
 
     def amount(self, measure: Measure) -> int:
-        match measure:
-            case Measure.TOKENS:
-                return self.input + self.output
-            case Measure.INPUT:
-                return self.input
-            case Measure.OUTPUT:
-                return self.output
-            case Measure.COST:
-                return self.price
-            case Measure.REQUESTS:
-                return 1
+        return _AMOUNTS[measure](self)
+
+
+_AMOUNTS: dict[Measure, Callable[[Spend], int]] = {
+    Measure.TOKENS: lambda spend: spend.input + spend.output,
+    Measure.INPUT: lambda spend: spend.input,
+    Measure.OUTPUT: lambda spend: spend.output,
+    Measure.COST: lambda spend: spend.price,
+    Measure.REQUESTS: lambda spend: 1,
+}
 
 
 class CounterRow(NamedTuple):
@@ -171,6 +170,12 @@ class Ledger:
     def _running(self, key: Key, limit: Limit, now: float) -> Counter:
         identity = _identity(key, limit)
         counter = self._counters.get(identity)
+        if (
+            counter is not None
+            and counter.limit is limit
+            and counter.start <= now < counter.end
+        ):
+            return counter
         start = window_start(key.created_at, limit.seconds, now)
         # A clock set back a little must not give a spent window back; one that
         # was far ahead must not hold the counter there.

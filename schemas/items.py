@@ -217,9 +217,8 @@ def item_problem(items: list[Any]) -> str | None:
             return "A tool message needs the id of the call it answers and a text."
         content = item.get("content")
         parts = content if isinstance(content, list) else ()
-        for part in (item, *parts):
-            if _names_stored_file(part):
-                return "Stored files are not available: send the data or a URL."
+        if _names_stored_file(item) or any(map(_names_stored_file, parts)):
+            return "Stored files are not available: send the data or a URL."
     return None
 
 

@@ -1,6 +1,5 @@
 """Which tools pass, are dropped, renamed or refused, per surface."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from schemas.surfaces import Surface
@@ -13,31 +12,28 @@ _IMAGE = frozenset({"image_generation"})
 _RENAMED = {"web_search_preview": "web_search"}
 
 
-@dataclass(frozen=True, slots=True)
 class ToolPolicy:
     """Tool types by what happens to them; types named nowhere pass."""
 
-    dropped: frozenset[str]
-    refused: frozenset[str]
+    def __init__(self, *, dropped: frozenset[str], refused: frozenset[str]) -> None:
+        self.dropped = dropped
+        self.refused = refused
+        self._named = dropped | refused | _RENAMED.keys()
 
     def leaves(self, tools: list[Any]) -> bool:
         """Whether nothing happens to any of these tools."""
-        kinds = {tool_type(tool) for tool in tools}
-        return (
-            kinds.isdisjoint(self.dropped)
-            and kinds.isdisjoint(self.refused)
-            and kinds.isdisjoint(_RENAMED)
-        )
+        return self._named.isdisjoint(map(tool_type, tools))
 
 
 # Codex advertises image generation whether or not the account may use it, so
 # there it is dropped; a caller of the public API asked for it and is told.
 _CODEX = ToolPolicy(dropped=_IMAGE, refused=_UNSUPPORTED)
 _PUBLIC = ToolPolicy(dropped=frozenset(), refused=_UNSUPPORTED | _IMAGE)
+_POLICIES = {surface: _CODEX if surface.is_codex else _PUBLIC for surface in Surface}
 
 
 def policy_of(surface: Surface) -> ToolPolicy:
-    return _CODEX if surface.is_codex else _PUBLIC
+    return _POLICIES[surface]
 
 
 def tool_type(tool: object) -> str | None:

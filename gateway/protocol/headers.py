@@ -40,6 +40,15 @@ _WINDOW_PREFIXES = ("x-codex-primary-", "x-codex-secondary-", "x-codex-credits-"
 _MODEL_NAMES = frozenset({"openai-model", "x-openai-model"})
 _NEVER_IN_EVENTS = frozenset({"set-cookie", "set-cookie2", "x-models-etag"})
 _WINDOW_NAMES: tuple[Literal["primary", "secondary"], ...] = ("primary", "secondary")
+_WINDOW_FIELDS = tuple(
+    (
+        name,
+        f"x-codex-{name}-used-percent",
+        f"x-codex-{name}-window-minutes",
+        f"x-codex-{name}-reset-at",
+    )
+    for name in _WINDOW_NAMES
+)
 # RFC 9110, 5.6.2 and 5.5: what else a name or value holds did not come by HTTP.
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -55,14 +64,14 @@ def request_headers(client: Iterable[tuple[str, str]]) -> dict[str, str]:
     of_connection: set[str] = set()
     for given_name, value in client:
         name = given_name.lower()
-        if name == "connection":
-            of_connection.update(part.strip().lower() for part in value.split(","))
-        elif name in _TO_UPSTREAM or (
+        if name in _TO_UPSTREAM or (
             name.startswith(_PREFIXES_TO_UPSTREAM) and _NAME.fullmatch(name)
         ):
             _add(passed, name, value)
-    for name in of_connection & passed.keys():
-        del passed[name]
+        elif name == "connection":
+            of_connection.update(part.strip().lower() for part in value.split(","))
+    for name in of_connection:
+        passed.pop(name, None)
     return passed
 
 
@@ -106,13 +115,9 @@ def windows(headers: Mapping[str, str]) -> tuple[Window, ...]:
     `headers` do not mind the case.
     """
     found = []
-    for name in _WINDOW_NAMES:
-        prefix = f"x-codex-{name}-"
+    for name, used, minutes, reset in _WINDOW_FIELDS:
         window = window_of(
-            name,
-            headers.get(prefix + "used-percent"),
-            headers.get(prefix + "window-minutes"),
-            headers.get(prefix + "reset-at"),
+            name, headers.get(used), headers.get(minutes), headers.get(reset)
         )
         if window is not None:
             found.append(window)
