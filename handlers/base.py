@@ -12,8 +12,8 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from gateway.access import RequestFacts, client_address
 from gateway.access import Route as Door
+from gateway.access import client_address
 from gateway.bodies import BodyReader
 from gateway.core import Gateway
 from gateway.errors import (
@@ -27,13 +27,7 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
-from handlers.facts import (
-    fields_of,
-    is_large_head,
-    is_upgrade,
-    new_request_id,
-    peer_address,
-)
+from handlers.facts import facts_of, fields_of, is_large_head, new_request_id
 from handlers.rest_of_body import RestOfBody, say_no_more
 
 
@@ -61,13 +55,7 @@ class BaseHandler(RequestHandler):
         self.surface = surface
         self.request_id = new_request_id()
         self.head_lines = fields_of(self.request)
-        # What the head tells of who asks.
-        self.facts = RequestFacts(
-            peer=peer_address(self.request),
-            headers=dict(self.head_lines),
-            route=surface.door,
-            is_upgrade=is_upgrade(self.request),
-        )
+        self.facts = facts_of(self.request, self.head_lines, surface.door)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")

@@ -4,6 +4,9 @@ import random
 
 from tornado.httputil import HTTPServerRequest
 
+from gateway.access import RequestFacts
+from gateway.access import Route as Door
+
 # Codex sends about 2 kB; proxies add some.
 MAX_HEAD_BYTES = 64 * 1024
 
@@ -21,6 +24,16 @@ def new_request_id() -> str:
 
 def fields_of(request: HTTPServerRequest) -> Fields:
     return [(name.lower(), value) for name, value in request.headers.get_all()]
+
+
+def facts_of(request: HTTPServerRequest, fields: Fields, door: Door) -> RequestFacts:
+    """What the head tells of who asks."""
+    return RequestFacts(
+        peer=peer_address(request),
+        headers=dict(fields),
+        route=door,
+        is_upgrade=is_upgrade(request),
+    )
 
 
 def is_large_head(uri: str, fields: Fields) -> bool:
