@@ -142,6 +142,17 @@ def test_every_metric_is_set_and_read_back(gateway):
     assert value(samples, "process_resident_memory_bytes") > 1_000_000
 
 
+def test_an_exchange_is_counted_once_however_often_it_is_read(gateway):
+    metrics = Metrics(gateway)
+    done = exchange()
+    done.usage = Usage(100)
+    metrics.observe(done.as_row())
+    read(metrics)
+    metrics.observe(done.as_row())
+    read(metrics)
+    assert value(read(metrics), "tokens_total", kind="input", account="") == 200
+
+
 def test_a_blocked_loop_is_measured_and_counted(gateway, tmp_path):
     metrics = Metrics(gateway)
 
