@@ -27,7 +27,14 @@ from gateway.errors import (
 )
 from gateway.exchange import ClientFacts
 from gateway.keys import Key
-from handlers.facts import facts_of, fields_of, is_large_head, new_request_id
+from handlers.deadlines import Deadlines
+from handlers.facts import (
+    ask_for_no_more,
+    facts_of,
+    fields_of,
+    is_large_head,
+    new_request_id,
+)
 from handlers.rest_of_body import RestOfBody, say_no_more
 
 
@@ -51,6 +58,7 @@ class BaseHandler(RequestHandler):
     current_key: Key | None = None
 
     def initialize(self, gateway: Gateway, surface: Surface) -> None:
+        self.settings["head_deadlines"].end(self.request.server_connection)
         self.gateway = gateway
         self.surface = surface
         self.request_id = new_request_id()
@@ -67,16 +75,11 @@ class BaseHandler(RequestHandler):
         """Decide from the headers alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
         if self.ends_connection:
-            self._ask_for_the_end()
+            ask_for_no_more(self.request)
         if is_large_head(self.request.uri or "", self.head_lines):
             raise HeadersTooLarge
         self.authenticate()
         self.check_head()
-
-    def _ask_for_the_end(self) -> None:
-        """As if the client had: Tornado would promise to keep the connection."""
-        if self.request.headers.get("Connection", "").lower() == "keep-alive":
-            self.request.headers["Connection"] = "close"
 
     def check_head(self) -> None:
         """Raises MethodNotAllowed, which Tornado would only after the body."""
@@ -169,20 +172,18 @@ class BodilessHandler(BaseHandler):
     """Answers from the head alone: a body, if there is one, is dropped."""
 
     _refusal: GatewayError | None = None
-    _deadline: asyncio.TimerHandle | None = None  # of the body
 
     def initialize(self, gateway: Gateway, surface: Surface) -> None:
         super().initialize(gateway, surface)
         self.rest = RestOfBody(self.request)
+        self._deadlines: Deadlines = self.settings["body_deadlines"]
         # Tornado answers a method it does not know before the body, and hangs up. A
         # proxy has to hear of it: its next client's request would find nobody.
         self.rest.hangs_up = self.request.method not in self.SUPPORTED_METHODS
 
     def prepare(self) -> None:
         if self.rest.is_coming:
-            # Tornado would make a task for each wait.
-            loop, seconds = asyncio.get_running_loop(), self.settings["body_seconds"]
-            self._deadline = loop.call_later(seconds, self.rest.give_up)
+            self._deadlines.begin(self.rest, self.rest.give_up)
         try:
             super().prepare()
         except GatewayError as error:
@@ -191,9 +192,7 @@ class BodilessHandler(BaseHandler):
 
     def stop_waiting(self) -> None:
         """The body has come, or does not matter any more."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._deadlines.end(self.rest)
 
     def refuse(self, error: GatewayError) -> bool:
         """Whether the error is raised later, in place of the request's method."""

@@ -53,5 +53,11 @@ def peer_address(request: HTTPServerRequest) -> str:
     return ""
 
 
+def ask_for_no_more(request: HTTPServerRequest) -> None:
+    """Let the request end its connection: Tornado would promise to keep it."""
+    if request.headers.get("Connection", "").lower() == "keep-alive":
+        request.headers["Connection"] = "close"
+
+
 def is_upgrade(request: HTTPServerRequest) -> bool:
     return request.headers.get("upgrade", "").lower() == "websocket"

@@ -7,11 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 
 from gateway.core import Gateway
+from handlers.deadlines import Deadlines
 from handlers.facts import MAX_HEAD_BYTES
 from handlers.routes import build_app
 
@@ -42,10 +45,16 @@ PATIENCE = Patience()
 
 
 class CountedServer(HTTPServer):
-    """Knows when its last connection has gone; a WebSocket is none any more."""
+    """Knows when its last connection has gone; a WebSocket is none any more.
+
+    Hangs up where no head comes before its deadline, which a handler ends.
+    """
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
+        self._heads: Deadlines = kwargs.pop("heads")
         super().initialize(*args, **kwargs)
+        # Tornado would make a timer and three callbacks for each head.
+        self.conn_params.header_timeout = None
         self._open = 0
         self.is_deserted = asyncio.Event()
         self.is_deserted.set()
@@ -55,7 +64,15 @@ class CountedServer(HTTPServer):
         self.is_deserted.clear()
         super().handle_stream(stream, address)
 
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        if isinstance(request_conn, HTTP1Connection):
+            self._heads.begin(server_conn, request_conn.stream.close)
+        return super().start_request(server_conn, request_conn)
+
     def on_close(self, server_conn: object) -> None:
+        self._heads.end(server_conn)
         super().on_close(server_conn)
         self._open -= 1
         if not self._open:
@@ -68,12 +85,14 @@ class Server:
     def __init__(self, gateway: Gateway, patience: Patience = PATIENCE) -> None:
         self.gateway = gateway
         self._app = build_app(gateway)
-        self._app.settings["body_seconds"] = patience.body
+        self._heads, self._bodies = Deadlines(patience.head), Deadlines(patience.body)
+        self._app.settings["head_deadlines"] = self._heads
+        self._app.settings["body_deadlines"] = self._bodies
         self._http = CountedServer(
             self._app,
             max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
-            idle_connection_timeout=patience.head,
+            heads=self._heads,
         )
         self.sockets: list[socket.socket] = []
         self.port = 0
@@ -122,6 +141,8 @@ class Server:
         """Cut what still runs, while there is a database to note it in."""
         self._http.stop()
         await self._http.close_all_connections()
+        self._heads.close()
+        self._bodies.close()
         await self.gateway.stop()
         self._app.settings["last_words"].close()
 

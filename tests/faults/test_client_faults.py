@@ -134,6 +134,24 @@ async def test_who_takes_long_is_hung_up_on(
     assert upstream.of() == []
 
 
+@pytest.mark.gen_test
+async def test_an_answer_may_take_longer_than_its_request(
+    serving, upstream, impatient, at_rest
+):
+    gate = asyncio.Event()
+    upstream.answer(*TURN.events[:6], gate, *TURN.events[6:])
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    writer.write(HEAD + LENGTH + BODY)
+    await upstream.arrived()
+    silent, silent_writer = await asyncio.open_connection("127.0.0.1", impatient)
+    assert await asyncio.wait_for(silent.read(), 2) == b""
+    gate.set()
+    await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 2)
+    writer.close()
+    silent_writer.close()
+    await at_rest()
+
+
 @pytest.mark.gen_test(timeout=30)
 async def test_a_thousand_silent_connections(serving, impatient, at_rest):
     before = len(os.listdir("/proc/self/fd"))
