@@ -45,7 +45,10 @@ class Look:
         return {account: why for account, why in self.bars.items() if why is not None}
 
     def account(self, account_id: int) -> Account | None:
-        return next((a for a in self.bars if a.id == account_id), None)
+        for account in self.bars:
+            if account.id == account_id:
+                return account
+        return None
 
     def bar(self, account_id: int) -> Bar | None:
         account = self.account(account_id)

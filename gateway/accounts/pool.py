@@ -142,6 +142,8 @@ class Pool:
 
     def serve_line(self) -> None:
         """Grant what can be granted, in order; who can hope no more gets the error."""
+        if not self._line:
+            return
         looks: dict[Demand, Look] = {}
         for waiter in self._line:
             if waiter.settled.done():
@@ -258,8 +260,7 @@ class Pool:
     def _changed(self, account: Account) -> None:
         if self._on_change is not None:
             self._on_change(account)
-        if self._line:
-            self.serve_line()
+        self.serve_line()
 
     def _look(self, demand: Demand) -> Look:
         now = self._clock()
@@ -286,8 +287,7 @@ class Pool:
         lease.account.in_flight -= 1
         lease.end_trial()
         self._line.note_turn(time.monotonic() - lease.granted)
-        if self._line:
-            self.serve_line()
+        self.serve_line()
 
     def _overloaded(self, demand: Demand, why: str) -> GatewayOverloaded:
         error = GatewayOverloaded(f"All accounts are at their cap, and {why}")
