@@ -21,7 +21,8 @@ class Deadlines:
         return len(self._waits)
 
     def begin(self, who: Hashable, give_up: Callable[[], object]) -> None:
-        """Have `give_up` called once `who` has waited too long."""
+        """Have `give_up` called once `who`, who may begin anew, has waited too long."""
+        self.end(who)  # or it would keep its place among the older ones
         loop = asyncio.get_running_loop()
         until = loop.time() + self._seconds
         self._waits[who] = until, give_up

@@ -1,6 +1,7 @@
 """One timer for many waits: each gets all of its time, and no more."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -50,6 +51,20 @@ def test_each_wait_has_its_whole_time(waits):
         await asyncio.sleep(SECONDS / 2)  # its timer still runs
         assert await waited(waits, "first") >= SECONDS - EARLY
         assert await waited(waits, "second") >= SECONDS - EARLY
+
+    asyncio.run(run())
+
+
+def test_who_begins_anew_goes_behind_the_others(waits):
+    async def run():
+        called = []
+        is_over = asyncio.Event()
+        for who in ("again", "other", "again"):
+            waits.begin(who, partial(called.append, who))
+        waits.begin("last", is_over.set)
+        async with asyncio.timeout(5):
+            await is_over.wait()
+        assert called == ["other", "again"]
 
     asyncio.run(run())
 
