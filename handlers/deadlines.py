@@ -17,9 +17,6 @@ class Deadlines:
         self._waits: dict[Hashable, tuple[float, Callable[[], object]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def __len__(self) -> int:
-        return len(self._waits)
-
     def begin(self, who: Hashable, give_up: Callable[[], object]) -> None:
         """Have `give_up` called once `who`, who may begin anew, has waited too long."""
         self.end(who)  # or it would keep its place among the older ones
@@ -44,9 +41,10 @@ class Deadlines:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._timer = None
-        for who, (until, give_up) in list(self._waits.items()):
+        while self._waits:
+            who, (until, give_up) = next(iter(self._waits.items()))
             if until > now:
                 self._timer = loop.call_at(until, self._look)
                 return
-            if self._waits.pop(who, None) is not None:
-                give_up()
+            self.end(who)
+            give_up()

@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 import aiohttp
 from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http import HttpProcessingError, HttpResponseParser
+from aiohttp.http import (
+    HttpProcessingError,
+    HttpResponseParser,
+    RawResponseMessage,
+)
 
 from gateway.protocol.framing import framing_of
 from gateway.upstream.body import Body, BrokenAnswer
 
-# An answer with a longer head is an attack or a defect.
+# An answer with a longer head, interim ones included, is an attack or a defect.
 HEAD_BYTES = 64 * 1024
 # What of a request's body is handed to the transport at once.
 PIECE_BYTES = 64 * 1024
@@ -42,7 +46,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._lease: aiohttp.connector.Connection | None = None  # from ask to end
         self._answered: asyncio.Future[Answer] | None = None
-        self._head = bytearray()
+        self._heads = bytearray()  # what has come before the body
+        self._heads_end = 0  # where the interim ones in it end
         self._body: Body | None = None
         self._is_kept = False  # by upstream, after this answer
         self._is_paused = False
@@ -167,43 +172,51 @@ class Connection(asyncio.Protocol):
         self._room = None
 
     def _read_head(self, answered: "asyncio.Future[Answer]", data: bytes) -> None:
-        known = len(self._head)
-        self._head += data
-        found = _HEAD_END.search(self._head, max(0, known - 3))
-        size = found.end() if found else len(self._head)
+        """Look for the answer's head, behind any interim ones (RFC 9110, 15.2)."""
+        heads = self._heads
+        searched = max(self._heads_end, len(heads) - 3)
+        heads += data
         try:
-            if size > HEAD_BYTES or not self._head.startswith(_VERSION[:size]):
-                raise ValueError("That is no head of an answer")
-            if not found:
+            while found := _HEAD_END.search(heads, searched):
+                searched = found.end()
+                if searched > HEAD_BYTES:
+                    raise ValueError("The answer's head is too long")
+                message = self._parsed(bytes(heads[self._heads_end : searched]))
+                self._heads_end = searched
+                if message.code >= 200 or message.code == 101:
+                    break
+            else:
+                _check_begun(heads, self._heads_end)
                 return
-            head, rest = bytes(self._head[:size]), bytes(self._head[size:])
-            self._head = bytearray()
-            self._take_head(answered, head, rest)
+            body = Body(self, framing_of(message.code, message.headers))
         except (HttpProcessingError, ValueError) as error:
             answered.set_exception(BrokenAnswer(str(error)))
+            return
+        self._heads, self._heads_end = bytearray(), 0
+        self._body = body
+        self._is_kept = not (message.should_close or message.upgrade)
+        answered.set_result(Answer(message.code, message.headers, body))
+        body.feed(bytes(heads[searched:]))
 
-    def _take_head(
-        self, answered: "asyncio.Future[Answer]", head: bytes, rest: bytes
-    ) -> None:
-        """Raises HttpProcessingError or ValueError for what HTTP does not allow."""
+    def _parsed(self, head: bytes) -> RawResponseMessage:
+        """Raises HttpProcessingError for what HTTP does not allow."""
         parser = HttpResponseParser(
             self._library,
-            answered.get_loop(),
+            asyncio.get_running_loop(),
             HEAD_BYTES,
             max_line_size=HEAD_BYTES,
             max_field_size=HEAD_BYTES,
             response_with_body=False,
         )
         [(message, _)] = parser.feed_data(head)[0]
-        if 100 <= message.code < 200 and message.code != 101:
-            if rest:
-                self._read_head(answered, rest)
-            return
-        body = Body(self, framing_of(message.code, message.headers))
-        self._is_kept = not (message.should_close or message.upgrade)
-        self._body = body
-        answered.set_result(Answer(message.code, message.headers, body))
-        body.feed(rest)
+        return message
+
+
+def _check_begun(heads: bytearray, at: int) -> None:
+    """Raises ValueError for what will be no head, or too long a one."""
+    begun = len(heads) - at
+    if len(heads) > HEAD_BYTES or not heads.startswith(_VERSION[:begun], at):
+        raise ValueError("That is no head of an answer")
 
 
 def _run_out(answered: "asyncio.Future[Answer]") -> None:

@@ -29,7 +29,6 @@ def test_who_waits_too_long_is_called_back_in_order(waits):
         async with asyncio.timeout(5):
             await is_over.wait()
         assert called == ["first"]
-        assert len(waits) == 0
 
     asyncio.run(run())
 
