@@ -1,8 +1,14 @@
 """What clients send by hand, and whether the gateway minds."""
 
+import json
 import struct
 
-from tests.serving import CODEX
+from tests.serving import CODEX, payload
+
+# A request: the last header and the body come behind its head.
+HEAD = b"POST " + CODEX.encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
+BODY = json.dumps(payload()).encode()
+LENGTH = b"Content-Length: %d\r\n\r\n" % len(BODY)
 
 
 async def still_serves(serving):
