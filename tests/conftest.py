@@ -3,12 +3,20 @@
 import asyncio
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
 
 from gateway.demo.upstream import ScriptedUpstream
 from tests.serving import Serving
 
 pytest_plugins = ["tests.company"]
+
+# Properties are not about time: the first run on a machine makes tables of Unicode,
+# which on a busy one takes longer than an example may.
+settings.register_profile(
+    "gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("gateway")
 
 
 def pytest_configure(config):
