@@ -6,8 +6,8 @@ import sys
 import click
 from environs import EnvValidationError
 
-from gateway.commands.catalogue import COMMANDS
-from gateway.commands.shell import Commands, pass_settings
+from gateway.cli.base import Commands, pass_settings
+from gateway.cli.commands import COMMANDS
 from gateway.settings import Settings
 
 no_key_option = click.option(
@@ -46,8 +46,8 @@ def main(ctx: click.Context, no_key: bool) -> None:
 @pass_settings
 def serve(settings: Settings, no_key: bool) -> None:
     """Serve until SIGTERM; running turns may end first."""
-    from gateway.commands.serving import refuse_open_door
-    from handlers.life import run_server  # only who serves waits for the imports
+    from gateway.cli.serve import refuse_open_door
+    from handlers.process import run_server
 
     refuse_open_door(settings, no_key)
     sys.exit(run_server(settings))

@@ -12,10 +12,10 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from gateway.access import Route as Door
-from gateway.access import client_address
-from gateway.bodies import BodyReader
-from gateway.core import Gateway
+from gateway.admission.access import Route as Door
+from gateway.admission.access import client_address
+from gateway.admission.request_body import BodyReader
+from gateway.app import Gateway
 from gateway.errors import (
     GatewayError,
     HeadersTooLarge,
@@ -25,17 +25,17 @@ from gateway.errors import (
     PayloadTooLarge,
     forget_traceback,
 )
-from gateway.exchange import ClientFacts
-from gateway.keys import Key
-from handlers.deadlines import Deadlines
-from handlers.facts import (
+from gateway.keys.key import Key
+from gateway.turns.exchange import ClientFacts
+from handlers.wire.deadlines import Deadlines
+from handlers.wire.request_head import (
     ask_for_no_more,
     facts_of,
     fields_of,
     is_large_head,
     new_request_id,
 )
-from handlers.rest_of_body import RestOfBody, say_no_more
+from handlers.wire.unwanted_body import RestOfBody, say_no_more
 
 
 @dataclass(frozen=True, slots=True)

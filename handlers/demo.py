@@ -9,13 +9,13 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from gateway.accounts.auth_json import parse_login
 from gateway.admin.accounts import save_login
-from gateway.core import Gateway
+from gateway.app import Gateway
 from gateway.demo.upstream import ScriptedUpstream
 from gateway.protocol.sse import events
 from gateway.settings import Settings
-from handlers.life import StopSignals, run
+from gateway.upstream.auth_json import parse_login
+from handlers.process import StopSignals, run
 from handlers.server import Server
 
 ACCOUNTS = ("ada", "grace")

@@ -6,12 +6,20 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
-from gateway.access import Route as Door
-from gateway.core import Gateway
+from gateway.admission.access import Route as Door
+from gateway.app import Gateway
 from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
-from handlers.base import Surface
-from handlers.chat import ChatCompletionsHandler
-from handlers.codex import (
+from handlers.api.chat import ChatCompletionsHandler
+from handlers.api.media import (
+    AlphaSearchHandler,
+    ImagesEditsHandler,
+    ImagesGenerationsHandler,
+    TranscribeHandler,
+)
+from handlers.api.models import ModelsHandler
+from handlers.api.responses import CompactHandler, ResponsesHandler
+from handlers.api.responses_websocket import ResponsesSocket
+from handlers.api.side_calls import (
     AccountsCheckHandler,
     AnalyticsHandler,
     CodexUsageHandler,
@@ -21,20 +29,12 @@ from handlers.codex import (
     ResetCreditsHandler,
     UsageHandler,
 )
-from handlers.facts import is_upgrade
-from handlers.health import HealthHandler, ReadyHandler
-from handlers.last_words import LastWords
-from handlers.media import (
-    AlphaSearchHandler,
-    ImagesEditsHandler,
-    ImagesGenerationsHandler,
-    TranscribeHandler,
-)
-from handlers.models import ModelsHandler
-from handlers.not_found import NotFoundHandler
-from handlers.responses import CompactHandler, ResponsesHandler
-from handlers.responses_socket import ResponsesSocket
-from handlers.usage import KeyUsageHandler
+from handlers.api.usage import KeyUsageHandler
+from handlers.base import Surface
+from handlers.operations.health import HealthHandler, ReadyHandler
+from handlers.operations.not_found import NotFoundHandler
+from handlers.wire.lingering_close import LastWords
+from handlers.wire.request_head import is_upgrade
 
 # The real client needs the alias when its provider is named OpenAI.
 CODEX_BASE = r"/backend-api/codex(?:/v1)?"

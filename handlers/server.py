@@ -13,10 +13,10 @@ from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 
-from gateway.core import Gateway
-from handlers.deadlines import Deadlines
-from handlers.facts import MAX_HEAD_BYTES
+from gateway.app import Gateway
 from handlers.routes import build_app
+from handlers.wire.deadlines import Deadlines
+from handlers.wire.request_head import MAX_HEAD_BYTES
 
 # What is larger than a handler serves is still read, to be answered; what is larger
 # than this ends the connection.

@@ -14,7 +14,7 @@ from marshmallow import (
     validates_schema,
 )
 
-from schemas.flag import Flag
+from schemas.fields import Flag
 from schemas.messages import MessageError, convert_messages
 from schemas.responses import text_or_object
 from schemas.surfaces import Surface

@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.encoding import encode
+from schemas.body.json import encode
 
 # Reasoning and tool calls that chat-style clients interleave with the text.
 _INTERLEAVED_KEYS = frozenset(

@@ -16,8 +16,8 @@ from marshmallow import (
     validates_schema,
 )
 
-from schemas.flag import Flag
-from schemas.glance import Glance
+from schemas.field_checks import Glance
+from schemas.fields import Flag
 from schemas.items import carries_base_instructions, item_problem
 from schemas.messages import MessageError, convert_messages
 from schemas.normalize import TRUNCATION_DEFAULTS, normalize_responses_request_payload

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
-from gateway.accounts.auth_json import parse_login
 from gateway.admin import keys
 from gateway.admin.accounts import (
     ApiKeyAccount,
@@ -19,13 +18,14 @@ from gateway.admin.accounts import (
     save_login,
     set_paused,
 )
-from gateway.admin.options import set_strategy
-from gateway.core import Gateway
-from gateway.pace import PACE
+from gateway.app import Gateway
 from gateway.protocol.sse import events
+from gateway.repository.options import set_strategy
 from gateway.settings import Settings
+from gateway.store.encryption import Secret
 from gateway.store.models import RequestLog
-from gateway.store.secrets import Secret
+from gateway.turns.keepalive import PACE
+from gateway.upstream.auth_json import parse_login
 from handlers.server import Server
 
 CODEX = "/backend-api/codex/responses"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access import Route as Door
+from gateway.admission.access import Route as Door
 from handlers.admin.base import AdminHandler
 from handlers.admin.routes import ADMIN_ROUTES
+from handlers.api.stream import StreamHandler
 from handlers.base import BaseHandler, BodilessHandler
 from handlers.routes import ROUTES, SOCKETS
-from handlers.stream import StreamHandler
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("gateway", "handlers", "schemas")

@@ -10,9 +10,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from gateway import failover
-from gateway.codex_config import Provider
+from gateway.cli.codex_config_file import Provider
 from gateway.settings import Settings
+from gateway.turns import failover
 from handlers.demo import CONFIG
 from run import main
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from gateway.accounts.state import AccountState
+from gateway.accounts.health import AccountState
 from gateway.protocol.facts import Window
-from gateway.store.secrets import Secret
+from gateway.store.encryption import Secret
 
 # Accounts that cost money per token come after those that are paid for anyhow.
 SUBSCRIPTION_PRIORITY = 0

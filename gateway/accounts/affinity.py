@@ -12,7 +12,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
-from gateway.recent import Recent, key_of
+from gateway.accounts.bounded_cache import Recent, key_of
 
 MAX_OWNERS = 20_000
 MAX_CONVERSATIONS = 80_000  # with the owners 100,000

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.accounts.account import Account
 from gateway.accounts.affinity import Conversation
-from gateway.accounts.candidates import Demand
+from gateway.accounts.eligibility import Demand
 
 
 @dataclass(slots=True, eq=False)

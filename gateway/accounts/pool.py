@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from gateway.accounts import consequences
+from gateway.accounts import failure_effects
 from gateway.accounts.account import Account, PolledUsage
 from gateway.accounts.affinity import Affinity, Bindings
-from gateway.accounts.candidates import Bar, BarKind, Demand, bar, explain, refusal
-from gateway.accounts.choice import STRATEGIES, Strategy
+from gateway.accounts.eligibility import Bar, BarKind, Demand, bar, explain, refusal
 from gateway.accounts.lease import Lease
-from gateway.accounts.placing import Look, awaited, place
-from gateway.accounts.waiting import LONGEST_WAIT, Line, Waiter
+from gateway.accounts.selection import Look, awaited, place
+from gateway.accounts.strategies import STRATEGIES, Strategy
+from gateway.accounts.wait_queue import LONGEST_WAIT, Line, Waiter
 from gateway.errors import GatewayError, GatewayOverloaded
-from gateway.failover import Kind, kind_of
 from gateway.protocol.facts import Failure, Window
 from gateway.settings import Settings
+from gateway.turns.failover import Kind, kind_of
 
 # A conversation waits so long for its own full account: less than what a cold
 # prompt cache costs on another one.
@@ -205,21 +205,21 @@ class Pool:
             # A token may simply be old: judged by what comes of its refresh.
             lease.account.state.note(f"{kind}: {failure.message}", now)
             return kind
-        consequences.apply(
+        failure_effects.apply(
             lease.account,
             failure,
             now,
             model=lease.demand.model,
             counts=is_news and not lease.has_failed,
         )
-        lease.has_failed = lease.has_failed or kind in consequences.COOLING
+        lease.has_failed = lease.has_failed or kind in failure_effects.COOLING
         lease.end_trial()
         self._changed(lease.account)
         return kind
 
     def observe_trouble(self, account: Account, failure: Failure) -> Kind:
         """A failure outside any lease: of a refresh, or of a poll."""
-        kind = consequences.apply(account, failure, self._clock())
+        kind = failure_effects.apply(account, failure, self._clock())
         self._changed(account)
         return kind
 

@@ -12,12 +12,12 @@ from gateway.accounts.account import (
     AccountKind,
     Credentials,
 )
-from gateway.accounts.auth_json import Login
-from gateway.admin import audit, records
-from gateway.admin.identities import fresh_id
-from gateway.admin.refusals import AlreadyThere, NotThere, Unacceptable
+from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
+from gateway.repository import accounts, audit
+from gateway.repository.row_ids import fresh_id
+from gateway.store.encryption import Secret, SecretBox
 from gateway.store.models import Account, AccountClaim, ApiKey, Binding, now_ms
-from gateway.store.secrets import Secret, SecretBox
+from gateway.upstream.auth_json import Login
 
 LONGEST_NAME = 80
 _VISIBLE = re.compile(r"[!-~]+")
@@ -72,16 +72,16 @@ def save_login(
     # A login of the gateway's own is not read from any file again.
     row.source_file = source_file
     row.updated_at = now_ms()
-    new = records.expiry_ms(login.credentials)
-    held = records.account_of(row, secrets, time.time())
+    new = accounts.expiry_ms(login.credentials)
+    held = accounts.account_of(row, secrets, time.time())
     kept_newer = held.state.login_reason is None and (
         (row.expires_at or 0) > (new or 0)
     )
     if not kept_newer:
-        row.credentials = records.seal(login.credentials, secrets)
+        row.credentials = accounts.seal(login.credentials, secrets)
         row.expires_at = new
         row.state_kind, row.state_until, row.state_reason = "active", None, None
-        row.state_detail = records.detail_after_login(row.state_detail)
+        row.state_detail = accounts.detail_after_login(row.state_detail)
     row.save()
     audit.record(actor, "account.update", row.name, source=source_file)
     return Imported(row.name, is_new=False, kept_newer=kept_newer)
@@ -104,8 +104,8 @@ def _add_login(
         chatgpt_user_id=login.chatgpt_user_id,
         email=login.email,
         plan=login.plan,
-        credentials=records.seal(login.credentials, secrets),
-        expires_at=records.expiry_ms(login.credentials),
+        credentials=accounts.seal(login.credentials, secrets),
+        expires_at=accounts.expiry_ms(login.credentials),
         source_file=source_file,
         priority=SUBSCRIPTION_PRIORITY,
     )
@@ -129,7 +129,7 @@ def add_api_key_account(
         name=_free_name(wanted.name),
         kind=AccountKind.API_KEY.value,
         base_url=checked_base_url(wanted.base_url),
-        credentials=records.seal(Credentials(api_key=wanted.api_key), secrets),
+        credentials=accounts.seal(Credentials(api_key=wanted.api_key), secrets),
         priority=wanted.priority,
         concurrency=wanted.concurrency,
         has_websockets=wanted.websockets,

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gateway import keys
-from gateway.admin import accounts, audit, options
-from gateway.admin.identities import fresh_id
-from gateway.admin.records import KEYS_EVER_MADE, keys_ever_made
-from gateway.admin.refusals import AlreadyThere, NotThere, Unacceptable
+from gateway.admin import accounts
+from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
+from gateway.keys import key
+from gateway.repository import audit, options
+from gateway.repository.accounts import KEYS_EVER_MADE, keys_ever_made
+from gateway.repository.row_ids import fresh_id
+from gateway.store.encryption import Secret
 from gateway.store.models import ApiKey, ApiKeyLimit, LimitCounter, now_ms
-from gateway.store.secrets import Secret
 
 LONGEST_NAME = 128
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -48,13 +49,13 @@ def create(name: str, rules: dict[str, Any], actor: str) -> Made:
     """
     name = _free_name(name)
     is_first = not keys_ever_made()
-    token = keys.generate()
+    token = key.generate()
     row = ApiKey.create(
         force_insert=True,
         id=fresh_id(ApiKey),
         name=name,
-        prefix=keys.prefix(token),
-        digest=keys.digest(token),
+        prefix=key.prefix(token),
+        digest=key.digest(token),
     )
     options.write(KEYS_EVER_MADE, "1")
     _apply(row, rules)
@@ -81,8 +82,8 @@ def change(name: str, rules: dict[str, Any], actor: str) -> str:
 def rotate(name: str, actor: str) -> Made:
     """A new token with the same rules; the old one is refused from now on."""
     row = find(name)
-    token = keys.generate()
-    row.prefix, row.digest = keys.prefix(token), keys.digest(token)
+    token = key.generate()
+    row.prefix, row.digest = key.prefix(token), key.digest(token)
     row.save(only=["prefix", "digest"])
     audit.record(actor, "key.rotate", row.name, prefix=row.prefix)
     return Made(row.name, Secret(token), row.prefix)
@@ -176,7 +177,7 @@ def _tier(rule: str, value: str) -> str:
 
 def _expiry(rule: str, text: str) -> int:
     try:
-        return keys.parse_expiry(text, now_ms() / 1000) * 1000
+        return key.parse_expiry(text, now_ms() / 1000) * 1000
     except ValueError as error:
         raise Unacceptable(str(error), param=rule) from error
 
@@ -199,7 +200,7 @@ def _set_limits(row: ApiKey, texts: list[str] | tuple[str, ...]) -> None:
     try:
         wanted = {
             (limit.measure.value, limit.window, limit.model): limit.maximum
-            for limit in map(keys.parse_limit, texts)
+            for limit in map(key.parse_limit, texts)
         }
     except ValueError as error:
         raise Unacceptable(str(error), param="limits") from error

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.accounts.account import Account
-from gateway.accounts.candidates import Demand
+from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
-from gateway.admin.refusals import Unacceptable
-from gateway.exchange import Route
+from gateway.admin.errors import Unacceptable
 from gateway.protocol.facts import Failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import EventScanner, EventTooLarge
-from gateway.relay import idle_failure
+from gateway.turns.exchange import Route
+from gateway.turns.sse_relay import idle_failure
 from gateway.upstream import UpstreamFault
-from gateway.upstream.as_account import USER_AGENT
+from gateway.upstream.account_api import USER_AGENT
+from gateway.upstream.endpoints import account_headers, url_of
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
-from gateway.upstream.target import account_headers, url_of
 
 if TYPE_CHECKING:  # the core imports this package
-    from gateway.core import Gateway
+    from gateway.app import Gateway
 
 # Models whose names say that they cost little.
 _CHEAP = ("nano", "mini", "luna")

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.admin import accounts, keys
-from gateway.admin.refusals import NotThere, Unacceptable
-from gateway.admin.shown import account_names, key_names
+from gateway.admin.errors import NotThere, Unacceptable
+from gateway.admin.views import account_names, key_names
 from gateway.store import queries
+from gateway.store.log_rows import MEASURES
 from gateway.store.queries import Grouping, LogFilter, Record, Status
-from gateway.store.rows import MEASURES
 
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 DEFAULT_SPAN = "30d"

@@ -6,7 +6,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from gateway.store.secrets import Secret
+from gateway.store.encryption import Secret
 
 FILE = "admin.token"
 

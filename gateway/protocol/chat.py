@@ -4,9 +4,9 @@ from typing import Any
 
 import orjson
 
-from gateway.protocol.deltas import ChatDeltas, Delta
-from gateway.protocol.fold import MAX_RESPONSE_BYTES, ResponseTooLarge
+from gateway.protocol.chat_deltas import ChatDeltas, Delta
 from gateway.protocol.outcome import read_usage
+from gateway.protocol.response_fold import MAX_RESPONSE_BYTES, ResponseTooLarge
 
 _DONE = b"data: [DONE]\n\n"
 # The SDK's type lists these and no others.

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.protocol.facts import Failure, Origin
 from gateway.protocol.headers import retry_after
-from gateway.protocol.loose import child, dump, load_object, number, text
+from gateway.protocol.lenient_json import child, dump, load_object, number, text
 
 MAX_MESSAGE_CHARS = 300
 MAX_BODY_BYTES = 64 * 1024

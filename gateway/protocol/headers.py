@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from gateway.protocol.facts import Window
-from gateway.protocol.loose import child, dump, load_object, number
+from gateway.protocol.lenient_json import child, dump, load_object, number
 
 _TO_UPSTREAM = frozenset(
     {

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from gateway.protocol.facts import Failure, Usage, Window
 from gateway.protocol.failures import event_failure
 from gateway.protocol.headers import window_of
-from gateway.protocol.loose import child, count, load_object, text
+from gateway.protocol.lenient_json import child, count, load_object, text
 
 Status = Literal["", "completed", "incomplete", "failed", "error"]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gateway.protocol.loose import load_object
+from gateway.protocol.lenient_json import load_object
 
 DONE = "[DONE]"
 

@@ -2,9 +2,9 @@
 
 import peewee as pw
 
-from gateway.store.backlog import Batch
 from gateway.store.database import execute_many
-from gateway.store.rows import Sums, clean, write_log
+from gateway.store.log_rows import Sums, clean, write_log
+from gateway.store.write_queue import Batch
 
 UPSERT_BINDING = (
     "INSERT INTO binding (key, account_id, used_at) VALUES (?, ?, ?) "

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import peewee as pw
 
 from gateway.store import database, models
+from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS, MEASURES
 from gateway.store.models import now_ms
-from gateway.store.rows import COLUMNS, DAY_MS, HOUR_MS, MEASURES
 
 Record = dict[str, Any]
 Status = Literal["success", "error", "interrupted"]

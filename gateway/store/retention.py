@@ -2,8 +2,8 @@
 
 import time
 
+from gateway.store.log_rows import DAY_MS
 from gateway.store.models import AuditLog, Binding, LimitCounter, RequestLog
-from gateway.store.rows import DAY_MS
 
 SLICE_ROWS = 500
 # Seconds between two slices, and until the next look when nothing was left.

@@ -18,7 +18,7 @@ from gateway.store.database import (
     open_database,
     translated_errors,
 )
-from gateway.store.secrets import SecretBox
+from gateway.store.encryption import SecretBox
 from gateway.store.writer import Writer
 
 T = TypeVar("T")

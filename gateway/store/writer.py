@@ -13,7 +13,6 @@ from typing import Any
 
 import peewee as pw
 
-from gateway.store.backlog import AccountState, Backlog, Batch, Job
 from gateway.store.batches import write_batch
 from gateway.store.database import (
     StoreUnavailable,
@@ -22,9 +21,10 @@ from gateway.store.database import (
     transaction,
     translated_errors,
 )
+from gateway.store.log_rows import Row
 from gateway.store.models import now_ms
 from gateway.store.retention import Retention
-from gateway.store.rows import Row
+from gateway.store.write_queue import AccountState, Backlog, Batch, Job
 
 logger = logging.getLogger("gateway.store")
 

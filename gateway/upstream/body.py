@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.protocol.framing import Endless, Framing
+from gateway.protocol.http_framing import Endless, Framing
 from gateway.upstream import UpstreamFault
 
 # Takes what one read gave. A future: it has enough until that is done.

@@ -18,7 +18,7 @@ from aiohttp.http import (
     RawResponseMessage,
 )
 
-from gateway.protocol.framing import framing_of
+from gateway.protocol.http_framing import framing_of
 from gateway.upstream.body import Body, BrokenAnswer
 
 # An answer with a longer head, interim ones included, is an attack or a defect.

@@ -12,11 +12,11 @@ import aiohttp
 import orjson
 
 from gateway.accounts.account import Credentials
-from gateway.accounts.auth_json import Login, login_of
 from gateway.protocol.facts import Failure
 from gateway.upstream import UpstreamFault
-from gateway.upstream.fetch import Answer, fetch
-from gateway.upstream.oauth import CLIENT_ID, rotated_credentials
+from gateway.upstream.api import Answer, fetch
+from gateway.upstream.auth_json import Login, login_of
+from gateway.upstream.tokens import CLIENT_ID, rotated_credentials
 
 DEFAULT_INTERVAL = 5.0
 DEFAULT_LIFETIME = 900.0

@@ -5,16 +5,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from gateway.accounts.account import Account
-from gateway.accounts.auth_json import read_document
-from gateway.admin import accounts, audit
+from gateway.admin import accounts
+from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.probe import probe
-from gateway.admin.refusals import NotThere, Unacceptable
-from gateway.admin.shown import show_account
-from gateway.core import Gateway
-from gateway.store.secrets import Secret
+from gateway.admin.views import show_account
+from gateway.app import Gateway
+from gateway.repository import audit
+from gateway.store.encryption import Secret
+from gateway.upstream.auth_json import read_document
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin import NamedSchema
-from schemas.admin_accounts import (
+from schemas.admin.accounts import (
     AccountChangeSchema,
     AccountListSchema,
     AccountSchema,
@@ -24,6 +24,7 @@ from schemas.admin_accounts import (
     ProbedSchema,
     ProbeSchema,
 )
+from schemas.admin.base import NamedSchema
 
 ACCOUNT = AccountSchema()
 NAMED = NamedSchema()

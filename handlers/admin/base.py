@@ -10,12 +10,12 @@ import orjson
 from marshmallow import Schema, ValidationError
 from tornado.web import stream_request_body
 
-from gateway.access import check_origin, is_local, presented_token
-from gateway.admin.refusals import AdminTokenRequired, Unacceptable
+from gateway.admin.errors import AdminTokenRequired, Unacceptable
 from gateway.admin.token import admin_token, is_token
-from gateway.store.secrets import Secret
+from gateway.admission.access import check_origin, is_local, presented_token
+from gateway.store.encryption import Secret
 from handlers.base import BodyHandler
-from schemas.admin import first_message
+from schemas.admin.base import first_message
 
 T = TypeVar("T")
 

@@ -3,14 +3,15 @@
 import time
 from typing import Any, ClassVar
 
-from gateway.admin import audit, keys
-from gateway.admin.refusals import NotThere
-from gateway.admin.shown import show_key
-from gateway.core import Gateway
-from gateway.keys import Key
+from gateway.admin import keys
+from gateway.admin.errors import NotThere
+from gateway.admin.views import show_key
+from gateway.app import Gateway
+from gateway.keys.key import Key
+from gateway.repository import audit
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin import NamedSchema
-from schemas.admin_keys import (
+from schemas.admin.base import NamedSchema
+from schemas.admin.keys import (
     KeyChangeSchema,
     KeyListSchema,
     KeySchema,

@@ -6,7 +6,7 @@ from typing import ClassVar
 from gateway.admin import reports
 from gateway.store.queries import Record
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin_logs import (
+from schemas.admin.logs import (
     LogPageSchema,
     LogQuerySchema,
     LogRowSchema,

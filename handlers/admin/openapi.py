@@ -11,7 +11,7 @@ from marshmallow import Schema
 
 from handlers.admin.base import AdminHandler, Operation
 from handlers.base import Surface
-from schemas.admin import ErrorSchema
+from schemas.admin.base import ErrorSchema
 
 Entry = tuple[str, type, Surface]
 

@@ -2,7 +2,7 @@
 
 from tornado.web import RequestHandler
 
-from gateway.access import Route as Door
+from gateway.admission.access import Route as Door
 from handlers.admin.accounts import (
     AccountHandler,
     AccountImportHandler,
@@ -13,11 +13,11 @@ from handlers.admin.accounts import (
 )
 from handlers.admin.keys import KeyHandler, KeyRotateHandler, KeysHandler
 from handlers.admin.logs import LogHandler, LogsHandler, UsageHandler
+from handlers.admin.metrics import MetricsHandler
 from handlers.admin.openapi import OpenApiHandler
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.base import Surface
-from handlers.doctor import DoctorHandler
-from handlers.metrics import MetricsHandler
+from handlers.operations.doctor import DoctorHandler
 
 ADMIN = Surface("admin", Door.SIDE)
 NAME = r"/([^/]+)"

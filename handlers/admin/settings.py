@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from gateway.admin import audit, options
+from gateway.repository import audit, options
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin_settings import ReloadedSchema, SettingsSchema
+from schemas.admin.settings import ReloadedSchema, SettingsSchema
 
 SETTINGS = SettingsSchema()
 

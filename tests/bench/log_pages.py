@@ -15,9 +15,9 @@ from pathlib import Path
 
 from gateway.store import models
 from gateway.store.database import open_database
+from gateway.store.log_rows import DAY_MS
 from gateway.store.models import RequestLog
 from gateway.store.queries import LogFilter, find_log, log_page, usage_report
-from gateway.store.rows import DAY_MS
 from tests.bench.generate_log import MODELS
 
 VALUES = {

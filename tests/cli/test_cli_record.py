@@ -8,13 +8,13 @@ import stat
 
 import pytest
 
-from gateway.commands.shell import opened
-from gateway.recorder.files import write_recording
+from gateway.cli.base import opened
+from gateway.monitoring.recorder.files import write_recording
 from gateway.settings import Settings
-from gateway.store.backlog import Batch
 from gateway.store.batches import write_batch
+from gateway.store.log_rows import Sums
 from gateway.store.models import now_ms
-from gateway.store.rows import Sums
+from gateway.store.write_queue import Batch
 
 
 def row(number, **columns):
@@ -172,7 +172,7 @@ BLOCK = {
     "at": 1_700_000_000.0,
     "blocked_ms": 312,
     "cause": "busy",
-    "where": "schemas/requests.py:88 load",
+    "where": "schemas/request.py:88 load",
     "stacks": [{"after_ms": 75, "frames": ["json/decoder.py:9 decode"]}],
 }
 SAMPLE = {
@@ -195,6 +195,6 @@ def test_the_recorder_shows_the_last_recording(commands):
     assert commands.rows("recorder") == [SAMPLE, BLOCK, SAMPLE]
     text = commands.good("recorder").out
     assert str(path) in text
-    assert "312 ms, busy in schemas/requests.py:88 load" in text
+    assert "312 ms, busy in schemas/request.py:88 load" in text
     assert "json/decoder.py:9 decode" in text
     assert "4.2 s" in text

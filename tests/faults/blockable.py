@@ -10,7 +10,7 @@ import sys
 import time
 
 from gateway.settings import Settings
-from handlers.life import run_server
+from handlers.process import run_server
 
 SECONDS = 0.3
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from gateway.demo.events import Turn
-from gateway.lockfile import find_running
+from gateway.process.lockfile import find_running
 from tests.faults.process import FaultyProcess
 
 PR_SET_CHILD_SUBREAPER = 36

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.demo.events import Turn
-from gateway.recorder.files import recordings
+from gateway.monitoring.recorder.files import recordings
 from tests.serving import CODEX, payload, until
 
 pytestmark = pytest.mark.alone

@@ -12,15 +12,15 @@ import weakref
 import pytest
 from tornado.websocket import WebSocketProtocol13
 
-from gateway.channel import Channel
 from gateway.demo import faults
 from gateway.demo.answers import Cut
 from gateway.demo.events import Turn
-from gateway.relay import Relay
+from gateway.turns.sse_relay import Relay
+from gateway.turns.websocket import Channel
 from gateway.upstream.body import Body, Pour
-from gateway.upstream.ws import UpstreamSocket
-from handlers.responses import ResponsesHandler
-from handlers.responses_socket import ResponsesSocket
+from gateway.upstream.websocket import UpstreamSocket
+from handlers.api.responses import ResponsesHandler
+from handlers.api.responses_websocket import ResponsesSocket
 from tests.serving import CODEX, TERMINAL, payload, rest_of_turn, until
 
 TURN = Turn().text("one two three").completed()

@@ -12,7 +12,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Answer, Cut, sse
 from gateway.demo.events import Turn
-from gateway.pace import Pace
+from gateway.turns.keepalive import Pace
 from tests.serving import CODEX, V1, next_event, payload, rest_of_turn
 
 pytestmark = [

@@ -2,15 +2,15 @@
 
 import orjson
 
-from gateway.answers import from_failure
-from gateway.channel import error_frame
+from gateway.accounts.encrypted_items import SealedItems
 from gateway.protocol.chat import ChatFold, ChatStream
 from gateway.protocol.failures import event_failure, read_failure
-from gateway.protocol.fold import ResponseFold
 from gateway.protocol.outcome import OutcomeReader
+from gateway.protocol.response_fold import ResponseFold
 from gateway.protocol.sse import events
-from gateway.sealed import SealedItems
-from gateway.view import View
+from gateway.turns.client_view import View
+from gateway.turns.final_error import from_failure
+from gateway.turns.websocket import error_frame
 from tests.fuzz.source import Source
 
 NOW = 1_700_000_000.0

@@ -10,10 +10,14 @@ import orjson
 import zstandard
 from marshmallow import ValidationError
 
-from gateway.bodies import BodyBudget, BodyReader, decode_zlib, decode_zstd
+from gateway.admission.request_body import (
+    BodyBudget,
+    BodyReader,
+    decode_zlib,
+    decode_zstd,
+)
 from gateway.errors import GatewayError, UndecodableBody
-from gateway.protocol import frames
-from gateway.protocol.frames import FrameSplitter, ProtocolError
+from gateway.protocol import websocket_frames
 from gateway.protocol.headers import (
     request_headers,
     response_headers,
@@ -21,14 +25,10 @@ from gateway.protocol.headers import (
     windows,
 )
 from gateway.protocol.sse import Event, EventScanner, events, is_notable, parts
-from schemas.encoding import decode
+from gateway.protocol.websocket_frames import FrameSplitter, ProtocolError
+from schemas.body.json import decode
 from schemas.normalize import normalize_responses_request_payload
-from schemas.requests import (
-    KeyPolicy,
-    first_bad_field,
-    load_chat_request,
-    load_request,
-)
+from schemas.request import KeyPolicy, first_bad_field, load_chat_request, load_request
 from schemas.surfaces import Surface
 from tests.fuzz.answers import answers, failures
 from tests.fuzz.source import Source
@@ -206,11 +206,15 @@ def websocket(data: bytes) -> None:
     stream = source.rest() if source.byte() % 2 else b""
     while source.has_more():
         opcode = source.byte()
-        one = bytearray(frames.frame(source.take(source.byte() % 200), opcode & 0x0F))
+        one = bytearray(
+            websocket_frames.frame(source.take(source.byte() % 200), opcode & 0x0F)
+        )
         one[0] = opcode
         stream += bytes(one)
 
-    def split(chunks: list[bytes]) -> tuple[bytes, list[frames.Control], bool]:
+    def split(
+        chunks: list[bytes],
+    ) -> tuple[bytes, list[websocket_frames.Control], bool]:
         splitter, run = FrameSplitter(150), b""
         try:
             for chunk in chunks:
@@ -222,8 +226,8 @@ def websocket(data: bytes) -> None:
     found = split([stream])
     assert split(Source(data).chunks(stream)) == found
     assert split([bytes([byte]) for byte in stream]) == found
-    for opcode, payload in frames.payloads(found[0]):
-        assert opcode in (frames.TEXT, frames.BINARY)
+    for opcode, payload in websocket_frames.payloads(found[0]):
+        assert opcode in (websocket_frames.TEXT, websocket_frames.BINARY)
         assert len(payload) <= 150
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import zstandard
 
 from gateway.demo.events import Turn
-from gateway.protocol import frames
+from gateway.protocol import websocket_frames
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 # A request of Codex has 40 kB of instructions and tools, too much to mutate.
@@ -120,8 +120,13 @@ def _bodies() -> Iterator[bytes]:
 
 
 def _websocket() -> Iterator[bytes]:
-    message = frames.frame(b"hello")
-    yield b"\1" + message + frames.frame(b"", frames.PING) + frames.frame(b"x" * 130)
+    message = websocket_frames.frame(b"hello")
+    yield (
+        b"\1"
+        + message
+        + websocket_frames.frame(b"", websocket_frames.PING)
+        + websocket_frames.frame(b"x" * 130)
+    )
     yield b"\1\x01\x02ab\x80\x01c" + message
 
 

@@ -5,9 +5,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from gateway.doctor import outside
+from gateway.doctor import client_checks
+from gateway.doctor.client import Visit
 from gateway.doctor.findings import Level
-from gateway.doctor.visit import Visit
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 DOCTOR = "/backend-api/codex/doctor"
@@ -18,7 +18,7 @@ async def visit(serving, key=None):
     await serving.gateway.catalogues.refresh_due()
     async with aiohttp.ClientSession() as session:
         seen = Visit(session, serving.base_url, key)
-        found = [one async for one in outside.examine(seen, is_quick=True)]
+        found = [one async for one in client_checks.examine(seen, is_quick=True)]
     return {finding.check: finding for finding in found}
 
 

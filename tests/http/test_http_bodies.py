@@ -11,7 +11,7 @@ import zstandard
 
 from gateway.demo.events import Turn
 from handlers.base import BodilessHandler
-from handlers.not_found import NotFoundHandler
+from handlers.operations.not_found import NotFoundHandler
 from handlers.routes import ROUTES, SOCKETS
 from tests.serving import CODEX, payload, until
 

@@ -9,7 +9,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Answer, sse
 from gateway.demo.events import Turn
-from gateway.pace import Pace
+from gateway.turns.keepalive import Pace
 from tests.serving import CHAT, CODEX, V1, next_event, payload
 
 KEEPALIVE = b'event: codex.keepalive\ndata: {"type":"codex.keepalive"}\n\n'

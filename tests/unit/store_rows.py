@@ -2,8 +2,8 @@
 
 import itertools
 
+from gateway.store.encryption import SecretBox
 from gateway.store.models import now_ms
-from gateway.store.secrets import SecretBox
 from gateway.store.store import Store
 
 NOW = now_ms()

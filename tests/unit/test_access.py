@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.access import (
+from gateway.admission.access import (
     FAILED_KEYS_PER_MINUTE,
     Access,
     FailedKeys,
@@ -23,7 +23,7 @@ from gateway.errors import (
     InvalidApiKey,
     TooManyFailedKeys,
 )
-from gateway.keys import Key, KeyRing, digest, prefix
+from gateway.keys.key import Key, KeyRing, digest, prefix
 from gateway.settings import Settings
 
 NOW = 1_764_000_000.0

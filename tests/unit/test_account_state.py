@@ -5,12 +5,12 @@ import json
 import pytest
 
 from gateway.accounts.account import Account, Catalogue, Credentials, PolledUsage
-from gateway.accounts.consequences import BLAMELESS, COOLING, apply
-from gateway.accounts.snapshot import describe, restore, to_keep
-from gateway.accounts.state import AccountState, Limit, Status
-from gateway.failover import Kind
+from gateway.accounts.description import describe, restore, to_keep
+from gateway.accounts.failure_effects import BLAMELESS, COOLING, apply
+from gateway.accounts.health import AccountState, Limit, Status
 from gateway.protocol.facts import Failure, Window
-from gateway.store.secrets import Secret
+from gateway.store.encryption import Secret
+from gateway.turns.failover import Kind
 
 NOW = 1_800_000_000.0
 

@@ -8,9 +8,9 @@ from email.utils import formatdate
 import pytest
 
 from gateway.accounts.account import Account, Credentials
-from gateway.doctor import inside, outside
+from gateway.doctor import client_checks, local_checks
+from gateway.doctor.client import Visit, incompressible_body, is_loopback
 from gateway.doctor.findings import Level
-from gateway.doctor.visit import Visit, incompressible_body, is_loopback
 from gateway.settings import Settings
 
 NOW = time.time()
@@ -31,7 +31,7 @@ def fixes(findings):
 
 
 def test_a_request_that_arrives_well_needs_nothing():
-    (finding,) = outside._arrival(PUBLIC, SEEN)
+    (finding,) = client_checks._arrival(PUBLIC, SEEN)
     assert finding.level is Level.OK
 
 
@@ -51,29 +51,29 @@ def test_a_request_that_arrives_well_needs_nothing():
     ],
 )
 def test_what_a_proxy_leaves_out_is_named(seen, fix):
-    assert fixes(outside._arrival(PUBLIC, SEEN | seen)) == fix
+    assert fixes(client_checks._arrival(PUBLIC, SEEN | seen)) == fix
 
 
 def test_a_proxy_that_makes_everybody_look_local_is_a_failure():
     seen = SEEN | {"forwarded_for": False, "forwarded_proto": None}
-    assert outside._arrival(PUBLIC, seen)[0].level is Level.FAIL
+    assert client_checks._arrival(PUBLIC, seen)[0].level is Level.FAIL
 
 
 def test_a_gateway_on_this_machine_needs_no_forwarding_headers():
     local = Visit(None, "http://127.0.0.1:2455", None)
     seen = SEEN | {"forwarded_for": False, "forwarded_proto": None, "is_https": False}
-    assert fixes(outside._arrival(local, seen)) == {}
+    assert fixes(client_checks._arrival(local, seen)) == {}
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(0, "ok"), (-60, "warn"), (60, "warn")])
 def test_clocks_that_differ_are_told(seconds, level):
-    finding = outside._clock(formatdate(time.time() + seconds, usegmt=True))
+    finding = client_checks._clock(formatdate(time.time() + seconds, usegmt=True))
     assert finding.level == level
 
 
 def test_a_date_that_is_none_is_no_crash():
-    assert outside._clock("").level is Level.WARN
-    assert outside._clock("yesterday").level is Level.WARN
+    assert client_checks._clock("").level is Level.WARN
+    assert client_checks._clock("yesterday").level is Level.WARN
 
 
 def test_the_large_body_is_large_on_the_wire():
@@ -115,13 +115,13 @@ def account(**facts):
     ],
 )
 def test_an_account_that_is_not_well_says_why_and_what_to_do(facts, level, fix):
-    (finding,) = inside.logins([account(**facts)], NOW)
+    (finding,) = local_checks.logins([account(**facts)], NOW)
     assert (finding.level, finding.fix) == (level, fix)
     assert "ada" in finding.check
 
 
 def test_no_account_at_all_is_a_failure():
-    (finding,) = inside.logins([], NOW)
+    (finding,) = local_checks.logins([], NOW)
     assert "accounts import" in finding.fix
 
 
@@ -133,21 +133,21 @@ def settings(tmp_path):
 
 def test_every_file_that_others_may_read_is_named(settings):
     folder = settings.data_dir
-    assert inside.private_files(settings)[0].level is Level.WARN  # not there yet
+    assert local_checks.private_files(settings)[0].level is Level.WARN  # not there yet
     folder.mkdir(mode=0o700)
     (folder / "gateway.db").touch(0o600)
-    assert [f.level for f in inside.private_files(settings)] == [Level.OK]
+    assert [f.level for f in local_checks.private_files(settings)] == [Level.OK]
     (folder / "admin.token").touch(0o600)
     (folder / "admin.token").chmod(0o640)
     folder.chmod(0o755)
-    assert [f.fix for f in inside.private_files(settings)] == [
+    assert [f.fix for f in local_checks.private_files(settings)] == [
         f"chmod 700 {folder}",
         f"chmod 600 {folder / 'admin.token'}",
     ]
 
 
 def test_the_disk_is_measured_where_the_data_will_be(settings):
-    (finding,) = inside.disk_space(settings)
+    (finding,) = local_checks.disk_space(settings)
     assert "MiB free" in finding.message
 
 
@@ -173,7 +173,7 @@ URL = "https://gw.example"
 )
 def test_the_name_trap_is_found_in_a_users_file(tmp_path, provider, level):
     (tmp_path / "config.toml").write_text(f"[model_providers.x]\n{provider}\n")
-    (finding,) = inside.codex_configuration(tmp_path, {URL})
+    (finding,) = local_checks.codex_configuration(tmp_path, {URL})
     assert finding.level == level
 
 
@@ -181,11 +181,11 @@ def test_the_name_trap_is_found_in_a_users_file(tmp_path, provider, level):
     "text", ["", "model_providers = 3", "[model_providers]\nx = 1"]
 )
 def test_a_file_without_such_a_provider_says_nothing(tmp_path, text):
-    assert inside.codex_configuration(tmp_path, {URL}) == []  # no file
+    assert local_checks.codex_configuration(tmp_path, {URL}) == []  # no file
     (tmp_path / "config.toml").write_text(text)
-    assert inside.codex_configuration(tmp_path, {URL}) == []
+    assert local_checks.codex_configuration(tmp_path, {URL}) == []
 
 
 def test_a_broken_file_is_told(tmp_path):
     (tmp_path / "config.toml").write_text("model = ")
-    assert inside.codex_configuration(tmp_path, {URL})[0].level is Level.FAIL
+    assert local_checks.codex_configuration(tmp_path, {URL})[0].level is Level.FAIL

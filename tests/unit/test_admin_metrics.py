@@ -9,18 +9,18 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts.account import Account, Credentials
-from gateway.core import Gateway
-from gateway.exchange import ClientFacts, ClientRequest, Exchange, Route
-from gateway.keys import Key
-from gateway.metrics import NAMESPACE, Metrics
+from gateway.app import Gateway
+from gateway.keys.counters import Spend
+from gateway.keys.key import Key
+from gateway.monitoring.metrics import NAMESPACE, Metrics
+from gateway.monitoring.recorder.files import recordings
+from gateway.monitoring.recorder.recorder import Recorder
 from gateway.protocol.facts import Usage, Window
-from gateway.recorder.files import recordings
-from gateway.recorder.recorder import Recorder
 from gateway.settings import Settings
-from gateway.store.secrets import SecretBox
+from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
-from gateway.turns import Turns
-from gateway.windows import Spend
+from gateway.turns.exchange import ClientFacts, ClientRequest, Exchange, Route
+from gateway.turns.runner import Turns
 
 NOW = time.time()
 

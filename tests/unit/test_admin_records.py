@@ -7,16 +7,16 @@ import time
 import pytest
 
 from gateway.accounts.account import Account, AccountKind, Credentials
-from gateway.accounts.auth_json import Login
-from gateway.accounts.snapshot import to_keep
-from gateway.accounts.state import Status
-from gateway.admin import options, records
+from gateway.accounts.description import to_keep
+from gateway.accounts.health import Status
 from gateway.admin.accounts import save_login
-from gateway.admin.identities import fresh_id
-from gateway.keys import Measure
+from gateway.keys.key import Measure
+from gateway.repository import accounts, options
+from gateway.repository.row_ids import fresh_id
 from gateway.store import models
-from gateway.store.secrets import Secret, SecretBox
+from gateway.store.encryption import Secret, SecretBox
 from gateway.store.store import Store
+from gateway.upstream.auth_json import Login
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def login(secrets, **columns):
             "name": "me@example.com",
             "kind": "chatgpt",
             "chatgpt_account_id": "acc",
-            "credentials": records.seal(
+            "credentials": accounts.seal(
                 Credentials(Secret("at"), Secret("rt"), Secret("it")), secrets
             ),
             "expires_at": 2_000_000_500,
@@ -59,7 +59,7 @@ def test_an_account_comes_back_with_its_credentials_and_none_of_them_in_clear(
     async def scenario(store):
         row = await store.write(login, secrets)
         assert "rt" not in json.loads('["' + row.credentials + '"]')
-        return (await store.read(records.load_accounts, secrets))[0]
+        return (await store.read(accounts.load_accounts, secrets))[0]
 
     account = run(tmp_path, secrets, scenario)
     assert isinstance(account, Account)
@@ -81,7 +81,7 @@ def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secret
         await store.write(
             lambda: login(secrets, state_detail=json.dumps(detail), is_paused=True)
         )
-        return (await store.read(records.load_accounts, secrets))[0]
+        return (await store.read(accounts.load_accounts, secrets))[0]
 
     state = run(tmp_path, secrets, scenario).state
     assert state.status(time.time()) is Status.PAUSED
@@ -99,14 +99,14 @@ def test_a_state_that_is_written_late_does_not_undo_a_new_login(tmp_path, secret
 
     async def scenario(store):
         row = await store.write(login, secrets)
-        (held,) = await store.read(records.load_accounts, secrets)
+        (held,) = await store.read(accounts.load_accounts, secrets)
         held.state.require_login("refresh_token_reused")
         late = to_keep(held, time.time())
         store.writer.save_state(row.id, late)
         assert not (await store.write(imported)).is_new
         store.writer.save_state(row.id, late)
         await store.flush()
-        (stored,) = await store.read(records.load_accounts, secrets)
+        (stored,) = await store.read(accounts.load_accounts, secrets)
         return held, stored
 
     held, stored = run(tmp_path, secrets, scenario)
@@ -125,7 +125,7 @@ def test_an_account_whose_key_is_lost_needs_a_login_and_the_others_still_load(
         await store.write(
             lambda: login(secrets, name="good", chatgpt_account_id="acc2")
         )
-        return await store.read(records.load_accounts, secrets)
+        return await store.read(accounts.load_accounts, secrets)
 
     lost, good = run(tmp_path, secrets, scenario)
     assert lost.state.status(time.time()) is Status.REAUTH_REQUIRED
@@ -157,7 +157,7 @@ def test_a_key_comes_back_with_its_limits(tmp_path, secrets):
 
     async def scenario(store):
         await store.write(make)
-        return await store.read(records.load_keys)
+        return await store.read(accounts.load_keys)
 
     laptop, plain = run(tmp_path, secrets, scenario)
     assert (laptop.created_at, laptop.expires_at) == (1_700_000_000, 1_900_000_000.0)
@@ -171,15 +171,15 @@ def test_a_key_comes_back_with_its_limits(tmp_path, secrets):
 
 def test_one_owner_at_a_time_holds_the_claim_until_it_ends(tmp_path, secrets):
     async def scenario(store):
-        accounts = records.AccountStore(store, secrets)
-        assert await accounts.claim(7, "a", 60)
-        assert await accounts.claim(7, "a", 60)
-        assert not await accounts.claim(7, "b", 60)
-        await accounts.release_claim(7, "b")
-        assert not await accounts.claim(7, "b", 60)
-        await accounts.release_claim(7, "a")
-        assert await accounts.claim(7, "b", -1)
-        assert await accounts.claim(7, "c", 60)  # b's time is over
+        held = accounts.AccountStore(store, secrets)
+        assert await held.claim(7, "a", 60)
+        assert await held.claim(7, "a", 60)
+        assert not await held.claim(7, "b", 60)
+        await held.release_claim(7, "b")
+        assert not await held.claim(7, "b", 60)
+        await held.release_claim(7, "a")
+        assert await held.claim(7, "b", -1)
+        assert await held.claim(7, "c", 60)  # b's time is over
 
     run(tmp_path, secrets, scenario)
 
@@ -187,11 +187,11 @@ def test_one_owner_at_a_time_holds_the_claim_until_it_ends(tmp_path, secrets):
 def test_saved_credentials_are_in_the_database_when_the_call_returns(tmp_path, secrets):
     async def scenario(store):
         row = await store.write(login, secrets)
-        accounts = records.AccountStore(store, secrets)
+        held = accounts.AccountStore(store, secrets)
         rotated = Credentials(Secret("at2"), Secret("rt2"), None, expires_at=12.5)
-        await accounts.save_credentials(row.id, rotated)
-        assert await accounts.load_credentials(row.id) == rotated
-        assert await accounts.load_credentials(99) is None
+        await held.save_credentials(row.id, rotated)
+        assert await held.load_credentials(row.id) == rotated
+        assert await held.load_credentials(99) is None
 
     run(tmp_path, secrets, scenario)
 

@@ -9,7 +9,12 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bodies import BodyBudget, BodyReader, decode_zlib, decode_zstd
+from gateway.admission.request_body import (
+    BodyBudget,
+    BodyReader,
+    decode_zlib,
+    decode_zstd,
+)
 from gateway.errors import GatewayOverloaded, PayloadTooLarge, UndecodableBody
 
 LIMIT = 10_000

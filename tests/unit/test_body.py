@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.protocol.framing import framing_of
+from gateway.protocol.http_framing import framing_of
 from gateway.upstream.body import Body, BrokenAnswer
 
 CHUNKED = {"transfer-encoding": "chunked"}

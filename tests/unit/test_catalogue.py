@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
-from gateway.accounts.catalogue import Catalogues, read_codex, read_openai
+from gateway.accounts.health import Status
 from gateway.accounts.pool import Pool
-from gateway.accounts.state import Status
-from gateway.accounts.usage import UsagePoller, read_usage
+from gateway.polling.catalogues import Catalogues, read_codex, read_openai
+from gateway.polling.usage import UsagePoller, read_usage
 from gateway.settings import Settings
-from gateway.store.secrets import Secret
-from gateway.upstream.as_account import AccountCalls
-from gateway.upstream.fetch import Answer
-from gateway.upstream.oauth import TokenSource
+from gateway.store.encryption import Secret
+from gateway.upstream.account_api import AccountCalls
+from gateway.upstream.api import Answer
+from gateway.upstream.tokens import TokenSource
 
 SETTINGS = Settings.from_env(dotenv="")
 

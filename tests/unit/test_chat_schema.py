@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.requests import KeyPolicy, first_bad_field, load_chat_request
+from schemas.request import KeyPolicy, first_bad_field, load_chat_request
 
 ACCEPTED = object()
 USER = {"role": "user", "content": "hi"}

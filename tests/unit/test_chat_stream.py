@@ -9,7 +9,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.protocol.chat import ChatFold, ChatStream
-from gateway.protocol.fold import ResponseTooLarge
+from gateway.protocol.response_fold import ResponseTooLarge
 from gateway.protocol.sse import events as blocks
 
 ID = "resp_1"

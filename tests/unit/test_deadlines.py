@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from handlers.deadlines import Deadlines
+from handlers.wire.deadlines import Deadlines
 
 SECONDS = 0.05
 # Timers of the event loop count whole milliseconds.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.handover import PATIENCE
+from gateway.cluster.handover import PATIENCE
 from gateway.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "gateway" / "deploy"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gateway.descriptors import (
+from gateway.process.inherited_sockets import (
     KIN,
     LISTENING,
     LOCK,
@@ -52,7 +52,7 @@ def test_nobodys_variables_are_removed_all_the_same():
 PROGRAM = """
 import os, sys
 sys.path.insert(0, {root!r})
-from gateway.descriptors import UnusableDescriptor, take
+from gateway.process.inherited_sockets import (UnusableDescriptor, take)
 before = os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"] == str(os.getpid())
 try:
     given = take(os.environ)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.failover import (
+from gateway.protocol.facts import Failure
+from gateway.turns.failover import (
     DEADLINE,
     LONGEST_WAIT,
     MAX_ALONE,
@@ -19,7 +20,6 @@ from gateway.failover import (
     decide,
     kind_of,
 )
-from gateway.protocol.facts import Failure
 
 
 def failure(status=None, code=None, **fields):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.responses import Response
 
-from gateway.protocol.fold import ResponseFold, ResponseTooLarge
+from gateway.protocol.response_fold import ResponseFold, ResponseTooLarge
 
 BASE = {
     "id": "resp_1",

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocol import frames
-from gateway.protocol.frames import Control, FrameSplitter, ProtocolError
+from gateway.protocol import websocket_frames
+from gateway.protocol.websocket_frames import Control, FrameSplitter, ProtocolError
 
 LIMIT = 200_000
 SIZES = (0, 1, 125, 126, 127, 65535, 65536, 70_000)
 messages = st.tuples(
-    st.sampled_from([frames.TEXT, frames.BINARY]),
+    st.sampled_from([websocket_frames.TEXT, websocket_frames.BINARY]),
     st.binary(max_size=40) | st.sampled_from([b"x" * size for size in SIZES]),
 )
 
@@ -23,7 +23,7 @@ def fragments(opcode, payload, cuts):
     pieces = [payload[a:b] for a, b in itertools.pairwise(edges)]
     made = []
     for index, piece in enumerate(pieces):
-        one = bytearray(frames.frame(piece, opcode if index == 0 else 0))
+        one = bytearray(websocket_frames.frame(piece, opcode if index == 0 else 0))
         if index < len(pieces) - 1:
             one[0] &= 0x7F
         made.append(bytes(one))
@@ -37,12 +37,14 @@ def split(chunks, limit=LIMIT):
 
 @given(st.lists(messages, max_size=6), st.lists(st.integers(0, 300_000), max_size=8))
 def test_whole_messages_pass_as_they_came_whatever_the_reads(sent, cuts):
-    stream = b"".join(frames.frame(payload, opcode) for opcode, payload in sent)
+    stream = b"".join(
+        websocket_frames.frame(payload, opcode) for opcode, payload in sent
+    )
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     chunks = [stream[a:b] for a, b in itertools.pairwise(edges)]
     run, controls = split(chunks)
     assert run == stream
-    assert list(frames.payloads(run)) == sent
+    assert list(websocket_frames.payloads(run)) == sent
     assert controls == []
 
 
@@ -51,10 +53,10 @@ def test_a_message_in_fragments_becomes_one_frame(message, cuts, data):
     opcode, payload = message
     made = fragments(opcode, payload, cuts)
     where = data.draw(st.integers(0, len(made)))
-    made.insert(where, frames.frame(b"are you there", frames.PING))
+    made.insert(where, websocket_frames.frame(b"are you there", websocket_frames.PING))
     run, controls = split(made)
-    assert run == frames.frame(payload, opcode)
-    assert controls == [Control(frames.PING, b"are you there")]
+    assert run == websocket_frames.frame(payload, opcode)
+    assert controls == [Control(websocket_frames.PING, b"are you there")]
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
@@ -63,7 +65,7 @@ def test_no_bytes_raise_anything_but_the_documented_error(stream, cuts):
     splitter = FrameSplitter(1_000)
     try:
         for a, b in itertools.pairwise(edges):
-            for _ in frames.payloads(splitter.feed(stream[a:b])):
+            for _ in websocket_frames.payloads(splitter.feed(stream[a:b])):
                 pass
     except ProtocolError:
         pass
@@ -72,8 +74,8 @@ def test_no_bytes_raise_anything_but_the_documented_error(stream, cuts):
 @pytest.mark.parametrize(
     "stream",
     [
-        frames.frame(b"x" * 101),
-        b"".join(fragments(frames.TEXT, b"x" * 150, [60, 120])),
+        websocket_frames.frame(b"x" * 101),
+        b"".join(fragments(websocket_frames.TEXT, b"x" * 150, [60, 120])),
         b"\x81\x7f" + (1 << 62).to_bytes(8, "big"),
     ],
     ids=["frame", "fragments", "announced"],
@@ -94,7 +96,7 @@ def test_what_a_server_may_not_send_is_refused(stream):
 
 
 def test_a_large_frame_in_many_reads_is_joined_once():
-    stream = frames.frame(b"x" * 1_000_000)
+    stream = websocket_frames.frame(b"x" * 1_000_000)
     splitter = FrameSplitter(2_000_000)
     looks = 0
     for start in range(0, len(stream), 100):
@@ -103,7 +105,7 @@ def test_a_large_frame_in_many_reads_is_joined_once():
 
 
 def test_messages_before_a_defect_are_given_first():
-    good = frames.frame(b"good")
+    good = websocket_frames.frame(b"good")
     splitter = FrameSplitter(100)
     assert splitter.feed(good + b"\xc1\x01x") == good
     assert splitter.error is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocol.framing import Chunked, Endless, Sized, framing_of
+from gateway.protocol.http_framing import Chunked, Endless, Sized, framing_of
 
 PIECES = st.lists(st.binary(min_size=1, max_size=40), max_size=8)
 # Enough to be taken as one run, with bytes in them that look like framing.

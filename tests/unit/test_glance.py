@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.requests import _COMPACT_SCHEMAS, _SCHEMAS
+from schemas.request import _COMPACT_SCHEMAS, _SCHEMAS
 from schemas.responses import NormalizedPayload
 from tests.unit.test_normalize_any_json import PAYLOADS
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.keys import (
+from gateway.keys.key import (
     WINDOWS,
     Key,
     KeyRing,

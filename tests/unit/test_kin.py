@@ -10,12 +10,12 @@ from itertools import pairwise
 import pytest
 
 from gateway.accounts.affinity import Affinity, Bindings
+from gateway.cluster.peers import GO, MOST_UNREAD, RELOAD, Kin, Link
 from gateway.errors import KeyLimitReached
-from gateway.keys import Key, KeyRing, Limit, Measure
-from gateway.kin import GO, MOST_UNREAD, RELOAD, Kin, Link
-from gateway.limits import Limiter
+from gateway.keys.counters import Spend
+from gateway.keys.key import Key, KeyRing, Limit, Measure
+from gateway.keys.limiter import Limiter
 from gateway.protocol.facts import Usage
-from gateway.windows import Spend
 
 CREATED = 1_764_000_000
 NOW = CREATED + 30.0

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
-from gateway.keys import Key, Limit, Measure
-from gateway.limits import Limiter
+from gateway.keys.counters import Spend
+from gateway.keys.key import Key, Limit, Measure
+from gateway.keys.limiter import Limiter
+from gateway.keys.quota_report import duration
 from gateway.protocol.facts import Usage, Window
-from gateway.standing import duration
-from gateway.windows import Spend
 
 CREATED = 1_764_000_000  # 2025-11-24T16:00:00Z
 HOUR, DAY = 3600, 86_400

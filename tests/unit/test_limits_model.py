@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import KeyLimitReached
-from gateway.keys import WINDOWS, Key, Limit, Measure
-from gateway.limits import Limiter
+from gateway.keys.counters import Spend
+from gateway.keys.key import WINDOWS, Key, Limit, Measure
+from gateway.keys.limiter import Limiter
 from gateway.protocol.facts import Usage
-from gateway.windows import Spend
 
 CREATED = 1_764_000_000
 MODELS = ["small", "big"]

@@ -6,7 +6,7 @@ import pytest
 from marshmallow import ValidationError
 
 from schemas.normalize import normalize_responses_request_payload
-from schemas.requests import first_bad_field
+from schemas.request import first_bad_field
 from schemas.responses import CodexResponsesSchema, V1ResponsesSchema
 from schemas.surfaces import Surface
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.accounts.account import Account, Credentials
-from gateway.accounts.auth_json import claims, parse_login, read_login
-from gateway.store.secrets import Secret
+from gateway.store.encryption import Secret
 from gateway.upstream import UpstreamFault
+from gateway.upstream.auth_json import claims, parse_login, read_login
 from gateway.upstream.device_login import DeviceLogin
-from gateway.upstream.oauth import CLIENT_ID, TokenSource
+from gateway.upstream.tokens import CLIENT_ID, TokenSource
 
 
 def jwt(**about):

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
 from gateway.accounts.affinity import Affinity
-from gateway.accounts.candidates import Demand
+from gateway.accounts.eligibility import Demand
 from gateway.accounts.pool import Pool
-from gateway.accounts.waiting import LONGEST_LINE, SHORTEST_LINE, Line
+from gateway.accounts.wait_queue import LONGEST_LINE, SHORTEST_LINE, Line
 from gateway.errors import (
     GatewayOverloaded,
     ModelNotAvailable,
@@ -22,7 +22,7 @@ from gateway.errors import (
 )
 from gateway.protocol.facts import Failure, Window
 from gateway.settings import Settings
-from gateway.store.secrets import Secret
+from gateway.store.encryption import Secret
 
 NOW = 1_800_000_000.0
 

@@ -21,13 +21,16 @@ from hypothesis.stateful import (
 
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
 from gateway.accounts.affinity import Affinity
-from gateway.accounts.candidates import LONGEST_RETRY_AFTER, BarKind, Demand
-from gateway.accounts.choice import STRATEGIES
+from gateway.accounts.eligibility import LONGEST_RETRY_AFTER, BarKind, Demand
+from gateway.accounts.health import Status
 from gateway.accounts.pool import Pool
-from gateway.accounts.state import Status
-from gateway.accounts.waiting import LONGEST_LINE
+from gateway.accounts.strategies import STRATEGIES
+from gateway.accounts.wait_queue import LONGEST_LINE
 from gateway.errors import GatewayError, UsageLimitReached
-from gateway.failover import (
+from gateway.protocol.facts import Failure, Window
+from gateway.settings import Settings
+from gateway.store.encryption import Secret
+from gateway.turns.failover import (
     Attempt,
     Elsewhere,
     GiveUp,
@@ -35,9 +38,6 @@ from gateway.failover import (
     RetryHere,
     decide,
 )
-from gateway.protocol.facts import Failure, Window
-from gateway.settings import Settings
-from gateway.store.secrets import Secret
 
 SETTINGS = Settings.from_env(dotenv="")
 MODELS = ("m1", "m2")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas import prescan
-from schemas.prescan import refuse_costly
-from schemas.requests import load_request
+from schemas.body import prescan
+from schemas.body.prescan import refuse_costly
+from schemas.request import load_request
 from schemas.surfaces import Surface
 
 MEBIBYTE = 1024 * 1024

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pricing import PriceTable, cost_microdollars, default_table
+from gateway.keys.pricing import PriceTable, cost_microdollars, default_table
 from gateway.protocol.facts import Usage
 
 MILLION = 1_000_000

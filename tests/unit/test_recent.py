@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.recent import Recent, key_of
+from gateway.accounts.bounded_cache import Recent, key_of
 
 steps = st.lists(
     st.tuples(st.sampled_from(["put", "put", "get", "drop"]), st.integers(0, 30)),

@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.recorder.block import Block, Cause
-from gateway.recorder.files import FOLDER, MOST_FILES, recordings, write_recording
-from gateway.recorder.ring import Ring
-from gateway.recorder.watchdog import MOST_FRAMES, Sight, frames_of
+from gateway.monitoring.recorder.block import Block, Cause
+from gateway.monitoring.recorder.files import (
+    FOLDER,
+    MOST_FILES,
+    recordings,
+    write_recording,
+)
+from gateway.monitoring.recorder.ring import Ring
+from gateway.monitoring.recorder.watchdog import MOST_FRAMES, Sight, frames_of
 
 SECONDS, SIZE = 60, 200
 
@@ -45,7 +50,12 @@ def sight(*frames, late=0.0, state="S"):
 
 
 IDLE = "asyncio/runners.py:118 Runner.run"
-SLOW = ("json/decoder.py:1 decode", "gateway/bodies.py:9 load", IDLE, "handlers/x.py:1")
+SLOW = (
+    "json/decoder.py:1 decode",
+    "gateway/admission/request_body.py:9 load",
+    IDLE,
+    "handlers/x.py:1",
+)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +92,7 @@ def test_a_stack_is_named_without_its_values_and_bounded():
 
     frames = deep("hunter2", 2 * MOST_FRAMES)
     assert len(frames) == MOST_FRAMES
-    assert frames[0].startswith("gateway/recorder/watchdog.py:")
+    assert frames[0].startswith("gateway/monitoring/recorder/watchdog.py:")
     assert frames[1].startswith("tests/unit/test_recorder.py:")
     assert "hunter2" not in str(frames)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from marshmallow import ValidationError
 
-from schemas.requests import KeyPolicy, first_bad_field, load_request
+from schemas.request import KeyPolicy, first_bad_field, load_request
 from schemas.surfaces import Surface
 
 CAPTURES = Path(__file__).parent.parent / "captures"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.requests import first_bad_field, load_request
+from schemas.request import first_bad_field, load_request
 from schemas.surfaces import Surface
 
 ACCEPTED = object()

@@ -13,9 +13,9 @@ import orjson
 import pytest
 from cryptography.fernet import Fernet
 
+from gateway.store.encryption import Secret, SecretBox, UnusableKey
+from gateway.store.key_rotation import Rotated, rotate_key
 from gateway.store.models import Account
-from gateway.store.rotation import Rotated, rotate_key
-from gateway.store.secrets import Secret, SecretBox, UnusableKey
 from tests.unit.store_rows import make_store
 
 HIDDEN = "rt_hidden-value"
@@ -73,7 +73,7 @@ def test_the_key_file_is_private_and_made_once(tmp_path):
 
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path):
     program = (
-        "import sys, pathlib; from gateway.store.secrets import SecretBox;"
+        "import sys, pathlib; from gateway.store.encryption import SecretBox;"
         "sys.stdin.read(1);"
         "print(SecretBox.open(pathlib.Path(sys.argv[1])).encrypt('x'))"
     )

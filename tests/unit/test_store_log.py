@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.store import models
-from gateway.store.backlog import Batch
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
+from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS
 from gateway.store.queries import (
     LogFilter,
     find_log,
@@ -20,7 +20,7 @@ from gateway.store.queries import (
     log_page,
     usage_report,
 )
-from gateway.store.rows import COLUMNS, DAY_MS, HOUR_MS
+from gateway.store.write_queue import Batch
 from tests.unit.store_rows import log_row, make_store
 
 START = 1_700_000_000_000 // DAY_MS * DAY_MS

@@ -12,13 +12,13 @@ import pytest
 from playhouse.schema_diff import diff_models
 
 from gateway.store import models
-from gateway.store.backlog import AccountState
 from gateway.store.backup import BackupFailed
 from gateway.store.database import StoreUnavailable, UnusableDatabase, open_database
+from gateway.store.key_rotation import Rotated, rotate_key
+from gateway.store.log_rows import DAY_MS
 from gateway.store.models import Account, Binding, RequestLog, Setting, UsageDay
 from gateway.store.queries import LogFilter, find_log, log_after, log_page, usage_report
-from gateway.store.rotation import Rotated, rotate_key
-from gateway.store.rows import DAY_MS
+from gateway.store.write_queue import AccountState
 from tests.unit.postgres_server import HAS_DRIVER, Server, need, server_directory
 from tests.unit.store_rows import NOW, log_row, make_store
 from tests.unit.test_store_log import COMBINATIONS, START, group_of, passes

@@ -4,9 +4,9 @@ import pytest
 
 from gateway.store import models, retention
 from gateway.store.database import migrate, open_database
+from gateway.store.log_rows import DAY_MS
 from gateway.store.models import AuditLog, Binding, LimitCounter, RequestLog, UsageHour
 from gateway.store.retention import SLICE_ROWS, Retention
-from gateway.store.rows import DAY_MS
 from tests.unit.store_rows import NOW, log_row, make_store
 
 

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.store.database import migrate, open_database
-from gateway.store.models import RequestLog
-from gateway.store.rows import (
+from gateway.store.log_rows import (
     COLUMNS,
     HOUR_MS,
     MEASURES,
@@ -15,6 +14,7 @@ from gateway.store.rows import (
     clean,
     write_log,
 )
+from gateway.store.models import RequestLog
 from tests.unit.store_rows import NOW, log_row
 
 LENGTHS = {

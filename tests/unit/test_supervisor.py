@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from gateway import supervisor
+from gateway.process import systemd
 
 
 @pytest.mark.parametrize("kind", ["file", "abstract"])
@@ -16,8 +16,8 @@ def test_the_service_manager_hears(tmp_path, monkeypatch, kind):
         manager.settimeout(5)
         shown = name if kind == "file" else "@" + name
         monkeypatch.setenv("NOTIFY_SOCKET", shown)
-        supervisor.notify(supervisor.READY)
-        supervisor.notify(supervisor.succeeded_by(77))
+        systemd.notify(systemd.READY)
+        systemd.notify(systemd.succeeded_by(77))
         assert manager.recv(99) == b"READY=1"
         assert manager.recv(99) == b"MAINPID=77"
 
@@ -27,4 +27,4 @@ def test_without_one_nothing_happens(monkeypatch, address):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     if address is not None:
         monkeypatch.setenv("NOTIFY_SOCKET", address)
-    supervisor.notify(supervisor.STOPPING)
+    systemd.notify(systemd.STOPPING)

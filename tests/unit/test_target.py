@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.accounts.account import Account, AccountKind
-from gateway.exchange import Route
-from gateway.upstream.target import url_of
+from gateway.turns.exchange import Route
+from gateway.upstream.endpoints import url_of
 
 CHATGPT = "https://chatgpt.example/backend-api"
 OWN = "https://own.example:8443/some/v1"

@@ -8,7 +8,6 @@ from contextlib import closing
 
 import pytest
 
-from gateway.store.backlog import BATCH_ROWS, MAX_JOBS, AccountState
 from gateway.store.database import StoreUnavailable
 from gateway.store.models import (
     Account,
@@ -19,6 +18,7 @@ from gateway.store.models import (
     UsageDay,
     UsageHour,
 )
+from gateway.store.write_queue import BATCH_ROWS, MAX_JOBS, AccountState
 from tests.unit.store_rows import NOW, log_row, make_store
 
 IMPATIENT = 0.05  # seconds to wait for a lock, where the test holds it

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.demo.answers import Answer
 from gateway.demo.events import Turn
-from gateway.pace import Pace
+from gateway.turns.keepalive import Pace
 from tests.serving import CODEX, V1, output_text, payload, rest_of_turn, turn_on, user
 
 ALIAS = "/backend-api/codex/v1/responses"

@@ -1,0 +1,74 @@
+"""Accounts and keys as an operator sees them: no secret, times in unix seconds."""
+
+import time
+from typing import Any
+
+from gateway.accounts.account import Account
+from gateway.accounts.description import describe
+from gateway.keys.key import Key
+from gateway.repository.accounts import load_accounts, load_keys
+from gateway.store import models
+from gateway.store.encryption import SecretBox
+
+
+def show_account(account: Account, now: float) -> dict[str, Any]:
+    """Who it is, and how it fares as far as this process knows."""
+    return {
+        "id": account.id,
+        "name": account.name,
+        "kind": account.kind.value,
+        "email": account.email,
+        "plan": account.plan,
+        "chatgpt_account_id": account.chatgpt_account_id,
+        "base_url": account.base_url,
+        "priority": account.priority,
+        "concurrency": account.concurrency or None,
+        "websockets": account.websockets,
+        "source_file": account.source_path,
+        "token_expires_at": account.credentials.expires_at,
+        **describe(account, now),
+    }
+
+
+def stored_accounts(secrets: SecretBox) -> list[dict[str, Any]]:
+    """All accounts as the database has them, for when no gateway runs."""
+    now = time.time()
+    return [show_account(account, now) for account in load_accounts(secrets)]
+
+
+def show_key(key: Key, names: dict[int, str], now: float) -> dict[str, Any]:
+    """`names` of the accounts, by number."""
+    is_expired = key.is_expired(now)
+    return {
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "state": "disabled" if key.disabled else "expired" if is_expired else "active",
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "models": list(key.models),
+        "enforce_model": key.enforced_model,
+        "enforce_effort": key.enforced_effort,
+        "enforce_tier": key.enforced_tier,
+        "accounts": None
+        if key.accounts is None
+        else [names.get(one, f"#{one}") for one in sorted(key.accounts)],
+        "rpm": key.rpm,
+        "concurrency": key.concurrency,
+        "limits": [str(limit) for limit in key.limits],
+    }
+
+
+def stored_keys() -> list[dict[str, Any]]:
+    now, names = time.time(), account_names()
+    return [show_key(key, names, now) for key in load_keys()]
+
+
+def account_names() -> dict[int, str]:
+    account = models.Account
+    return {row.id: row.name for row in account.select(account.id, account.name)}
+
+
+def key_names() -> dict[int, str]:
+    key = models.ApiKey
+    return {row.id: row.name for row in key.select(key.id, key.name)}

@@ -1,0 +1,220 @@
+"""Gateway: builds the parts, starts and stops them in order."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from gateway.accounts.account import Account
+from gateway.accounts.description import to_keep
+from gateway.accounts.pool import Pool
+from gateway.admission.access import Access
+from gateway.admission.request_body import BodyBudget
+from gateway.cluster.peers import RELOAD, Kin
+from gateway.keys.key import KeyRing
+from gateway.keys.limiter import Limiter
+from gateway.monitoring.metrics import Metrics
+from gateway.monitoring.recorder.recorder import Recorder
+from gateway.monitoring.recorder.survey import survey
+from gateway.polling.catalogues import Catalogues
+from gateway.polling.usage import UsagePoller
+from gateway.repository.accounts import (
+    AccountStore,
+    keys_ever_made,
+    load_accounts,
+    load_keys,
+)
+from gateway.repository.options import load_strategy
+from gateway.repository.startup import stored_bindings, stored_counters
+from gateway.settings import Settings
+from gateway.store.encryption import SecretBox
+from gateway.store.store import Store
+from gateway.turns.client_view import View
+from gateway.turns.exchange import ClientRequest
+from gateway.turns.frame_queue import Frame
+from gateway.turns.http import Proxy
+from gateway.turns.keepalive import PACE, Pace
+from gateway.turns.runner import Turns
+from gateway.turns.websocket import Channel
+from gateway.upstream.account_api import AccountCalls
+from gateway.upstream.http import UpstreamHttp, open_session
+from gateway.upstream.tokens import TokenSource
+from gateway.upstream.websocket import UpstreamSockets
+
+# Counters, bindings and account states reach the writer this often: what a killed
+# process may lose of them.
+PERSIST_SECONDS = 0.5
+# A row that waits longer for the database than this is trouble worth telling.
+WRITER_LAG_SECONDS = 10.0
+# For turns that were cut to leave their rows.
+STOP_SECONDS = 2.0
+
+
+class Gateway:
+    """All parts of one process; handlers get it injected."""
+
+    def __init__(self, settings: Settings, pace: Pace = PACE) -> None:
+        self.settings = settings
+        self._pace = pace
+        self.ring = KeyRing()
+        self.access = Access(settings, self.ring)
+        self.body_budget = BodyBudget(settings.body_budget_bytes)
+        self.limiter = Limiter()
+        self.pool = Pool(settings, on_change=self._note_change)
+        self.kin = Kin(self.ring, self.limiter, self.pool.bindings, self._load)
+        self.channels: set[Channel] = set()
+        self.is_draining = False
+        self.metrics = Metrics(self)
+        self._recorder = Recorder(
+            settings.data_dir, partial(survey, self), self.metrics.of_the_loop
+        )
+        self._changed: set[Account] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the database and the upstream session, load all, begin the polls.
+
+        Raises UnusableDatabase with what to do about it.
+        """
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        key = settings.encryption_key
+        self.secrets = await loop.run_in_executor(
+            None, SecretBox.open, settings.data_dir, key.reveal() if key else ""
+        )
+        self.store = Store(
+            settings.database_url,
+            secrets=self.secrets,
+            log_retention_days=settings.log_retention_days,
+        )
+        await self.store.start()
+        await self._load()
+        bindings = await self.store.read(stored_bindings)
+        self.pool.bindings.restore(bindings, time.time())
+        self.limiter.restore(await self.store.read(stored_counters))
+        session = self._session = open_session(settings)
+        accounts = AccountStore(self.store, self.secrets)
+        self.tokens = TokenSource(
+            session, settings.auth_base_url, accounts, self.pool.observe_trouble
+        )
+        self.turns = Turns(self.pool, self.tokens, self.limiter, self._log)
+        self._http = UpstreamHttp(settings)
+        self.proxy = Proxy(settings, self.turns, self.pool, self._http, self._pace)
+        self._sockets = UpstreamSockets(session, settings)
+        self.calls = AccountCalls(session, self.tokens)
+        base = settings.upstream_base_url
+        self.catalogues = Catalogues(self.pool, self.calls, base)
+        self.usage = UsagePoller(self.pool, self.calls, base)
+        self._tasks = [
+            asyncio.create_task(self.catalogues.run()),
+            asyncio.create_task(self.usage.run()),
+            asyncio.create_task(self._persist_regularly()),
+        ]
+        self._recorder.start()
+
+    async def drain(self, seconds: float) -> None:
+        """Let running turns end, for at most so many seconds; close what is idle."""
+        self.is_draining = True
+        for channel in list(self.channels):
+            channel.drain()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.turns.wait_until_idle()
+        except TimeoutError:
+            return
+
+    async def stop(self) -> None:
+        """Close upstream, write what waits. Safe when `start` failed half way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._recorder.stop()
+        if hasattr(self, "tokens"):
+            await self.tokens.close()
+        for channel in list(self.channels):
+            channel.cut()
+        if hasattr(self, "_session"):
+            await self._http.close()
+            await self._session.close()
+            await self.drain(STOP_SECONDS)  # what has lost its upstream ends by itself
+        self._persist()
+        await self.store.stop()
+        self.kin.close()
+
+    async def flush(self) -> None:
+        """Return once the database has all that was known until now.
+
+        Raises StoreUnavailable when it does not take it.
+        """
+        self._persist()
+        await self.store.flush()
+
+    async def reload(self) -> None:
+        """Take over accounts and keys as the database has them now."""
+        await self._load()
+        self.kin.tell(RELOAD)
+
+    async def _load(self) -> None:
+        accounts = await self.store.read(load_accounts, self.secrets)
+        keys = await self.store.read(load_keys)
+        self.pool.replace(accounts)
+        # Kept apart from the keys: the last one's removal opens no door.
+        ever_made = await self.store.read(keys_ever_made)
+        self.ring.replace(keys, ever_made=ever_made)
+        self.pool.strategy = await self.store.read(load_strategy)
+        self.limiter.retain(self.ring)
+
+    def open_channel(
+        self, request_of: Callable[[Frame], ClientRequest], view: View
+    ) -> Channel:
+        """A channel for one client socket, known here until it closes."""
+        channel = Channel(
+            self.settings, self.turns, self._sockets, request_of, view, self._pace
+        )
+        self.channels.add(channel)
+        if self.is_draining:
+            channel.drain()
+        return channel
+
+    def readiness(self) -> dict[str, str]:
+        """What `/health/ready` tells: "ok", or what is wrong, by check."""
+        writer = self.store.writer
+        database = "ok"
+        if writer.last_error is not None:
+            database = f"not writable: {writer.last_error}"
+        elif writer.lag_seconds > WRITER_LAG_SECONDS:
+            database = f"rows wait for {writer.lag_seconds:.0f} s"
+        now = time.time()
+        serving = any(
+            account.state.until(now) is None and not account.state.why(now)
+            for account in self.pool.accounts.values()
+        )
+        return {
+            "database": database,
+            "accounts": "ok" if serving else "no account is in service",
+            "drain": "draining" if self.is_draining else "ok",
+        }
+
+    def _log(self, row: dict[str, Any]) -> None:
+        self.store.writer.log(row)
+        self.metrics.observe(row)
+
+    def _note_change(self, account: Account) -> None:
+        self._changed.add(account)
+
+    async def _persist_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(PERSIST_SECONDS)
+            self._persist()
+
+    def _persist(self) -> None:
+        """Hand the writer what changed; it never waits."""
+        writer, now = self.store.writer, time.time()
+        for row in self.pool.bindings.dirty():
+            writer.bind(row.key, row.account_id, row.used_at)
+        for limit_id, window_start, spent in self.limiter.changed():
+            writer.count(limit_id, window_start * 1000, spent)
+        for account in self._changed:
+            writer.save_state(account.id, to_keep(account, now))
+        self._changed.clear()

@@ -1,0 +1,213 @@
+"""`run.py accounts …`"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.admin import accounts as admin
+from gateway.admin.views import stored_accounts
+from gateway.cli.admin_client import find_client
+from gateway.cli.base import (
+    Commands,
+    ask,
+    change,
+    json_option,
+    moment,
+    pass_settings,
+    secrets_of,
+    show,
+    span,
+    tell,
+)
+from gateway.repository.audit import shell_actor
+from gateway.settings import Settings
+from gateway.store.encryption import Secret, SecretBox
+from gateway.upstream.auth_json import Login, read_login
+
+
+@click.group(
+    cls=Commands,
+    elsewhere={
+        "login": "accounts_online:login",
+        "probe": "accounts_online:probe",
+        "rotate-key": "accounts_online:rotate_key",
+    },
+)
+def accounts() -> None:
+    """Upstream accounts: logins and API keys."""
+
+
+@accounts.command("import")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…"
+)
+@click.option("--name", help="What to call it; for one file.")
+@json_option
+@pass_settings
+def import_logins(
+    settings: Settings, files: tuple[Path, ...], name: str | None, as_json: bool
+) -> None:
+    """Import auth.json files that `codex login` wrote.
+
+    All or none: a file that cannot be read leaves everything as it was. A second
+    import of a login updates its account.
+    """
+    if name is not None and len(files) > 1:
+        raise click.UsageError("--name is for one file.")
+    logins = _read_all(files)
+    done = change(settings, _save_all, logins, secrets_of(settings), name)
+    for (path, _), saved in zip(logins, done, strict=True):
+        what = "Added" if saved.is_new else "Updated"
+        note = "; its stored tokens are newer and were kept" if saved.kept_newer else ""
+        row = {"name": saved.name, "is_new": saved.is_new, "file": str(path)}
+        tell(
+            row | {"kept_newer": saved.kept_newer},
+            f"{what} account '{saved.name}' from {path}{note}.",
+            as_json=as_json,
+        )
+
+
+def _read_all(files: tuple[Path, ...]) -> list[tuple[Path, Login]]:
+    logins, wrong = [], []
+    for file in files:
+        path = file.expanduser().absolute()
+        try:
+            logins.append((path, read_login(path)))
+        except OSError as error:
+            wrong.append(f"{path}: {error.strerror or error}")
+        except ValueError as error:
+            wrong.append(f"{path}: {error}")
+    if wrong:
+        raise click.ClickException("\n".join([*wrong, "Nothing was imported."]))
+    return logins
+
+
+def _save_all(
+    logins: list[tuple[Path, Login]], secrets: SecretBox, name: str | None
+) -> list[admin.Imported]:
+    actor = shell_actor()
+    return [
+        admin.save_login(login, secrets, actor, name=name, source_file=str(path))
+        for path, login in logins
+    ]
+
+
+@accounts.command("add")
+@click.option("--name", required=True)
+@click.option(
+    "--api-key-env", required=True, metavar="VAR", help="Variable with the API key."
+)
+@click.option("--base-url", required=True, help="Requests go to BASE-URL/responses.")
+@click.option("--priority", type=int, help="Lower goes first; default 100.")
+@click.option("--concurrency", type=int, help="Requests at a time.")
+@click.option("--websockets/--no-websockets", default=False, show_default=True)
+@json_option
+@pass_settings
+def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) -> None:
+    """Add an OpenAI-compatible endpoint with an API key.
+
+    The key is read from an environment variable: command lines are visible to
+    others and end up in histories.
+    """
+    key = os.environ.get(api_key_env, "").strip()
+    if not key:
+        raise click.ClickException(f"The variable {api_key_env} is not set or empty.")
+    wanted = admin.ApiKeyAccount(
+        api_key=Secret(key), **{n: v for n, v in given.items() if v is not None}
+    )
+    secrets = secrets_of(settings)
+    made = change(settings, admin.add_api_key_account, wanted, secrets, shell_actor())
+    tell(
+        {"name": made.name, "is_new": True},
+        f"Added account '{made.name}'.",
+        as_json=as_json,
+    )
+
+
+@accounts.command("list")
+@json_option
+@pass_settings
+def list_accounts(settings: Settings, as_json: bool) -> None:
+    """All accounts: state, why, until when, windows, load."""
+    client = find_client(settings)
+    rows: list[dict[str, Any]]
+    if client is not None:
+        rows = client.get("/api/accounts")["accounts"]
+    else:
+        rows = ask(settings, stored_accounts, secrets_of(settings))
+    if as_json:
+        show(rows, (), as_json=True)
+        return
+    if not rows:
+        click.echo("No accounts yet; `run.py accounts import FILE` adds one.")
+        return
+    columns = ("id", "name", "plan", "state", "why", "until", "windows")
+    now = time.time()
+    shown = [_readable(row, now) for row in rows]
+    show(shown, (*columns, "in_flight", "last_error"), as_json=False)
+
+
+def _readable(row: dict[str, Any], now: float) -> dict[str, Any]:
+    windows = [
+        f"{one['name']} {one['used_percent']:.0f} % ({span(one['age'])} old)"
+        for one in row["windows"]
+    ]
+    error = row["last_error"]
+    when = "" if error is None else f"{span(now - error['at'])} ago: {error['message']}"
+    return row | {
+        "plan": row["plan"] or ("API key" if row["kind"] == "api_key" else None),
+        "until": moment(row["until"]),
+        "windows": windows,
+        "last_error": when[:70],
+    }
+
+
+@accounts.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def pause(settings: Settings, name: str, as_json: bool) -> None:
+    """Take an account out of service; its running requests end."""
+    name = change(settings, admin.set_paused, name, True, shell_actor())
+    tell({"name": name, "state": "paused"}, f"Paused '{name}'.", as_json=as_json)
+
+
+@accounts.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def resume(settings: Settings, name: str, as_json: bool) -> None:
+    """Put a paused account back into service."""
+    name = change(settings, admin.set_paused, name, False, shell_actor())
+    tell({"name": name, "state": "resumed"}, f"Resumed '{name}'.", as_json=as_json)
+
+
+@accounts.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def remove(settings: Settings, name: str, as_json: bool) -> None:
+    """Forget an account and its credentials; its log rows stay."""
+    name = change(settings, admin.remove, name, shell_actor())
+    tell({"name": name, "state": "removed"}, f"Removed '{name}'.", as_json=as_json)
+
+
+@accounts.command("set")
+@click.argument("name")
+@click.option("--rename", "new_name", help="Another name.")
+@click.option("--priority", type=int, help="Lower goes first.")
+@click.option("--concurrency", type=int, help="Requests at a time; 0: the default.")
+@click.option("--websockets/--no-websockets", default=None)
+@json_option
+@pass_settings
+def set_account(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
+    """Change an account's name, priority, concurrency or use of WebSockets."""
+    given["name"] = given.pop("new_name")
+    changes = {field: value for field, value in given.items() if value is not None}
+    if not changes:
+        raise click.UsageError("Nothing to change: give at least one option.")
+    name = change(settings, admin.change, name, changes, shell_actor())
+    tell({"name": name, **changes}, f"Changed '{name}'.", as_json=as_json)

@@ -1,0 +1,37 @@
+"""`run.py admin token` and `run.py strategy`."""
+
+import click
+
+from gateway.admin.token import admin_token
+from gateway.cli.base import ask, change, json_option, pass_settings, tell
+from gateway.repository import options
+from gateway.repository.audit import shell_actor
+from gateway.settings import Settings
+
+
+@click.group()
+def admin() -> None:
+    """The admin API's token."""
+
+
+@admin.command()
+@json_option
+@pass_settings
+def token(settings: Settings, as_json: bool) -> None:
+    """Print the token that the admin API and /metrics ask for."""
+    found = admin_token(settings.data_dir).reveal()
+    tell({"token": found}, found, as_json=as_json)
+
+
+@click.command()
+@click.argument("name", required=False, type=click.Choice(options.STRATEGIES))
+@json_option
+@pass_settings
+def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
+    """How an account is chosen for a new conversation; with NAME, change it."""
+    if name is None:
+        found = ask(settings, options.load_strategy)
+        tell({"strategy": found}, found, as_json=as_json)
+        return
+    change(settings, options.set_strategy, name, shell_actor())
+    tell({"strategy": name}, f"New conversations: {name}.", as_json=as_json)

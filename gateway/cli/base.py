@@ -1,0 +1,168 @@
+"""What every command shares: settings, the database, output, errors."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from importlib import import_module
+from typing import Any, TypeVar
+
+import click
+import peewee as pw
+
+from gateway.cli.admin_client import reload_running
+from gateway.errors import GatewayError
+from gateway.process.inherited_sockets import UnusableDescriptor
+from gateway.process.lockfile import AlreadyRunning
+from gateway.settings import Settings
+from gateway.store import models
+from gateway.store.database import (
+    UnusableDatabase,
+    migrate,
+    open_database,
+    transaction,
+    translated_errors,
+)
+from gateway.store.encryption import SecretBox, UnusableKey
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+pass_settings = click.make_pass_decorator(Settings)
+json_option = click.option("--json", "as_json", is_flag=True, help="One object a line.")
+
+# What a command tells in one line instead of a traceback.
+EXPECTED = (
+    GatewayError,
+    UnusableDatabase,
+    UnusableKey,
+    UnusableDescriptor,
+    AlreadyRunning,
+    OSError,
+)
+
+
+class Commands(click.Group):
+    """A group whose commands fail with one clear line and status 1.
+
+    `elsewhere` are commands whose modules are imported once they are asked for, most
+    of a command's time being imports: "module:name" in this package, by their names.
+    """
+
+    def __init__(
+        self, *args: Any, elsewhere: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._elsewhere = dict(elsewhere or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self._elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        where = self._elsewhere.get(cmd_name)
+        if where is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = where.partition(":")
+        found: click.Command = getattr(import_module(f"{__package__}.{module}"), name)
+        return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly when the reader has gone
+        except EXPECTED as error:
+            raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[pw.Database]:
+    """The database, up to date and connected; the tables belong to it meanwhile."""
+    database = open_database(settings.database_url)
+    try:
+        with translated_errors():
+            with database.connection_context():
+                migrate(database)
+            models.database.initialize(database)
+            with database.connection_context():
+                yield database
+    finally:
+        models.database.initialize(None)
+        if hasattr(database, "close_all"):
+            database.close_all()
+
+
+def ask(settings: Settings, function: Callable[..., T], *args: Any) -> T:
+    """What a function reads from the database."""
+    with opened(settings):
+        return function(*args)
+
+
+def change(settings: Settings, function: Callable[..., T], *args: Any) -> T:
+    """Make a change, whole or not at all; it holds for the next request."""
+    with opened(settings) as database, transaction(database):
+        result = function(*args)
+    reload_running(settings)
+    return result
+
+
+def secrets_of(settings: Settings) -> SecretBox:
+    key = settings.encryption_key
+    return SecretBox.open(settings.data_dir, key.reveal() if key else "")
+
+
+def emit(row: Row) -> None:
+    """One object, one line; whoever reads it gets it now."""
+    click.echo(json.dumps(row, ensure_ascii=False, default=str))
+    sys.stdout.flush()
+
+
+def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool) -> None:
+    """A table of the columns, or all of each row as JSON."""
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    lines = [[text(row.get(name)) for name in columns] for row in rows]
+    titles = [name.replace("_", " ").upper() for name in columns]
+    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
+    for line in (titles, *lines):
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def tell(row: Row, sentence: str, *, as_json: bool) -> None:
+    """What was done, for programs or for people."""
+    if as_json:
+        emit(row)
+    else:
+        click.echo(sentence)
+
+
+def text(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(text(one) for one in value) or "-"
+    # What a client chose must not steer the terminal.
+    return "".join(
+        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value)
+    )
+
+
+def moment(seconds: float | None) -> str:
+    """A unix time in the zone of whoever reads it."""
+    if seconds is None:
+        return "-"
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def span(seconds: float) -> str:
+    """A duration in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

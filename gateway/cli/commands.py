@@ -1,0 +1,16 @@
+"""All commands but the two that serve, and where they are: module and name."""
+
+COMMANDS = {
+    "accounts": "accounts:accounts",
+    "admin": "admin:admin",
+    "backup": "export:backup",
+    "codex-config": "codex_config:codex_config",
+    "doctor": "doctor:doctor",
+    "explain": "logs:explain",
+    "export": "export:export",
+    "keys": "keys:keys",
+    "logs": "logs:logs",
+    "recorder": "recorder:recorder",
+    "strategy": "admin:strategy",
+    "usage": "logs:usage",
+}

@@ -1,0 +1,116 @@
+"""`run.py doctor`: what keeps clients from working, and the line to change."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import aiohttp
+import click
+
+from gateway.admin import keys
+from gateway.cli.admin_client import find_client
+from gateway.cli.base import ask, change, emit, json_option, pass_settings, secrets_of
+from gateway.doctor import client_checks, local_checks
+from gateway.doctor.client import Visit
+from gateway.doctor.findings import Finding, Level
+from gateway.repository.accounts import keys_ever_made, load_accounts
+from gateway.repository.audit import shell_actor
+from gateway.settings import Settings
+
+_MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
+
+
+@click.command()
+@click.option("--url", help="The gateway's address as clients have it.")
+@click.option("--key", envvar="GATEWAY_API_KEY", help="An API key, for its clients.")
+@click.option("--quick", is_flag=True, help="Without the 70 seconds of silence.")
+@click.option(
+    "--codex-home",
+    "home",
+    envvar="CODEX_HOME",
+    type=click.Path(path_type=Path),
+    default=Path("~/.codex"),
+    help="Of the Codex on this machine.",
+)
+@json_option
+@pass_settings
+def doctor(
+    settings: Settings,
+    /,
+    url: str | None,
+    key: str | None,
+    home: Path,
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Look at the gateway as its clients do, through what stands in between.
+
+    Takes 75 seconds, for one check is a long silence. Nothing is sent upstream. On
+    the gateway's own machine a key is made for the time of the visit where keys are
+    in use; elsewhere give one.
+    """
+    client = find_client(settings)
+    own = client.running.url if client is not None else _configured_url(settings)
+    url = (url or settings.public_url or own).rstrip("/")
+    is_home = settings.data_dir.is_dir()
+    found: list[Finding] = []
+
+    def tell(finding: Finding) -> None:
+        found.append(finding)
+        _print(finding, as_json)
+
+    accounts = ask(settings, load_accounts, secrets_of(settings)) if is_home else []
+    for finding in local_checks.examine(settings, accounts) if is_home else ():
+        tell(finding)
+    for finding in local_checks.codex_configuration(home, {url, own}):
+        tell(finding)
+    with _visiting_key(settings, key, is_running=client is not None) as visiting:
+        asyncio.run(_visit(url, visiting, quick, tell))
+    failed = sum(finding.level is Level.FAIL for finding in found)
+    warned = sum(finding.level is Level.WARN for finding in found)
+    if not as_json:
+        click.echo(f"{failed} failed, {warned} to look at, {len(found)} checks.")
+    raise SystemExit(1 if failed else 0)
+
+
+def _configured_url(settings: Settings) -> str:
+    host = settings.host if settings.host not in ("", "0.0.0.0", "::") else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+@contextmanager
+def _visiting_key(
+    settings: Settings, key: str | None, *, is_running: bool
+) -> Iterator[str | None]:
+    """The key given, else one that lives as long as the visit, else none."""
+    if key is not None or not is_running or not ask(settings, keys_ever_made):
+        yield key
+        return
+    actor, name = shell_actor(), f"doctor-{secrets.token_hex(4)}"
+    made = change(settings, keys.create, name, {"expires": "1h"}, actor)
+    try:
+        yield made.token.reveal()
+    finally:
+        change(settings, keys.remove, name, actor)
+
+
+async def _visit(
+    url: str, key: str | None, quick: bool, tell: Callable[[Finding], None]
+) -> None:
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        async for finding in client_checks.examine(
+            Visit(session, url, key), is_quick=quick
+        ):
+            tell(finding)
+
+
+def _print(finding: Finding, as_json: bool) -> None:
+    if as_json:
+        emit(asdict(finding))
+        return
+    click.echo(f"{_MARKS[finding.level]}  {finding.check}: {finding.message}")
+    if finding.fix:
+        click.echo(f"      change: {finding.fix}")

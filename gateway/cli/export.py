@@ -1,0 +1,118 @@
+"""`run.py export` and `backup`: the record taken elsewhere."""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from gateway.admin import reports
+from gateway.cli.base import json_option, opened, pass_settings, tell
+from gateway.cli.logs import STATUSES, pages
+from gateway.settings import Settings
+from gateway.store.backup import BackupFailed, back_up
+from gateway.store.log_rows import COLUMNS
+from gateway.store.queries import Record
+
+_FIELDS = (*COLUMNS, "key", "account")
+
+
+@click.command()
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "jsonl"]),
+    default="jsonl",
+    show_default=True,
+)
+@click.option("--output", type=click.Path(path_type=Path), help="A file; not stdout.")
+@click.option("--key", help="Name of an API key.")
+@click.option("--account", help="Name of an account.")
+@click.option("--model")
+@click.option("--status", type=STATUSES)
+@click.option("--since", help="2h, 7d, 4w or a date.")
+@json_option
+@pass_settings
+def export(
+    settings: Settings, /, kind: str, output: Path | None, as_json: bool, **wanted: Any
+) -> None:
+    """The request log as CSV or as one JSON object a line, newest first.
+
+    --json is the same as --format jsonl.
+    """
+    with opened(settings), _destination(output) as file:
+        rows = pages(reports.log_filter(wanted, time.time()), None)
+        shown = _counted(rows) if output is not None else rows
+        if as_json or kind == "jsonl":
+            for row in shown:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        else:
+            _write_csv(shown, file)
+
+
+@contextmanager
+def _destination(output: Path | None) -> Iterator[IO[str]]:
+    if output is None:
+        yield sys.stdout
+        return
+    with output.open("x", encoding="utf-8", newline="") as file:
+        yield file
+
+
+def _counted(rows: Iterator[Record]) -> Iterator[Record]:
+    """Show how far it is; the number of rows is not known before."""
+    with click.progressbar(
+        rows,
+        label="Rows",
+        show_pos=True,
+        file=sys.stderr,
+        update_min_steps=1000,
+    ) as counted:
+        yield from counted
+
+
+def _write_csv(rows: Iterator[Record], file: IO[str]) -> None:
+    writer = csv.DictWriter(file, _FIELDS, extrasaction="ignore")
+    writer.writeheader()
+    for row in rows:
+        for name in ("changes", "receipt"):
+            row[name] = json.dumps(row[name])
+        writer.writerow({name: _harmless(row[name]) for name in _FIELDS})
+
+
+def _harmless(value: Any) -> Any:
+    """A spreadsheet takes what begins so for a formula; clients choose some texts."""
+    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value:
+        return f"'{value}"
+    return value
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@pass_settings
+def backup(settings: Settings, file: Path, as_json: bool) -> None:
+    """Copy the database to a new file, also while the gateway runs.
+
+    The copy is opened, checked and counted. Credentials in it are encrypted: keep
+    the encryption key of the data directory as well, elsewhere.
+    """
+    bar = click.progressbar(length=1, label="Pages", file=sys.stderr)
+    with opened(settings) as database, bar:
+
+        def progress(done: int, whole: int) -> None:
+            bar.length = max(1, whole)
+            bar.update(done - bar.pos)
+
+        try:
+            counted = back_up(database, file, progress)
+        except BackupFailed as error:
+            raise click.ClickException(str(error)) from error
+    told = ", ".join(f"{number} {name}" for name, number in counted.items() if number)
+    row = {"file": str(file), "bytes": file.stat().st_size, "rows": counted}
+    tell(row, f"{file}: {told or 'an empty database'}, checked.", as_json=as_json)

@@ -1,0 +1,208 @@
+"""`run.py keys …`"""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from gateway.admin import keys as admin
+from gateway.admin.views import stored_keys
+from gateway.cli.admin_client import find_client, path_of
+from gateway.cli.base import (
+    ask,
+    change,
+    emit,
+    json_option,
+    moment,
+    pass_settings,
+    show,
+    tell,
+    text,
+)
+from gateway.repository.audit import shell_actor
+from gateway.settings import Settings
+
+FIRST_KEY = (
+    "This is the first key: from now on every client needs one, local ones too, also "
+    "after the last key is removed."
+)
+NO_KEYS = "No keys yet; `run.py keys create --name NAME` makes one."
+_LISTS = ("models", "accounts")
+
+
+@click.group()
+def keys() -> None:
+    """API keys: who may use the gateway, and how much."""
+
+
+def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of everything a key may be held to."""
+    for option in reversed(
+        (
+            click.option("--expires", help="12h, 90d, 8w or a date."),
+            click.option("--models", help="Names or globs, separated by commas."),
+            click.option("--enforce-model", help="Used whatever is asked for."),
+            click.option("--enforce-effort", help="The reasoning effort."),
+            click.option("--enforce-tier", help="The service tier."),
+            click.option("--accounts", help="Names, separated by commas."),
+            click.option(
+                "--limit",
+                "limits",
+                multiple=True,
+                help="'tokens 2M/7d', 'cost 5.50/30d model=gpt-5*'; repeatable. "
+                "tokens, input, output, cost (dollars), requests per 1m, 5h, 1d, "
+                "7d, 30d.",
+            ),
+            click.option("--rpm", type=int, help="Requests a minute."),
+            click.option("--concurrency", type=int, help="Requests at a time."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _rules(given: dict[str, Any]) -> dict[str, Any]:
+    """What was given; an empty text takes a rule away."""
+    rules: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None or value == ():
+            continue
+        if name in _LISTS:
+            rules[name] = [one.strip() for one in value.split(",") if one.strip()]
+        elif name == "limits":
+            rules[name] = [one for one in value if one.strip()]
+        else:
+            rules[name] = value or None
+    return rules
+
+
+@keys.command()
+@click.option("--name", required=True)
+@rule_options
+@json_option
+@pass_settings
+def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
+    """Make a key and print it, this once."""
+    made = change(settings, admin.create, name, _rules(given), shell_actor())
+    _show_made(made, "Made", as_json)
+    if made.is_first:
+        click.echo(FIRST_KEY, err=True)
+
+
+@keys.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def rotate(settings: Settings, name: str, as_json: bool) -> None:
+    """Give a key a new token; the old one is refused from now on."""
+    _show_made(change(settings, admin.rotate, name, shell_actor()), "Rotated", as_json)
+
+
+def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
+    token = made.token.reveal()
+    if as_json:
+        row = {"name": made.name, "key": token, "prefix": made.prefix}
+        emit(row | {"is_first": made.is_first})
+        return
+    # The key alone on standard output, so that it can be piped.
+    click.echo(f"{what} key '{made.name}'. It is shown this once:", err=True)
+    click.echo(token)
+
+
+@keys.command("list")
+@json_option
+@pass_settings
+def list_keys(settings: Settings, as_json: bool) -> None:
+    """All keys and what they may do."""
+    rows = ask(settings, stored_keys)
+    if not rows and not as_json:
+        click.echo(NO_KEYS)
+        return
+    columns = ("id", "name", "prefix", "state", "expires_at", "models", "accounts")
+    if not as_json:
+        rows = [row | {"expires_at": moment(row["expires_at"])} for row in rows]
+    show(rows, (*columns, "limits"), as_json=as_json)
+
+
+@keys.command("show")
+@click.argument("name")
+@json_option
+@pass_settings
+def show_key(settings: Settings, name: str, as_json: bool) -> None:
+    """One key; with a running gateway also what is used of its limits."""
+    key_id = ask(settings, lambda: admin.find(name).id)
+    client = find_client(settings)
+    if client is not None:
+        row = client.get(path_of("keys", str(key_id)))
+    else:
+        row = next(one for one in ask(settings, stored_keys) if one["id"] == key_id)
+    if as_json:
+        emit(row)
+        return
+    for field, value in row.items():
+        if field != "usage":
+            shown = moment(value) if field.endswith("_at") else text(value)
+            click.echo(f"{field.replace('_', ' ') + ':':<16}{shown}")
+    for one in row.get("usage", ()):
+        window = f" per {one['limit_window']}" if one["limit_window"] else ""
+        model = f" of {one['model_filter']}" if one["model_filter"] else ""
+        click.echo(
+            f"  {one['limit_type']}{window}{model}: {one['current_value']} of "
+            f"{one['max_value']} used, resets {one['reset_at'] or '-'}"
+        )
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--rename", "new_name", help="Another name.")
+@rule_options
+@json_option
+@pass_settings
+def update(
+    settings: Settings, /, name: str, new_name: str | None, as_json: bool, **given: Any
+) -> None:
+    """Change what a key may do; an empty value ('') takes a rule away.
+
+    --limit replaces all of the key's limits.
+    """
+    rules = _rules(given)
+    if new_name is not None:
+        rules["name"] = new_name
+    if not rules:
+        raise click.UsageError("Nothing to change: give at least one option.")
+    _change(settings, name, rules, "Changed", as_json)
+
+
+@keys.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def disable(settings: Settings, name: str, as_json: bool) -> None:
+    """Refuse a key until it is enabled again."""
+    _change(settings, name, {"disabled": True}, "Disabled", as_json)
+
+
+@keys.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def enable(settings: Settings, name: str, as_json: bool) -> None:
+    """Accept a disabled key again."""
+    _change(settings, name, {"disabled": False}, "Enabled", as_json)
+
+
+def _change(
+    settings: Settings, name: str, rules: dict[str, Any], what: str, as_json: bool
+) -> None:
+    name = change(settings, admin.change, name, rules, shell_actor())
+    tell({"name": name, **rules}, f"{what} key '{name}'.", as_json=as_json)
+
+
+@keys.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def remove(settings: Settings, name: str, as_json: bool) -> None:
+    """Forget a key; its log rows stay."""
+    name = change(settings, admin.remove, name, shell_actor())
+    tell({"name": name, "state": "removed"}, f"Removed key '{name}'.", as_json=as_json)

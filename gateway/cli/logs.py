@@ -1,0 +1,141 @@
+"""`run.py logs`, `usage`, `explain`: the record, read from the database."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from gateway.admin import reports
+from gateway.cli.base import (
+    ask,
+    emit,
+    json_option,
+    moment,
+    opened,
+    pass_settings,
+    show,
+    text,
+)
+from gateway.cli.receipt import print_receipt
+from gateway.settings import Settings
+from gateway.store import queries
+from gateway.store.queries import Grouping, LogFilter, Record
+
+FOLLOW_SECONDS = 0.5
+STATUSES = click.Choice(["success", "error", "interrupted"])
+GROUPINGS = click.Choice(["key", "account", "model", "day"])
+_TOTALS = ("requests", "errors", "interrupted", "input_tokens", "output_tokens")
+
+
+@click.command()
+@click.option("--key", help="Name of an API key.")
+@click.option("--account", help="Name of an account.")
+@click.option("--model")
+@click.option("--status", type=STATUSES)
+@click.option("--since", help="30m, 2h, 7d, 4w or a date.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@json_option
+@pass_settings
+def logs(
+    settings: Settings, /, limit: int, follow: bool, as_json: bool, **wanted: Any
+) -> None:
+    """The request log, the newest row last."""
+    with opened(settings):
+        chosen = reports.log_filter(wanted, time.time())
+        last = queries.last_log_id()
+        for row in reversed(list(pages(chosen, limit))):
+            _print(row, as_json)
+        while follow:
+            rows = queries.log_after(chosen, after=last)
+            for row in reports.named(rows):
+                _print(row, as_json)
+            if rows:
+                last = rows[-1]["id"]
+            else:
+                time.sleep(FOLLOW_SECONDS)
+
+
+def pages(wanted: LogFilter, limit: int | None) -> Iterator[Record]:
+    """Rows newest first, read a page at a time; None: all."""
+    before: int | None = None
+    left = limit
+    while left is None or left > 0:
+        size = min(reports.LONGEST_PAGE, left or reports.LONGEST_PAGE)
+        rows = reports.log_rows(wanted, before=before, limit=size)
+        yield from rows
+        if len(rows) < size:
+            return
+        before = rows[-1]["id"]
+        left = None if left is None else left - len(rows)
+
+
+def _print(row: Record, as_json: bool) -> None:
+    if as_json:
+        emit(row)
+        return
+    tokens = f"{row['input_tokens']}+{row['output_tokens']} tokens"
+    outcome = row["status"] if row["error_code"] is None else row["error_code"]
+    parts = (
+        moment(row["created_at"] / 1000),
+        row["request_id"][:12],
+        f"{row['surface']}/{row['transport']}",
+        text(row["model"]),
+        text(row["account"]),
+        text(row["key"]),
+        f"{row['http_status']} {outcome}",
+        tokens,
+        "-" if row["duration_ms"] is None else f"{row['duration_ms']} ms",
+    )
+    click.echo("  ".join(text(part) for part in parts))
+
+
+@click.command()
+@click.option("--by", type=GROUPINGS, default="key", show_default=True)
+@click.option("--since", default="30d", show_default=True, help="7d, 4w or a date.")
+@click.option("--key", help="Of one API key only.")
+@click.option("--account", help="Of one account only.")
+@click.option("--model", help="Of one model only.")
+@json_option
+@pass_settings
+def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> None:
+    """Requests, tokens and cost, summed."""
+    rows = ask(settings, reports.usage, by, wanted, time.time())
+    if as_json:
+        show(rows, (), as_json=True)
+        return
+    readable = [
+        {
+            by: row[by],
+            **{name: row[name] for name in _TOTALS},
+            "cached": percent(row["cached_ratio"]),
+            "cost": dollars(row),
+        }
+        for row in rows
+    ]
+    show(readable, (by, *_TOTALS, "cached", "cost"), as_json=False)
+
+
+@click.command()
+@click.argument("request_id")
+@json_option
+@pass_settings
+def explain(settings: Settings, request_id: str, as_json: bool) -> None:
+    """What became of a request, and why: a request id, its beginning, or a
+    response id."""
+    row = ask(settings, reports.explain, request_id)
+    if as_json:
+        emit(row)
+    else:
+        print_receipt(row)
+
+
+def percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{100 * ratio:.1f} %"
+
+
+def dollars(row: Record) -> str:
+    """The known cost; "+" when that of some requests is not known."""
+    cost = f"${row['cost_microdollars'] / 1_000_000:.2f}"
+    return f"{cost} +" if row["unpriced"] else cost

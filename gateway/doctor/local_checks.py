@@ -1,0 +1,120 @@
+"""The checks at home: files, disk, accounts, and this user's own Codex."""
+
+import shutil
+import stat
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.accounts.account import Account
+from gateway.accounts.health import Status
+from gateway.doctor.findings import Finding, fail, ok, warn
+from gateway.settings import Settings
+
+MEBIBYTE = 1024 * 1024
+LITTLE_SPACE = 1024 * MEBIBYTE
+NO_SPACE = 100 * MEBIBYTE
+LOGIN = "python run.py accounts login"
+
+
+def private_files(settings: Settings) -> list[Finding]:
+    """Whether others on this machine can read what they must not."""
+    folder = settings.data_dir
+    if not folder.is_dir():
+        return [warn("permissions", f"there is no {folder} yet", "python run.py")]
+    found = []
+    for path in [folder, *sorted(folder.iterdir())]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077 and (path == folder or not path.is_dir()):
+            right = 0o700 if path == folder else 0o600
+            text = f"{path} is open to others (mode {mode:o})"
+            found.append(fail("permissions", text, f"chmod {right:o} {path}"))
+    return found or [ok("permissions", f"{folder} is its owner's alone")]
+
+
+def disk_space(settings: Settings) -> list[Finding]:
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    text = f"{free // MEBIBYTE} MiB free at {folder}"
+    line = f"GATEWAY_LOG_RETENTION_DAYS={max(1, settings.log_retention_days // 2)}"
+    if free < NO_SPACE:
+        return [fail("disk", text, line)]
+    if free < LITTLE_SPACE:
+        return [warn("disk", text, line)]
+    return [ok("disk", text)]
+
+
+def logins(accounts: list[Account], now: float) -> list[Finding]:
+    """Each account's state, and how long its token lasts."""
+    if not accounts:
+        return [
+            fail("accounts", "no account yet", "python run.py accounts import FILE")
+        ]
+    return [_login(account, now) for account in accounts]
+
+
+def _login(account: Account, now: float) -> Finding:
+    check = f"account {account.name}"
+    status, why = account.state.status(now), account.state.why(now)
+    if status is Status.REAUTH_REQUIRED:
+        return fail(check, f"needs a new login: {why}", LOGIN)
+    if status is Status.PAUSED:
+        return warn(check, why, f"python run.py accounts resume '{account.name}'")
+    if status is not Status.ACTIVE:
+        return warn(check, f"{status}: {why}")
+    expires_at = account.credentials.expires_at
+    if expires_at is None:
+        return ok(check, "active")
+    hours = (expires_at - now) / 3600
+    if hours <= 0:
+        text = "its token has ended and is refreshed with the next request"
+        line = f"python run.py accounts probe '{account.name}'"
+        return warn(check, text, line)
+    return ok(check, f"active, its token lasts {hours:.0f} hours more")
+
+
+def codex_configuration(home: Path, urls: set[str]) -> list[Finding]:
+    """Providers of this user's config.toml that lead to one of the gateway's URLs."""
+    path = home.expanduser() / "config.toml"
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        return [fail("config.toml", f"{path}: {error}", "python run.py codex-config")]
+    providers = document.get("model_providers")
+    found = []
+    for provider in providers.values() if isinstance(providers, dict) else ():
+        if isinstance(provider, dict) and _origin(provider.get("base_url")) in urls:
+            found.append(_provider(path, provider))
+    return found
+
+
+def _provider(path: Path, provider: dict[str, Any]) -> Finding:
+    base = str(provider["base_url"]).rstrip("/")
+    is_trap = provider.get("name") == "OpenAI" and base.endswith("/backend-api/codex")
+    if is_trap and provider.get("requires_openai_auth"):
+        text = (
+            f'{path}: a provider named "OpenAI" at {base} makes Codex ask for its '
+            "workspace and go past the gateway"
+        )
+        return fail("config.toml", text, f'base_url = "{base}/v1"')
+    return ok("config.toml", f"{path} leads to the gateway")
+
+
+def _origin(url: object) -> str:
+    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def examine(settings: Settings, accounts: list[Account]) -> list[Finding]:
+    """All but the user's own Codex, which is not the gateway's."""
+    return [
+        *private_files(settings),
+        *disk_space(settings),
+        *logins(accounts, time.time()),
+    ]

@@ -1,0 +1,67 @@
+"""Requests per minute and turns at a time, per key."""
+
+import math
+from collections import deque
+
+from gateway.keys.key import Key
+
+_MINUTE = 60.0
+
+
+class Rates:
+    """Starts of the last minute and running turns of every key."""
+
+    def __init__(self) -> None:
+        self._starts: dict[int, deque[float]] = {}
+        self._running: dict[int, int] = {}
+
+    def count(self, key: Key, now: float) -> int | None:
+        """Count a request; the second at which one is possible again if none is."""
+        if not key.rpm:
+            return None
+        starts = self._recent(key, now)
+        if len(starts) >= key.rpm:
+            # The one whose leaving makes room; the first but for a lowered rate.
+            return math.ceil(starts[len(starts) - key.rpm] + _MINUTE)
+        starts.append(now)
+        return None
+
+    def left(self, key: Key, now: float) -> tuple[int, float]:
+        """Requests left in this minute, and seconds until all of them are back."""
+        starts = self._recent(key, now)
+        reset = starts[-1] + _MINUTE - now if starts else 0.0
+        return max(0, (key.rpm or 0) - len(starts)), reset
+
+    def has_room(self, key: Key) -> bool:
+        running = self._running.get(key.id, 0)
+        return not key.concurrency or running < key.concurrency
+
+    def change_running(self, key: Key, by: int) -> None:
+        running = self._running.pop(key.id, 0) + by
+        if running:
+            self._running[key.id] = running
+
+    def starts(self, key: Key, now: float) -> tuple[float, ...]:
+        """The requests of the last minute, in unix seconds."""
+        return tuple(self._recent(key, now))
+
+    def learn(self, key: Key, starts: tuple[float, ...]) -> None:
+        """Count requests that another process has let in."""
+        if starts:
+            known = self._starts.get(key.id, ())
+            self._starts[key.id] = deque(sorted((*known, *starts)))
+
+    def running(self, key: Key) -> int:
+        return self._running.get(key.id, 0)
+
+    @property
+    def all_running(self) -> int:
+        """Of all keys together."""
+        return sum(self._running.values())
+
+    def _recent(self, key: Key, now: float) -> deque[float]:
+        starts = self._starts.setdefault(key.id, deque())
+        # Starts that lie ahead are left from a clock that was set back.
+        while starts and not now - _MINUTE < starts[0] <= now:
+            starts.popleft()
+        return starts

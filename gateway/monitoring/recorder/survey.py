@@ -1,0 +1,47 @@
+"""What a sample tells of the gateway: numbers, and who waits for whom."""
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+from gateway.turns.exchange import Exchange
+
+if TYPE_CHECKING:  # the gateway has a recorder, and it looks at the gateway
+    from gateway.app import Gateway
+
+# Those whose upstream has been silent longest: with more, a minute of samples would
+# not fit the ring.
+MOST_STREAMS = 32
+
+
+def survey(gateway: "Gateway", now: float) -> dict[str, Any]:
+    """`now` is the loop's time."""
+    running = gateway.turns.running
+    shown = heapq.nsmallest(MOST_STREAMS, running, key=_heard_at)
+    return {
+        "turns": len(running),
+        "sockets": len(gateway.channels),
+        "waiting": gateway.pool.waiting,
+        "body_bytes": gateway.body_budget.used,
+        "log_rows": gateway.store.writer.queue_depth,
+        "streams": [_stream(exchange, now) for exchange in shown],
+    }
+
+
+def _stream(exchange: Exchange, now: float) -> dict[str, Any]:
+    def since(moment: float) -> float:
+        return round(max(0.0, now - moment), 2)
+
+    told: dict[str, Any] = {
+        "id": exchange.request.client.request_id,
+        "reached": next(reversed(exchange.marks), ""),
+        "age": since(exchange.started),
+    }
+    if exchange.silence is not None:
+        told["heard"] = since(exchange.silence.heard_at)
+        told["sent"] = since(exchange.silence.sent_at)
+    return told
+
+
+def _heard_at(exchange: Exchange) -> float:
+    silence = exchange.silence
+    return exchange.started if silence is None else silence.heard_at

@@ -1,0 +1,186 @@
+"""The accounts' catalogues of models: fetched, kept, and merged for clients."""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import orjson
+
+from gateway.accounts.account import Account, Catalogue
+from gateway.accounts.health import Status
+from gateway.accounts.pool import Pool
+from gateway.protocol.lenient_json import dump, text
+from gateway.upstream import UpstreamFault
+from gateway.upstream.account_api import AccountCalls
+from gateway.upstream.api import Answer
+
+REFRESH_SECONDS = 300.0
+# An account without a catalogue is asked again sooner.
+RETRY_SECONDS = 30.0
+TICK_SECONDS = 1.0
+# Upstream leaves out models that are too new for the client which asks.
+CLIENT_VERSION = (0, 169, 0)
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
+_UNSERVING = (Status.PAUSED, Status.REAUTH_REQUIRED)
+
+
+class Viewer(Protocol):
+    """What a client's key lets it see."""
+
+    @property
+    def accounts(self) -> frozenset[int] | None: ...
+
+    def allows(self, model: str) -> bool: ...
+
+
+class Catalogues:
+    """Keeps `account.catalogue` of the pool's accounts up to date."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        calls: AccountCalls,
+        upstream_base_url: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._pool = pool
+        self._calls = calls
+        self._base = upstream_base_url.rstrip("/")
+        self._clock = clock
+        self._version = CLIENT_VERSION
+        self._due: dict[int, float] = {}
+
+    async def run(self) -> None:
+        """Refresh what is due, for ever; its owner cancels it."""
+        while True:
+            await self.refresh_due()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def refresh_due(self) -> None:
+        """Refresh the catalogues that are missing or older than five minutes."""
+        now = self._clock()
+        accounts = self._pool.accounts
+        self._due = {id: at for id, at in self._due.items() if id in accounts}
+        await asyncio.gather(
+            *(
+                self.refresh(account)
+                for account in accounts.values()
+                if self._due.get(account.id, 0.0) <= now
+                and account.state.status(now) not in _UNSERVING
+            )
+        )
+
+    async def refresh(self, account: Account) -> None:
+        """Fetch one catalogue; the old one stays when that fails."""
+        known = account.catalogue
+        try:
+            answer = await self._calls.get(
+                account, self._url(account), etag=known.etag if known else None
+            )
+        except UpstreamFault:
+            answer = None
+        now = self._clock()
+        if answer is not None and answer.status == 304 and known is not None:
+            account.catalogue = replace(known, fetched_at=now)
+        elif answer is not None and answer.status == 200:
+            read = read_openai if not account.is_chatgpt else read_codex
+            account.catalogue = read(answer, now) or known
+        is_known = account.catalogue is not None
+        pause = REFRESH_SECONDS if is_known else RETRY_SECONDS
+        self._due[account.id] = now + pause * random.uniform(0.9, 1.0)
+
+    def note_client_version(self, version: str | None) -> None:
+        """Ask upstream as the newest client that was seen here."""
+        match = _VERSION.fullmatch(version or "")
+        if match is not None:
+            major, minor, patch = (int(part) for part in match.groups())
+            self._version = max(self._version, (major, minor, patch))
+
+    def listing(
+        self, key: Viewer | None = None, *, codex: bool = True
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Entries the client may see, as upstream sent them, and an ETag of them.
+
+        With `codex` False also the models of which only the name is known, as
+        {"slug": name}. The first account that has a model describes it.
+        """
+        merged: dict[str, tuple[dict[str, Any], bytes]] = {}
+        now = self._clock()
+        for account in sorted(
+            self._pool.accounts.values(), key=lambda one: (one.priority, one.id)
+        ):
+            is_theirs = (
+                key is None or key.accounts is None or account.id in key.accounts
+            )
+            if is_theirs and account.state.status(now) not in _UNSERVING:
+                for slug, described in _described(account.catalogue, codex=codex):
+                    if key is None or key.allows(slug):
+                        merged.setdefault(slug, described)
+        digest = blake2b(b"".join(d for _, d in merged.values()), digest_size=16)
+        return [entry for entry, _ in merged.values()], f'"{digest.hexdigest()}"'
+
+    def _url(self, account: Account) -> str:
+        if not account.is_chatgpt:
+            return (account.base_url or "").rstrip("/") + "/models"
+        version = ".".join(str(part) for part in self._version)
+        return f"{self._base}/codex/models?client_version={version}"
+
+
+def _described(
+    catalogue: Catalogue | None, *, codex: bool
+) -> Iterator[tuple[str, tuple[dict[str, Any], bytes]]]:
+    if catalogue is None:
+        return
+    for entry, digest in zip(catalogue.entries, catalogue.digests, strict=True):
+        yield entry["slug"], (entry, digest)
+    if not codex:
+        named = {entry["slug"] for entry in catalogue.entries}
+        for slug in sorted(catalogue.models - named):
+            yield slug, ({"slug": slug}, _digest({"slug": slug}))
+
+
+def read_codex(answer: Answer, now: float) -> Catalogue | None:
+    """The catalogue of a ChatGPT account; None when it lists nothing."""
+    found = answer.json().get("models")
+    entries = _named(found, "slug")
+    return _catalogue((e["slug"] for e in entries), entries, answer, now)
+
+
+def read_openai(answer: Answer, now: float) -> Catalogue | None:
+    """The names in an OpenAI list of models; such entries are no use to Codex."""
+    found = _named(answer.json().get("data"), "id")
+    return _catalogue((entry["id"] for entry in found), [], answer, now)
+
+
+def _named(found: Any, name: str) -> list[dict[str, Any]]:
+    """The objects that have a name, and can be shown again."""
+    return [
+        entry
+        for entry in (found if isinstance(found, list) else [])
+        if isinstance(entry, dict) and text(entry.get(name)) and dump(entry) is not None
+    ]
+
+
+def _catalogue(
+    models: Iterable[str], entries: list[dict[str, Any]], answer: Answer, now: float
+) -> Catalogue | None:
+    names = frozenset(models)
+    if not names:
+        return None  # an account without any model is a fault, not a fact
+    etag = answer.headers.get("etag")
+    return Catalogue(
+        models=names,
+        entries=tuple(entries),
+        digests=tuple(_digest(entry) for entry in entries),
+        etag=etag if etag and etag.isascii() else None,  # it is sent back
+        fetched_at=now,
+    )
+
+
+def _digest(entry: dict[str, Any]) -> bytes:
+    return blake2b(orjson.dumps(entry), digest_size=16).digest()

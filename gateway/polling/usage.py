@@ -1,0 +1,117 @@
+"""Polled usage: `GET /wham/usage`, while somebody needs to know."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from gateway.accounts.account import Account, PolledUsage
+from gateway.accounts.health import Status
+from gateway.accounts.pool import Pool
+from gateway.protocol.facts import Window
+from gateway.protocol.failures import read_failure
+from gateway.protocol.headers import window_of
+from gateway.protocol.lenient_json import child, number, text
+from gateway.upstream import UpstreamFault
+from gateway.upstream.account_api import AccountCalls
+from gateway.upstream.api import Answer
+
+POLL_SECONDS = 60.0
+# What upstream forbids is not asked for every minute.
+FORBIDDEN_SECONDS = 300.0
+TICK_SECONDS = 1.0
+_JUDGING_STATUSES = (401, 402)
+
+
+class UsagePoller:
+    """Asks for each account's windows once a minute, while it is used or limited."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        calls: AccountCalls,
+        upstream_base_url: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._pool = pool
+        self._calls = calls
+        self._url = upstream_base_url.rstrip("/") + "/wham/usage"
+        self._clock = clock
+        self._due: dict[int, float] = {}
+        self._chosen: dict[int, int] = {}  # account.chosen at the last poll
+
+    async def run(self) -> None:
+        """Poll what is due, for ever; its owner cancels it."""
+        while True:
+            await self.poll_due()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def poll_due(self) -> None:
+        now = self._clock()
+        accounts = self._pool.accounts
+        for known in (self._due, self._chosen):
+            for account_id in known.keys() - accounts.keys():
+                del known[account_id]
+        await asyncio.gather(
+            *(self.poll(one) for one in accounts.values() if self.is_due(one, now))
+        )
+
+    def is_due(self, account: Account, now: float) -> bool:
+        """New accounts at once, others when used since, or when a limit may end."""
+        status = account.state.status(now)
+        if not account.is_chatgpt or status in (Status.PAUSED, Status.REAUTH_REQUIRED):
+            return False
+        if now < self._due.get(account.id, 0.0):
+            return False
+        is_used = account.in_flight > 0 or (
+            account.chosen != self._chosen.get(account.id)
+        )
+        return is_used or status is Status.LIMITED
+
+    async def poll(self, account: Account) -> None:
+        """Ask once; a failure costs the number its freshness and no more."""
+        asked_at = self._clock()
+        self._chosen[account.id] = account.chosen
+        pause = POLL_SECONDS
+        try:
+            answer = await self._calls.get(account, self._url)
+        except UpstreamFault:
+            answer = None
+        if answer is not None and answer.status == 200:
+            self._pool.observe_usage(account, read_usage(answer), asked_at)
+        elif answer is not None and answer.status in (402, 403, 404):
+            pause = FORBIDDEN_SECONDS
+        if answer is not None and answer.status in _JUDGING_STATUSES:
+            told = read_failure(answer.status, answer.headers, answer.body, asked_at)
+            self._pool.observe_trouble(account, told)
+        # Jitter, so that many accounts do not ask in one moment.
+        self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)
+
+
+def read_usage(answer: Answer) -> PolledUsage:
+    """What does not fit is absent; nothing raises."""
+    told = answer.json()
+    limit, credits = child(told, "rate_limit"), child(told, "credits")
+    windows = (
+        _window("primary", limit.get("primary_window")),
+        _window("secondary", limit.get("secondary_window")),
+    )
+    allowed, reached = limit.get("allowed"), limit.get("limit_reached")
+    return PolledUsage(
+        windows=tuple(window for window in windows if window is not None),
+        plan=text(told.get("plan_type")),
+        is_limited=reached is True or allowed is False if limit else None,
+        has_credits=True in (credits.get("has_credits"), credits.get("unlimited")),
+    )
+
+
+def _window(name: str, told: object) -> Window | None:
+    if not isinstance(told, dict):
+        return None
+    seconds = number(told.get("limit_window_seconds"))
+    return window_of(
+        "primary" if name == "primary" else "secondary",
+        told.get("used_percent"),
+        None if seconds is None else seconds / 60,
+        told.get("reset_at"),
+    )

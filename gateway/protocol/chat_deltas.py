@@ -1,0 +1,224 @@
+"""A response's events as the deltas of a chat answer, each text exactly once.
+
+Upstreams differ in whether text and arguments come in deltas, in the events that
+finish a part, or only with the finished item. So every part remembers how much of
+it has been given out, and whatever tells it whole adds the rest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.protocol.failures import event_failure
+from gateway.protocol.lenient_json import child, load_object, text
+
+Delta = dict[str, Any]
+# Each part that was seen takes a place in memory; an answer has a dozen.
+_MAX_PARTS = 10_000
+
+
+@dataclass(slots=True)
+class _Call:
+    index: int  # its place among the tool calls
+    given: int = 0  # characters of the arguments
+
+
+class ChatDeltas:
+    """Events in, `delta` objects out; reasoning is no part of the answer.
+
+    After the terminal event either `finish_reason` or `error` is set, `response`
+    is upstream's own object, and nothing more comes.
+    """
+
+    def __init__(self) -> None:
+        self.response_id: str | None = None
+        self.response: dict[str, Any] = {}
+        self.finish_reason: str | None = None
+        self.error: dict[str, Any] | None = None
+        self._calls: dict[int | str, _Call] = {}
+        self._given: dict[tuple[int | str, int, str], int] = {}  # characters
+
+    def feed(self, type: str, data: bytes | str) -> list[Delta]:
+        """The deltas that one event adds."""
+        read = _READERS.get(type)
+        if read is None or self.finish_reason or self.error:
+            return []
+        event = load_object(data)
+        if not event:
+            return []
+        if type == "error" or (not type and child(event, "error")):
+            self._fail("error", data)
+            return []
+        response = child(event, "response")
+        self.response_id = text(response.get("id")) or self.response_id
+        if type == "response.failed":
+            self._fail(type, data)
+            return []
+        return read(self, event)
+
+    def _fail(self, type: str, data: bytes | str) -> None:
+        failure = event_failure(type, data, now=0)
+        self.error = {
+            "message": failure.message,
+            "type": failure.type or "server_error",
+            "code": failure.code or "server_error",
+            "param": failure.param,
+        }
+
+    def nothing(self, event: dict[str, Any]) -> list[Delta]:
+        return []
+
+    def text_delta(self, event: dict[str, Any]) -> list[Delta]:
+        return self._add(event, "content", text(event.get("delta")))
+
+    def refusal_delta(self, event: dict[str, Any]) -> list[Delta]:
+        return self._add(event, "refusal", text(event.get("delta")))
+
+    def _add(self, event: dict[str, Any], kind: str, added: str | None) -> list[Delta]:
+        part = (_place(event), _content_index(event), kind)
+        if added is None or not self._has_room_for(part):
+            return []
+        self._given[part] = self._given.get(part, 0) + len(added)
+        return [{kind: added}]
+
+    def text_done(self, event: dict[str, Any]) -> list[Delta]:
+        return self._complete(event, "content", event.get("text"))
+
+    def refusal_done(self, event: dict[str, Any]) -> list[Delta]:
+        return self._complete(event, "refusal", event.get("refusal"))
+
+    def part_done(self, event: dict[str, Any]) -> list[Delta]:
+        return self._finish_part(event, event.get("part"))
+
+    def _finish_part(self, event: dict[str, Any], part: Any) -> list[Delta]:
+        if not isinstance(part, dict):
+            return []
+        if part.get("type") == "output_text":
+            return self._complete(event, "content", part.get("text"))
+        if part.get("type") == "refusal":
+            return self._complete(event, "refusal", part.get("refusal"))
+        return []
+
+    def _complete(self, event: dict[str, Any], kind: str, whole: Any) -> list[Delta]:
+        part = (_place(event), _content_index(event), kind)
+        if not isinstance(whole, str):
+            return []
+        return self._add(event, kind, text(whole[self._given.get(part, 0) :]))
+
+    def item_added(self, event: dict[str, Any]) -> list[Delta]:
+        item = child(event, "item")
+        if item.get("type") in _ARGUMENTS and _place(event) not in self._calls:
+            return self._begin_call(event, item)
+        return []
+
+    def item_done(self, event: dict[str, Any]) -> list[Delta]:
+        item = child(event, "item")
+        arguments = _ARGUMENTS.get(str(item.get("type")))
+        if arguments is not None:
+            begun = self.item_added(event)
+            return begun + self._complete_call(event, item.get(arguments))
+        found: list[Delta] = []
+        content = item.get("content")
+        if item.get("type") == "message" and isinstance(content, list):
+            for index, part in enumerate(content):
+                found += self._finish_part({**event, "content_index": index}, part)
+        return found
+
+    def _begin_call(self, event: dict[str, Any], item: dict[str, Any]) -> list[Delta]:
+        if not self._has_room_for(_place(event)):
+            return []
+        call = self._calls[_place(event)] = _Call(len(self._calls))
+        function = {"name": text(item.get("name")) or "", "arguments": ""}
+        id = text(item.get("call_id")) or text(item.get("id")) or f"call_{call.index}"
+        return [_tool_call(call.index, function, id=id, type="function")]
+
+    def call_delta(self, event: dict[str, Any]) -> list[Delta]:
+        # Without its beginning a call waits for the finished item, which has a name.
+        call = self._calls.get(_place(event))
+        added = text(event.get("delta"))
+        if call is None or added is None:
+            return []
+        call.given += len(added)
+        return [_tool_call(call.index, {"arguments": added})]
+
+    def call_done(self, event: dict[str, Any]) -> list[Delta]:
+        return self._complete_call(event, event.get("arguments", event.get("input")))
+
+    def _complete_call(self, event: dict[str, Any], whole: Any) -> list[Delta]:
+        call = self._calls.get(_place(event))
+        if call is None or not isinstance(whole, str):
+            return []
+        return self.call_delta({**event, "delta": whole[call.given :]})
+
+    def completed(self, event: dict[str, Any]) -> list[Delta]:
+        found = self._end(event)
+        self.finish_reason = "tool_calls" if self._calls else "stop"
+        return found
+
+    def incomplete(self, event: dict[str, Any]) -> list[Delta]:
+        found = self._end(event)
+        reason = child(self.response, "incomplete_details").get("reason")
+        is_filtered = reason == "content_filter"
+        self.finish_reason = "content_filter" if is_filtered else "length"
+        return found
+
+    def _end(self, event: dict[str, Any]) -> list[Delta]:
+        self.response = child(event, "response")
+        output = self.response.get("output")
+        # The places in this list need not be those of the events before it.
+        if self._given or self._calls or not isinstance(output, list):
+            return []
+        found: list[Delta] = []
+        for index, item in enumerate(output):
+            found += self.item_done({"output_index": index, "item": item})
+        return found
+
+    def _has_room_for(self, part: Any) -> bool:
+        if part in self._given or part in self._calls:
+            return True
+        if len(self._given) + len(self._calls) < _MAX_PARTS:
+            return True
+        self._fail("error", b'{"message": "The answer has too many parts"}')
+        return False
+
+
+def _place(event: dict[str, Any]) -> int | str:
+    """Which output item an event is about."""
+    index = event.get("output_index")
+    if isinstance(index, int):
+        return index
+    return text(event.get("item_id")) or text(child(event, "item").get("id")) or 0
+
+
+def _content_index(event: dict[str, Any]) -> int:
+    index = event.get("content_index")
+    return index if isinstance(index, int) else 0
+
+
+def _tool_call(index: int, function: dict[str, str], **head: str) -> Delta:
+    return {"tool_calls": [{"index": index, **head, "function": function}]}
+
+
+# Where an item has the text that a chat client gets as the call's arguments. Chat
+# has no deltas for custom tools; theirs go the way of a function's.
+_ARGUMENTS = {"function_call": "arguments", "custom_tool_call": "input"}
+
+_READERS: dict[str, Callable[[ChatDeltas, dict[str, Any]], list[Delta]]] = {
+    "": ChatDeltas.nothing,
+    "error": ChatDeltas.nothing,
+    "response.created": ChatDeltas.nothing,
+    "response.failed": ChatDeltas.nothing,
+    "response.output_text.delta": ChatDeltas.text_delta,
+    "response.output_text.done": ChatDeltas.text_done,
+    "response.refusal.delta": ChatDeltas.refusal_delta,
+    "response.refusal.done": ChatDeltas.refusal_done,
+    "response.content_part.done": ChatDeltas.part_done,
+    "response.output_item.added": ChatDeltas.item_added,
+    "response.output_item.done": ChatDeltas.item_done,
+    "response.function_call_arguments.delta": ChatDeltas.call_delta,
+    "response.function_call_arguments.done": ChatDeltas.call_done,
+    "response.custom_tool_call_input.delta": ChatDeltas.call_delta,
+    "response.custom_tool_call_input.done": ChatDeltas.call_done,
+    "response.completed": ChatDeltas.completed,
+    "response.incomplete": ChatDeltas.incomplete,
+}

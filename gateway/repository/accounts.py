@@ -1,0 +1,189 @@
+"""Rows of the database as the objects that requests read, and back."""
+
+import json
+import time
+from typing import Any
+
+from gateway.accounts.account import Account, AccountKind, Credentials
+from gateway.accounts.description import restore
+from gateway.keys.key import Key, Limit, Measure
+from gateway.repository import options
+from gateway.store import models
+from gateway.store.encryption import Secret, SecretBox, UnusableKey
+from gateway.store.models import now_ms
+from gateway.store.store import Store
+
+_SECRETS = ("access_token", "refresh_token", "id_token", "api_key")
+KEYS_EVER_MADE = "keys_ever_made"
+
+
+def load_accounts(secrets: SecretBox) -> list[Account]:
+    """All accounts, as they were last seen."""
+    now = time.time()
+    rows = models.Account.select().order_by(models.Account.id)
+    return [account_of(row, secrets, now) for row in rows]
+
+
+def account_of(row: models.Account, secrets: SecretBox, now: float) -> Account:
+    """An account whose credentials cannot be read needs a new login."""
+    account = Account(
+        id=row.id,
+        name=row.name,
+        kind=AccountKind(row.kind),
+        base_url=row.base_url,
+        chatgpt_account_id=row.chatgpt_account_id,
+        chatgpt_user_id=row.chatgpt_user_id,
+        email=row.email,
+        plan=row.plan,
+        priority=row.priority,
+        concurrency=row.concurrency,
+        websockets=row.has_websockets,
+        source_path=row.source_file,
+    )
+    try:
+        account.credentials = unseal(row.credentials, row.expires_at, secrets)
+    except UnusableKey as error:
+        account.state.require_login(str(error))
+    restore(account, _object(row.state_detail), now)
+    account.state.paused = row.is_paused
+    return account
+
+
+def seal(credentials: Credentials, secrets: SecretBox) -> str:
+    """What the column `credentials` holds; call it inside the transaction."""
+    held = {name: getattr(credentials, name) for name in _SECRETS}
+    return secrets.encrypt(
+        json.dumps({name: s.reveal() for name, s in held.items() if s is not None})
+    )
+
+
+def unseal(sealed: str, expires_at: int | None, secrets: SecretBox) -> Credentials:
+    """`expires_at` in unix ms. Raises UnusableKey."""
+    held = _object(secrets.decrypt(sealed))
+    return Credentials(
+        **{name: Secret(held[name]) for name in _SECRETS if held.get(name)},
+        expires_at=None if expires_at is None else expires_at / 1000,
+    )
+
+
+def expiry_ms(credentials: Credentials) -> int | None:
+    at = credentials.expires_at
+    return None if at is None else int(at * 1000)
+
+
+def detail_after_login(detail: str | None) -> str:
+    """A stored state without its lost login; limits are the account's, and stay."""
+    return json.dumps(_object(detail) | {"login": None, "last_error": None})
+
+
+def load_keys() -> list[Key]:
+    limits: dict[int, list[Limit]] = {}
+    for row in models.ApiKeyLimit.select().order_by(models.ApiKeyLimit.id):
+        # The column's own value: `row.api_key` would be a query for each limit.
+        limits.setdefault(row.__data__["api_key"], []).append(limit_of(row))
+    rows = models.ApiKey.select().order_by(models.ApiKey.id)
+    return [key_of(row, limits.get(row.id, [])) for row in rows]
+
+
+def keys_ever_made() -> bool:
+    """Once a key was made, keys are needed everywhere, also without any left."""
+    return options.read(KEYS_EVER_MADE) is not None
+
+
+def key_of(row: models.ApiKey, limits: list[Limit]) -> Key:
+    accounts = _list(row.accounts)
+    return Key(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        digest=row.digest,
+        created_at=row.created_at // 1000,
+        expires_at=None if row.expires_at is None else row.expires_at / 1000,
+        disabled=row.is_disabled,
+        models=tuple(_list(row.models) or ()),
+        enforced_model=row.enforced_model,
+        enforced_effort=row.enforced_effort,
+        enforced_tier=row.enforced_tier,
+        accounts=None if accounts is None else frozenset(accounts),
+        limits=tuple(limits),
+        rpm=row.rpm,
+        concurrency=row.concurrency,
+    )
+
+
+def limit_of(row: models.ApiKeyLimit) -> Limit:
+    return Limit(row.id, Measure(row.measure), row.maximum, row.window, row.model)
+
+
+class AccountStore:
+    """What keeping tokens fresh needs of the database; done when a call returns."""
+
+    def __init__(self, store: Store, secrets: SecretBox) -> None:
+        self._store = store
+        self._secrets = secrets
+
+    async def claim(self, account_id: int, owner: str, ttl: float) -> bool:
+        """Whether `owner` may refresh the account for so many seconds."""
+        return await self._store.write(_claim, account_id, owner, int(ttl * 1000))
+
+    async def release_claim(self, account_id: int, owner: str) -> None:
+        await self._store.write(_release_claim, account_id, owner)
+
+    async def save_credentials(self, account_id: int, credentials: Credentials) -> None:
+        await self._store.write(
+            save_credentials, account_id, credentials, self._secrets
+        )
+
+    async def load_credentials(self, account_id: int) -> Credentials | None:
+        """None when the account is gone or its credentials cannot be read."""
+        return await self._store.read(_load_credentials, account_id, self._secrets)
+
+
+def _claim(account_id: int, owner: str, ttl_ms: int) -> bool:
+    now, claim = now_ms(), models.AccountClaim
+    taken = {"owner": owner, "expires_at": now + ttl_ms}
+    claim.insert(account_id=account_id, **taken).on_conflict(
+        conflict_target=[claim.account_id],
+        update=taken,
+        where=(claim.expires_at < now) | (claim.owner == owner),
+    ).execute()
+    return bool(claim.get_by_id(account_id).owner == owner)
+
+
+def _release_claim(account_id: int, owner: str) -> None:
+    claim = models.AccountClaim
+    is_own = (claim.account_id == account_id) & (claim.owner == owner)
+    claim.delete().where(is_own).execute()
+
+
+def save_credentials(
+    account_id: int, credentials: Credentials, secrets: SecretBox
+) -> None:
+    models.Account.update(
+        credentials=seal(credentials, secrets),
+        expires_at=expiry_ms(credentials),
+        updated_at=now_ms(),
+    ).where(models.Account.id == account_id).execute()
+
+
+def _load_credentials(account_id: int, secrets: SecretBox) -> Credentials | None:
+    row = models.Account.get_or_none(models.Account.id == account_id)
+    if row is None:
+        return None
+    try:
+        return unseal(row.credentials, row.expires_at, secrets)
+    except UnusableKey:
+        return None
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _list(text: str | None) -> list[Any] | None:
+    value = json.loads(text) if text else None
+    return value if isinstance(value, list) else None

@@ -1,0 +1,42 @@
+"""A new encryption key for all stored credentials, safe at every step."""
+
+import asyncio
+from typing import NamedTuple
+
+from gateway.store.encryption import SecretBox, UnusableKey
+from gateway.store.models import Account
+from gateway.store.store import Store
+
+
+class Rotated(NamedTuple):
+    resealed: int  # accounts
+    unreadable: int  # none of the keys opened them; left as they were
+
+
+async def rotate_key(store: Store, box: SecretBox) -> Rotated:
+    """Re-encrypt all accounts with a new key, then forget the old ones.
+
+    The new key is on disk before a row uses it, and the old ones stay there until
+    no row does: interrupted anywhere, all remains readable, and the next rotation
+    tidies up. Keys from the environment are not made here: all is sealed with the
+    first of several. Raises UnusableKey, or StoreUnavailable.
+    """
+    with box.rotating():
+        if box.file is not None or len(box) < 2:
+            await asyncio.to_thread(box.add_key)
+        rotated = await store.write(_reseal_all, box)
+        await asyncio.to_thread(box.drop_old_keys)
+    return rotated
+
+
+def _reseal_all(box: SecretBox) -> Rotated:
+    resealed = unreadable = 0
+    for account in list(Account.select(Account.id, Account.credentials)):
+        try:
+            sealed = box.reseal(account.credentials)
+        except UnusableKey:
+            unreadable += 1
+            continue
+        Account.update(credentials=sealed).where(Account.id == account.id).execute()
+        resealed += 1
+    return Rotated(resealed, unreadable)

@@ -1,0 +1,88 @@
+"""The commit point: what is held back, for how long, and what fails over.
+
+Both transports read their events through it, so that the rule is written once.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from gateway.protocol.facts import Failure
+from gateway.protocol.failures import event_failure
+from gateway.protocol.outcome import is_held
+from gateway.turns.failover import Kind, kind_of
+from gateway.upstream import UpstreamFault
+
+Raw = TypeVar("Raw", str | bytes, bytes)
+
+
+class CommitPoint(Generic[Raw]):
+    """Collects events until one may not be held back any longer."""
+
+    def __init__(self, hold_seconds: float) -> None:
+        self.held: list[Raw] = []
+        self._hold_seconds = hold_seconds
+        self._holds_event = False
+        self._committed = False
+
+    def take(self, event_type: str, data: str | bytes, seen: Raw | None) -> bool:
+        """Hold one event; whether the exchange is committed by it.
+
+        `seen` is what the client gets of it, None for nothing. Raises
+        UpstreamFault when a failure is the first thing upstream has to say.
+        """
+        if seen is not None:
+            self.held.append(seen)
+        if not data:
+            return self._committed  # a comment says nothing
+        self._holds_event = True
+        if is_held(event_type):
+            return self._committed
+        if not self._committed and event_type in ("error", "response.failed"):
+            failure = event_failure(event_type, data, time.time())
+            raise UpstreamFault(
+                failure.in_phase("first_event"),
+                may_be_shown=_may_be_shown(event_type, failure),
+            )
+        self._committed = True
+        return True
+
+    async def reach(
+        self, read: Callable[[], Awaitable[None]], first_event_timeout: float
+    ) -> None:
+        """Call `read`, which feeds `take`, until the exchange is committed.
+
+        Raises UpstreamFault when no event came within `first_event_timeout`.
+        """
+        if self._committed:
+            return
+        clock = asyncio.get_running_loop().time
+        is_short = False
+        try:
+            async with asyncio.timeout(first_event_timeout) as deadline:
+                while not self._committed:
+                    if self._holds_event and not is_short:
+                        is_short = True
+                        deadline.reschedule(clock() + self._hold_seconds)
+                    await read()
+        except TimeoutError as error:
+            if not self._holds_event:
+                raise UpstreamFault(_no_event()) from error
+
+
+def _may_be_shown(event_type: str, failure: Failure) -> bool:
+    """A `response.failed` is a whole answer, except where a status says it better.
+
+    The Codex client takes a limit inside a stream for a passing fault.
+    """
+    return event_type == "response.failed" and kind_of(failure) is not Kind.LIMIT
+
+
+def _no_event() -> Failure:
+    return Failure(
+        phase="first_event",
+        origin="upstream",
+        message="The wait for the first upstream event ran out (phase: first_event)",
+        code="upstream_first_event_timeout",
+    )

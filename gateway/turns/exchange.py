@@ -1,0 +1,234 @@
+"""One exchange: what the client asked, what happened, the row it leaves.
+
+An exchange is one HTTP request, or one turn on a socket. The record is filled
+while the request runs and turned into one request-log row at its end; it never
+holds a word of a prompt or an answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple, Protocol
+
+import orjson
+
+from gateway.errors import GatewayError
+from gateway.keys.key import Key
+from gateway.protocol.facts import Failure, Usage
+from gateway.turns.keepalive import Silence
+
+# A larger payload is loaded on a thread: parsing it may hold the interpreter, but
+# looking through what was parsed (a hundred thousand values) leaves others a chance.
+INLINE_BYTES = 256 * 1024
+
+Status = Literal["success", "error", "interrupted"]
+Transport = Literal["http", "websocket"]
+
+
+class Route(StrEnum):
+    """The upstream paths there are; never the client's text."""
+
+    RESPONSES = "responses"
+    COMPACT = "compact"
+    IMAGES_GENERATIONS = "images_generations"
+    IMAGES_EDITS = "images_edits"
+    ALPHA_SEARCH = "alpha_search"
+    TRANSCRIBE = "transcribe"
+
+
+class Loaded(Protocol):
+    """A validated payload, as the surface's loader gives it."""
+
+    @property
+    def payload(self) -> dict[str, Any] | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def requested_model(self) -> str | None: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def changes(self) -> tuple[str, ...]: ...
+    @property
+    def previous_response_id(self) -> str | None: ...
+    @property
+    def prompt_cache_key(self) -> str | None: ...
+    @property
+    def service_tier(self) -> str | None: ...
+    @property
+    def reasoning_effort(self) -> str | None: ...
+    @property
+    def generate(self) -> bool: ...
+    def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]: ...
+    def without_items(self, indexes: frozenset[int]) -> "Loaded": ...
+
+
+class ClientFacts(NamedTuple):
+    """Who asks; `headers` line by line, names in lower case."""
+
+    request_id: str
+    address: str
+    headers: Sequence[tuple[str, str]]
+    user_agent: str = ""
+    client_request_id: str | None = None
+    sees_windows: bool = True  # the accounts' limits are its own business
+
+
+@dataclass(slots=True, eq=False)
+class ClientRequest:
+    """One request on its way to `Proxy`.
+
+    `load` validates the payload and raises InvalidPayload; it runs inside the
+    exchange, so that a refused payload leaves a row, too.
+    """
+
+    client: ClientFacts
+    surface: Literal["codex", "v1", "chat"]
+    transport: Transport
+    route: Route
+    key: Key | None
+    size: int  # bytes of the body as received
+    load: Callable[[], Loaded] | None
+
+    @property
+    def is_codex(self) -> bool:
+        return self.surface == "codex"
+
+    async def take_payload(self) -> Loaded:
+        """Load once, and let go: a body must not live as long as its stream."""
+        load, self.load = self.load, None
+        assert load is not None
+        if self.size <= INLINE_BYTES:
+            return load()
+        return await asyncio.get_running_loop().run_in_executor(None, load)
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """The record of one exchange. Times in ms since its start, None = never."""
+
+    request: ClientRequest
+    started: float = field(default_factory=time.monotonic)
+    created_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    model: str | None = None
+    requested_model: str | None = None  # the client's word, whatever its key enforces
+    requested_tier: str | None = None
+    reasoning_effort: str | None = None
+    is_prewarm: bool = False
+    account_id: int | None = None
+    changes: tuple[str, ...] = ()
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    lease_reason: str | None = None
+    passed_over: tuple[tuple[str, str], ...] = ()
+    switched_from: str | None = None  # the account this conversation had before
+    switch_cause: str | None = None
+    conversation: str | None = None  # the strongest of its names, never in clear
+    marks: dict[str, int] = field(default_factory=dict)
+    silence: Silence | None = None  # of its stream, once that is relayed
+    response_bytes: int = 0
+    response_id: str | None = None
+    upstream_request_id: str | None = None
+    answered_tier: str | None = None
+    usage: Usage | None = None
+    cost_microdollars: int | None = None
+    status: Status = "interrupted"
+    http_status: int = 0
+    error_code: str | None = None
+    error_message: str | None = None
+    error_origin: str | None = None
+    error_phase: str | None = None
+
+    def take_facts(self, loaded: Loaded) -> None:
+        """Note what the log tells of a payload."""
+        self.changes = loaded.changes
+        self.model = loaded.model
+        self.requested_model = loaded.requested_model
+        self.requested_tier = loaded.service_tier
+        self.reasoning_effort = loaded.reasoning_effort
+        self.is_prewarm = not loaded.generate
+
+    def mark(self, name: str) -> None:
+        """Remember when a phase ended, the first time it does."""
+        if name not in self.marks:
+            self.marks[name] = self.elapsed_ms
+
+    @property
+    def elapsed_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+    def succeed(self, http_status: int = 200) -> None:
+        self.status, self.http_status = "success", http_status
+
+    def fail(self, error: GatewayError) -> None:
+        """Record the error the client got."""
+        self.status, self.http_status = "error", error.status
+        self.error_code, self.error_message = error.code, str(error)
+        self.error_origin, self.error_phase = error.origin, error.phase
+
+    def break_off(self, failure: Failure) -> None:
+        """Record a failure that came after the commit point."""
+        self.status = "error"
+        self.http_status = self.http_status or 200
+        self.error_code, self.error_message = failure.code, failure.message
+        self.error_origin, self.error_phase = failure.origin, failure.phase
+
+    def as_row(self) -> dict[str, Any]:
+        """The columns of `request_log`."""
+        client = self.request.client
+        usage = self.usage or Usage()
+        return {
+            "request_id": client.request_id,
+            "response_id": self.response_id,
+            "client_request_id": client.client_request_id,
+            "upstream_request_id": self.upstream_request_id,
+            "created_at": self.created_at,
+            "api_key_id": self.request.key.id if self.request.key else None,
+            "account_id": self.account_id,
+            "surface": self.request.surface,
+            "transport": self.request.transport,
+            "route": self.request.route.value,
+            "model": self.model,
+            "requested_model": self.requested_model,
+            "requested_tier": self.requested_tier,
+            "service_tier": self.answered_tier,
+            "reasoning_effort": self.reasoning_effort,
+            "status": self.status,
+            "http_status": self.http_status,
+            "error_code": self.error_code,
+            "error_message": self.error_message,
+            "error_origin": self.error_origin,
+            "error_phase": self.error_phase,
+            "input_tokens": usage.input_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "output_tokens": usage.output_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "cost_microdollars": self.cost_microdollars,
+            "duration_ms": self.elapsed_ms,
+            "body_ms": self.marks.get("body"),
+            "queue_ms": self.marks.get("queue"),
+            "connect_ms": self.marks.get("connect"),
+            "first_event_ms": self.marks.get("first_event"),
+            "first_output_ms": self.marks.get("first_output"),
+            "request_bytes": self.request.size,
+            "response_bytes": self.response_bytes,
+            "client_address": client.address,
+            "user_agent": client.user_agent,
+            "conversation": self.conversation,
+            "attempts": len(self.attempts),
+            "is_prewarm": self.is_prewarm,
+            "changes": orjson.dumps(self.changes).decode(),
+            "receipt": orjson.dumps(self.receipt()).decode(),
+        }
+
+    def receipt(self) -> dict[str, Any]:
+        """Why this account, who was passed over, what was retried."""
+        return {
+            "reason": self.lease_reason,
+            "passed_over": self.passed_over,
+            "switched_from": self.switched_from,
+            "switch_cause": self.switch_cause,
+            "attempts": self.attempts,
+        }

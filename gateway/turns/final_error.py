@@ -1,0 +1,44 @@
+"""What the client gets of the failure that ended its last attempt. Pure."""
+
+from typing import Any
+
+from gateway.errors import (
+    LONGEST_RETRY_AFTER,
+    GatewayError,
+    UpstreamAnswer,
+    UpstreamUnavailable,
+    UsageLimitReached,
+)
+from gateway.protocol.facts import Failure
+from gateway.protocol.lenient_json import dump, load_object
+from gateway.turns.failover import Kind, kind_of
+
+
+def from_failure(failure: Failure, *, codex: bool) -> GatewayError:
+    """Upstream's own 4xx passes as it came; the rest says whose fault it is."""
+    if kind_of(failure) is Kind.LIMIT:
+        return UsageLimitReached(
+            failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
+        )
+    if failure.status is None or not 400 <= failure.status < 500:
+        return UpstreamUnavailable(failure)
+    body = _envelope(failure.body) or {
+        "error": {
+            "message": failure.message,
+            "type": failure.type or "invalid_request_error",
+            "code": failure.code,
+            "param": failure.param,
+        }
+    }
+    error = UpstreamAnswer(failure.status, failure.message, body)
+    error.retry_after = failure.retry_after
+    if codex and failure.retry_after is not None:
+        # The Codex client sits silent for as long as it is told.
+        error.retry_after = min(failure.retry_after, LONGEST_RETRY_AFTER)
+    return error
+
+
+def _envelope(body: bytes | None) -> dict[str, Any] | None:
+    """Upstream's own words, where they can be said again."""
+    value = load_object(body or b"")
+    return value if value and dump(value) is not None else None

@@ -1,0 +1,196 @@
+"""One HTTP exchange: load → reserve → lease → send → commit → relay → settle → log.
+
+The frame and the loop of attempts are `Turns`; here is what an attempt means over
+HTTP, for event streams and for the routes that answer with one JSON document.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from gateway.accounts.lease import Lease
+from gateway.accounts.pool import Pool
+from gateway.protocol.facts import Failure, Phase
+from gateway.protocol.headers import response_headers, windows
+from gateway.protocol.lenient_json import load_object
+from gateway.protocol.outcome import read_usage
+from gateway.settings import Settings
+from gateway.turns.exchange import ClientRequest, Route
+from gateway.turns.keepalive import PACE, Pace
+from gateway.turns.runner import Turns
+from gateway.turns.sse_relay import Relay, RelayPolicy
+from gateway.turns.turn import Turn
+from gateway.upstream import UpstreamFault
+from gateway.upstream.body import Sink
+from gateway.upstream.endpoints import url_of
+from gateway.upstream.http import UpstreamHttp, UpstreamResponse
+
+# A JSON answer is read whole before it commits, so that it can fail over; pictures
+# are the largest.
+DOCUMENT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Reply:
+    """What the client gets."""
+
+    headers: Mapping[str, str]
+    # Hands the sink blocks of whole events as they come. What it returns, of events
+    # or the one document, is the last of all: to leave with the answer's end.
+    send_to: Callable[[Sink], Awaitable[bytes]]
+    model: str | None
+    wants_stream: bool
+
+
+class Proxy:
+    """The gateway's HTTP side."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        turns: Turns,
+        pool: Pool,
+        http: UpstreamHttp,
+        pace: Pace = PACE,
+    ) -> None:
+        self._settings = settings
+        self._pace = pace
+        self._turns = turns
+        self._pool = pool
+        self._http = http
+
+    @asynccontextmanager
+    async def exchange(self, request: ClientRequest) -> AsyncIterator[Reply]:
+        """Open one exchange; closing the context settles and logs it.
+
+        Raises the GatewayError that the client gets. Once the context is entered
+        the exchange is committed, and failures are told inside the blocks.
+        """
+        async with self._turns.begin(request) as turn:
+            if request.route is Route.RESPONSES:
+                send_to = partial(self._relay, turn, await self._open_stream(turn))
+            else:
+                document = await self._open_document(turn)
+                send_to = partial(_send_document, turn, document)
+            assert turn.answer is not None
+            yield Reply(
+                headers=response_headers(
+                    turn.answer.headers.items(),
+                    requested_model=turn.exchange.requested_model,
+                    keys_in_use=not request.client.sees_windows,
+                ),
+                send_to=send_to,
+                model=turn.exchange.model,
+                wants_stream=turn.wants_stream,
+            )
+
+    async def _open_stream(self, turn: Turn) -> Relay:
+        """A stream read up to its commit point, from whichever account answered."""
+        policy = RelayPolicy(
+            first_event_timeout=self._settings.first_event_timeout,
+            idle_timeout=self._settings.idle_timeout,
+            keepalive_interval=self._settings.keepalive_interval,
+            view=turn.view(),
+            pace=self._pace,
+        )
+        relays: list[Relay] = []
+
+        async def attempt(lease: Lease) -> Relay:
+            response = await self._send(turn, lease)
+            _check_content_type(response, "text/event-stream")
+            turn.restart()
+            relay = Relay(response, policy, turn)
+            relays.append(relay)
+            await relay.reach_commit_point()
+            return relay
+
+        try:
+            return await self._turns.win(turn, attempt)
+        except UpstreamFault:
+            return relays[-1]  # the last word is upstream's own response.failed
+
+    async def _open_document(self, turn: Turn) -> bytes:
+        async def attempt(lease: Lease) -> bytes:
+            return await self._read_document(await self._send(turn, lease))
+
+        return await self._turns.win(turn, attempt)
+
+    async def _send(self, turn: Turn, lease: Lease) -> UpstreamResponse:
+        url = url_of(
+            turn.request.route, lease.account, self._settings.upstream_base_url
+        )
+        response = await self._http.send(url, turn.headers(lease), turn.body(lease))
+        turn.take_answer(response)
+        turn.exchange.mark("connect")
+        turn.exchange.upstream_request_id = response.headers.get("x-request-id")
+        self._pool.observe_windows(lease.account, windows(response.headers))
+        turn_state = response.headers.get("x-codex-turn-state")
+        self._pool.bind(lease, turn_state=turn_state)
+        return response
+
+    async def _read_document(self, response: UpstreamResponse) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                async with asyncio.timeout(self._settings.idle_timeout):
+                    piece = await response.read("first_event")
+                if not piece:
+                    return b"".join(pieces)
+                size += len(piece)
+                if size > DOCUMENT_BYTES:
+                    raise UpstreamFault(_defect("The upstream answer is too large"))
+                pieces.append(piece)
+        except TimeoutError as error:
+            raise UpstreamFault(
+                _defect("The upstream sent nothing for too long", "headers")
+            ) from error
+
+    async def _relay(self, turn: Turn, relay: Relay, sink: Sink) -> bytes:
+        exchange = turn.exchange
+        exchange.mark("first_output")
+
+        def counted(block: bytes) -> "asyncio.Future[None] | None":
+            exchange.response_bytes += len(block)
+            return sink(block)
+
+        last = await relay.send_to(counted)
+        exchange.response_bytes += len(last)
+        if relay.broken is not None:
+            exchange.break_off(relay.broken)
+        return last
+
+
+async def _send_document(turn: Turn, document: bytes, sink: Sink) -> bytes:
+    turn.exchange.mark("first_output")
+    turn.exchange.response_bytes = len(document)
+    _take_document(turn, document)
+    turn.exchange.succeed()
+    return document
+
+
+def _take_document(turn: Turn, document: bytes) -> None:
+    """Usage and encrypted items of a JSON answer, where it is one."""
+    value = load_object(document)
+    turn.exchange.usage = read_usage(value.get("usage"))
+    output = value.get("output")
+    for item in output if isinstance(output, list) else ():
+        if turn.lease is not None:
+            turn.sealed.note_item(item, turn.lease.account.id)
+
+
+def _check_content_type(response: UpstreamResponse, expected: str) -> None:
+    """A page of some portal between us and upstream is no event stream."""
+    found = response.headers.get("content-type", expected)
+    if not found.lower().startswith(expected):
+        raise UpstreamFault(
+            _defect(f"The upstream answer has an unexpected type: {found[:60]!a}")
+        )
+
+
+def _defect(message: str, phase: Phase = "headers") -> Failure:
+    return Failure(
+        phase=phase, origin="upstream", message=message, code="upstream_protocol_error"
+    )

@@ -1,0 +1,135 @@
+"""One running turn: its record, its payload while that is needed, its lease."""
+
+from dataclasses import dataclass, field, replace
+
+from gateway.accounts.affinity import Affinity
+from gateway.accounts.eligibility import Demand
+from gateway.accounts.encrypted_items import SealedItems, all_reasoning
+from gateway.accounts.lease import Lease
+from gateway.protocol.headers import request_headers
+from gateway.protocol.outcome import OutcomeReader
+from gateway.turns.client_view import View
+from gateway.turns.exchange import ClientRequest, Exchange, Loaded
+from gateway.upstream.endpoints import account_headers
+from gateway.upstream.http import UpstreamResponse
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """Made by `Turns.begin`, which also ends it."""
+
+    exchange: Exchange
+    sealed: SealedItems
+    demand: Demand
+    loaded: Loaded | None  # None from the commit point on
+    anchor: str | None  # previous_response_id
+    wants_stream: bool
+    reader: OutcomeReader = field(default_factory=OutcomeReader)
+    lease: Lease | None = None
+    answer: UpstreamResponse | None = None  # over HTTP; the turn closes it
+    drops_reasoning: bool = False  # upstream could not read some of it
+
+    @property
+    def request(self) -> ClientRequest:
+        return self.exchange.request
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether the turn builds on what only its upstream socket knows."""
+        return self.anchor is not None and self.request.transport == "websocket"
+
+    @property
+    def resent_demand(self) -> Demand:
+        """What the pool is to find once the client has sent its whole history."""
+        affinity = self.demand.affinity._replace(previous_response_id=None)
+        return replace(self.demand, affinity=affinity)
+
+    def restart(self) -> None:
+        """Forget what a failed attempt told; the next one tells anew."""
+        self.reader = OutcomeReader()
+
+    def see(self, event_type: str, data: bytes | str) -> None:
+        """Take in one event on its way to the client."""
+        self.reader.feed(event_type, data)
+        if self.lease is not None:
+            self.sealed.note(event_type, data, self.lease.account.id)
+
+    def free(self) -> None:
+        """Give back what the turn holds: its answer's connection and its lease."""
+        self.take_answer(None)
+        if self.lease is not None:
+            self.lease.release()
+            self.lease = None
+
+    def take_answer(self, answer: UpstreamResponse | None) -> None:
+        """Hold an attempt's answer in place of the one before."""
+        if self.answer is not None:
+            self.answer.close()
+        self.answer = answer
+
+    @property
+    def is_committed(self) -> bool:
+        return self.loaded is None
+
+    def commit(self) -> None:
+        """Let the payload go: nothing will be sent again, and streams are long."""
+        self.loaded = None
+
+    def headers(self, lease: Lease) -> dict[str, str]:
+        """What goes upstream: the client's allowed headers, as the account."""
+        headers = request_headers(self.request.client.headers)
+        if lease.turn_state is None:
+            headers.pop("x-codex-turn-state", None)  # another account's words
+        headers["accept-encoding"] = "identity"
+        headers.update(account_headers(lease.account))
+        return headers
+
+    def view(self) -> View:
+        return View(
+            is_codex=self.request.is_codex,
+            requested_model=self.exchange.requested_model,
+            keys_in_use=not self.request.client.sees_windows,
+        )
+
+    def body(self, lease: Lease) -> bytes:
+        """The client's bytes, or what the rules make of them for this account."""
+        loaded = self.loaded
+        assert loaded is not None
+        foreign = self._foreign_items(loaded, lease.account.id)
+        kept = loaded.without_items(foreign) if foreign else loaded
+        body, changes = kept.body_for(chatgpt_account=lease.account.is_chatgpt)
+        if kept is not loaded:
+            changes += (f"{len(foreign)} reasoning items of another account dropped",)
+        self.exchange.changes = changes
+        return body
+
+    def _foreign_items(self, loaded: Loaded, account_id: int) -> frozenset[int]:
+        if loaded.payload is None:
+            return frozenset()
+        if self.drops_reasoning:
+            return all_reasoning(loaded.payload)
+        return self.sealed.foreign_reasoning(loaded.payload, account_id)
+
+    def drop_reasoning(self) -> bool:
+        """Whether there is encrypted reasoning that a repetition can do without."""
+        if self.drops_reasoning or self.loaded is None or self.loaded.payload is None:
+            return False
+        self.drops_reasoning = bool(all_reasoning(self.loaded.payload))
+        return self.drops_reasoning
+
+
+def demand_of(request: ClientRequest, loaded: Loaded, sealed: SealedItems) -> Demand:
+    """What the pool is to find for a request."""
+    key = request.key
+    headers = dict(request.client.headers)
+    payload = loaded.payload
+    return Demand(
+        model=loaded.model,
+        websocket=request.transport == "websocket",
+        key_id=key.id if key else None,
+        allowed_accounts=key.accounts if key else None,
+        affinity=Affinity.from_request(
+            headers, loaded.previous_response_id, loaded.prompt_cache_key
+        ),
+        pinned=None if payload is None else sealed.compaction_maker(payload),
+    )

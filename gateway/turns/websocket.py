@@ -1,0 +1,286 @@
+"""A client socket's way to its upstream socket; the turns on one socket.
+
+Every `response.create` is a turn of its own, with reservation, lease and log row.
+The upstream socket is opened by the first turn and kept for the next ones; losing
+it between turns is invisible. Frames reach the client as upstream sent them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from gateway.accounts.lease import Lease
+from gateway.errors import (
+    GatewayError,
+    InvalidPayload,
+    NoUpstreamSession,
+    PreviousResponseNotFound,
+    forget_traceback,
+)
+from gateway.protocol.sse import event_type
+from gateway.protocol.websocket_frames import frame
+from gateway.settings import Settings
+from gateway.turns.client_view import View
+from gateway.turns.exchange import ClientRequest, Route
+from gateway.turns.frame_queue import Frame, Inbox
+from gateway.turns.keepalive import PACE, Pace
+from gateway.turns.runner import Turns
+from gateway.turns.sse_relay import written
+from gateway.turns.turn import Turn
+from gateway.turns.websocket_relay import KEEPALIVE, SocketRelay
+from gateway.upstream import UpstreamFault
+from gateway.upstream.body import Sink
+from gateway.upstream.endpoints import url_of
+from gateway.upstream.websocket import UpstreamSocket, UpstreamSockets
+
+# Nothing but a turn is that large; only its loader looks before it parses.
+LARGE_CHARACTERS = 256 * 1024
+UPSTREAM_LOST = 1011
+SERVICE_RESTART = 1012
+# The dialect of the upstream socket; a client's own value goes before it.
+SOCKET_PROTOCOL = "responses_websockets=2026-02-06"
+
+
+class Channel:
+    """One client socket. `submit` takes its frames, `run` gives the answers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        turns: Turns,
+        sockets: UpstreamSockets,
+        request_of: Callable[[Frame], ClientRequest],
+        view: View,
+        pace: Pace = PACE,
+    ) -> None:
+        self._settings = settings
+        self._pace = pace
+        self._turns = turns
+        self._sockets = sockets
+        self._request_of = request_of  # raises what the frame's key may not do
+        self._view = view  # of what upstream says between turns
+        self._inbox = Inbox()
+        self._upstream: UpstreamSocket | None = None
+        self._getting: asyncio.Task[Frame] | None = None
+        self._draining = asyncio.Event()
+        self._running: asyncio.Task[Any] | None = None  # whoever called `run`
+        self._is_lost = False  # upstream ended inside a turn that had begun
+        self.close_code = 1000
+
+    async def submit(self, got: Frame) -> None:
+        """Take one client frame; waits only while too much is waiting already."""
+        upstream = self._upstream
+        if upstream is not None and upstream.is_open:
+            kind = _type_of(got)
+            if kind is not None and kind != "response.create":
+                with suppress(UpstreamFault):  # whose turn reports the loss
+                    await upstream.send(_as_bytes(got))
+                return
+        await self._inbox.put(got)
+
+    def drain(self) -> None:
+        """End the channel as soon as no turn is running."""
+        self.close_code = SERVICE_RESTART
+        self._draining.set()
+
+    def cut(self) -> None:
+        """End the channel at once, in the middle of a turn if need be."""
+        if self._running is not None:
+            self._running.cancel()
+
+    async def run(self, sink: Sink) -> None:
+        """Give the client's frames to `sink`; ends when the socket is to be closed.
+
+        What the sink raises is raised here.
+        """
+        self._running = asyncio.current_task()
+        drained = asyncio.create_task(self._draining.wait())
+        try:
+            while not self._is_lost:
+                client, upstream = await self._next(drained)
+                if client is not None:
+                    await self._take(client, sink)
+                elif upstream is not None:
+                    seen = self._between_turns(upstream)
+                    if seen is not None:
+                        await written(sink(frame(seen)))
+                else:
+                    return
+        finally:
+            self._running = None
+            drained.cancel()
+            await self._inbox.close()
+            if self._getting is not None:
+                self._getting.cancel()
+            await self._drop_upstream()
+
+    async def _next(
+        self, drained: "asyncio.Task[bool]"
+    ) -> tuple[Frame | None, bytes | None]:
+        """A client's frame, or one of the idle upstream; neither when draining."""
+        while True:
+            self._getting = self._getting or asyncio.create_task(self._inbox.get())
+            waiting: set[asyncio.Future[Any]] = {drained, self._getting}
+            upstream = self._upstream
+            if upstream is not None:
+                waiting.add(upstream.arrival())
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            # First what upstream has said: it must not be taken for the next turn's.
+            if upstream is not None and upstream.arrival().done():
+                try:
+                    return None, await upstream.receive("stream")
+                except UpstreamFault:
+                    await self._drop_upstream()  # invisible: the next turn has its own
+                    continue
+            if self._getting.done():
+                got, self._getting = self._getting.result(), None
+                return got, None
+            return None, None
+
+    async def _take(self, got: Frame, sink: Sink) -> None:
+        """Run the turn of a `response.create`; pass on or refuse anything else."""
+        request_id: str | None = None
+        try:
+            kind = _type_of(got)
+            if kind is None:
+                raise InvalidPayload
+            if kind != "response.create":
+                await self._pass_up(got)
+                return
+            request = self._request_of(got)
+            del got  # a frame must not live as long as its turn
+            request_id = request.client.request_id
+            async with self._turns.begin(request) as turn:
+                await self._run(turn, sink)
+        except GatewayError as error:
+            forget_traceback(error)
+            told = error_frame(error, request_id, codex=self._view.is_codex)
+            await written(sink(told))
+
+    async def _pass_up(self, got: Frame) -> None:
+        if self._upstream is None:
+            raise NoUpstreamSession
+        try:
+            await self._upstream.send(_as_bytes(got))
+        except UpstreamFault as fault:
+            raise NoUpstreamSession from fault
+
+    async def _run(self, turn: Turn, sink: Sink) -> None:
+        """One turn's frames; keepalives before its commit point, too."""
+        winning = asyncio.create_task(self._win(turn))
+        try:
+            while not winning.done():
+                await asyncio.wait({winning}, timeout=self._pace.data_keepalive)
+                if not winning.done() and self._view.is_codex:
+                    await written(sink(KEEPALIVE))
+        finally:
+            if not winning.done():
+                winning.cancel()
+                await asyncio.wait({winning})
+        relay = winning.result()
+        exchange = turn.exchange
+        exchange.mark("first_output")
+
+        def counted(run: bytes) -> "asyncio.Future[None] | None":
+            exchange.response_bytes += len(run)
+            return sink(run)
+
+        await relay.send_to(counted, self._settings.idle_timeout)
+        if relay.broken is not None:
+            # No terminal frame: the client reconnects silently and resends all.
+            self._is_lost, self.close_code = True, UPSTREAM_LOST
+            exchange.break_off(relay.broken)
+
+    async def _win(self, turn: Turn) -> SocketRelay:
+        shown: list[SocketRelay] = []
+
+        async def attempt(lease: Lease) -> SocketRelay:
+            upstream = await self._connected(turn, lease)
+            turn.restart()
+            relay = SocketRelay(upstream, turn, self._pace)
+            try:
+                await upstream.send(turn.body(lease))
+                await relay.reach_commit_point(self._settings.first_event_timeout)
+            except UpstreamFault as fault:
+                if fault.may_be_shown:
+                    shown.append(relay)
+                else:
+                    await self._drop_upstream()
+                raise
+            return relay
+
+        try:
+            return await self._turns.win(turn, attempt)
+        except UpstreamFault:
+            return shown[-1]  # the last word is upstream's own response.failed
+
+    async def _connected(self, turn: Turn, lease: Lease) -> UpstreamSocket:
+        """The upstream socket of the lease's account, opened when there is none."""
+        upstream = self._upstream
+        if (
+            upstream is not None
+            and upstream.is_open
+            and upstream.account_id == lease.account.id
+        ):
+            return upstream
+        anchor = turn.anchor
+        if anchor is not None:
+            # It lived on a socket that is gone: the client resends its history.
+            raise PreviousResponseNotFound(anchor)
+        await self._drop_upstream()
+        headers = turn.headers(lease)
+        headers.pop("content-type", None)
+        if lease.account.is_chatgpt:
+            headers.setdefault("openai-beta", SOCKET_PROTOCOL)
+        url = url_of(Route.RESPONSES, lease.account, self._settings.upstream_base_url)
+        self._upstream = await self._sockets.connect(url, headers, lease.account.id)
+        turn.exchange.mark("connect")
+        return self._upstream
+
+    def _between_turns(self, payload: bytes) -> bytes | None:
+        """What upstream says unasked."""
+        kind = event_type(payload)
+        if kind == "error" or kind.startswith("response."):
+            # About its socket, which it will close, or of a turn that has ended.
+            return None
+        return self._view.of_payload(kind, payload)
+
+    async def _drop_upstream(self) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            await upstream.close()
+
+
+def error_frame(error: GatewayError, request_id: str | None, *, codex: bool) -> bytes:
+    """An error as a frame; a client ignores one without a status, and hangs."""
+    told: dict[str, Any] = {"type": "error", "status": error.status}
+    told |= error.envelope(codex=codex)
+    if request_id is not None and isinstance(told.get("error"), dict):
+        told["error"].setdefault("request_id", request_id)
+    if headers := error.headers(codex=codex):
+        told["headers"] = headers
+    return frame(orjson.dumps(told))
+
+
+def _type_of(got: Frame) -> str | None:
+    """The type of a JSON object in a text frame, "" without one, else None."""
+    if isinstance(got, bytes):
+        return None
+    if len(got) > LARGE_CHARACTERS or event_type(got) == "response.create":
+        return "response.create"  # the loader parses the whole frame
+    # Whole, too: a second "type" must not turn it into a turn that nobody counts.
+    try:
+        payload = orjson.loads(got)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(payload, dict):
+        return None
+    kind = payload.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _as_bytes(got: Frame) -> bytes:
+    return got.encode() if isinstance(got, str) else got

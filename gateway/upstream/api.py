@@ -1,0 +1,69 @@
+"""Small calls of the gateway's own: tokens, catalogues, usage."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from gateway.protocol.facts import Failure
+from gateway.protocol.lenient_json import load_object
+from gateway.upstream import UpstreamFault
+
+# A catalogue of a hundred models with their instructions is below a megabyte.
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+TIMEOUT = 30.0
+
+
+class Answer(NamedTuple):
+    """A whole answer, whatever its status; `headers` do not mind the case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body's JSON object, {} when it is none."""
+        return load_object(self.body)
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> Answer:
+    """Call upstream once. Raises UpstreamFault when there is no answer."""
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT),
+            session.request(
+                method,
+                url,
+                data=body,
+                headers={"accept-encoding": "identity", **headers},
+                allow_redirects=False,
+            ) as response,
+        ):
+            content = await response.content.read(MAX_ANSWER_BYTES + 1)
+            while len(content) <= MAX_ANSWER_BYTES and (
+                more := await response.content.read(MAX_ANSWER_BYTES)
+            ):
+                content += more
+            if len(content) > MAX_ANSWER_BYTES:
+                raise UpstreamFault(_failure("The answer is too large", "too_large"))
+            return Answer(response.status, response.headers, content)
+    except TimeoutError as error:
+        raise UpstreamFault(
+            _failure("The wait for upstream ran out", "upstream_headers_timeout")
+        ) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamFault(
+            _failure("Upstream could not be reached", "connection_failed")
+        ) from error
+
+
+def _failure(message: str, code: str) -> Failure:
+    return Failure(phase="headers", origin="network", message=message, code=code)

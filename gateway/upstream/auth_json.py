@@ -1,0 +1,148 @@
+"""The `auth.json` of a Codex login: its tokens and what their claims say.
+
+Claims are read without checking the signature: the file is the owner's own, and
+upstream judges the tokens. They tell names and dates, never what is allowed.
+"""
+
+import base64
+import binascii
+import datetime
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.accounts.account import Credentials
+from gateway.protocol.lenient_json import number
+from gateway.store.encryption import Secret
+
+MAX_FILE_BYTES = 1024 * 1024
+_LATEST = 1e11  # seconds; the year 5138
+_AUTH_CLAIM = "https://api.openai.com/auth"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One login: who it is upstream, and its tokens."""
+
+    credentials: Credentials
+    chatgpt_account_id: str
+    chatgpt_user_id: str = ""
+    email: str | None = None
+    plan: str | None = None
+    refreshed_at: float | None = None  # unix seconds
+
+
+def read_login(path: str | os.PathLike[str]) -> Login:
+    """Blocks. Raises OSError, or ValueError saying what is wrong with the file."""
+    with open(path, "rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError("is too large for an auth.json")
+    return parse_login(content)
+
+
+def parse_login(content: bytes | str) -> Login:
+    """Both spellings, snake_case and camelCase. Raises ValueError for people."""
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        # The parser's own words would quote the file.
+        raise ValueError("is not JSON") from error
+    return read_document(document)
+
+
+def read_document(document: object) -> Login:
+    """The same of what was parsed already."""
+    if not isinstance(document, dict):
+        raise ValueError("is not a JSON object")
+    tokens = document.get("tokens")
+    if not isinstance(tokens, dict):
+        if document.get("OPENAI_API_KEY"):
+            raise ValueError(
+                "holds an API key and no ChatGPT login; use `accounts add` for it"
+            )
+        raise ValueError("has no tokens; was it written by `codex login`?")
+    credentials = tokens_to_credentials(
+        _text(tokens, "access_token", "accessToken"),
+        _text(tokens, "refresh_token", "refreshToken"),
+        _text(tokens, "id_token", "idToken"),
+    )
+    refreshed = _text(document, "last_refresh", "lastRefresh", "lastRefreshAt")
+    return login_of(
+        credentials, _text(tokens, "account_id", "accountId"), _unix(refreshed)
+    )
+
+
+def tokens_to_credentials(
+    access_token: str | None, refresh_token: str | None, id_token: str | None
+) -> Credentials:
+    """Credentials with the expiry the access token claims. Raises ValueError."""
+    if not access_token:
+        raise ValueError("has no access token")
+    if not refresh_token:
+        raise ValueError("has no refresh token")
+    expires_at = number(claims(access_token).get("exp"))
+    is_date = expires_at is not None and 0 <= expires_at < _LATEST
+    return Credentials(
+        access_token=Secret(access_token),
+        refresh_token=Secret(refresh_token),
+        id_token=Secret(id_token) if id_token else None,
+        expires_at=expires_at if is_date else None,
+    )
+
+
+def login_of(
+    credentials: Credentials,
+    account_id: str | None = None,
+    refreshed_at: float | None = None,
+) -> Login:
+    """Who the tokens belong to. Raises ValueError when they do not say."""
+    about: dict[str, Any] = {}
+    for token in (credentials.access_token, credentials.id_token):
+        about |= claims(token.reveal()) if token is not None else {}
+    auth = about.get(_AUTH_CLAIM)
+    auth = auth if isinstance(auth, dict) else {}
+    account_id = account_id or _text(auth, "chatgpt_account_id")
+    if not account_id:
+        raise ValueError("does not say which ChatGPT account it belongs to")
+    return Login(
+        credentials,
+        chatgpt_account_id=account_id,
+        chatgpt_user_id=_text(auth, "chatgpt_user_id", "user_id") or "",
+        email=_text(about, "email"),
+        plan=_text(auth, "chatgpt_plan_type"),
+        refreshed_at=refreshed_at,
+    )
+
+
+def claims(token: str) -> dict[str, Any]:
+    """The claims of a JWT, unverified; {} for anything else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    try:
+        read = orjson.loads(base64.urlsafe_b64decode(padded))
+    except (binascii.Error, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _text(source: Mapping[str, Any], *names: str) -> str | None:
+    for name in names:
+        value = source.get(name)
+        found = value.strip() if isinstance(value, str) else ""
+        if found and found.isprintable():  # it goes into headers and the database
+            return found
+    return None
+
+
+def _unix(date: str | None) -> float | None:
+    """ISO 8601 with any number of fractional digits, as Codex writes nine."""
+    try:
+        return datetime.datetime.fromisoformat(date or "").timestamp()
+    except ValueError:
+        return None

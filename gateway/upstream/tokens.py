@@ -1,0 +1,287 @@
+"""Tokens that stay fresh: one refresh at a time, across tasks and processes.
+
+Upstream rotates the refresh token with every use, and whoever uses a spent one
+loses the login. So the new token is in the database before anything uses it, a
+claim row keeps other processes out meanwhile, and the Codex file an account was
+imported from is looked at first: Codex may have rotated the token itself.
+"""
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+
+from gateway.accounts.account import Account, Credentials
+from gateway.accounts.health import Status
+from gateway.protocol.facts import Failure
+from gateway.store.encryption import Secret
+from gateway.turns.failover import PERMANENT_CODES
+from gateway.upstream import UpstreamFault
+from gateway.upstream.api import Answer, fetch
+from gateway.upstream.auth_json import Login, read_login, tokens_to_credentials
+
+# The public client of the Codex command line.
+CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
+EARLY_SECONDS = 300.0  # a token this near its end is refreshed
+# A token that still works for a while is not worth a longer wait.
+PATIENCE = 3.0
+CLAIM_SECONDS = 60.0  # longer than any call, so that a crashed owner blocks briefly
+CLAIM_POLL = 0.25
+FAILURE_SECONDS = 5.0  # a failed refresh is not tried again for so long
+JUST_REFRESHED = 10.0  # a 401 within this time is about the token before
+
+
+class CredentialStore(Protocol):
+    """What the database offers for credentials; each call is done when it returns."""
+
+    async def claim(self, account_id: int, owner: str, ttl: float) -> bool: ...
+    async def release_claim(self, account_id: int, owner: str) -> None: ...
+    async def save_credentials(
+        self, account_id: int, credentials: Credentials
+    ) -> None: ...
+    async def load_credentials(self, account_id: int) -> Credentials | None: ...
+
+
+class TokenSource:
+    """Keeps the accounts' tokens usable; `observe` hears of a lost login."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        auth_base_url: str,
+        store: CredentialStore,
+        observe: Callable[[Account, Failure], object],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._url = auth_base_url.rstrip("/") + "/oauth/token"
+        self._store = store
+        self._observe = observe
+        self._clock = clock
+        self._owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self._flights: dict[int, asyncio.Task[Failure | None]] = {}
+        self._failed: dict[int, tuple[float, Secret | None, Failure]] = {}
+        self._refreshed: dict[int, float] = {}
+
+    async def ensure_fresh(self, account: Account) -> None:
+        """Refresh when the token ends within five minutes.
+
+        Raises UpstreamFault when there is no usable token; goes on with the old
+        one while that lasts.
+        """
+        held = account.credentials
+        if held.bearer is None:
+            raise UpstreamFault(_failure("no_credentials", "It has no credentials"))
+        if held.refresh_token is None or held.expires_at is None:
+            return
+        left = held.expires_at - self._clock()
+        if left > EARLY_SECONDS:
+            return
+        flight = self._flight(account)
+        await asyncio.wait({flight}, timeout=PATIENCE if left > PATIENCE else None)
+        if not flight.done():
+            return
+        failure = flight.result()
+        if failure is not None and (left <= 0 or failure.code in PERMANENT_CODES):
+            raise UpstreamFault(failure)
+
+    async def refresh_after_401(
+        self, account: Account, used: Secret | None = None
+    ) -> bool:
+        """Whether there is a new token to try. `used` is the one that was refused."""
+        held = account.credentials
+        if held.refresh_token is None:
+            return False
+        if used is not None and used != held.access_token:
+            return True
+        now = self._clock()
+        if used is None and now - self._refreshed.get(account.id, 0) < JUST_REFRESHED:
+            return True
+        failure = await asyncio.shield(self._flight(account))
+        if failure is None:
+            return True
+        # Many requests may have waited for this one refresh: it counts once.
+        if account.state.status(now) is Status.ACTIVE:
+            self._observe(account, failure)
+        return False
+
+    async def close(self) -> None:
+        """Let running refreshes end: a rotated token must reach the database."""
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+
+    def _flight(self, account: Account) -> "asyncio.Task[Failure | None]":
+        """The one refresh of the account; a waiter's cancellation does not end it."""
+        flight = self._flights.get(account.id)
+        if flight is None:
+            flight = asyncio.create_task(self._run(account))
+            self._flights[account.id] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(account.id, None))
+        return flight
+
+    async def _run(self, account: Account) -> Failure | None:
+        refresh_token = account.credentials.refresh_token
+        failed_at, failed, failure = self._failed.get(account.id, (0.0, None, None))
+        if failed == refresh_token and self._clock() - failed_at < FAILURE_SECONDS:
+            return failure
+        try:
+            failure = await self._refresh_alone(account)
+        except UpstreamFault as fault:
+            failure = replace(fault.failure, code="token_refresh_failed")
+        now = self._clock()
+        if failure is None:
+            self._refreshed[account.id] = now
+            self._failed.pop(account.id, None)
+        else:
+            failed = account.credentials.refresh_token
+            self._failed[account.id] = now, failed, failure
+        return failure
+
+    async def _refresh_alone(self, account: Account) -> Failure | None:
+        """Refresh under the claim, or take what another process got meanwhile."""
+        if not await self._claim(account):
+            return None
+        try:
+            if await self._take_stored(account) or await self._take_file(account):
+                return None
+            return await self._rotate_or_take(account)
+        finally:
+            await self._store.release_claim(account.id, self._owner)
+
+    async def _claim(self, account: Account) -> bool:
+        """False when the claim's owner left fresh tokens while we waited for it."""
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while not await self._store.claim(account.id, self._owner, CLAIM_SECONDS):
+            if await self._take_stored(account):
+                return False
+            if time.monotonic() > deadline:
+                raise UpstreamFault(_failure("", "another process is at it"))
+            await asyncio.sleep(CLAIM_POLL)
+        return True
+
+    async def _rotate_or_take(self, account: Account) -> Failure | None:
+        tried = account.credentials.refresh_token
+        failure = await self._rotate(account)
+        if failure is None or failure.code not in PERMANENT_CODES:
+            return failure
+        # Somebody may have spent the token a moment ago and left a newer one.
+        if await self._take_file(account) or await self._take_stored(account):
+            return None
+        if account.credentials.refresh_token != tried:
+            return await self._rotate(account)
+        return failure
+
+    async def _take_stored(self, account: Account) -> bool:
+        """Whether the database holds tokens that are new to us and fresh."""
+        stored = await self._store.load_credentials(account.id)
+        held = account.credentials
+        if stored is None or stored.has_same_tokens(held):
+            return False
+        account.credentials = stored
+        return self._is_fresh(stored) and stored.access_token != held.access_token
+
+    async def _take_file(self, account: Account) -> bool:
+        """Whether the file the account came from holds newer tokens that are fresh."""
+        login = await asyncio.get_running_loop().run_in_executor(
+            None, _read_source, account.source_path
+        )
+        held = account.credentials
+        if login is None or login.chatgpt_account_id != account.chatgpt_account_id:
+            return False
+        found = login.credentials
+        if found.refresh_token == held.refresh_token or (
+            (found.expires_at or 0) < (held.expires_at or 0)
+        ):
+            return False
+        await self._store.save_credentials(account.id, found)
+        account.credentials = found
+        return self._is_fresh(found) and found.access_token != held.access_token
+
+    def _is_fresh(self, credentials: Credentials) -> bool:
+        left = (credentials.expires_at or 0) - self._clock()
+        return credentials.expires_at is None or left > EARLY_SECONDS
+
+    async def _rotate(self, account: Account) -> Failure | None:
+        held = account.credentials
+        if held.refresh_token is None:
+            return _failure("no_credentials", "It has no refresh token")
+        answer = await fetch(
+            self._session,
+            "POST",
+            self._url,
+            headers={"content-type": "application/json"},
+            body=orjson.dumps(
+                {
+                    "client_id": CLIENT_ID,
+                    "grant_type": "refresh_token",
+                    "refresh_token": held.refresh_token.reveal(),
+                }
+            ),
+        )
+        try:
+            rotated = rotated_credentials(answer, held)
+        except ValueError:
+            return refresh_failure(answer)
+        await self._store.save_credentials(account.id, rotated)
+        account.credentials = rotated
+        return None
+
+
+def rotated_credentials(answer: Answer, held: Credentials) -> Credentials:
+    """Tokens of a token endpoint's answer; what it leaves out stays as it was.
+
+    Raises ValueError when there are none.
+    """
+    tokens = answer.json()
+    if answer.status != 200:
+        raise ValueError("refused")
+    return tokens_to_credentials(
+        _text(tokens.get("access_token")),
+        _text(tokens.get("refresh_token")) or _reveal(held.refresh_token),
+        _text(tokens.get("id_token")) or _reveal(held.id_token),
+    )
+
+
+def refresh_failure(answer: Answer) -> Failure:
+    """Permanent by its code only; upstream's text is not shown, it may quote tokens."""
+    document = answer.json()
+    error = document.get("error")
+    told = error if isinstance(error, dict) else document
+    words = [told.get("code"), told.get("type"), error]
+    for word in words:
+        if isinstance(word, str) and word in PERMANENT_CODES:
+            return _failure(word, "The login has ended", status=401)
+    return _failure("token_refresh_failed", f"Refused with status {answer.status}")
+
+
+def _failure(code: str, message: str, *, status: int | None = None) -> Failure:
+    return Failure(
+        phase="connect",
+        origin="account",
+        message=f"The account's token could not be refreshed: {message}",
+        status=status,
+        code=code,
+    )
+
+
+def _read_source(path: str | None) -> Login | None:
+    """The login in the file of an import, None when it is not there any more."""
+    if path is None:
+        return None
+    try:
+        return read_login(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _reveal(secret: Secret | None) -> str | None:
+    return None if secret is None else secret.reveal()

@@ -1,0 +1,160 @@
+"""The Codex client's side calls, answered here so that it shows no errors.
+
+None of them carries a model request. They need no key and give nobody's numbers
+away: the pool's windows are shown only where no keys are in use.
+"""
+
+import time
+from typing import Any, ClassVar
+
+from marshmallow import ValidationError
+from tornado.web import stream_request_body
+
+from gateway.accounts.codex_status import NEUTRAL, pool_windows, usage_answer
+from gateway.admission.access import is_https, is_known_without_key
+from gateway.errors import InvalidApiKey, InvalidPayload
+from gateway.keys.limiter import PLAN_TYPE
+from gateway.protocol.lenient_json import text
+from handlers.base import BodilessHandler, BodyHandler
+from schemas.body.json import decode
+
+SIDE_BODY_BYTES = 1024 * 1024
+MCP_PROTOCOL_VERSION = "2025-06-18"
+
+
+class AccountsCheckHandler(BodilessHandler):
+    """Where the client is to send its model traffic.
+
+    The client replaces its base URL by this origin when its provider is named
+    OpenAI, and accepts an open answer only from an https gateway.
+    """
+
+    def get(self) -> None:
+        open_answer = is_https(self.facts, self.gateway.settings)
+        account_id = self.request.headers.get("chatgpt-account-id", "account")
+        account = {
+            "id": account_id,
+            "account_user_id": f"u__{account_id}",
+            "account_user_role": "account-owner",
+            "structure": "personal",
+            "plan_type": "plus",
+            "is_zdr": False,
+            "is_openai_internal": False,
+            "can_access_with_session": True,
+            "workspace_backend_origin": (
+                "NO_CONSTRAINT" if open_answer else "https://chatgpt.com"
+            ),
+            "account_routing_override": "NO_CONSTRAINT",
+        }
+        self.write_json(
+            {
+                "accounts": [account],
+                "default_account_id": account_id,
+                "account_ordering": [account_id],
+            }
+        )
+
+
+class UsageHandler(BodilessHandler):
+    """What `/status` shows: the key's budget, or the pool's where there are no keys.
+
+    To who would need a key and has none it shows numbers that are nobody's: also
+    before the first key, to strangers and to pages that gave their name our address.
+    """
+
+    def get(self) -> None:
+        gateway, key, now = self.gateway, self.current_key, time.time()
+        plan = "pro"
+        if key is not None:
+            windows, plan = gateway.limiter.windows(key, now), PLAN_TYPE
+        elif gateway.ring.ever_made or not is_known_without_key(
+            self.facts, gateway.settings
+        ):
+            windows = NEUTRAL
+        else:
+            windows = pool_windows(gateway.pool.accounts.values(), now)
+        self.write_json(usage_answer(windows, plan, now))
+
+
+class CodexUsageHandler(UsageHandler):
+    """The same for the clients that ask with a login."""
+
+    def get(self) -> None:
+        if not self.request.headers.get("authorization"):
+            raise InvalidApiKey("Missing ChatGPT token in Authorization header")
+        super().get()
+
+
+class FixedAnswerHandler(BodilessHandler):
+    """A side call whose truthful answer is always the same."""
+
+    answer: ClassVar[dict[str, Any]] = {}
+
+    def get(self) -> None:
+        self.write_json(self.answer)
+
+
+class ResetCreditsHandler(FixedAnswerHandler):
+    answer: ClassVar[dict[str, Any]] = {"credits": [], "available_count": 0}
+
+
+class PluginsHandler(FixedAnswerHandler):
+    answer: ClassVar[dict[str, Any]] = {"plugins": []}
+
+
+class AnalyticsHandler(BodilessHandler):
+    """The client's telemetry ends here."""
+
+    def post(self) -> None:
+        self.write_json({})
+
+
+@stream_request_body
+class McpHandler(BodyHandler):
+    """An MCP server without tools (streamable HTTP, one JSON answer a request)."""
+
+    max_body_bytes: ClassVar[int | None] = SIDE_BODY_BYTES
+
+    async def post(self) -> None:
+        try:
+            message = decode(await self.read_body())
+        except ValidationError as error:
+            raise InvalidPayload from error
+        if not isinstance(message, dict) or not isinstance(message.get("method"), str):
+            raise InvalidPayload
+        id = message.get("id")
+        if not isinstance(id, str | int | float | None):
+            raise InvalidPayload(param="id")
+        if id is None:  # a notification wants no answer
+            self.set_status(202)
+            self.finish()
+            return
+        self.write_json({"jsonrpc": "2.0", "id": id, **_mcp_answer(message)})
+
+
+# Every list there is, empty, by the name of its member.
+_MCP_LISTS = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
+
+
+def _mcp_answer(message: dict[str, Any]) -> dict[str, Any]:
+    method = message["method"]
+    if method == "initialize":
+        params = message.get("params")
+        asked = params.get("protocolVersion") if isinstance(params, dict) else None
+        return {
+            "result": {
+                "protocolVersion": text(asked) or MCP_PROTOCOL_VERSION,
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "codex-gateway", "version": "1"},
+            }
+        }
+    if method in _MCP_LISTS:
+        return {"result": {_MCP_LISTS[method]: []}}
+    if method == "ping":
+        return {"result": {}}
+    return {"error": {"code": -32601, "message": f"No method {method[:60]!r}"}}
