@@ -7,11 +7,10 @@ from functools import partial
 from typing import Any
 
 from gateway.accounts.account import Account
-from gateway.accounts.description import to_keep
 from gateway.accounts.pool import Pool
 from gateway.admission.access import Access
 from gateway.admission.request_body import BodyBudget
-from gateway.cluster.peers import RELOAD, Kin
+from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
 from gateway.monitoring.metrics import Metrics
@@ -19,22 +18,19 @@ from gateway.monitoring.recorder.recorder import Recorder
 from gateway.monitoring.recorder.survey import survey
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.usage import UsagePoller
-from gateway.repository.accounts import (
-    AccountStore,
-    keys_ever_made,
-    load_accounts,
-    load_keys,
-)
+from gateway.repository.account_state import to_keep
+from gateway.repository.accounts import AccountStore, load_accounts
+from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.repository.options import load_strategy
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
-from gateway.turns.client_view import View
-from gateway.turns.exchange import ClientRequest
+from gateway.turns.client_request import ClientRequest
+from gateway.turns.client_view import ClientView
 from gateway.turns.frame_queue import Frame
 from gateway.turns.http import Proxy
-from gateway.turns.keepalive import PACE, Pace
+from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.runner import Turns
 from gateway.turns.websocket import Channel
 from gateway.upstream.account_api import AccountCalls
@@ -54,7 +50,7 @@ STOP_SECONDS = 2.0
 class Gateway:
     """All parts of one process; handlers get it injected."""
 
-    def __init__(self, settings: Settings, pace: Pace = PACE) -> None:
+    def __init__(self, settings: Settings, pace: StreamTiming = STREAM_TIMING) -> None:
         self.settings = settings
         self._pace = pace
         self.ring = KeyRing()
@@ -62,7 +58,7 @@ class Gateway:
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.limiter = Limiter()
         self.pool = Pool(settings, on_change=self._note_change)
-        self.kin = Kin(self.ring, self.limiter, self.pool.bindings, self._load)
+        self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
         self.channels: set[Channel] = set()
         self.is_draining = False
         self.metrics = Metrics(self)
@@ -140,7 +136,7 @@ class Gateway:
             await self.drain(STOP_SECONDS)  # what has lost its upstream ends by itself
         self._persist()
         await self.store.stop()
-        self.kin.close()
+        self.peers.close()
 
     async def flush(self) -> None:
         """Return once the database has all that was known until now.
@@ -153,7 +149,7 @@ class Gateway:
     async def reload(self) -> None:
         """Take over accounts and keys as the database has them now."""
         await self._load()
-        self.kin.tell(RELOAD)
+        self.peers.tell(RELOAD)
 
     async def _load(self) -> None:
         accounts = await self.store.read(load_accounts, self.secrets)
@@ -166,7 +162,7 @@ class Gateway:
         self.limiter.retain(self.ring)
 
     def open_channel(
-        self, request_of: Callable[[Frame], ClientRequest], view: View
+        self, request_of: Callable[[Frame], ClientRequest], view: ClientView
     ) -> Channel:
         """A channel for one client socket, known here until it closes."""
         channel = Channel(

@@ -7,7 +7,7 @@ from typing import Any
 
 from environs import Env, EnvError, validate
 
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 
 Network = IPv4Network | IPv6Network
 MEBIBYTE = 1024 * 1024

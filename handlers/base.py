@@ -12,7 +12,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from gateway.admission.access import Route as Door
+from gateway.admission.access import AccessPolicy as Door
 from gateway.admission.access import client_address
 from gateway.admission.request_body import BodyReader
 from gateway.app import Gateway
@@ -26,7 +26,7 @@ from gateway.errors import (
     forget_traceback,
 )
 from gateway.keys.key import Key
-from gateway.turns.exchange import ClientFacts
+from gateway.turns.client_request import ClientFacts
 from handlers.wire.deadlines import Deadlines
 from handlers.wire.request_head import (
     ask_for_no_more,
@@ -39,7 +39,7 @@ from handlers.wire.unwanted_body import RestOfBody, say_no_more
 
 
 @dataclass(frozen=True, slots=True)
-class Surface:
+class RouteOptions:
     """What a route's prefix decides: the envelope of errors, and who may enter."""
 
     name: str  # codex, v1, admin or plain
@@ -54,10 +54,10 @@ class BaseHandler(RequestHandler):
     """Base of all handlers; `gateway` is the one injected dependency."""
 
     gateway: Gateway
-    surface: Surface
+    surface: RouteOptions
     current_key: Key | None = None
 
-    def initialize(self, gateway: Gateway, surface: Surface) -> None:
+    def initialize(self, gateway: Gateway, surface: RouteOptions) -> None:
         self.settings["head_deadlines"].end(self.request.server_connection)
         self.gateway = gateway
         self.surface = surface
@@ -173,7 +173,7 @@ class BodilessHandler(BaseHandler):
 
     _refusal: GatewayError | None = None
 
-    def initialize(self, gateway: Gateway, surface: Surface) -> None:
+    def initialize(self, gateway: Gateway, surface: RouteOptions) -> None:
         super().initialize(gateway, surface)
         self.rest = RestOfBody(self.request)
         self._deadlines: Deadlines = self.settings["body_deadlines"]
@@ -248,7 +248,7 @@ class BodyHandler(BodilessHandler):
 
     max_body_bytes: ClassVar[int | None] = None  # None: as the settings say
 
-    def initialize(self, gateway: Gateway, surface: Surface) -> None:
+    def initialize(self, gateway: Gateway, surface: RouteOptions) -> None:
         super().initialize(gateway, surface)
         limit = self.max_body_bytes or gateway.settings.max_body_bytes
         self._limit = limit

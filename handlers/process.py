@@ -68,14 +68,14 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
 
 async def _start(server: Server, given: inherited_sockets.Given) -> None:
     """Serve on what was given, after the predecessor's word where there is one."""
-    if given.kin is None:
+    if given.peer is None:
         await server.gateway.start()
         server.listen(given.sockets)
         systemd.notify(systemd.READY)
         return
-    predecessor, told = await meet_predecessor(given.kin)
+    predecessor, told = await meet_predecessor(given.peer)
     await server.gateway.start()
-    server.gateway.kin.follow(predecessor, told)
+    server.gateway.peers.follow(predecessor, told)
     server.listen(given.sockets)
     predecessor.tell(SERVING)
 
@@ -86,7 +86,9 @@ async def _until_told_to_go(server: Server, lock: Lock, signals: "Signals") -> i
         await signals.wait()
         if signals.first.is_set():
             return 0
-        handing = asyncio.create_task(hand_over(server.gateway, server.sockets, lock))
+        handing = asyncio.create_task(
+            hand_over(server.gateway.peers, server.gateway.flush, server.sockets, lock)
+        )
         stopping = asyncio.create_task(signals.first.wait())
         try:
             await asyncio.wait({stopping, handing}, return_when=asyncio.FIRST_COMPLETED)

@@ -6,7 +6,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
-from gateway.admission.access import Route as Door
+from gateway.admission.access import AccessPolicy as Door
 from gateway.app import Gateway
 from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
 from handlers.api.chat import ChatCompletionsHandler
@@ -27,10 +27,10 @@ from handlers.api.side_calls import (
     McpHandler,
     PluginsHandler,
     ResetCreditsHandler,
-    UsageHandler,
+    WhamUsageHandler,
 )
 from handlers.api.usage import KeyUsageHandler
-from handlers.base import Surface
+from handlers.base import RouteOptions
 from handlers.operations.health import HealthHandler, ReadyHandler
 from handlers.operations.not_found import NotFoundHandler
 from handlers.wire.lingering_close import LastWords
@@ -39,12 +39,12 @@ from handlers.wire.request_head import is_upgrade
 # The real client needs the alias when its provider is named OpenAI.
 CODEX_BASE = r"/backend-api/codex(?:/v1)?"
 
-CODEX = Surface("codex")
-V1 = Surface("v1")
-SIDE = Surface("codex", Door.SIDE)
-PLAIN = Surface("plain", Door.SIDE)
+CODEX = RouteOptions("codex")
+V1 = RouteOptions("v1")
+SIDE = RouteOptions("codex", Door.SIDE)
+PLAIN = RouteOptions("plain", Door.SIDE)
 
-Entry = tuple[str, type[RequestHandler], Surface]
+Entry = tuple[str, type[RequestHandler], RouteOptions]
 
 
 class UpgradeMatches(Matcher):
@@ -69,7 +69,7 @@ ROUTES: list[Entry] = [
     (CODEX_BASE + "/analytics-events/events", AnalyticsHandler, SIDE),
     (r"/backend-api/transcribe", TranscribeHandler, CODEX),
     (r"/backend-api/wham/accounts/check", AccountsCheckHandler, SIDE),
-    (r"/backend-api/wham/usage", UsageHandler, SIDE),
+    (r"/backend-api/wham/usage", WhamUsageHandler, SIDE),
     (r"/backend-api/wham/rate-limit-reset-credits", ResetCreditsHandler, SIDE),
     (r"/backend-api/wham/settings/user", FixedAnswerHandler, SIDE),
     (r"/backend-api/ps/plugins/.*", PluginsHandler, SIDE),
@@ -79,7 +79,7 @@ ROUTES: list[Entry] = [
     (r"/v1/responses/compact", CompactHandler, V1),
     (r"/v1/chat/completions", ChatCompletionsHandler, V1),
     (r"/v1/models", ModelsHandler, V1),
-    (r"/v1/usage", KeyUsageHandler, Surface("v1", Door.KEY_REQUIRED)),
+    (r"/v1/usage", KeyUsageHandler, RouteOptions("v1", Door.KEY_REQUIRED)),
     (r"/v1/audio/transcriptions", TranscribeHandler, V1),
     (r"/health(?:/live)?", HealthHandler, PLAIN),
     (r"/health/ready", ReadyHandler, PLAIN),

@@ -34,14 +34,14 @@ TCP_KEEPALIVE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ArrivalLimits:
     """Seconds a connection may take for what the server has to wait for."""
 
     head: float = 300.0  # for its next request, to the end of the headers
     body: float = 600.0
 
 
-PATIENCE = Patience()
+ARRIVAL_LIMITS = ArrivalLimits()
 
 
 class CountedServer(HTTPServer):
@@ -82,7 +82,9 @@ class CountedServer(HTTPServer):
 class Server:
     """One listening gateway; `drain` ends it after its running turns."""
 
-    def __init__(self, gateway: Gateway, patience: Patience = PATIENCE) -> None:
+    def __init__(
+        self, gateway: Gateway, patience: ArrivalLimits = ARRIVAL_LIMITS
+    ) -> None:
         self.gateway = gateway
         self._app = build_app(gateway)
         self._heads, self._bodies = Deadlines(patience.head), Deadlines(patience.body)
@@ -127,7 +129,7 @@ class Server:
             async with asyncio.timeout(seconds):
                 await self.gateway.drain(seconds)
                 # Its turns are told here; and with this one ends the service.
-                await self.gateway.kin.wait_for_predecessor()
+                await self.gateway.peers.wait_for_predecessor()
                 if is_succeeded:
                     await self._wait_until_deserted()
                     await self.gateway.drain(seconds)

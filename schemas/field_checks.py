@@ -20,7 +20,7 @@ _TAKEN: dict[type[fields.Field[Any]], type] = {
 }
 
 # What a value must be, whether it may be None, and what else may refuse it.
-Rule = tuple[type | tuple[()], bool, Sequence[Callable[[Any], Any]]]
+FieldRule = tuple[type | tuple[()], bool, Sequence[Callable[[Any], Any]]]
 
 
 class Glance:
@@ -56,7 +56,7 @@ class Glance:
                 check(value)
 
 
-def _rule_of(field: fields.Field[Any]) -> Rule:
+def _rule_of(field: fields.Field[Any]) -> FieldRule:
     if type(field) is fields.Nested:
         return object, field.allow_none, (Glance(field.schema).look,)
     taken = _TAKEN.get(type(field))

@@ -35,7 +35,7 @@ _ALIASES = (
     ("verbosity", "text", "verbosity"),
 )
 
-Rule = Callable[[dict[str, Any], Surface], list[str]]
+NormalizationRule = Callable[[dict[str, Any], Surface], list[str]]
 
 
 def normalize_responses_request_payload(
@@ -250,10 +250,10 @@ def _model_class(model: str) -> str:
     return next((kind for kind in ("codex", "mini") if kind in model), "std")
 
 
-Ruled = tuple[Rule, frozenset[Surface]]
+Ruled = tuple[NormalizationRule, frozenset[Surface]]
 
 
-def _by_surface(rules: Sequence[Ruled]) -> dict[Surface, list[Rule]]:
+def _by_surface(rules: Sequence[Ruled]) -> dict[Surface, list[NormalizationRule]]:
     return {
         surface: [rule for rule, surfaces in rules if surface in surfaces]
         for surface in Surface

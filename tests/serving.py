@@ -18,13 +18,13 @@ from gateway.admin.accounts import (
     save_login,
     set_paused,
 )
+from gateway.admin.strategy import set_strategy
 from gateway.app import Gateway
 from gateway.protocol.sse import events
-from gateway.repository.options import set_strategy
+from gateway.secret import Secret
 from gateway.settings import Settings
-from gateway.store.encryption import Secret
 from gateway.store.models import RequestLog
-from gateway.turns.keepalive import PACE
+from gateway.turns.keepalive import STREAM_TIMING
 from gateway.upstream.auth_json import parse_login
 from handlers.server import Server
 
@@ -99,7 +99,7 @@ def output_text(terminal):
 class Serving:
     """Starts, stops and is a client of one gateway; `gateway` is the running one."""
 
-    def __init__(self, upstream, folder, *, pace=PACE, **changes):
+    def __init__(self, upstream, folder, *, pace=STREAM_TIMING, **changes):
         self.upstream = upstream
         self.pace = pace
         self.settings = replace(

@@ -9,9 +9,9 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from gateway.accounts.health import AccountState
+from gateway.accounts.health import AccountHealth
 from gateway.protocol.facts import Window
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 
 # Accounts that cost money per token come after those that are paid for anyhow.
 SUBSCRIPTION_PRIORITY = 0
@@ -110,7 +110,7 @@ class Account:
     websockets: bool = True
     source_path: str | None = None  # auth.json it was imported from
     credentials: Credentials = field(default_factory=Credentials)
-    state: AccountState = field(default_factory=AccountState)
+    state: AccountHealth = field(default_factory=AccountHealth)
     catalogue: Catalogue | None = None
     windows: dict[str, SeenWindow] = field(default_factory=dict)
     has_credits: bool = False  # goes on beyond a used-up window

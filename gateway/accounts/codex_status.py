@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.accounts.account import Account, SeenWindow
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.protocol.facts import Window
 
 # Shown where the accounts' own windows are nobody's business: nothing is used up.
@@ -21,7 +21,8 @@ def pool_windows(accounts: Iterable[Account], now: float) -> tuple[Window, ...]:
         account
         for account in accounts
         if account.is_chatgpt
-        and account.state.status(now) not in (Status.PAUSED, Status.REAUTH_REQUIRED)
+        and account.state.status(now)
+        not in (AccountStatus.PAUSED, AccountStatus.REAUTH_REQUIRED)
     ]
     shown = []
     for neutral in NEUTRAL:

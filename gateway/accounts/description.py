@@ -1,14 +1,8 @@
 """An account's state as people and the database see it."""
 
-import json
-from dataclasses import asdict, replace
 from typing import Any
 
 from gateway.accounts.account import Account, SeenWindow
-from gateway.accounts.health import Limit
-from gateway.protocol.facts import Window
-from gateway.protocol.lenient_json import child, number, text
-from gateway.store.write_queue import AccountState
 
 
 def describe(account: Account, now: float) -> dict[str, Any]:
@@ -38,69 +32,3 @@ def _window(seen: SeenWindow, now: float) -> dict[str, Any]:
         "age": max(0.0, now - seen.at),
         "live": seen.live,
     }
-
-
-def to_keep(account: Account, now: float) -> AccountState:
-    """What the database keeps of an account: facts, of which none hides another.
-
-    That it is paused has a column of its own.
-    """
-    state = replace(account.state, paused=False)
-    until, limit, error = state.until(now), state.limit, state.last_error
-    detail = {
-        "windows": [_window(seen, now) for seen in account.windows.values()],
-        "has_credits": account.has_credits,
-        "limit": limit and asdict(limit),
-        "login": state.login_reason
-        and {"reason": state.login_reason, "of": account.credentials.fingerprint},
-        "last_error": error and asdict(error),
-    }
-    return AccountState(
-        kind=state.status(now).value,
-        until=None if until is None else int(until * 1000),
-        reason=state.why(now) or None,
-        detail=json.dumps(detail),
-    )
-
-
-def restore(account: Account, kept: dict[str, Any], now: float) -> None:
-    """Take up the detail of `to_keep` from an earlier moment, where it still holds.
-
-    A lost login was that of certain credentials: the account has its own already,
-    and they may be newer. Cooldowns belong to connections that are gone.
-    """
-    windows = kept.get("windows")
-    for told in windows if isinstance(windows, list) else []:
-        window = _read_window(told)
-        seen_at = number(told.get("seen_at")) if isinstance(told, dict) else None
-        if window is not None and seen_at is not None:
-            # Not live any more: the first poll may replace it.
-            account.windows[window.name] = SeenWindow(window, seen_at, False)
-    account.has_credits = kept.get("has_credits") is True
-    limit = child(kept, "limit")
-    until = number(limit.get("until"))
-    if until is not None and until > now:
-        since = number(limit.get("since")) or now
-        account.state.limit = Limit(text(limit.get("window")) or "usage", since, until)
-    login = child(kept, "login")
-    if login.get("of") == account.credentials.fingerprint:
-        account.state.require_login(text(login.get("reason")) or "login required")
-    if error := child(kept, "last_error"):
-        account.state.note(
-            text(error.get("message")) or "", number(error.get("at")) or now
-        )
-
-
-def _read_window(told: Any) -> Window | None:
-    if not isinstance(told, dict) or told.get("name") not in ("primary", "secondary"):
-        return None
-    used = number(told.get("used_percent"))
-    if used is None:
-        return None
-    minutes = number(told.get("window_minutes"))
-    return Window(
-        name=told["name"],
-        used_percent=used,
-        window_minutes=None if minutes is None else int(minutes),
-        resets_at=number(told.get("resets_at")),
-    )

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from gateway.accounts.account import Account
 from gateway.accounts.affinity import Affinity, Keys
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.errors import (
     GatewayError,
     ModelNotAvailable,
@@ -41,7 +41,7 @@ class Demand:
         self.conversation_keys = self.affinity.conversation_keys(self.key_id)
 
 
-class BarKind(StrEnum):
+class Reason(StrEnum):
     GONE = "removed"
     FORBIDDEN = "not_allowed"
     PAUSED = "paused"
@@ -56,37 +56,37 @@ class BarKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Ineligibility:
     """Why an account cannot take a request; `until` when that ends by itself."""
 
-    kind: BarKind
+    kind: Reason
     text: str
     until: float | None = None
 
     def is_lasting(self, now: float) -> bool:
         """Whether a conversation should look for a new home."""
-        if self.kind is BarKind.LIMITED:
+        if self.kind is Reason.LIMITED:
             return self.until is not None and self.until - now > LASTING_SECONDS
         return self.kind in _GONE
 
     @property
     def is_waiting(self) -> bool:
         """Whether the account is about to be free."""
-        return self.kind in (BarKind.FULL, BarKind.TRIAL)
+        return self.kind in (Reason.FULL, Reason.TRIAL)
 
     def is_brief(self, now: float) -> bool:
         """Whether a request can wait for its end, as its client would have to."""
         ends = now + LONGEST_RETRY_AFTER
-        is_short = self.kind is BarKind.COOLING and (self.until or ends) < ends
+        is_short = self.kind is Reason.COOLING and (self.until or ends) < ends
         return self.is_waiting or is_short
 
 
 # Out of service until somebody does something about it.
-_GONE = frozenset({BarKind.GONE, BarKind.FORBIDDEN, BarKind.PAUSED, BarKind.LOGIN})
-REMOVED = Bar(BarKind.GONE, "no longer among the accounts")
+_GONE = frozenset({Reason.GONE, Reason.FORBIDDEN, Reason.PAUSED, Reason.LOGIN})
+REMOVED = Ineligibility(Reason.GONE, "no longer among the accounts")
 
 
-def bar(account: Account, demand: Demand, now: float) -> Bar | None:
+def bar(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     """What keeps `account` from the request; None when nothing does."""
     checks = (_belongs,) if demand.probe else _CHECKS
     for check in checks:
@@ -96,57 +96,59 @@ def bar(account: Account, demand: Demand, now: float) -> Bar | None:
     return None
 
 
-def _belongs(account: Account, demand: Demand, now: float) -> Bar | None:
+def _belongs(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     allowed = demand.allowed_accounts
     if allowed is not None and account.id not in allowed:
-        return Bar(BarKind.FORBIDDEN, "not among the accounts of this API key")
+        return Ineligibility(Reason.FORBIDDEN, "not among the accounts of this API key")
     if demand.pinned is not None and account.id != demand.pinned:
-        return Bar(BarKind.FORBIDDEN, "the request belongs to another account")
+        return Ineligibility(Reason.FORBIDDEN, "the request belongs to another account")
     return None
 
 
-def _in_service(account: Account, demand: Demand, now: float) -> Bar | None:
+def _in_service(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     kind = _OUT_OF_SERVICE.get(account.state.status(now))
-    return None if kind is None else Bar(kind, account.state.why(now))
+    return None if kind is None else Ineligibility(kind, account.state.why(now))
 
 
-def _fits(account: Account, demand: Demand, now: float) -> Bar | None:
+def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     if not account.serves(demand.model, now):
-        return Bar(BarKind.MODEL, f"does not have model {demand.model}")
+        return Ineligibility(Reason.MODEL, f"does not have model {demand.model}")
     if demand.websocket and not account.websockets:
-        return Bar(BarKind.SOCKET, "does not speak WebSocket")
+        return Ineligibility(Reason.SOCKET, "does not speak WebSocket")
     return None
 
 
-def _is_well(account: Account, demand: Demand, now: float) -> Bar | None:
+def _is_well(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     status = account.state.status(now)
     if status in _UNTIL:
         until = account.state.until(now) or now
         text = f"{status}: {account.state.why(now)}, for {max(1, round(until - now))} s"
-        return Bar(_UNTIL[status], text, until)
+        return Ineligibility(_UNTIL[status], text, until)
     if account.id in demand.excluded:
-        return Bar(BarKind.EXCLUDED, "failed for this request")
+        return Ineligibility(Reason.EXCLUDED, "failed for this request")
     return None
 
 
-def _is_free(account: Account, demand: Demand, now: float) -> Bar | None:
+def _is_free(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     if account.state.on_trial and account.state.trial_running:
-        return Bar(BarKind.TRIAL, "on trial after cooling, its probe is running")
+        return Ineligibility(
+            Reason.TRIAL, "on trial after cooling, its probe is running"
+        )
     if account.is_full:
-        return Bar(BarKind.FULL, f"at its cap of {account.in_flight} requests")
+        return Ineligibility(Reason.FULL, f"at its cap of {account.in_flight} requests")
     return None
 
 
 _CHECKS = (_belongs, _in_service, _fits, _is_well, _is_free)
 _OUT_OF_SERVICE = {
-    Status.PAUSED: BarKind.PAUSED,
-    Status.REAUTH_REQUIRED: BarKind.LOGIN,
+    AccountStatus.PAUSED: Reason.PAUSED,
+    AccountStatus.REAUTH_REQUIRED: Reason.LOGIN,
 }
-_UNTIL = {Status.LIMITED: BarKind.LIMITED, Status.COOLING: BarKind.COOLING}
+_UNTIL = {AccountStatus.LIMITED: Reason.LIMITED, AccountStatus.COOLING: Reason.COOLING}
 
 
 def refusal(
-    bars: Mapping[Account, Bar], demand: Demand, now: float
+    bars: Mapping[Account, Ineligibility], demand: Demand, now: float
 ) -> GatewayError | None:
     """The error when no account is able; None when waiting helps.
 
@@ -158,19 +160,19 @@ def refusal(
     return error
 
 
-def explain(error: GatewayError, bars: Mapping[Account, Bar]) -> None:
+def explain(error: GatewayError, bars: Mapping[Account, Ineligibility]) -> None:
     """Leave (account, why) pairs on the error, as `passed_over`, for the receipt."""
     vars(error)["passed_over"] = passed_over(bars)
 
 
-def passed_over(bars: Mapping[Account, Bar]) -> tuple[tuple[str, str], ...]:
+def passed_over(bars: Mapping[Account, Ineligibility]) -> tuple[tuple[str, str], ...]:
     return tuple((account.name, found.text) for account, found in bars.items())
 
 
 def _refusal(
-    bars: Mapping[Account, Bar], demand: Demand, now: float
+    bars: Mapping[Account, Ineligibility], demand: Demand, now: float
 ) -> GatewayError | None:
-    own = {a: b for a, b in bars.items() if b.kind is not BarKind.FORBIDDEN}
+    own = {a: b for a, b in bars.items() if b.kind is not Reason.FORBIDDEN}
     if not bars:
         return NoAccounts("No account has been added to this gateway")
     if not own:
@@ -178,7 +180,7 @@ def _refusal(
     serving = {a: b for a, b in own.items() if b.kind not in _GONE}
     if not serving:
         return NoAccounts(_out_of_service(own.values()))
-    fitting = {a: b for a, b in serving.items() if b.kind is not BarKind.MODEL}
+    fitting = {a: b for a, b in serving.items() if b.kind is not Reason.MODEL}
     if not fitting:
         return ModelNotAvailable(demand.model or "")
     if any(found.is_brief(now) for found in fitting.values()):
@@ -187,17 +189,17 @@ def _refusal(
 
 
 def _for_now(
-    fitting: Mapping[Account, Bar], demand: Demand, now: float
+    fitting: Mapping[Account, Ineligibility], demand: Demand, now: float
 ) -> GatewayError:
     """All that could serve are limited, cooling, tried or without sockets."""
-    speaking = {a: b for a, b in fitting.items() if b.kind is not BarKind.SOCKET}
+    speaking = {a: b for a, b in fitting.items() if b.kind is not Reason.SOCKET}
     silent = [account for account in fitting if account not in speaking]
-    over_http = [a for a in silent if a.state.status(now) is Status.ACTIVE]
+    over_http = [a for a in silent if a.state.status(now) is AccountStatus.ACTIVE]
     if not speaking or (
         over_http and all(found.is_lasting(now) for found in speaking.values())
     ):
         return UpgradeRequired()
-    limited = {a: b for a, b in speaking.items() if b.kind is BarKind.LIMITED}
+    limited = {a: b for a, b in speaking.items() if b.kind is Reason.LIMITED}
     if len(limited) == len(speaking):
         first, found = min(limited.items(), key=lambda item: item[1].until or 0)
         return UsageLimitReached(resets_at=found.until, plan_type=first.plan)
@@ -209,10 +211,10 @@ def _for_now(
     )
 
 
-def _out_of_service(bars: Iterable[Bar]) -> str:
+def _out_of_service(bars: Iterable[Ineligibility]) -> str:
     kinds = {found.kind for found in bars}
-    if kinds == {BarKind.PAUSED}:
+    if kinds == {Reason.PAUSED}:
         return "All accounts are paused"
-    if kinds == {BarKind.LOGIN}:
+    if kinds == {Reason.LOGIN}:
         return "All accounts require a new login"
     return "All accounts are paused or require a new login"

@@ -17,7 +17,7 @@ MARK = b'"encrypted_content"'
 MOST_ITEMS = 50_000
 
 
-class SealedItems:
+class EncryptedItems:
     """Who made which encrypted item; bounded, the longest unused are forgotten."""
 
     def __init__(self, most: int = MOST_ITEMS) -> None:

@@ -9,9 +9,9 @@ outage; an account's own trouble has large ones.
 from dataclasses import dataclass
 
 from gateway.accounts.account import Account
-from gateway.accounts.health import AccountState, Limit
+from gateway.accounts.health import AccountHealth, AccountLimit
 from gateway.protocol.facts import Failure
-from gateway.turns.failover import Kind, kind_of
+from gateway.protocol.failure_kind import FailureKind, kind_of
 
 LONGEST_COOLING = 300.0
 # Until the next poll of the usage tells better.
@@ -33,18 +33,20 @@ class Cooling:
 _PASSING = Cooling(threshold=3, first=1.0, cap=10.0)
 _OWN_TROUBLE = Cooling(threshold=1, first=30.0, cap=LONGEST_COOLING)
 
-COOLING: dict[Kind, Cooling] = {
-    Kind.CONNECT: _PASSING,
-    Kind.BROKEN: _PASSING,
-    Kind.TIMEOUT: _PASSING,
-    Kind.SERVER: Cooling(threshold=3, first=2.0, cap=30.0),
-    Kind.OVERLOADED: Cooling(threshold=3, first=2.0, cap=30.0),
-    Kind.RATE: Cooling(threshold=1, first=2.0, cap=LONGEST_RATE_PAUSE),
-    Kind.UNAUTHORISED: _OWN_TROUBLE,
-    Kind.REFUSED: _OWN_TROUBLE,
+COOLING: dict[FailureKind, Cooling] = {
+    FailureKind.CONNECT: _PASSING,
+    FailureKind.BROKEN: _PASSING,
+    FailureKind.TIMEOUT: _PASSING,
+    FailureKind.SERVER: Cooling(threshold=3, first=2.0, cap=30.0),
+    FailureKind.OVERLOADED: Cooling(threshold=3, first=2.0, cap=30.0),
+    FailureKind.RATE: Cooling(threshold=1, first=2.0, cap=LONGEST_RATE_PAUSE),
+    FailureKind.UNAUTHORISED: _OWN_TROUBLE,
+    FailureKind.REFUSED: _OWN_TROUBLE,
 }
 # Without any consequence: the request's own faults, and what a stream broke of.
-BLAMELESS = frozenset({Kind.ANCHOR, Kind.CLIENT, Kind.CUT, Kind.SOCKET_ENDED})
+BLAMELESS = frozenset(
+    {FailureKind.ANCHOR, FailureKind.CLIENT, FailureKind.CUT, FailureKind.SOCKET_ENDED}
+)
 
 
 def apply(
@@ -54,7 +56,7 @@ def apply(
     *,
     model: str | None = None,
     counts: bool = True,
-) -> Kind:
+) -> FailureKind:
     """Bring the account's state up to date; the failure's kind.
 
     `counts` is False when it says nothing new: its request was counted already, or
@@ -62,32 +64,32 @@ def apply(
     """
     kind = kind_of(failure)
     state = account.state
-    if kind not in (Kind.ANCHOR, Kind.CLIENT):
+    if kind not in (FailureKind.ANCHOR, FailureKind.CLIENT):
         state.note(f"{kind}: {failure.message}", now)
-    if kind is Kind.DEAD:
+    if kind is FailureKind.DEAD:
         state.require_login(failure.code or failure.message)
-    elif kind is Kind.MODEL:
+    elif kind is FailureKind.MODEL:
         if model is not None:
             account.refuse_model(model, now)
-    elif kind is Kind.NO_SOCKETS:
+    elif kind is FailureKind.NO_SOCKETS:
         account.websockets = False
-    elif kind in (Kind.LIMIT, Kind.QUOTA):
+    elif kind in (FailureKind.LIMIT, FailureKind.QUOTA):
         _limit(account, failure, kind, now)
-    elif kind is Kind.RATE:
+    elif kind is FailureKind.RATE:
         _slow_down(account, failure, now, counts)
     elif kind in COOLING:
         _cool(account, kind, failure.retry_after or 0.0, now, counts)
     return kind
 
 
-def _limit(account: Account, failure: Failure, kind: Kind, now: float) -> None:
+def _limit(account: Account, failure: Failure, kind: FailureKind, now: float) -> None:
     """The live answer is the truth: it replaces what was known of the limit."""
-    default = LIMIT_WITHOUT_DATE if kind is Kind.LIMIT else QUOTA_WITHOUT_DATE
+    default = LIMIT_WITHOUT_DATE if kind is FailureKind.LIMIT else QUOTA_WITHOUT_DATE
     until = failure.resets_at or now + (failure.retry_after or default)
-    window = _used_up(account, until, now) if kind is Kind.LIMIT else "quota"
+    window = _used_up(account, until, now) if kind is FailureKind.LIMIT else "quota"
     if failure.plan_type is not None:
         account.plan = failure.plan_type
-    account.state.limit = Limit(window, now, max(until, now + 1.0))
+    account.state.limit = AccountLimit(window, now, max(until, now + 1.0))
 
 
 def _used_up(account: Account, until: float, now: float) -> str:
@@ -108,13 +110,13 @@ def _slow_down(account: Account, failure: Failure, now: float, counts: bool) -> 
     if seconds is None and failure.resets_at is not None:
         seconds = failure.resets_at - now
     if seconds is not None and seconds > LONGEST_RATE_PAUSE:
-        account.state.limit = Limit("rate", now, now + seconds)
+        account.state.limit = AccountLimit("rate", now, now + seconds)
     else:
-        _cool(account, Kind.RATE, max(seconds or 0.0, 0.0), now, counts)
+        _cool(account, FailureKind.RATE, max(seconds or 0.0, 0.0), now, counts)
 
 
 def _cool(
-    account: Account, kind: Kind, at_least: float, now: float, counts: bool
+    account: Account, kind: FailureKind, at_least: float, now: float, counts: bool
 ) -> None:
     state = account.state
     seconds = min(at_least, LONGEST_COOLING)
@@ -125,10 +127,10 @@ def _cool(
         state.cool(now, seconds, f"{kind} ({state.failures} in a row)")
 
 
-def _pause(rule: Cooling, state: AccountState, *, named: bool) -> float:
+def _pause(rule: Cooling, state: AccountHealth, *, named: bool) -> float:
     beyond = state.failures - rule.threshold
     if state.on_trial:
         beyond = max(beyond, 0)  # a probe that failed, wherever the count stands
-    if beyond < 0 or (named and rule is COOLING[Kind.RATE]):
+    if beyond < 0 or (named and rule is COOLING[FailureKind.RATE]):
         return 0.0  # upstream's own word on how long "too fast" lasts is exact
     return min(rule.cap, rule.first * 2.0 ** min(beyond, 16))

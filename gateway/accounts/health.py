@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class AccountStatus(StrEnum):
     ACTIVE = "active"
     COOLING = "cooling"
     LIMITED = "limited"
@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class AccountLimit:
     """A used-up window, from `since` until `until`."""
 
     window: str
@@ -34,7 +34,7 @@ class Trouble:
 
 
 @dataclass(slots=True)
-class AccountState:
+class AccountHealth:
     """Paused and login are the owner's facts, the rest is seen on the wire.
 
     After a cooldown the account is on trial: one request at a time goes to it,
@@ -43,7 +43,7 @@ class AccountState:
 
     paused: bool = False
     login_reason: str | None = None
-    limit: Limit | None = None
+    limit: AccountLimit | None = None
     cooling_until: float = 0.0
     cooling_why: str = ""
     cooled_at: float = 0.0
@@ -52,27 +52,27 @@ class AccountState:
     trial_running: bool = False
     last_error: Trouble | None = None
 
-    def status(self, now: float) -> Status:
+    def status(self, now: float) -> AccountStatus:
         if self.paused:
-            return Status.PAUSED
+            return AccountStatus.PAUSED
         if self.login_reason is not None:
-            return Status.REAUTH_REQUIRED
+            return AccountStatus.REAUTH_REQUIRED
         if self.limit is not None and now < self.limit.until:
-            return Status.LIMITED
+            return AccountStatus.LIMITED
         if now < self.cooling_until:
-            return Status.COOLING
-        return Status.ACTIVE
+            return AccountStatus.COOLING
+        return AccountStatus.ACTIVE
 
     def why(self, now: float) -> str:
         """The reason of the status, "" when active."""
         match self.status(now):
-            case Status.PAUSED:
+            case AccountStatus.PAUSED:
                 return "paused by the operator"
-            case Status.REAUTH_REQUIRED:
+            case AccountStatus.REAUTH_REQUIRED:
                 return self.login_reason or ""
-            case Status.LIMITED:
+            case AccountStatus.LIMITED:
                 return f"{self.limit.window} limit" if self.limit else ""
-            case Status.COOLING:
+            case AccountStatus.COOLING:
                 return self.cooling_why
             case _:
                 return ""
@@ -80,9 +80,9 @@ class AccountState:
     def until(self, now: float) -> float | None:
         """When the status ends by itself; None when it does not."""
         match self.status(now):
-            case Status.LIMITED:
+            case AccountStatus.LIMITED:
                 return self.limit.until if self.limit else None
-            case Status.COOLING:
+            case AccountStatus.COOLING:
                 return self.cooling_until
             case _:
                 return None
@@ -97,7 +97,7 @@ class AccountState:
     def set_limit(self, now: float, window: str, until: float) -> None:
         """A later end outranks an earlier one: both windows may be used up."""
         if until > now and (self.limit is None or until >= self.limit.until):
-            self.limit = Limit(window, now, until)
+            self.limit = AccountLimit(window, now, until)
 
     def lift_limit(self) -> None:
         self.limit = None

@@ -11,26 +11,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from gateway.accounts import failure_effects
+from gateway.accounts import eligibility, failure_effects
 from gateway.accounts.account import Account, PolledUsage
 from gateway.accounts.affinity import Affinity, Bindings
-from gateway.accounts.eligibility import Bar, BarKind, Demand, bar, explain, refusal
+from gateway.accounts.eligibility import Demand, Ineligibility, Reason
 from gateway.accounts.lease import Lease
-from gateway.accounts.selection import Look, awaited, place
+from gateway.accounts.selection import AccountChoice, awaited_accounts, choose_account
 from gateway.accounts.strategies import STRATEGIES, Strategy
-from gateway.accounts.wait_queue import LONGEST_WAIT, Line, Waiter
+from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT, Waiter, WaitQueue
 from gateway.errors import GatewayError, GatewayOverloaded
 from gateway.protocol.facts import Failure, Window
+from gateway.protocol.failure_kind import FailureKind, kind_of
 from gateway.settings import Settings
-from gateway.turns.failover import Kind, kind_of
 
 # A conversation waits so long for its own full account: less than what a cold
 # prompt cache costs on another one.
-PATIENCE = 5.0
+HOME_WAIT_SECONDS = 5.0
 _NO_AFFINITY = Affinity()
 # What does not pass, or not before the client has lost its patience.
 _DEAF = frozenset(
-    {BarKind.SOCKET, BarKind.FORBIDDEN, BarKind.PAUSED, BarKind.LOGIN, BarKind.GONE}
+    {Reason.SOCKET, Reason.FORBIDDEN, Reason.PAUSED, Reason.LOGIN, Reason.GONE}
 )
 
 
@@ -55,7 +55,7 @@ class Pool:
         self._on_change = on_change
         self._strategy: Strategy = "capacity_weighted"
         self._choices = 0
-        self._line: Line[Lease] = Line(Lease.release)
+        self._line: WaitQueue[Lease] = WaitQueue(Lease.release)
 
     @property
     def strategy(self) -> Strategy:
@@ -90,7 +90,7 @@ class Pool:
         """Whether an upgrade should be accepted rather than answered with 426."""
         demand = Demand(websocket=True, allowed_accounts=allowed_accounts)
         now = self._clock()
-        found = [bar(a, demand, now) for a in self.accounts.values()]
+        found = [eligibility.bar(a, demand, now) for a in self.accounts.values()]
         speaking = [why for why in found if why is None or why.kind not in _DEAF]
         return self._websockets and (not found or bool(speaking))
 
@@ -106,7 +106,7 @@ class Pool:
         lease = self._place(look, is_patient=True)
         if lease is not None:
             return lease
-        accounts = awaited(look)
+        accounts = awaited_accounts(look)
         if not self._line.has_room(accounts):
             lease = self._place(look, is_patient=False)  # better anywhere than nowhere
             if lease is None:
@@ -122,16 +122,16 @@ class Pool:
         """Woken by what frees an account, by time where only time does."""
         while True:
             waited = time.monotonic() - started
-            pause = min(LONGEST_WAIT - waited, self._next_recovery())
+            pause = min(LONGEST_QUEUE_WAIT - waited, self._next_recovery())
             if waiter.is_patient:
-                pause = min(pause, PATIENCE - waited)
+                pause = min(pause, HOME_WAIT_SECONDS - waited)
             await asyncio.wait((waiter.settled,), timeout=max(0.0, pause))
             if waiter.settled.done():
                 return waiter.settled.result()
             waited = time.monotonic() - started
-            if waited >= LONGEST_WAIT:
+            if waited >= LONGEST_QUEUE_WAIT:
                 raise self._overloaded(waiter.demand, "none became free in time")
-            waiter.is_patient = waiter.is_patient and waited < PATIENCE
+            waiter.is_patient = waiter.is_patient and waited < HOME_WAIT_SECONDS
             self.serve_line()
 
     def _next_recovery(self) -> float:
@@ -144,7 +144,7 @@ class Pool:
         """Grant what can be granted, in order; who can hope no more gets the error."""
         if not self._line:
             return
-        looks: dict[Demand, Look] = {}
+        looks: dict[Demand, AccountChoice] = {}
         for waiter in self._line:
             if waiter.settled.done():
                 continue
@@ -173,7 +173,9 @@ class Pool:
         """What a request is told while all are barred; None when waiting helps."""
         look = self._look(replace(demand, affinity=_NO_AFFINITY))
         return (
-            refusal(look.barred, demand, look.now) if all(look.bars.values()) else None
+            eligibility.refusal(look.barred, demand, look.now)
+            if all(look.bars.values())
+            else None
         )
 
     def observe_windows(
@@ -195,13 +197,13 @@ class Pool:
         account.see_usage(usage, asked_at, self._clock())
         self._changed(account)
 
-    def observe_failure(self, lease: Lease, failure: Failure) -> Kind:
+    def observe_failure(self, lease: Lease, failure: Failure) -> FailureKind:
         """What the failure means; the account's state knows of it at once."""
         now = self._clock()
         kind = kind_of(failure)
         is_news = lease.attempt_at >= lease.account.state.cooled_at
         lease.attempt_at = now  # what this lease does from here on, it begins later
-        if kind is Kind.UNAUTHORISED and lease.may_refresh():
+        if kind is FailureKind.UNAUTHORISED and lease.may_refresh():
             # A token may simply be old: judged by what comes of its refresh.
             lease.account.state.note(f"{kind}: {failure.message}", now)
             return kind
@@ -217,7 +219,7 @@ class Pool:
         self._changed(lease.account)
         return kind
 
-    def observe_trouble(self, account: Account, failure: Failure) -> Kind:
+    def observe_trouble(self, account: Account, failure: Failure) -> FailureKind:
         """A failure outside any lease: of a refresh, or of a poll."""
         kind = failure_effects.apply(account, failure, self._clock())
         self._changed(account)
@@ -262,15 +264,18 @@ class Pool:
             self._on_change(account)
         self.serve_line()
 
-    def _look(self, demand: Demand) -> Look:
+    def _look(self, demand: Demand) -> AccountChoice:
         now = self._clock()
-        bars: dict[Account, Bar | None] = {
-            account: bar(account, demand, now) for account in self.accounts.values()
+        bars: dict[Account, Ineligibility | None] = {
+            account: eligibility.bar(account, demand, now)
+            for account in self.accounts.values()
         }
-        return Look(demand, now, bars, self.bindings, self._strategy, self._rng)
+        return AccountChoice(
+            demand, now, bars, self.bindings, self._strategy, self._rng
+        )
 
-    def _place(self, look: Look, *, is_patient: bool) -> Lease | None:
-        lease = place(look, is_patient=is_patient)
+    def _place(self, look: AccountChoice, *, is_patient: bool) -> Lease | None:
+        lease = choose_account(look, is_patient=is_patient)
         if lease is None:
             return None
         account = lease.account
@@ -291,5 +296,5 @@ class Pool:
 
     def _overloaded(self, demand: Demand, why: str) -> GatewayOverloaded:
         error = GatewayOverloaded(f"All accounts are at their cap, and {why}")
-        explain(error, self._look(demand).barred)
+        eligibility.explain(error, self._look(demand).barred)
         return error

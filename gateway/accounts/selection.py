@@ -13,9 +13,9 @@ from gateway.accounts.account import Account
 from gateway.accounts.affinity import Bindings, Conversation, Keys
 from gateway.accounts.eligibility import (
     REMOVED,
-    Bar,
-    BarKind,
     Demand,
+    Ineligibility,
+    Reason,
     explain,
     passed_over,
     refusal,
@@ -26,12 +26,12 @@ from gateway.errors import NoAccounts, PreviousResponseNotFound
 
 
 @dataclass(slots=True)
-class Look:
+class AccountChoice:
     """The pool as one demand finds it: every account with its bar, None when able."""
 
     demand: Demand
     now: float
-    bars: Mapping[Account, Bar | None]
+    bars: Mapping[Account, Ineligibility | None]
     bindings: Bindings
     strategy: Strategy
     rng: random.Random
@@ -41,7 +41,7 @@ class Look:
         return self.demand.conversation_keys
 
     @property
-    def barred(self) -> dict[Account, Bar]:
+    def barred(self) -> dict[Account, Ineligibility]:
         return {account: why for account, why in self.bars.items() if why is not None}
 
     def account(self, account_id: int) -> Account | None:
@@ -50,7 +50,7 @@ class Look:
                 return account
         return None
 
-    def bar(self, account_id: int) -> Bar | None:
+    def bar(self, account_id: int) -> Ineligibility | None:
         account = self.account(account_id)
         return REMOVED if account is None else self.bars[account]
 
@@ -60,7 +60,7 @@ class Look:
         return self.bindings.owner(self.demand.key_id, kind, value, self.now)
 
 
-def place(look: Look, *, is_patient: bool) -> Lease | None:
+def choose_account(look: AccountChoice, *, is_patient: bool) -> Lease | None:
     """The lease to grant; None when the request has to wait. Raises GatewayError."""
     demand = look.demand
     if demand.pinned is not None and look.account(demand.pinned) is None:
@@ -76,7 +76,7 @@ def place(look: Look, *, is_patient: bool) -> Lease | None:
     return _lease(look, *picked, conversation)
 
 
-def awaited(look: Look) -> list[Account]:
+def awaited_accounts(look: AccountChoice) -> list[Account]:
     """The accounts about to be free: what a request that has to wait waits for."""
     owner = look.owner("response", look.demand.affinity.previous_response_id)
     return [
@@ -87,7 +87,7 @@ def awaited(look: Look) -> list[Account]:
 
 
 def _pick(
-    look: Look, conversation: Conversation | None, kind: str, is_patient: bool
+    look: AccountChoice, conversation: Conversation | None, kind: str, is_patient: bool
 ) -> tuple[Account, str] | None:
     """An able account and the reason to take it; None when waiting is better."""
     owner = look.owner("response", look.demand.affinity.previous_response_id)
@@ -101,7 +101,7 @@ def _pick(
         if why is None:
             return account, reason
         is_home = conversation is not None and conversation.served_by == account_id
-        if why.kind is BarKind.FULL and is_home and is_patient:
+        if why.kind is Reason.FULL and is_home and is_patient:
             return None
     able = [account for account, why in look.bars.items() if why is None]
     if not able:
@@ -110,7 +110,7 @@ def _pick(
 
 
 def _preferences(
-    look: Look, conversation: Conversation | None, kind: str
+    look: AccountChoice, conversation: Conversation | None, kind: str
 ) -> Iterator[tuple[int, str]]:
     """Account ids with the reason, in the order they are to be tried."""
     turn = look.owner("turn", look.demand.affinity.turn_state)
@@ -128,7 +128,7 @@ def _preferences(
                 yield stand_in, f"{kind} (stand-in)"
 
 
-def _at_owner(look: Look, owner: int) -> tuple[Account, str] | None:
+def _at_owner(look: AccountChoice, owner: int) -> tuple[Account, str] | None:
     """The account that holds the previous response, None to wait for it."""
     why = look.bar(owner)
     account = look.account(owner)
@@ -138,7 +138,7 @@ def _at_owner(look: Look, owner: int) -> tuple[Account, str] | None:
         return None
     error: NoAccounts | PreviousResponseNotFound
     response_id = look.demand.affinity.previous_response_id or ""
-    is_passing = why.kind in (BarKind.COOLING, BarKind.LIMITED, BarKind.EXCLUDED)
+    is_passing = why.kind in (Reason.COOLING, Reason.LIMITED, Reason.EXCLUDED)
     if look.demand.websocket or not is_passing or why.is_lasting(look.now):
         # The client resends its whole history, which any account can serve.
         error = PreviousResponseNotFound(response_id)
@@ -152,7 +152,10 @@ def _at_owner(look: Look, owner: int) -> tuple[Account, str] | None:
 
 
 def _lease(
-    look: Look, account: Account, reason: str, conversation: Conversation | None
+    look: AccountChoice,
+    account: Account,
+    reason: str,
+    conversation: Conversation | None,
 ) -> Lease:
     demand, now = look.demand, look.now
     lease = Lease(
@@ -171,7 +174,7 @@ def _lease(
     return lease
 
 
-def _house(look: Look, lease: Lease, conversation: Conversation) -> None:
+def _house(look: AccountChoice, lease: Lease, conversation: Conversation) -> None:
     """Note where the conversation is now, and whether this is to be its home."""
     account_id = lease.account.id
     if conversation.served_by is None:
@@ -185,7 +188,9 @@ def _house(look: Look, lease: Lease, conversation: Conversation) -> None:
             lease.moves_from = conversation.account_id
 
 
-def _explain_switch(look: Look, lease: Lease, conversation: Conversation) -> None:
+def _explain_switch(
+    look: AccountChoice, lease: Lease, conversation: Conversation
+) -> None:
     before = conversation.served_by
     if before is None or before == lease.account.id:
         return
@@ -203,7 +208,7 @@ def _explain_switch(look: Look, lease: Lease, conversation: Conversation) -> Non
 
 
 def _turn_state(
-    look: Look, account: Account, conversation: Conversation | None
+    look: AccountChoice, account: Account, conversation: Conversation | None
 ) -> str | None:
     """The client's turn state if `account` may see it: never another account's."""
     value = look.demand.affinity.turn_state

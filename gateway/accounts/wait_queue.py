@@ -17,8 +17,8 @@ from gateway.accounts.eligibility import Demand
 
 Granted = TypeVar("Granted")
 
-LONGEST_LINE = 256
-LONGEST_WAIT = 30.0
+LONGEST_QUEUE = 256
+LONGEST_QUEUE_WAIT = 30.0
 # Half as many wait as can run: the last of them waits for half a turn's time.
 WAITING_SHARE = 0.5
 # What one client may start at once, however small the accounts' caps are.
@@ -39,7 +39,7 @@ class Waiter(Generic[Granted]):
     is_patient: bool = True  # holds out for its conversation's account
 
 
-class Line(Generic[Granted]):
+class WaitQueue(Generic[Granted]):
     """A bounded line; leaving it by any way gives back what was granted unseen."""
 
     def __init__(self, give_back: Callable[[Granted], None]) -> None:
@@ -64,9 +64,9 @@ class Line(Generic[Granted]):
         ahead = sum(not waiter.accounts.isdisjoint(ids) for waiter in self._waiters)
         places = sum(account.cap for account in accounts)
         return (
-            len(self) < LONGEST_LINE
+            len(self) < LONGEST_QUEUE
             and ahead < max(SHORTEST_LINE, places * WAITING_SHARE)
-            and (ahead + 1) * self._turn_seconds <= LONGEST_WAIT * places
+            and (ahead + 1) * self._turn_seconds <= LONGEST_QUEUE_WAIT * places
         )
 
     @contextmanager

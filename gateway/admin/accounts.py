@@ -15,7 +15,8 @@ from gateway.accounts.account import (
 from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
 from gateway.repository import accounts, audit
 from gateway.repository.row_ids import fresh_id
-from gateway.store.encryption import Secret, SecretBox
+from gateway.secret import Secret
+from gateway.store.encryption import SecretBox
 from gateway.store.models import Account, AccountClaim, ApiKey, Binding, now_ms
 from gateway.upstream.auth_json import Login
 

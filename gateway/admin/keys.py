@@ -10,9 +10,9 @@ from gateway.admin import accounts
 from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
 from gateway.keys import key
 from gateway.repository import audit, options
-from gateway.repository.accounts import KEYS_EVER_MADE, keys_ever_made
+from gateway.repository.keys import KEYS_EVER_MADE, keys_ever_made
 from gateway.repository.row_ids import fresh_id
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 from gateway.store.models import ApiKey, ApiKeyLimit, LimitCounter, now_ms
 
 LONGEST_NAME = 128

@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -12,18 +12,15 @@ from gateway.accounts.account import Account
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
 from gateway.admin.errors import Unacceptable
+from gateway.app import Gateway
 from gateway.protocol.facts import Failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import EventScanner, EventTooLarge
-from gateway.turns.exchange import Route
 from gateway.turns.sse_relay import idle_failure
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import USER_AGENT
-from gateway.upstream.endpoints import account_headers, url_of
+from gateway.upstream.endpoints import Endpoint, account_headers, url_of
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
-
-if TYPE_CHECKING:  # the core imports this package
-    from gateway.app import Gateway
 
 # Models whose names say that they cost little.
 _CHEAP = ("nano", "mini", "luna")
@@ -45,7 +42,7 @@ class Probed:
     state: str = ""
 
 
-async def probe(gateway: "Gateway", account: Account, model: str | None) -> Probed:
+async def probe(gateway: Gateway, account: Account, model: str | None) -> Probed:
     """The pool learns from the outcome as from any other request's.
 
     Raises Unacceptable when no model is given and none is known.
@@ -81,12 +78,10 @@ def cheapest(account: Account) -> str | None:
     return next(iter(cheap + names), None)
 
 
-async def _send(
-    gateway: "Gateway", lease: Lease, found: Probed, started: float
-) -> None:
+async def _send(gateway: Gateway, lease: Lease, found: Probed, started: float) -> None:
     """Raises UpstreamFault unless the answer comes to its good end."""
     account, settings = lease.account, gateway.settings
-    url = url_of(Route.RESPONSES, account, settings.upstream_base_url)
+    url = url_of(Endpoint.RESPONSES, account, settings.upstream_base_url)
     body = orjson.dumps(payload(found.model, is_chatgpt=account.is_chatgpt))
     async with UpstreamHttp(settings) as http:
         for is_last in (False, True):

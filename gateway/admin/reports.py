@@ -10,7 +10,7 @@ from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.views import account_names, key_names
 from gateway.store import queries
 from gateway.store.log_rows import MEASURES
-from gateway.store.queries import Grouping, LogFilter, Record, Status
+from gateway.store.queries import Grouping, LogFilter, LogStatus, Record
 
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 DEFAULT_SPAN = "30d"
@@ -42,7 +42,7 @@ def log_filter(wanted: dict[str, Any], now: float) -> LogFilter:
     Raises Unacceptable or NotThere.
     """
     since = wanted.get("since")
-    status: Status | None = wanted.get("status")
+    status: LogStatus | None = wanted.get("status")
     return LogFilter(
         api_key_id=_key_id(wanted.get("key")),
         account_id=_account_id(wanted.get("account")),

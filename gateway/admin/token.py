@@ -6,7 +6,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 
 FILE = "admin.token"
 

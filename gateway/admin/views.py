@@ -6,7 +6,8 @@ from typing import Any
 from gateway.accounts.account import Account
 from gateway.accounts.description import describe
 from gateway.keys.key import Key
-from gateway.repository.accounts import load_accounts, load_keys
+from gateway.repository.accounts import load_accounts
+from gateway.repository.keys import load_keys
 from gateway.store import models
 from gateway.store.encryption import SecretBox
 

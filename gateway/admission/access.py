@@ -54,7 +54,7 @@ _MOST_PEERS = 4096
 _Address = IPv4Address | IPv6Address
 
 
-class Route(StrEnum):
+class AccessPolicy(StrEnum):
     """What a route asks of its callers."""
 
     PROXY = "proxy"  # a key once keys are in use; before that, a local client
@@ -68,7 +68,7 @@ class RequestFacts:
 
     peer: str  # the socket's address; "" for a Unix socket
     headers: Mapping[str, str]  # lower-case names
-    route: Route = Route.PROXY
+    route: AccessPolicy = AccessPolicy.PROXY
     is_upgrade: bool = False
 
     @property
@@ -114,9 +114,9 @@ class Access:
         unix seconds.
         """
         check_origin(facts, self._settings)
-        if facts.route is Route.SIDE:
+        if facts.route is AccessPolicy.SIDE:
             return self._present_key(facts, now)
-        if facts.route is Route.PROXY and not self._ring.ever_made:
+        if facts.route is AccessPolicy.PROXY and not self._ring.ever_made:
             if is_known_without_key(facts, self._settings):
                 return None
             raise InvalidApiKey(

@@ -15,7 +15,7 @@ from gateway.errors import GatewayOverloaded, PayloadTooLarge, UndecodableBody
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # Decoding less than this takes well under a millisecond: not worth a thread.
-INLINE_BYTES = 64 * 1024
+LARGEST_INLINE_DECODE = 64 * 1024
 # A block of four bytes may stand for 128 KiB, so a slice bounds what one call
 # can bring to 16 MiB.
 _ZSTD_SLICE = 512
@@ -63,8 +63,8 @@ class BodyReader:
         decode = _decoder(encoding.strip().lower(), raw)
         if decode is None:
             return raw
-        if len(raw) < INLINE_BYTES:
-            body = decode(raw, min(self._limit, 16 * INLINE_BYTES))
+        if len(raw) < LARGEST_INLINE_DECODE:
+            body = decode(raw, min(self._limit, 16 * LARGEST_INLINE_DECODE))
             if body is not None:
                 self._take(len(body))
                 return body

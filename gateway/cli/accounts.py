@@ -23,8 +23,9 @@ from gateway.cli.base import (
     tell,
 )
 from gateway.repository.audit import shell_actor
+from gateway.secret import Secret
 from gateway.settings import Settings
-from gateway.store.encryption import Secret, SecretBox
+from gateway.store.encryption import SecretBox
 from gateway.upstream.auth_json import Login, read_login
 
 

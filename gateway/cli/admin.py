@@ -2,6 +2,8 @@
 
 import click
 
+from gateway.accounts.strategies import STRATEGIES
+from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
 from gateway.cli.base import ask, change, json_option, pass_settings, tell
 from gateway.repository import options
@@ -24,7 +26,7 @@ def token(settings: Settings, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(options.STRATEGIES))
+@click.argument("name", required=False, type=click.Choice(STRATEGIES))
 @json_option
 @pass_settings
 def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
@@ -33,5 +35,5 @@ def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
         found = ask(settings, options.load_strategy)
         tell({"strategy": found}, found, as_json=as_json)
         return
-    change(settings, options.set_strategy, name, shell_actor())
+    change(settings, set_strategy, name, shell_actor())
     tell({"strategy": name}, f"New conversations: {name}.", as_json=as_json)

@@ -27,7 +27,7 @@ from gateway.store.database import (
 from gateway.store.encryption import SecretBox, UnusableKey
 
 T = TypeVar("T")
-Row = Mapping[str, Any]
+OutputRow = Mapping[str, Any]
 
 pass_settings = click.make_pass_decorator(Settings)
 json_option = click.option("--json", "as_json", is_flag=True, help="One object a line.")
@@ -112,13 +112,13 @@ def secrets_of(settings: Settings) -> SecretBox:
     return SecretBox.open(settings.data_dir, key.reveal() if key else "")
 
 
-def emit(row: Row) -> None:
+def emit(row: OutputRow) -> None:
     """One object, one line; whoever reads it gets it now."""
     click.echo(json.dumps(row, ensure_ascii=False, default=str))
     sys.stdout.flush()
 
 
-def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool) -> None:
+def show(rows: Iterable[OutputRow], columns: Sequence[str], *, as_json: bool) -> None:
     """A table of the columns, or all of each row as JSON."""
     if as_json:
         for row in rows:
@@ -132,7 +132,7 @@ def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool) -> None:
         click.echo("  ".join(padded).rstrip())
 
 
-def tell(row: Row, sentence: str, *, as_json: bool) -> None:
+def tell(row: OutputRow, sentence: str, *, as_json: bool) -> None:
     """What was done, for programs or for people."""
     if as_json:
         emit(row)

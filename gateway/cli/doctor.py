@@ -16,8 +16,9 @@ from gateway.cli.base import ask, change, emit, json_option, pass_settings, secr
 from gateway.doctor import client_checks, local_checks
 from gateway.doctor.client import Visit
 from gateway.doctor.findings import Finding, Level
-from gateway.repository.accounts import keys_ever_made, load_accounts
+from gateway.repository.accounts import load_accounts
 from gateway.repository.audit import shell_actor
+from gateway.repository.keys import keys_ever_made
 from gateway.settings import Settings
 
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}

@@ -4,7 +4,7 @@ import click
 
 from gateway.cli.base import ask
 from gateway.doctor.client import is_loopback
-from gateway.repository.accounts import keys_ever_made
+from gateway.repository.keys import keys_ever_made
 from gateway.settings import Settings
 
 

@@ -4,7 +4,7 @@ The successor is a new process of the same command, with the same sockets, the s
 lock, and a link to its predecessor:
 
     successor    → ready      it runs, and has read nothing yet
-    predecessor  → go         after what the database does not have; see `kin`
+    predecessor  → go         after what the database does not have; see `peers`
     successor    → serving    it accepts connections; the predecessor stops to
 
 Until then the predecessor serves as ever, so a successor that fails costs nothing.
@@ -17,21 +17,20 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from gateway.app import Gateway
-from gateway.cluster.peers import GO, READY, SERVING, Link, Message
-from gateway.process.inherited_sockets import KIN, LISTENING, LOCK, start_process
+from gateway.cluster.peers import GO, READY, SERVING, Link, Message, Peers
+from gateway.process.inherited_sockets import LISTENING, LOCK, PEER, start_process
 from gateway.process.lockfile import Lock
 from gateway.store.database import StoreUnavailable
 
 logger = logging.getLogger("gateway")
 
 # For a successor to serve: its imports, the migration of a large database.
-PATIENCE = 120.0
+HANDOVER_TIMEOUT = 120.0
 # For one that is not wanted any more to end.
-GRACE = 5.0
+CHILD_EXIT_TIMEOUT = 5.0
 _POLL = 0.02
 
 
@@ -40,7 +39,10 @@ class NotTakenOver(Exception):
 
 
 async def hand_over(
-    gateway: Gateway, sockets: Sequence[socket.socket], lock: Lock
+    peers: Peers,
+    flush: Callable[[], Awaitable[None]],
+    sockets: Sequence[socket.socket],
+    lock: Lock,
 ) -> int:
     """Start a successor; its process number once it serves. Raises NotTakenOver.
 
@@ -48,7 +50,7 @@ async def hand_over(
     """
     ours, theirs = socket.socketpair()
     passed = [(one.fileno(), LISTENING) for one in sockets]
-    passed += [(lock.fileno(), LOCK), (theirs.fileno(), KIN)]
+    passed += [(lock.fileno(), LOCK), (theirs.fileno(), PEER)]
     link = await Link.open(ours)
     with theirs:
         try:
@@ -59,33 +61,35 @@ async def hand_over(
     logger.info("handing over to process %d", pid)
     is_serving = False
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HANDOVER_TIMEOUT):
             await _heard(link, READY)
-            await gateway.kin.introduce(link, gateway.flush)
+            await peers.introduce(link, flush)
             await _heard(link, SERVING)
         is_serving = True
-        gateway.kin.listen(link)
+        peers.listen(link)
     except StoreUnavailable as error:
         raise NotTakenOver("the database takes no changes") from error
     except TimeoutError as error:
-        raise NotTakenOver(f"it does not serve after {PATIENCE:.0f} s") from error
+        raise NotTakenOver(
+            f"it does not serve after {HANDOVER_TIMEOUT:.0f} s"
+        ) from error
     finally:
         if not is_serving:
-            gateway.kin.forget(link)
+            peers.forget(link)
             link.close()
             await _end(pid)
     return pid
 
 
-async def meet_predecessor(kin: socket.socket) -> tuple[Link, list[Message]]:
+async def meet_predecessor(inherited: socket.socket) -> tuple[Link, list[Message]]:
     """Wait until the predecessor lets this process begin; what it told until then.
 
     One that dies meanwhile leaves the sockets to this process all the same.
     """
-    link, told = await Link.open(kin), []
+    link, told = await Link.open(inherited), []
     link.tell(READY)
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HANDOVER_TIMEOUT):
             while (message := await link.hear()) is not None and GO not in message:
                 told.append(message)
     return link, told
@@ -102,7 +106,7 @@ async def _end(pid: int) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + CHILD_EXIT_TIMEOUT
         while time.monotonic() < deadline:
             if _has_ended(pid):
                 return

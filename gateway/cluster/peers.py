@@ -26,9 +26,9 @@ READY, GO, SERVING = "ready", "go", "serving"
 STANDING, MOVE, BINDING, RELOAD = "standing", "move", "binding", "reload"
 
 # A key with tens of thousands of requests a minute has them all in its standing.
-LONGEST_LINE = 16 * 1024 * 1024
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 # A process that reads nothing for so long that this waits for it is as good as gone.
-MOST_UNREAD = 4 * LONGEST_LINE
+MOST_UNREAD = 4 * MAX_MESSAGE_BYTES
 
 
 class Link:
@@ -45,7 +45,7 @@ class Link:
     @classmethod
     async def open(cls, connected: socket.socket) -> "Link":
         connected.setblocking(False)
-        opened = asyncio.open_unix_connection(sock=connected, limit=LONGEST_LINE)
+        opened = asyncio.open_unix_connection(sock=connected, limit=MAX_MESSAGE_BYTES)
         return cls(*await opened)
 
     def tell(self, about: str, what: object = None) -> None:
@@ -83,7 +83,7 @@ class Link:
             yield Move(key_id, held=(Held(limit_id, start, -reserved, 0),))
 
 
-class Kin:
+class Peers:
     """The processes this one is linked to; a predecessor, a successor, mostly none."""
 
     def __init__(

@@ -31,7 +31,7 @@ Step = JsonObject | bytes | float | asyncio.Event | Cut | Close
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScriptedResponse:
     """One answer. A status of 400 or more becomes an error frame on a socket."""
 
     steps: tuple[Step, ...] = ()
@@ -41,13 +41,13 @@ class Answer:
     bare: bool = False  # steps' bytes are the whole HTTP answer, status line included
 
     @classmethod
-    def of(cls, steps: Iterable[Step], **fields: Any) -> "Answer":
+    def of(cls, steps: Iterable[Step], **fields: Any) -> "ScriptedResponse":
         return cls(tuple(steps), **fields)
 
     @classmethod
     def json(
         cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> "Answer":
+    ) -> "ScriptedResponse":
         body = json.dumps(value).encode()
         return cls(
             (body,),
@@ -59,10 +59,10 @@ class Answer:
             },
         )
 
-    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+    def with_headers(self, headers: Mapping[str, str]) -> "ScriptedResponse":
         return replace(self, headers={**self.headers, **headers})
 
-    def after(self, *steps: Step) -> "Answer":
+    def after(self, *steps: Step) -> "ScriptedResponse":
         """The same answer, these steps done before its first byte."""
         return replace(self, before=(*steps, *self.before))
 
@@ -85,4 +85,6 @@ def sse(event: Mapping[str, Any]) -> bytes:
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
-Plan = Answer | Callable[[Any], Answer]  # a callable gets the Received
+Plan = (
+    ScriptedResponse | Callable[[Any], ScriptedResponse]
+)  # a callable gets the Received

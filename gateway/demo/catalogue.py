@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from gateway.demo.answers import Answer
+from gateway.demo.answers import ScriptedResponse
 
 _EFFORTS = ("low", "medium", "high", "xhigh")
 
@@ -66,9 +66,9 @@ def default_models() -> list[dict[str, Any]]:
     ]
 
 
-def answer(models: list[dict[str, Any]], *, openai: bool) -> Answer:
+def answer(models: list[dict[str, Any]], *, openai: bool) -> ScriptedResponse:
     listed = openai_list(models) if openai else {"models": models}
-    return Answer.json(listed, headers={"etag": etag(models)})
+    return ScriptedResponse.json(listed, headers={"etag": etag(models)})
 
 
 def openai_list(models: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, JsonObject
+from gateway.demo.answers import JsonObject, ScriptedResponse
 from gateway.demo.playing import play_http, play_socket
 from gateway.demo.received import Received, items_of
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.demo.upstream import ScriptedUpstream
 
 
-class Conversation:
+class DemoConversation:
     """Response ids live as long as their socket, as with the real backend."""
 
     def __init__(self, upstream: "ScriptedUpstream", request: web.Request) -> None:
@@ -91,7 +91,7 @@ class Conversation:
         await play_socket(answer, self.ws, self._request, received)
         self._remember(answer, received)
 
-    def _remember(self, answer: Answer, received: Received) -> None:
+    def _remember(self, answer: ScriptedResponse, received: Received) -> None:
         """Keep what the next turn may refer to, once a response has completed."""
         history = list(received.history)
         for step in answer.steps:

@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any
 
-from gateway.demo.answers import Answer, JsonObject
+from gateway.demo.answers import JsonObject, ScriptedResponse
 
 _ids = itertools.count(1)
 
@@ -28,7 +28,7 @@ def usage(
     }
 
 
-class Turn:
+class ScriptedTurn:
     """A growing list of events; every method adds some and returns the turn.
 
     `Turn("gpt-5.5").text("hello").completed().events` is a whole response.
@@ -58,12 +58,12 @@ class Turn:
         self._add("response.created", response=self._snapshot())
         self._add("response.in_progress", response=self._snapshot())
 
-    def event(self, event: JsonObject) -> "Turn":
+    def event(self, event: JsonObject) -> "ScriptedTurn":
         """Any event, as given: `codex.rate_limits`, `response.metadata`, unknown."""
         self.events.append(event)
         return self
 
-    def text(self, text: str) -> "Turn":
+    def text(self, text: str) -> "ScriptedTurn":
         """An assistant message, a delta for each word."""
         place = self._open_message()
         self._part_added(place, {"type": "output_text", "text": "", "annotations": []})
@@ -74,7 +74,7 @@ class Turn:
             place, {"type": "output_text", "text": text, "annotations": []}
         )
 
-    def refusal(self, text: str) -> "Turn":
+    def refusal(self, text: str) -> "ScriptedTurn":
         place = self._open_message()
         self._part_added(place, {"type": "refusal", "refusal": ""})
         for delta in re.findall(r"\s*\S+|\s+$", text):
@@ -82,7 +82,7 @@ class Turn:
         self._add("response.refusal.done", **place, refusal=text)
         return self._close_message(place, {"type": "refusal", "refusal": text})
 
-    def reasoning(self, summary: str, encrypted_content: str) -> "Turn":
+    def reasoning(self, summary: str, encrypted_content: str) -> "ScriptedTurn":
         item = {"id": new_id("rs"), "type": "reasoning", "summary": []}
         place = {"item_id": item["id"], "output_index": len(self.output)}
         self._added(item)
@@ -107,7 +107,7 @@ class Turn:
 
     def function_call(
         self, name: str, arguments: JsonObject, namespace: str | None = None
-    ) -> "Turn":
+    ) -> "ScriptedTurn":
         text = json.dumps(arguments)
         item: JsonObject = {
             "id": new_id("fc"),
@@ -127,7 +127,7 @@ class Turn:
         self._add("response.function_call_arguments.done", **place, arguments=text)
         return self._done({**item, "status": "completed", "arguments": text})
 
-    def custom_call(self, name: str, text: str) -> "Turn":
+    def custom_call(self, name: str, text: str) -> "ScriptedTurn":
         item = {
             "id": new_id("ctc"),
             "type": "custom_tool_call",
@@ -142,7 +142,7 @@ class Turn:
         self._add("response.custom_tool_call_input.done", **place, input=text)
         return self._done({**item, "status": "completed", "input": text})
 
-    def compaction(self, encrypted_content: str) -> "Turn":
+    def compaction(self, encrypted_content: str) -> "ScriptedTurn":
         item = {
             "id": new_id("cmp"),
             "type": "compaction",
@@ -153,24 +153,24 @@ class Turn:
 
     def completed(
         self, used: JsonObject | None = None, *, output_in_terminal: bool = True
-    ) -> "Turn":
+    ) -> "ScriptedTurn":
         """The usual end. The real backend may leave `output` of it empty."""
         output = self.output if output_in_terminal else []
         return self._terminal("completed", output=output, usage=used or usage())
 
-    def incomplete(self, reason: str = "max_output_tokens") -> "Turn":
+    def incomplete(self, reason: str = "max_output_tokens") -> "ScriptedTurn":
         details = {"reason": reason}
         return self._terminal(
             "incomplete", output=self.output, usage=usage(), incomplete_details=details
         )
 
-    def failed(self, code: str, message: str, **more: Any) -> "Turn":
+    def failed(self, code: str, message: str, **more: Any) -> "ScriptedTurn":
         return self._terminal(
             "failed", error={"code": code, "message": message, **more}, usage=None
         )
 
-    def answer(self, **fields: Any) -> Answer:
-        return Answer.of(self.events, **fields)
+    def answer(self, **fields: Any) -> ScriptedResponse:
+        return ScriptedResponse.of(self.events, **fields)
 
     def _add(self, kind: str, **fields: Any) -> None:
         number = len(self.events)
@@ -183,7 +183,7 @@ class Turn:
         index = len(self.output)
         self._add("response.output_item.added", output_index=index, item=item)
 
-    def _done(self, item: JsonObject) -> "Turn":
+    def _done(self, item: JsonObject) -> "ScriptedTurn":
         index = len(self.output)
         self._add("response.output_item.done", output_index=index, item=item)
         self.output.append(item)
@@ -209,7 +209,7 @@ class Turn:
     def _part_added(self, place: JsonObject, part: JsonObject) -> None:
         self._add("response.content_part.added", **place, part=part)
 
-    def _close_message(self, place: JsonObject, part: JsonObject) -> "Turn":
+    def _close_message(self, place: JsonObject, part: JsonObject) -> "ScriptedTurn":
         self._add("response.content_part.done", **place, part=part)
         return self._done(
             {
@@ -221,7 +221,7 @@ class Turn:
             }
         )
 
-    def _terminal(self, status: str, **changes: Any) -> "Turn":
+    def _terminal(self, status: str, **changes: Any) -> "ScriptedTurn":
         self._add(
             f"response.{status}", response=self._snapshot(status=status, **changes)
         )

@@ -4,8 +4,8 @@ import time
 import zlib
 from typing import Any
 
-from gateway.demo.answers import Answer, Cut, JsonObject, Step, sse
-from gateway.demo.events import Turn
+from gateway.demo.answers import Cut, JsonObject, ScriptedResponse, Step, sse
+from gateway.demo.events import ScriptedTurn
 
 
 def refusal(
@@ -14,13 +14,13 @@ def refusal(
     message: str,
     headers: dict[str, str] | None = None,
     **more: Any,
-) -> Answer:
+) -> ScriptedResponse:
     """An error envelope; an error frame with this status on a socket."""
     error: JsonObject = {"type": code, "code": code, "message": message, **more}
-    return Answer.json({"error": error}, status, headers)
+    return ScriptedResponse.json({"error": error}, status, headers)
 
 
-def usage_limit(resets_in: float = 3600, plan: str = "plus") -> Answer:
+def usage_limit(resets_in: float = 3600, plan: str = "plus") -> ScriptedResponse:
     return refusal(
         429,
         "usage_limit_reached",
@@ -31,7 +31,7 @@ def usage_limit(resets_in: float = 3600, plan: str = "plus") -> Answer:
     )
 
 
-def rate_limited(seconds: float = 1.5) -> Answer:
+def rate_limited(seconds: float = 1.5) -> ScriptedResponse:
     """429 whose only hint at a time is its text."""
     return refusal(
         429,
@@ -40,22 +40,22 @@ def rate_limited(seconds: float = 1.5) -> Answer:
     )
 
 
-def unauthorized(code: str = "token_expired") -> Answer:
+def unauthorized(code: str = "token_expired") -> ScriptedResponse:
     return refusal(401, code, "Your authentication token is no longer valid.")
 
 
-def server_error() -> Answer:
+def server_error() -> ScriptedResponse:
     return refusal(500, "server_error", "The scripted upstream broke.")
 
 
-def unavailable(retry_after: float | None = None) -> Answer:
+def unavailable(retry_after: float | None = None) -> ScriptedResponse:
     headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
     return refusal(503, "service_unavailable", "Try later.", headers)
 
 
-def overloaded(model: str = "gpt-5.5") -> Answer:
+def overloaded(model: str = "gpt-5.5") -> ScriptedResponse:
     """Status 200, then an error event before any output."""
-    turn = Turn(model)
+    turn = ScriptedTurn(model)
     turn.event(
         {
             "type": "error",
@@ -70,12 +70,14 @@ def overloaded(model: str = "gpt-5.5") -> Answer:
     return turn.answer()
 
 
-def failed_first(code: str = "server_error", message: str = "It failed.") -> Answer:
+def failed_first(
+    code: str = "server_error", message: str = "It failed."
+) -> ScriptedResponse:
     """Status 200, then `response.failed` before any output."""
-    return Turn().failed(code, message).answer()
+    return ScriptedTurn().failed(code, message).answer()
 
 
-def foreign_content() -> Answer:
+def foreign_content() -> ScriptedResponse:
     return refusal(
         400,
         "invalid_encrypted_content",
@@ -84,7 +86,7 @@ def foreign_content() -> Answer:
     )
 
 
-def previous_response_not_found(response_id: str) -> Answer:
+def previous_response_not_found(response_id: str) -> ScriptedResponse:
     return refusal(
         400,
         "previous_response_not_found",
@@ -93,92 +95,110 @@ def previous_response_not_found(response_id: str) -> Answer:
     )
 
 
-def reset_before_headers() -> Answer:
-    return Answer(before=(Cut.RESET,))
+def reset_before_headers() -> ScriptedResponse:
+    return ScriptedResponse(before=(Cut.RESET,))
 
 
-def reset_after_headers() -> Answer:
-    return Answer((Cut.RESET,))
+def reset_after_headers() -> ScriptedResponse:
+    return ScriptedResponse((Cut.RESET,))
 
 
-def cut_after(answer: Answer, events: int, how: Cut = Cut.RESET) -> Answer:
+def cut_after(
+    answer: ScriptedResponse, events: int, how: Cut = Cut.RESET
+) -> ScriptedResponse:
     """The first so many events, then the connection is gone."""
-    return Answer((*answer.steps[:events], how), headers=answer.headers)
+    return ScriptedResponse((*answer.steps[:events], how), headers=answer.headers)
 
 
-def cut_mid_event(answer: Answer, events: int, how: Cut = Cut.EOF) -> Answer:
+def cut_mid_event(
+    answer: ScriptedResponse, events: int, how: Cut = Cut.EOF
+) -> ScriptedResponse:
     """The first so many events and half of the next one (HTTP)."""
     following = answer.steps[events]
     block = following if isinstance(following, bytes) else sse(_event(following))
-    return Answer(
+    return ScriptedResponse(
         (*answer.steps[:events], block[: len(block) // 2], how), headers=answer.headers
     )
 
 
-def silent(answer: Answer, seconds: float, after: int = 2) -> Answer:
+def silent(
+    answer: ScriptedResponse, seconds: float, after: int = 2
+) -> ScriptedResponse:
     """A pause after the first so many events."""
     steps: tuple[Step, ...] = (*answer.steps[:after], seconds, *answer.steps[after:])
-    return Answer(steps, headers=answer.headers)
+    return ScriptedResponse(steps, headers=answer.headers)
 
 
-def paced(answer: Answer, seconds: float) -> Answer:
+def paced(answer: ScriptedResponse, seconds: float) -> ScriptedResponse:
     """A pause after every event."""
     steps: list[Step] = []
     for step in answer.steps:
         steps += [step, seconds]
-    return Answer.of(steps, headers=answer.headers)
+    return ScriptedResponse.of(steps, headers=answer.headers)
 
 
-def dripped(answer: Answer, size: int = 1, seconds: float = 0.0) -> Answer:
+def dripped(
+    answer: ScriptedResponse, size: int = 1, seconds: float = 0.0
+) -> ScriptedResponse:
     """The same bytes in pieces of this size (HTTP)."""
     whole = as_bytes(answer)
     steps: list[Step] = []
     for start in range(0, len(whole), size):
         steps += [whole[start : start + size], seconds]
-    return Answer.of(steps, headers=answer.headers)
+    return ScriptedResponse.of(steps, headers=answer.headers)
 
 
-def oversized(size: int, piece: int = 1 << 20) -> Answer:
+def oversized(size: int, piece: int = 1 << 20) -> ScriptedResponse:
     """One event without an end: so many bytes and no line break."""
     pieces = [b"x" * min(piece, size - start) for start in range(0, size, piece)]
-    return Answer.of([b'data: {"type":"response.output_text.delta","delta":"', *pieces])
+    return ScriptedResponse.of(
+        [b'data: {"type":"response.output_text.delta","delta":"', *pieces]
+    )
 
 
-def gzipped(answer: Answer) -> Answer:
+def gzipped(answer: ScriptedResponse) -> ScriptedResponse:
     """Compressed although nobody asked for it."""
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     body = packer.compress(as_bytes(answer)) + packer.flush()
-    return Answer((body,), headers={**answer.headers, "content-encoding": "gzip"})
+    return ScriptedResponse(
+        (body,), headers={**answer.headers, "content-encoding": "gzip"}
+    )
 
 
-def wrong_content_type(body: bytes = b"<html>Just a moment...</html>") -> Answer:
-    return Answer((body,), headers={"content-type": "text/html; charset=utf-8"})
+def wrong_content_type(
+    body: bytes = b"<html>Just a moment...</html>",
+) -> ScriptedResponse:
+    return ScriptedResponse(
+        (body,), headers={"content-type": "text/html; charset=utf-8"}
+    )
 
 
-def two_terminals() -> Answer:
-    turn = Turn().text("once").completed()
+def two_terminals() -> ScriptedResponse:
+    turn = ScriptedTurn().text("once").completed()
     return turn.failed("server_error", "after the end").answer()
 
 
-def without_terminal() -> Answer:
+def without_terminal() -> ScriptedResponse:
     """The stream ends as if it were whole."""
-    return Turn().text("and then").answer()
+    return ScriptedTurn().text("and then").answer()
 
 
-def short_body() -> Answer:
+def short_body() -> ScriptedResponse:
     """Content-Length promises more than what comes."""
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     head += b"content-length: 100000\r\n\r\n"
-    return Answer((head, as_bytes(Turn().answer()), Cut.EOF), bare=True)
+    return ScriptedResponse(
+        (head, as_bytes(ScriptedTurn().answer()), Cut.EOF), bare=True
+    )
 
 
-def bad_chunking() -> Answer:
+def bad_chunking() -> ScriptedResponse:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     head += b"transfer-encoding: chunked\r\n\r\n"
-    return Answer((head, b"zz\r\nnot a chunk\r\n", Cut.EOF), bare=True)
+    return ScriptedResponse((head, b"zz\r\nnot a chunk\r\n", Cut.EOF), bare=True)
 
 
-def as_bytes(answer: Answer) -> bytes:
+def as_bytes(answer: ScriptedResponse) -> bytes:
     """The whole SSE body of an answer, pauses left out."""
     return b"".join(
         step if isinstance(step, bytes) else sse(step)

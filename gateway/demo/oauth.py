@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from gateway.demo.accounts import DemoAccount
-from gateway.demo.answers import Answer, JsonObject
+from gateway.demo.answers import JsonObject, ScriptedResponse
 from gateway.demo.faults import refusal
 from gateway.demo.received import Received
 
@@ -38,7 +38,7 @@ class AuthServer:
     _logins: dict[str, _Login] = field(default_factory=dict)
     _serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def answer(self, received: Received) -> Answer:
+    def answer(self, received: Received) -> ScriptedResponse:
         if received.route == "refresh":
             return self._refresh(received.payload)
         if received.route == "login":
@@ -57,7 +57,7 @@ class AuthServer:
             if login.user_code == user_code:
                 login.account = account
 
-    def _refresh(self, body: JsonObject) -> Answer:
+    def _refresh(self, body: JsonObject) -> ScriptedResponse:
         token = body.get("refresh_token")
         if body.get("client_id") != CLIENT_ID or not isinstance(token, str):
             return refusal(400, "invalid_request", "client_id or refresh_token missing")
@@ -76,13 +76,13 @@ class AuthServer:
                 return _tokens(account)
         return refusal(401, "refresh_token_invalidated", "Unknown refresh token.")
 
-    def _user_code(self, body: JsonObject) -> Answer:
+    def _user_code(self, body: JsonObject) -> ScriptedResponse:
         if body.get("client_id") != CLIENT_ID:
             return refusal(400, "invalid_request", "Unknown client")
         number = next(self._serial)
         login = _Login(f"DEMO-{number:04d}", None, self.polls_before_approval or 0)
         self._logins[f"fake-device-{number}"] = login
-        return Answer.json(
+        return ScriptedResponse.json(
             {
                 "device_auth_id": f"fake-device-{number}",
                 "user_code": login.user_code,
@@ -91,7 +91,7 @@ class AuthServer:
             }
         )
 
-    def _poll(self, body: JsonObject) -> Answer:
+    def _poll(self, body: JsonObject) -> ScriptedResponse:
         login = self._logins.get(str(body.get("device_auth_id")))
         if login is None or login.user_code != body.get("user_code"):
             return refusal(404, "not_found", "Unknown device login")
@@ -102,7 +102,7 @@ class AuthServer:
         if login.account is None:
             return refusal(403, "authorization_pending", "Not approved yet")
         login.code = f"fake-code-{next(self._serial)}"
-        return Answer.json(
+        return ScriptedResponse.json(
             {
                 "authorization_code": login.code,
                 "code_challenge": "fake-challenge",
@@ -110,7 +110,7 @@ class AuthServer:
             }
         )
 
-    def _exchange(self, form: dict[str, str]) -> Answer:
+    def _exchange(self, form: dict[str, str]) -> ScriptedResponse:
         code = form.get("code", "")
         expected = {
             "grant_type": "authorization_code",
@@ -130,8 +130,8 @@ class AuthServer:
         return refusal(400, "invalid_grant", "Unknown code")
 
 
-def _tokens(account: DemoAccount) -> Answer:
-    return Answer.json(
+def _tokens(account: DemoAccount) -> ScriptedResponse:
+    return ScriptedResponse.json(
         {
             "id_token": account.id_token,
             "access_token": account.access_token,

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import WSMsgType, web
 
-from gateway.demo.answers import Answer, Close, Cut, Step, sse
+from gateway.demo.answers import Close, Cut, ScriptedResponse, Step, sse
 from gateway.demo.received import Received
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: RST, not FIN
 
 
 async def play_http(
-    answer: Answer,
+    answer: ScriptedResponse,
     request: web.Request,
     received: Received,
     headers: Mapping[str, str],
@@ -73,7 +73,10 @@ class _HttpPlayer:
 
 
 async def play_socket(
-    answer: Answer, ws: web.WebSocketResponse, request: web.Request, received: Received
+    answer: ScriptedResponse,
+    ws: web.WebSocketResponse,
+    request: web.Request,
+    received: Received,
 ) -> None:
     """Send the answer as frames; returns early when it closes the socket."""
     steps = (*answer.before, *answer.steps)

@@ -13,7 +13,7 @@ from gateway.demo.answers import JsonObject
 # prewarm is a `response.create` with `generate: false`, search is alpha/search,
 # refresh and login are the two grants of oauth/token, usercode and device_token the
 # device flow, handshake the upgrade of a socket, side everything else.
-Route = Literal[
+ReceivedRoute = Literal[
     "responses", "prewarm", "compact", "models", "usage", "images", "search",
     "transcribe", "handshake", "refresh", "login", "usercode", "device_token", "side",
 ]  # fmt: skip
@@ -23,7 +23,7 @@ Route = Literal[
 class Received:
     """One request, or one frame of a socket."""
 
-    route: Route
+    route: ReceivedRoute
     method: str
     path: str
     query: str
@@ -81,7 +81,7 @@ def items_of(payload: JsonObject) -> list[JsonObject]:
     return []
 
 
-_ROUTES: dict[str, Route] = {
+_ROUTES: dict[str, ReceivedRoute] = {
     "/responses": "responses",
     "/responses/compact": "compact",
     "/models": "models",
@@ -96,7 +96,7 @@ _ROUTES: dict[str, Route] = {
 }
 
 
-def route_of(path: str, body: bytes) -> Route:
+def route_of(path: str, body: bytes) -> ReceivedRoute:
     """Which route a request is for; the grant decides for the token endpoint."""
     if path == "/oauth/token":
         # JSON for a refresh, a form for a login; neither escapes these letters.

@@ -13,8 +13,8 @@ from typing import Any
 
 from gateway.demo import faults
 from gateway.demo.accounts import DemoAccount
-from gateway.demo.answers import Answer, JsonObject
-from gateway.demo.events import Turn, rate_limits, usage
+from gateway.demo.answers import JsonObject, ScriptedResponse
+from gateway.demo.events import ScriptedTurn, rate_limits, usage
 from gateway.demo.received import Received
 from gateway.demo.samples import sample
 
@@ -24,11 +24,11 @@ _OUTPUTS = {"function_call_output", "custom_tool_call_output", "tool_search_outp
 _SHELL_TOOLS = ("exec_command", "shell_command", "shell")
 
 
-def default_answer(received: Received) -> Answer:
+def default_answer(received: Received) -> ScriptedResponse:
     """The answer of a friendly upstream; deterministic but for ids and times."""
     payload = received.payload
     model = payload.get("model")
-    turn = Turn(model if isinstance(model, str) else "unknown")
+    turn = ScriptedTurn(model if isinstance(model, str) else "unknown")
     if received.route == "prewarm":
         return turn.completed(usage(100, 0)).answer()
     if foreign_items(received.history, received.account):
@@ -44,7 +44,7 @@ def default_answer(received: Received) -> Answer:
     return _plain(received, turn, prompt)
 
 
-def _plain(received: Received, turn: Turn, prompt: str) -> Answer:
+def _plain(received: Received, turn: ScriptedTurn, prompt: str) -> ScriptedResponse:
     payload = received.payload
     text_format = _dict(_dict(payload.get("text")).get("format"))
     last = received.history[-1] if received.history else {}
@@ -62,7 +62,9 @@ def _plain(received: Received, turn: Turn, prompt: str) -> Answer:
     return turn.text(text).completed().answer()
 
 
-def _call_tool(received: Received, turn: Turn, argument: str) -> Answer:
+def _call_tool(
+    received: Received, turn: ScriptedTurn, argument: str
+) -> ScriptedResponse:
     """Call a shell when the client offers one, else the first or chosen function."""
     command = argument or "echo hello-from-the-tool"
     tools = offered_tools(received)
@@ -88,7 +90,7 @@ def _call_tool(received: Received, turn: Turn, argument: str) -> Answer:
     return turn.text("There is no tool that I could call.").completed().answer()
 
 
-def _tool(received: Received, turn: Turn, argument: str) -> Answer:
+def _tool(received: Received, turn: ScriptedTurn, argument: str) -> ScriptedResponse:
     """`tool(command)` calls once; `tool(3; command)` three times in a row."""
     count, separator, command = argument.partition(";")
     wanted, command = (_number(count), command) if separator else (1, argument)
@@ -97,22 +99,26 @@ def _tool(received: Received, turn: Turn, argument: str) -> Answer:
     return _call_tool(received, turn, command.strip())
 
 
-def _long(received: Received, turn: Turn, argument: str) -> Answer:
+def _long(received: Received, turn: ScriptedTurn, argument: str) -> ScriptedResponse:
     """`long(50)`: that many words, 20 ms apart."""
     turn.text(" ".join(f"word{n}" for n in range(int(_number(argument, 50)))))
     return faults.paced(turn.completed().answer(), 0.02)
 
 
-def _reasoning(received: Received, turn: Turn, argument: str) -> Answer:
+def _reasoning(
+    received: Received, turn: ScriptedTurn, argument: str
+) -> ScriptedResponse:
     turn.reasoning("Thinking it over.", seal("thoughts", received.account))
     return turn.text(argument or "I have thought about it.").completed().answer()
 
 
-def _fault(make: Callable[[], Answer]) -> Callable[[Received, Turn, str], Answer]:
+def _fault(
+    make: Callable[[], ScriptedResponse],
+) -> Callable[[Received, ScriptedTurn, str], ScriptedResponse]:
     return lambda received, turn, argument: make()
 
 
-DIRECTIVES: dict[str, Callable[[Received, Turn, str], Answer]] = {
+DIRECTIVES: dict[str, Callable[[Received, ScriptedTurn, str], ScriptedResponse]] = {
     "say": lambda received, turn, text: turn.text(text).completed().answer(),
     "tool": _tool,
     "long": _long,
@@ -143,14 +149,14 @@ DIRECTIVES: dict[str, Callable[[Received, Turn, str], Answer]] = {
 }
 
 
-def with_limits(answer: Answer, account: DemoAccount) -> Answer:
+def with_limits(answer: ScriptedResponse, account: DemoAccount) -> ScriptedResponse:
     """On a socket the account's windows come as the first event of a turn."""
     if answer.status != 200 or answer.before:
         return answer
     limits = rate_limits(
         account.primary_percent, account.secondary_percent, account.plan
     )
-    return Answer((limits, *answer.steps), headers=answer.headers)
+    return ScriptedResponse((limits, *answer.steps), headers=answer.headers)
 
 
 def last_user_text(history: list[JsonObject]) -> str:

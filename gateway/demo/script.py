@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from gateway.demo.answers import Answer, Plan
-from gateway.demo.received import Received, Route
+from gateway.demo.answers import Plan, ScriptedResponse
+from gateway.demo.received import Received, ReceivedRoute
 
 
 @dataclass(slots=True, eq=False)
-class Rule:
+class ScriptRule:
     """Answers requests of one route; the first rule that fits is used."""
 
     plan: Plan
-    route: Route = "responses"
+    route: ReceivedRoute = "responses"
     account: str | None = None  # None: any
     times: int | None = 1  # None: for ever
 
@@ -26,18 +26,18 @@ class Script:
     """Rules in the order they were added."""
 
     def __init__(self) -> None:
-        self.rules: list[Rule] = []
+        self.rules: list[ScriptRule] = []
 
-    def add(self, rule: Rule) -> Rule:
+    def add(self, rule: ScriptRule) -> ScriptRule:
         self.rules.append(rule)
         return rule
 
-    def remove(self, rule: Rule) -> None:
+    def remove(self, rule: ScriptRule) -> None:
         """No error when it is used up already."""
         if rule in self.rules:
             self.rules.remove(rule)
 
-    def take(self, received: Received) -> Answer | None:
+    def take(self, received: Received) -> ScriptedResponse | None:
         """The scripted answer for a request; one use of its rule is spent."""
         for rule in self.rules:
             if rule.fits(received):

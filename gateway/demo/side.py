@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from gateway.demo.accounts import DemoAccount
-from gateway.demo.answers import Answer
+from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import new_id, usage
 from gateway.demo.received import Received
 from gateway.demo.scenarios import seal
@@ -16,13 +16,13 @@ _PIXEL = (
 )
 
 
-def usage_answer(account: DemoAccount | None) -> Answer:
+def usage_answer(account: DemoAccount | None) -> ScriptedResponse:
     """`wham/usage`: the account's windows."""
     plan = account.plan if account else "plus"
     primary = account.primary_percent if account else 12.0
     secondary = account.secondary_percent if account else 30.0
     exhausted = max(primary, secondary) >= 100
-    return Answer.json(
+    return ScriptedResponse.json(
         {
             "plan_type": plan,
             "rate_limit": {
@@ -50,7 +50,7 @@ def limit_headers(account: DemoAccount) -> dict[str, str]:
     }
 
 
-def _tool_answer(received: Received) -> Answer:
+def _tool_answer(received: Received) -> ScriptedResponse:
     """Compaction, images, search and transcription: one JSON object each."""
     now = int(time.time())
     answers: dict[str, dict[str, Any]] = {
@@ -71,10 +71,10 @@ def _tool_answer(received: Received) -> Answer:
         "search": {"id": new_id("search"), "output": "Nothing was found."},
         "transcribe": {"text": "scripted words"},
     }
-    return Answer.json(answers[received.route])
+    return ScriptedResponse.json(answers[received.route])
 
 
-def side_answer(received: Received, account: DemoAccount | None) -> Answer:
+def side_answer(received: Received, account: DemoAccount | None) -> ScriptedResponse:
     path = received.path
     if received.route == "usage":
         return usage_answer(account)
@@ -85,13 +85,15 @@ def side_answer(received: Received, account: DemoAccount | None) -> Answer:
     if path.endswith("/ps/mcp"):
         return _mcp(received)
     if any(part in path for part in ("/analytics-events/", "/wham/", "/ps/plugins/")):
-        return Answer.json({"plugins": [], "pagination": {"next_page_token": None}})
-    return Answer.json({"error": {"message": f"no route {path}"}}, 404)
+        return ScriptedResponse.json(
+            {"plugins": [], "pagination": {"next_page_token": None}}
+        )
+    return ScriptedResponse.json({"error": {"message": f"no route {path}"}}, 404)
 
 
-def _accounts_check(account: DemoAccount | None) -> Answer:
+def _accounts_check(account: DemoAccount | None) -> ScriptedResponse:
     account_id = account.account_id if account else "acc-unknown"
-    return Answer.json(
+    return ScriptedResponse.json(
         {
             "accounts": [
                 {
@@ -113,11 +115,11 @@ def _accounts_check(account: DemoAccount | None) -> Answer:
     )
 
 
-def _mcp(received: Received) -> Answer:
+def _mcp(received: Received) -> ScriptedResponse:
     """An MCP server without tools."""
     call = received.payload
     if "id" not in call:
-        return Answer(status=202, headers={"content-length": "0"})
+        return ScriptedResponse(status=202, headers={"content-length": "0"})
     results: dict[str, Any] = {
         "initialize": {
             "protocolVersion": (call.get("params") or {}).get(
@@ -129,7 +131,7 @@ def _mcp(received: Received) -> Answer:
         "tools/list": {"tools": []},
     }
     result = results.get(str(call.get("method")), {})
-    return Answer.json({"jsonrpc": "2.0", "id": call["id"], "result": result})
+    return ScriptedResponse.json({"jsonrpc": "2.0", "id": call["id"], "result": result})
 
 
 def _window(used_percent: float, seconds: int) -> dict[str, Any]:

@@ -9,17 +9,17 @@ from aiohttp import web
 
 from gateway.demo import catalogue, faults, side
 from gateway.demo.accounts import DemoAccount, claims
-from gateway.demo.answers import Answer, Plan, Step
-from gateway.demo.conversation import Conversation
+from gateway.demo.answers import Plan, ScriptedResponse, Step
+from gateway.demo.conversation import DemoConversation
 from gateway.demo.oauth import AuthServer
 from gateway.demo.playing import play_http
-from gateway.demo.received import Received, Route, items_of, route_of
+from gateway.demo.received import Received, ReceivedRoute, items_of, route_of
 from gateway.demo.scenarios import default_answer, with_limits
-from gateway.demo.script import Rule, Script
+from gateway.demo.script import Script, ScriptRule
 
 _MAX_BODY = 256 * 1024 * 1024
 _MAX_HEADER = 256 * 1024  # one line; refusing is what the gateway is tested for
-_UNAUTHENTICATED: frozenset[Route] = frozenset(
+_UNAUTHENTICATED: frozenset[ReceivedRoute] = frozenset(
     {"side", "refresh", "login", "usercode", "device_token"}
 )
 
@@ -37,7 +37,7 @@ class ScriptedUpstream:
         self.script = Script()
         self.models = catalogue.default_models()
         self.requests: list[Received] = []  # newest last, `remember` at most
-        self.open_sockets: set[Conversation] = set()
+        self.open_sockets: set[DemoConversation] = set()
         self.response_owners: dict[str, str | None] = {}  # response id → account
         self.url = ""
         self._remember = remember
@@ -85,26 +85,28 @@ class ScriptedUpstream:
         self,
         first: Plan | Step,
         *steps: Step,
-        route: Route = "responses",
+        route: ReceivedRoute = "responses",
         account: str | None = None,
         times: int | None = 1,
         **fields: Any,
-    ) -> Rule:
+    ) -> ScriptRule:
         """Script the next answer: an Answer or a callable, or the steps of one.
 
         `account` limits it to that account, `times` None keeps it for good;
         `fields` are those of Answer (status, headers, before, bare).
         """
-        if isinstance(first, Answer) or callable(first):
-            return self.script.add(Rule(first, route, account, times))
-        made = Answer((first, *steps), **fields)
-        return self.script.add(Rule(made, route, account, times))
+        if isinstance(first, ScriptedResponse) or callable(first):
+            return self.script.add(ScriptRule(first, route, account, times))
+        made = ScriptedResponse((first, *steps), **fields)
+        return self.script.add(ScriptRule(made, route, account, times))
 
-    def of(self, route: Route = "responses") -> list[Received]:
+    def of(self, route: ReceivedRoute = "responses") -> list[Received]:
         """What arrived on one route, oldest first."""
         return [received for received in self.requests if received.route == route]
 
-    async def arrived(self, count: int = 1, route: Route = "responses") -> Received:
+    async def arrived(
+        self, count: int = 1, route: ReceivedRoute = "responses"
+    ) -> Received:
         """Wait until so many requests have come on a route; give the last of them."""
         while len(self.of(route)) < count:
             self._arrival.clear()
@@ -116,7 +118,7 @@ class ScriptedUpstream:
         del self.requests[: -self._remember]
         self._arrival.set()
 
-    def answer_for(self, received: Received) -> Answer:
+    def answer_for(self, received: Received) -> ScriptedResponse:
         """The answer a request gets; also where access is checked."""
         if received.route not in _UNAUTHENTICATED:
             token = received.headers.get("authorization", "").removeprefix("Bearer ")
@@ -142,7 +144,9 @@ class ScriptedUpstream:
             headers.update(side.limit_headers(account))
         return headers
 
-    def receive(self, request: web.Request, body: bytes, route: Route) -> Received:
+    def receive(
+        self, request: web.Request, body: bytes, route: ReceivedRoute
+    ) -> Received:
         headers = {name.lower(): value for name, value in request.headers.items()}
         peer = request.transport and request.transport.get_extra_info("peername")
         return Received(
@@ -171,20 +175,22 @@ class ScriptedUpstream:
         token = headers.get("authorization", "").removeprefix("Bearer ")
         return token or None
 
-    def _default(self, received: Received) -> Answer:
+    def _default(self, received: Received) -> ScriptedResponse:
         account = self.accounts.get(received.account or "")
         if received.route in {"responses", "prewarm"}:
             return self._turn(received, account)
         if received.route in {"refresh", "login", "usercode", "device_token"}:
             return self.auth.answer(received)
         if received.route == "handshake":
-            return Answer(status=101)
+            return ScriptedResponse(status=101)
         if received.route == "models":
             openai = received.path.startswith("/v1/")
             return catalogue.answer(self.models, openai=openai)
         return side.side_answer(received, account)
 
-    def _turn(self, received: Received, account: DemoAccount | None) -> Answer:
+    def _turn(
+        self, received: Received, account: DemoAccount | None
+    ) -> ScriptedResponse:
         if received.transport == "websocket":
             answer = default_answer(received)
             return with_limits(answer, account) if account else answer
@@ -217,7 +223,7 @@ class ScriptedUpstream:
     async def _upgrade(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("upgrade", "").lower() != "websocket":
             return await self._serve(request)
-        conversation = Conversation(self, request)
+        conversation = DemoConversation(self, request)
         self.open_sockets.add(conversation)
         try:
             return await self._owned(conversation.serve)
@@ -237,7 +243,7 @@ class ScriptedUpstream:
         finally:
             self._tasks.discard(task)
 
-    def note_ids(self, answer: Answer, received: Received) -> None:
+    def note_ids(self, answer: ScriptedResponse, received: Received) -> None:
         """Remember whose the responses are that an answer makes."""
         for step in answer.steps:
             if isinstance(step, dict) and isinstance(step.get("response"), dict):

@@ -21,7 +21,7 @@ EVENTS = 10
 PAUSE = 0.2
 SILENCE = 70.0
 # Beyond what is waited for anyway.
-PATIENCE = 15.0
+PROBE_TIMEOUT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Visit:
 
 
 @dataclass(slots=True)
-class Answer:
+class ProbeResponse:
     """What came back; `status` 0 when nothing did, and `trouble` says why."""
 
     status: int = 0
@@ -78,7 +78,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Stream(Answer):
+class Stream(ProbeResponse):
     """A stream of the doctor's route; `arrivals` in seconds since its request."""
 
     arrivals: list[float] = field(default_factory=list)
@@ -92,12 +92,12 @@ async def request(
     *,
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
-) -> Answer:
+) -> ProbeResponse:
     """One request with the key, unless `headers` are given."""
-    answer, started = Answer(), time.monotonic()
+    answer, started = ProbeResponse(), time.monotonic()
     try:
         async with (
-            asyncio.timeout(PATIENCE + 45),
+            asyncio.timeout(PROBE_TIMEOUT + 45),
             visit.session.request(
                 method,
                 visit.url + path,
@@ -128,7 +128,7 @@ async def stream(
     headers = visit.headers(accept="text/event-stream", session_id="doctor")
     try:
         async with (
-            asyncio.timeout(silence + events * PAUSE + PATIENCE),
+            asyncio.timeout(silence + events * PAUSE + PROBE_TIMEOUT),
             visit.session.post(url, headers=headers, allow_redirects=False) as response,
         ):
             answer.status = response.status
@@ -148,7 +148,7 @@ async def upgrade(visit: Visit) -> tuple[int, dict[str, Any], str]:
     url = "ws" + visit.url.removeprefix("http") + CODEX + "/responses"
     try:
         async with (
-            asyncio.timeout(PATIENCE),
+            asyncio.timeout(PROBE_TIMEOUT),
             visit.session.ws_connect(url, headers=visit.headers()) as socket,
         ):
             await socket.send_str('{"type":"response.create"}')
@@ -159,7 +159,7 @@ async def upgrade(visit: Visit) -> tuple[int, dict[str, Any], str]:
         return 0, {}, describe(error)
 
 
-async def large_body(visit: Visit) -> Answer:
+async def large_body(visit: Visit) -> ProbeResponse:
     """A body of 8 MiB that does not get smaller, and is refused after its last byte.
 
     The gateway reads, decodes and checks all of it; nothing reaches upstream.

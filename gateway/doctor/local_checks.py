@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.accounts.account import Account
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.doctor.findings import Finding, fail, ok, warn
 from gateway.settings import Settings
 
@@ -60,11 +60,11 @@ def logins(accounts: list[Account], now: float) -> list[Finding]:
 def _login(account: Account, now: float) -> Finding:
     check = f"account {account.name}"
     status, why = account.state.status(now), account.state.why(now)
-    if status is Status.REAUTH_REQUIRED:
+    if status is AccountStatus.REAUTH_REQUIRED:
         return fail(check, f"needs a new login: {why}", LOGIN)
-    if status is Status.PAUSED:
+    if status is AccountStatus.PAUSED:
         return warn(check, why, f"python run.py accounts resume '{account.name}'")
-    if status is not Status.ACTIVE:
+    if status is not AccountStatus.ACTIVE:
         return warn(check, f"{status}: {why}")
     expires_at = account.credentials.expires_at
     if expires_at is None:

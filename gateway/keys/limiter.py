@@ -16,13 +16,13 @@ from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.keys.counters import Counter, CounterRow, Ledger, Spend
 from gateway.keys.key import Key
 from gateway.keys.quota_report import limit_rows, ratelimit_headers, windows
-from gateway.keys.request_rate import Rates
+from gateway.keys.request_rate import RequestRate
 from gateway.keys.usage_delta import Held, Move
 from gateway.protocol.facts import Usage, Window
 
 PLAN_TYPE = "api_key"
 # Seconds a turn waits for others of its key; proxies give up at about as many.
-PATIENCE = 60.0
+LONGEST_CONCURRENCY_WAIT = 60.0
 # Turns of one key that may wait; each holds a request body in memory.
 _MOST_WAITING = 200
 # A timer may fire a little before the wall clock reaches the edge of a window.
@@ -69,14 +69,14 @@ class Limiter:
     def __init__(
         self,
         clock: Callable[[], float] = time.time,
-        patience: float = PATIENCE,
+        patience: float = LONGEST_CONCURRENCY_WAIT,
     ) -> None:
         self._clock = clock
         self._patience = patience
         # Hears of everything another process has to count as well, while there is one.
         self.on_move: Callable[[Move], None] | None = None
         self._ledger = Ledger()
-        self._rates = Rates()
+        self._rates = RequestRate()
         self._waiting: dict[int, list[_Turn]] = {}
 
     async def reserve(

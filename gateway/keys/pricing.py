@@ -34,7 +34,7 @@ _SCALE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class TokenPrices:
     """Millionths of a micro-dollar per token."""
 
     input: int
@@ -43,7 +43,7 @@ class Rates:
     cache_write: int | None = None  # None: billed as other input
 
     @classmethod
-    def read(cls, prices: Mapping[str, Decimal]) -> "Rates":
+    def read(cls, prices: Mapping[str, Decimal]) -> "TokenPrices":
         return cls(**{name: int(price * _SCALE) for name, price in prices.items()})
 
     def cost(self, usage: Usage) -> int:
@@ -69,9 +69,9 @@ class Rates:
 @dataclass(frozen=True, slots=True)
 class ModelPrices:
     match: tuple[str, ...]
-    rates: Mapping[str, Rates]  # by tier, "_long" appended above the threshold
+    rates: Mapping[str, TokenPrices]  # by tier, "_long" appended above the threshold
 
-    def find(self, tier: str, *, is_long: bool) -> Rates | None:
+    def find(self, tier: str, *, is_long: bool) -> TokenPrices | None:
         """A model without any long-context rate has one price for all lengths."""
         if is_long and any(name.endswith("_long") for name in self.rates):
             return self.rates.get(f"{tier}_long")
@@ -85,7 +85,7 @@ class PriceTable:
     models: tuple[ModelPrices, ...]
     # All globs as one: a turn asks twice, and the table is long.
     _pattern: re.Pattern[str]
-    _dearest: Rates
+    _dearest: TokenPrices
 
     @classmethod
     def read(cls, path: Path) -> "PriceTable":
@@ -136,9 +136,9 @@ def _pattern_of(models: Sequence[ModelPrices]) -> re.Pattern[str]:
     )
 
 
-def _dearest_of(models: Sequence[ModelPrices]) -> Rates:
+def _dearest_of(models: Sequence[ModelPrices]) -> TokenPrices:
     rates = [rate for prices in models for rate in prices.rates.values()]
-    return Rates(
+    return TokenPrices(
         input=max(rate.input for rate in rates),
         # A rate that is not given is the one for other input.
         cached=max(rate.cached for rate in rates),
@@ -151,7 +151,7 @@ def _read_model(entry: Mapping[str, Any]) -> ModelPrices:
     return ModelPrices(
         match=tuple(entry["match"]),
         rates={
-            name: Rates.read(prices)
+            name: TokenPrices.read(prices)
             for name, prices in entry.items()
             if name != "match"
         },

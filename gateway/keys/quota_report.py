@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from gateway.keys.counters import Counter
 from gateway.keys.key import Key, Measure
-from gateway.keys.request_rate import Rates
+from gateway.keys.request_rate import RequestRate
 from gateway.protocol.facts import Window
 
 # The names clients of such pages know; cost in micro-dollars.
@@ -22,7 +22,7 @@ _LONGEST_PRIMARY = 5 * 3600
 
 
 def ratelimit_headers(
-    key: Key, counters: Iterable[Counter], rates: Rates, now: float
+    key: Key, counters: Iterable[Counter], rates: RequestRate, now: float
 ) -> dict[str, str]:
     """x-ratelimit-{limit,remaining,reset}-{requests,tokens}, the tightest of each.
 
@@ -52,7 +52,7 @@ def ratelimit_headers(
 
 
 def limit_rows(
-    key: Key, counters: Iterable[Counter], rates: Rates, now: float
+    key: Key, counters: Iterable[Counter], rates: RequestRate, now: float
 ) -> list[dict[str, Any]]:
     rows = [
         {

@@ -8,7 +8,7 @@ from gateway.keys.key import Key
 _MINUTE = 60.0
 
 
-class Rates:
+class RequestRate:
     """Starts of the last minute and running turns of every key."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,12 +18,10 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.errors import GatewayError
+from gateway.monitoring.observed import Observed
 from gateway.monitoring.recorder.counts import LoopCounts
-
-if TYPE_CHECKING:  # the gateway has metrics, and metrics look at the gateway
-    from gateway.app import Gateway
 
 NAMESPACE = "codex_gateway"
 # A first event within a tenth of a second up to the longest that is waited for.
@@ -41,7 +39,7 @@ _DEFECT = {GatewayError.code}
 class Metrics:
     """All series of one gateway, in a registry of its own."""
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: Observed) -> None:
         self._gateway = gateway
         # What the library's counters do not have yet. They are read once in some
         # seconds, and would take 4.2 µs of every turn where this takes 2.4.
@@ -142,7 +140,7 @@ def own_codes() -> set[str]:
 class Gauges(Collector):
     """The state of things, read from the parts at the time of the scrape."""
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: Observed) -> None:
         self._gateway = gateway
 
     def describe(self) -> list[Metric]:
@@ -225,7 +223,7 @@ class Gauges(Collector):
         )
         for account in self._gateway.pool.accounts.values():
             status = account.state.status(now)
-            for state in Status:
+            for state in AccountStatus:
                 states.add_metric((account.name, state.value), status is state)
             flying.add_metric((account.name,), account.in_flight)
             for name, seen in account.windows.items():

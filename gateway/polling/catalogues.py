@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import orjson
 
 from gateway.accounts.account import Account, Catalogue
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.protocol.lenient_json import dump, text
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
-from gateway.upstream.api import Answer
+from gateway.upstream.api import ApiResponse
 
 REFRESH_SECONDS = 300.0
 # An account without a catalogue is asked again sooner.
@@ -26,7 +26,7 @@ TICK_SECONDS = 1.0
 # Upstream leaves out models that are too new for the client which asks.
 CLIENT_VERSION = (0, 169, 0)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
-_UNSERVING = (Status.PAUSED, Status.REAUTH_REQUIRED)
+_UNSERVING = (AccountStatus.PAUSED, AccountStatus.REAUTH_REQUIRED)
 
 
 class Viewer(Protocol):
@@ -144,14 +144,14 @@ def _described(
             yield slug, ({"slug": slug}, _digest({"slug": slug}))
 
 
-def read_codex(answer: Answer, now: float) -> Catalogue | None:
+def read_codex(answer: ApiResponse, now: float) -> Catalogue | None:
     """The catalogue of a ChatGPT account; None when it lists nothing."""
     found = answer.json().get("models")
     entries = _named(found, "slug")
     return _catalogue((e["slug"] for e in entries), entries, answer, now)
 
 
-def read_openai(answer: Answer, now: float) -> Catalogue | None:
+def read_openai(answer: ApiResponse, now: float) -> Catalogue | None:
     """The names in an OpenAI list of models; such entries are no use to Codex."""
     found = _named(answer.json().get("data"), "id")
     return _catalogue((entry["id"] for entry in found), [], answer, now)
@@ -167,7 +167,10 @@ def _named(found: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _catalogue(
-    models: Iterable[str], entries: list[dict[str, Any]], answer: Answer, now: float
+    models: Iterable[str],
+    entries: list[dict[str, Any]],
+    answer: ApiResponse,
+    now: float,
 ) -> Catalogue | None:
     names = frozenset(models)
     if not names:

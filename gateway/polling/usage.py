@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from gateway.accounts.account import Account, PolledUsage
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.protocol.facts import Window
 from gateway.protocol.failures import read_failure
@@ -14,7 +14,7 @@ from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, number, text
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
-from gateway.upstream.api import Answer
+from gateway.upstream.api import ApiResponse
 
 POLL_SECONDS = 60.0
 # What upstream forbids is not asked for every minute.
@@ -59,14 +59,17 @@ class UsagePoller:
     def is_due(self, account: Account, now: float) -> bool:
         """New accounts at once, others when used since, or when a limit may end."""
         status = account.state.status(now)
-        if not account.is_chatgpt or status in (Status.PAUSED, Status.REAUTH_REQUIRED):
+        if not account.is_chatgpt or status in (
+            AccountStatus.PAUSED,
+            AccountStatus.REAUTH_REQUIRED,
+        ):
             return False
         if now < self._due.get(account.id, 0.0):
             return False
         is_used = account.in_flight > 0 or (
             account.chosen != self._chosen.get(account.id)
         )
-        return is_used or status is Status.LIMITED
+        return is_used or status is AccountStatus.LIMITED
 
     async def poll(self, account: Account) -> None:
         """Ask once; a failure costs the number its freshness and no more."""
@@ -88,7 +91,7 @@ class UsagePoller:
         self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)
 
 
-def read_usage(answer: Answer) -> PolledUsage:
+def read_usage(answer: ApiResponse) -> PolledUsage:
     """What does not fit is absent; nothing raises."""
     told = answer.json()
     limit, credits = child(told, "rate_limit"), child(told, "credits")

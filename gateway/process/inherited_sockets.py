@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 FIRST = 3
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 # What a gateway hands to its successor beside the sockets it listens on.
-LISTENING, LOCK, KIN = "gateway-listening", "gateway-lock", "gateway-kin"
+LISTENING, LOCK, PEER = "gateway-listening", "gateway-lock", "gateway-kin"
 # Only the shell knows the process's number before the program starts.
 _FOR_ITSELF = 'export LISTEN_PID=$$; exec "$@"'
 
@@ -29,7 +29,7 @@ class Given:
 
     sockets: list[socket.socket] = field(default_factory=list)  # bound, listening
     lock: int | None = None
-    kin: socket.socket | None = None  # to the process that started this one
+    peer: socket.socket | None = None  # to the process that started this one
 
 
 def numbered(environ: Mapping[str, str], pid: int) -> list[tuple[int, str]]:
@@ -56,8 +56,8 @@ def take(environ: MutableMapping[str, str]) -> Given:
             os.set_inheritable(descriptor, False)
             if name == LOCK:
                 given.lock = descriptor
-            elif name == KIN:
-                given.kin = socket.socket(fileno=descriptor)
+            elif name == PEER:
+                given.peer = socket.socket(fileno=descriptor)
             else:
                 given.sockets.append(_listening(descriptor))
         except OSError as error:

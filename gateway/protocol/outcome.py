@@ -10,7 +10,7 @@ from gateway.protocol.failures import event_failure
 from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, count, load_object, text
 
-Status = Literal["", "completed", "incomplete", "failed", "error"]
+ResponseStatus = Literal["", "completed", "incomplete", "failed", "error"]
 
 # Events that come before the model's first output: an attempt that fails after no
 # others can still be repeated elsewhere, unseen.
@@ -22,7 +22,7 @@ HELD = frozenset(
         "response.queued",
     }
 )
-_TERMINAL: dict[str, Status] = {
+_TERMINAL: dict[str, ResponseStatus] = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
@@ -53,7 +53,7 @@ class OutcomeReader:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self.status: Status = ""
+        self.status: ResponseStatus = ""
         self.response_id: str | None = None
         self.usage: Usage | None = None
         self.service_tier: str | None = None

@@ -1,13 +1,8 @@
 """What an operator switches while the gateway runs; kept in the database."""
 
-from typing import get_args
-
-from gateway.accounts.strategies import Strategy
-from gateway.admin.errors import Unacceptable
-from gateway.repository import audit
+from gateway.accounts.strategies import STRATEGIES, Strategy
 from gateway.store.models import Setting
 
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 DEFAULT_STRATEGY: Strategy = "capacity_weighted"
 
 
@@ -19,17 +14,6 @@ def stored_strategy() -> Strategy | None:
 
 def load_strategy() -> Strategy:
     return stored_strategy() or DEFAULT_STRATEGY
-
-
-def set_strategy(name: str, actor: str) -> None:
-    """Raises Unacceptable."""
-    if name not in STRATEGIES:
-        raise Unacceptable(
-            f"strategy is one of {', '.join(STRATEGIES)}", param="strategy"
-        )
-    before = load_strategy()
-    write("strategy", name)
-    audit.record(actor, "settings.update", "strategy", before=before, after=name)
 
 
 def read(name: str) -> str | None:

@@ -14,9 +14,9 @@ from gateway.store.models import RequestLog, UsageBase, UsageDay, UsageHour
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
-Row = Mapping[str, Any]
+LogRow = Mapping[str, Any]
 Cleaned = tuple[Any, ...]  # in the order of COLUMNS
-Key = tuple[int, int, int, str]  # start of the period, key, account, model
+RollupKey = tuple[int, int, int, str]  # start of the period, key, account, model
 
 # What a roll-up sums, in the order of `_sums`.
 MEASURES = (
@@ -44,7 +44,7 @@ def insert(table: str, columns: Collection[str], rows: int = 1) -> str:
     )
 
 
-def clean(rows: Sequence[Row]) -> list[Cleaned]:
+def clean(rows: Sequence[LogRow]) -> list[Cleaned]:
     """Rows that fit their columns: cut, bounded, without what databases refuse.
 
     A log row never fails for its content: a client chooses some of its text.
@@ -145,14 +145,14 @@ class Sums:
     """Roll-ups of some rows, by hour, that are yet to be added to the tables."""
 
     def __init__(self) -> None:
-        self._by_key: dict[Key, list[int]] = {}
+        self._by_key: dict[RollupKey, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self._by_key)
 
     def add(self, rows: Iterable[Cleaned]) -> None:
         """Take in log rows."""
-        by_key: dict[Key, list[tuple[int, ...]]] = {}
+        by_key: dict[RollupKey, list[tuple[int, ...]]] = {}
         for row in rows:
             by_key.setdefault(_key(row), []).append(_sums(row))
         for key, sums in by_key.items():
@@ -162,7 +162,7 @@ class Sums:
         for key, sums in other.groups():
             self._add(key, sums)
 
-    def _add(self, key: Key, sums: Iterable[int]) -> None:
+    def _add(self, key: RollupKey, sums: Iterable[int]) -> None:
         known = self._by_key.get(key)
         self._by_key[key] = (
             list(sums)
@@ -170,7 +170,7 @@ class Sums:
             else [a + b for a, b in zip(known, sums, strict=True)]
         )
 
-    def groups(self) -> Iterable[tuple[Key, list[int]]]:
+    def groups(self) -> Iterable[tuple[RollupKey, list[int]]]:
         """Each hour, key, account and model with its sums, in the order of MEASURES."""
         return self._by_key.items()
 
@@ -195,7 +195,7 @@ _key_columns = _columns("created_at", "api_key_id", "account_id", "model", "stat
 _summed_columns = _columns("status", "first_output_ms", *MEASURES[4:11])
 
 
-def _key(row: Cleaned) -> Key:
+def _key(row: Cleaned) -> RollupKey:
     """What a row counts for.
 
     Roll-ups are kept for ever, and a client may ask for any name: a model that no

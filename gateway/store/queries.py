@@ -16,7 +16,7 @@ from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS, MEASURES
 from gateway.store.models import now_ms
 
 Record = dict[str, Any]
-Status = Literal["success", "error", "interrupted"]
+LogStatus = Literal["success", "error", "interrupted"]
 Grouping = Literal["key", "account", "model", "day"]
 
 # Fewer characters of a request id are no use to anybody, and match too much.
@@ -40,7 +40,7 @@ class LogFilter:
     api_key_id: int | None = None
     account_id: int | None = None
     model: str | None = None
-    status: Status | None = None
+    status: LogStatus | None = None
     since: int | None = None
 
     def terms(self) -> tuple[list[str], list[Any]]:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gateway.store.log_rows import Row, Sums, clean
+from gateway.store.log_rows import LogRow, Sums, clean
 
 # One transaction's worth: larger ones gain nothing, and hold other processes' writes.
 BATCH_ROWS = 500
@@ -19,12 +19,12 @@ BUSY_GATHER = 0.25
 BUSY_ROWS = 20
 
 MAX_JOBS = 1_000
-MAX_BINDINGS = 100_000
+MAX_QUEUED_BINDINGS = 100_000
 # Distinct hour, key, account and model of rows that found no room.
 MAX_SPILLED = 10_000
 
 
-class AccountState(NamedTuple):
+class StoredHealth(NamedTuple):
     """The state an account is in, as it is kept for the next start."""
 
     kind: str
@@ -49,13 +49,13 @@ class Batch:
     """What one transaction writes. Bindings with None are to be deleted."""
 
     # When put in (monotonic), and the row as it was put in.
-    rows: list[tuple[float, Row]] = field(default_factory=list)
+    rows: list[tuple[float, LogRow]] = field(default_factory=list)
     spilled: Sums = field(default_factory=Sums)
     # Key → account id, used at.
     bindings: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     # Limit id, window start → spent.
     counters: Counter[tuple[int, int]] = field(default_factory=Counter)
-    states: dict[int, AccountState] = field(default_factory=dict)
+    states: dict[int, StoredHealth] = field(default_factory=dict)
 
     def parts(self) -> Iterator["Batch"]:
         """All but the rows, a kind at a time."""
@@ -88,7 +88,7 @@ class Backlog:
         self._batches = 0  # ever taken out
         self._is_busy = False
         self._pending = Batch()
-        self._rows: deque[tuple[float, Row]] = deque()
+        self._rows: deque[tuple[float, LogRow]] = deque()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -107,7 +107,7 @@ class Backlog:
         with self._changed:
             return self._rows[0][0] if self._rows else None
 
-    def put_row(self, row: Row) -> None:
+    def put_row(self, row: LogRow) -> None:
         with self._changed:
             if self._closed:
                 self.dropped += 1
@@ -126,7 +126,7 @@ class Backlog:
     def put_binding(self, key: str, binding: tuple[int, int] | None) -> None:
         with self._changed:
             bindings = self._pending.bindings
-            if len(bindings) >= MAX_BINDINGS and key not in bindings:
+            if len(bindings) >= MAX_QUEUED_BINDINGS and key not in bindings:
                 self.dropped += 1
                 return
             bindings[key] = binding
@@ -138,7 +138,7 @@ class Backlog:
             self._pending.counters[limit_id, window_start] += spent
             self._changed.notify()
 
-    def put_state(self, account_id: int, state: AccountState) -> None:
+    def put_state(self, account_id: int, state: StoredHealth) -> None:
         with self._changed:
             self._pending.states[account_id] = state
             self._changed.notify()

@@ -21,10 +21,10 @@ from gateway.store.database import (
     transaction,
     translated_errors,
 )
-from gateway.store.log_rows import Row
+from gateway.store.log_rows import LogRow
 from gateway.store.models import now_ms
 from gateway.store.retention import Retention
-from gateway.store.write_queue import AccountState, Backlog, Batch, Job
+from gateway.store.write_queue import Backlog, Batch, Job, StoredHealth
 
 logger = logging.getLogger("gateway.store")
 
@@ -53,7 +53,7 @@ class Writer:
 
     # From any thread.
 
-    def log(self, row: Row) -> None:
+    def log(self, row: LogRow) -> None:
         """Have one exchange logged; `row` has the columns of `request_log`.
 
         It is the writer's from now on. Texts are cut to their columns' lengths.
@@ -71,7 +71,7 @@ class Writer:
         """Add to what of a limit is used in the window (unix ms)."""
         self._backlog.put_counter(limit_id, window_start, spent)
 
-    def save_state(self, account_id: int, state: AccountState) -> None:
+    def save_state(self, account_id: int, state: StoredHealth) -> None:
         self._backlog.put_state(account_id, state)
 
     def submit(self, function: Callable[..., Any], *args: Any) -> "Future[Any]":

@@ -10,7 +10,7 @@ FILTERED = frozenset({"response.metadata", "codex.rate_limits"})
 
 
 @dataclass(slots=True)
-class View:
+class ClientView:
     """One client's view: no account's windows beside keys, no other model's name.
 
     The Codex client warns its user when `openai-model` differs from what it asked.

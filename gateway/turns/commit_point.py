@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import FailureKind, kind_of
 from gateway.protocol.failures import event_failure
 from gateway.protocol.outcome import is_held
-from gateway.turns.failover import Kind, kind_of
 from gateway.upstream import UpstreamFault
 
 Raw = TypeVar("Raw", str | bytes, bytes)
@@ -76,7 +76,7 @@ def _may_be_shown(event_type: str, failure: Failure) -> bool:
 
     The Codex client takes a limit inside a stream for a passing fault.
     """
-    return event_type == "response.failed" and kind_of(failure) is not Kind.LIMIT
+    return event_type == "response.failed" and kind_of(failure) is not FailureKind.LIMIT
 
 
 def _no_event() -> Failure:

@@ -5,104 +5,18 @@ while the request runs and turned into one request-log row at its end; it never
 holds a word of a prompt or an answer.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal
 
 import orjson
 
 from gateway.errors import GatewayError
-from gateway.keys.key import Key
 from gateway.protocol.facts import Failure, Usage
+from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.keepalive import Silence
 
-# A larger payload is loaded on a thread: parsing it may hold the interpreter, but
-# looking through what was parsed (a hundred thousand values) leaves others a chance.
-INLINE_BYTES = 256 * 1024
-
-Status = Literal["success", "error", "interrupted"]
-Transport = Literal["http", "websocket"]
-
-
-class Route(StrEnum):
-    """The upstream paths there are; never the client's text."""
-
-    RESPONSES = "responses"
-    COMPACT = "compact"
-    IMAGES_GENERATIONS = "images_generations"
-    IMAGES_EDITS = "images_edits"
-    ALPHA_SEARCH = "alpha_search"
-    TRANSCRIBE = "transcribe"
-
-
-class Loaded(Protocol):
-    """A validated payload, as the surface's loader gives it."""
-
-    @property
-    def payload(self) -> dict[str, Any] | None: ...
-    @property
-    def model(self) -> str | None: ...
-    @property
-    def requested_model(self) -> str | None: ...
-    @property
-    def stream(self) -> bool: ...
-    @property
-    def changes(self) -> tuple[str, ...]: ...
-    @property
-    def previous_response_id(self) -> str | None: ...
-    @property
-    def prompt_cache_key(self) -> str | None: ...
-    @property
-    def service_tier(self) -> str | None: ...
-    @property
-    def reasoning_effort(self) -> str | None: ...
-    @property
-    def generate(self) -> bool: ...
-    def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]: ...
-    def without_items(self, indexes: frozenset[int]) -> "Loaded": ...
-
-
-class ClientFacts(NamedTuple):
-    """Who asks; `headers` line by line, names in lower case."""
-
-    request_id: str
-    address: str
-    headers: Sequence[tuple[str, str]]
-    user_agent: str = ""
-    client_request_id: str | None = None
-    sees_windows: bool = True  # the accounts' limits are its own business
-
-
-@dataclass(slots=True, eq=False)
-class ClientRequest:
-    """One request on its way to `Proxy`.
-
-    `load` validates the payload and raises InvalidPayload; it runs inside the
-    exchange, so that a refused payload leaves a row, too.
-    """
-
-    client: ClientFacts
-    surface: Literal["codex", "v1", "chat"]
-    transport: Transport
-    route: Route
-    key: Key | None
-    size: int  # bytes of the body as received
-    load: Callable[[], Loaded] | None
-
-    @property
-    def is_codex(self) -> bool:
-        return self.surface == "codex"
-
-    async def take_payload(self) -> Loaded:
-        """Load once, and let go: a body must not live as long as its stream."""
-        load, self.load = self.load, None
-        assert load is not None
-        if self.size <= INLINE_BYTES:
-            return load()
-        return await asyncio.get_running_loop().run_in_executor(None, load)
+ExchangeStatus = Literal["success", "error", "interrupted"]
 
 
 @dataclass(slots=True, eq=False)
@@ -133,7 +47,7 @@ class Exchange:
     answered_tier: str | None = None
     usage: Usage | None = None
     cost_microdollars: int | None = None
-    status: Status = "interrupted"
+    status: ExchangeStatus = "interrupted"
     http_status: int = 0
     error_code: str | None = None
     error_message: str | None = None

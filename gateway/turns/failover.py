@@ -4,148 +4,23 @@
 the kind's row says how often to try again, where, and at whose expense.
 """
 
-import re
 from collections import deque
 from dataclasses import dataclass
-from enum import StrEnum
 
 from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import FailureKind, kind_of
 
 # Another attempt starts at most this long after the request began: beyond it the
 # client would rather have the error, and a first answer may still be running.
-DEADLINE = 60.0
+LAST_ATTEMPT_SECONDS = 60.0
 MAX_ATTEMPTS = 6  # of the kinds that cost budget; the others end with the accounts
 MAX_ALONE = 3  # attempts at one account when there is no other
-LONGEST_WAIT = 5.0  # a longer Retry-After is the client's to wait for
+LONGEST_RETRY_WAIT = 5.0  # a longer Retry-After is the client's to wait for
 FIRST_BACKOFF = 0.2  # doubles with each attempt at the same account
 
 
-class Kind(StrEnum):
-    """What a failure means for the account and for the request."""
-
-    CONNECT = "connect"  # no connection
-    BROKEN = "broken"  # connection lost before an answer
-    TIMEOUT = "timeout"
-    SERVER = "server_error"
-    OVERLOADED = "overloaded"
-    SOCKET_ENDED = "socket_ended"  # the provider's limit for the age of a socket
-    NO_SOCKETS = "no_sockets"
-    RATE = "rate_limit"  # too fast; passes in seconds
-    LIMIT = "usage_limit"  # a window is used up
-    QUOTA = "quota"  # plan or balance does not cover the request
-    UNAUTHORISED = "unauthorised"
-    DEAD = "login_required"  # no token helps any more
-    REFUSED = "refused"  # this account is turned away, not this request
-    MODEL = "model"  # not part of this account's plan
-    ANCHOR = "anchor"  # previous_response_id is unknown
-    CLIENT = "client"  # the request itself is at fault
-    CUT = "cut"  # inside a stream that the client already sees
-
-
-PERMANENT_CODES = frozenset(
-    {
-        "refresh_token_expired",
-        "refresh_token_reused",
-        "refresh_token_invalidated",
-        "account_deactivated",
-        "account_suspended",
-        "account_deleted",
-    }
-)
-_KIND_OF_CODE = {
-    **dict.fromkeys(PERMANENT_CODES, Kind.DEAD),
-    "no_credentials": Kind.DEAD,
-    "usage_limit_reached": Kind.LIMIT,
-    "rate_limit_exceeded": Kind.RATE,
-    "insufficient_quota": Kind.QUOTA,
-    "quota_exceeded": Kind.QUOTA,
-    "usage_not_included": Kind.QUOTA,
-    "model_not_found": Kind.MODEL,
-    "model_not_supported": Kind.MODEL,
-    "previous_response_not_found": Kind.ANCHOR,
-    "websocket_connection_limit_reached": Kind.SOCKET_ENDED,
-    "server_is_overloaded": Kind.OVERLOADED,
-    "slow_down": Kind.OVERLOADED,
-    "server_error": Kind.SERVER,
-    "internal_server_error": Kind.SERVER,
-    "upstream_error": Kind.SERVER,
-    "upstream_protocol_error": Kind.SERVER,
-    "token_refresh_failed": Kind.REFUSED,
-    "rate_limit_error": Kind.RATE,
-    "deactivated_workspace": Kind.QUOTA,
-    **dict.fromkeys(("authentication_error", "invalid_api_key"), Kind.UNAUTHORISED),
-    **dict.fromkeys(("token_expired", "token_invalidated"), Kind.UNAUTHORISED),
-    "stream_incomplete": Kind.BROKEN,
-}
-_KIND_OF_STATUS = {
-    401: Kind.UNAUTHORISED,
-    402: Kind.QUOTA,
-    408: Kind.TIMEOUT,
-    429: Kind.RATE,
-    503: Kind.OVERLOADED,
-    529: Kind.OVERLOADED,
-}
-# Upstream words the refusal of a model in prose, with status 400 and no code.
-_MODEL_REFUSED = re.compile(
-    r"model\b.{0,120}\bnot (?:supported|available|included)\b"
-    r"|not have access to (?:the )?model",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-# Facts about the account hold wherever they are said, inside a stream too.
-_FACTS_IN_STREAM = frozenset({Kind.LIMIT, Kind.RATE, Kind.QUOTA, Kind.DEAD})
-
-
-def kind_of(failure: Failure) -> Kind:
-    """Codes go before statuses, for a socket's failures may have no status."""
-    kind = _kind_by_code(failure)
-    if failure.phase == "stream" and kind not in _FACTS_IN_STREAM:
-        return Kind.CUT
-    if kind is not None:
-        return kind
-    if failure.status is None:
-        return _kind_without_status(failure)
-    return _kind_by_status(failure, failure.status)
-
-
-def _kind_by_code(failure: Failure) -> Kind | None:
-    for word in (failure.code, failure.type):
-        kind = _KIND_OF_CODE.get(word or "")
-        if kind is not None:
-            return kind
-    return None
-
-
-def _kind_by_status(failure: Failure, status: int) -> Kind:
-    if failure.phase == "handshake" and status in (404, 405, 426):
-        return Kind.NO_SOCKETS
-    if status == 403 and failure.code is None:
-        return Kind.REFUSED
-    if status == 400 and _MODEL_REFUSED.search(failure.message):
-        return Kind.MODEL
-    by_class = Kind.SERVER if status >= 500 else Kind.CLIENT
-    return _KIND_OF_STATUS.get(status, by_class)
-
-
-def _kind_without_status(failure: Failure) -> Kind:
-    """No answer at all, or an event whose code is none of the known ones.
-
-    An unknown code is taken for a verdict on the request: repeating it would cost
-    tokens and blame accounts, and the client may know what it means.
-    """
-    if failure.code is not None and failure.code.endswith("timeout"):
-        return Kind.TIMEOUT
-    if failure.phase in ("connect", "handshake"):
-        return Kind.CONNECT
-    if failure.origin == "network":
-        return Kind.BROKEN
-    is_nameless = failure.origin == "upstream" and failure.code is None
-    return Kind.SERVER if is_nameless else Kind.CLIENT
-
-
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetryRule:
     """`here`: attempts at one account while there are others; `costs_budget`: the
     repetition may hit an upstream that is down altogether."""
 
@@ -155,29 +30,31 @@ class Rule:
     costs_budget: bool
 
 
-_AGAIN = Rule(here=2, elsewhere=True, waits=True, costs_budget=True)
-_MOVE_ON = Rule(here=1, elsewhere=True, waits=True, costs_budget=True)
-_OTHER_ACCOUNT = Rule(here=1, elsewhere=True, waits=False, costs_budget=False)
-_NEVER = Rule(here=1, elsewhere=False, waits=False, costs_budget=False)
+_AGAIN = RetryRule(here=2, elsewhere=True, waits=True, costs_budget=True)
+_MOVE_ON = RetryRule(here=1, elsewhere=True, waits=True, costs_budget=True)
+_OTHER_ACCOUNT = RetryRule(here=1, elsewhere=True, waits=False, costs_budget=False)
+_NEVER = RetryRule(here=1, elsewhere=False, waits=False, costs_budget=False)
 
-RULES: dict[Kind, Rule] = {
-    Kind.CONNECT: _AGAIN,
-    Kind.BROKEN: _AGAIN,
-    Kind.TIMEOUT: _MOVE_ON,
-    Kind.SERVER: _AGAIN,
-    Kind.OVERLOADED: _MOVE_ON,
-    Kind.SOCKET_ENDED: Rule(here=2, elsewhere=True, waits=False, costs_budget=False),
-    Kind.NO_SOCKETS: _OTHER_ACCOUNT,
-    Kind.RATE: Rule(here=1, elsewhere=True, waits=True, costs_budget=False),
-    Kind.LIMIT: _OTHER_ACCOUNT,
-    Kind.QUOTA: _OTHER_ACCOUNT,
-    Kind.UNAUTHORISED: _OTHER_ACCOUNT,  # after one refresh here, see decide
-    Kind.DEAD: _OTHER_ACCOUNT,
-    Kind.REFUSED: _OTHER_ACCOUNT,
-    Kind.MODEL: _OTHER_ACCOUNT,
-    Kind.ANCHOR: _NEVER,
-    Kind.CLIENT: _NEVER,
-    Kind.CUT: _NEVER,
+RULES: dict[FailureKind, RetryRule] = {
+    FailureKind.CONNECT: _AGAIN,
+    FailureKind.BROKEN: _AGAIN,
+    FailureKind.TIMEOUT: _MOVE_ON,
+    FailureKind.SERVER: _AGAIN,
+    FailureKind.OVERLOADED: _MOVE_ON,
+    FailureKind.SOCKET_ENDED: RetryRule(
+        here=2, elsewhere=True, waits=False, costs_budget=False
+    ),
+    FailureKind.NO_SOCKETS: _OTHER_ACCOUNT,
+    FailureKind.RATE: RetryRule(here=1, elsewhere=True, waits=True, costs_budget=False),
+    FailureKind.LIMIT: _OTHER_ACCOUNT,
+    FailureKind.QUOTA: _OTHER_ACCOUNT,
+    FailureKind.UNAUTHORISED: _OTHER_ACCOUNT,  # after one refresh here, see decide
+    FailureKind.DEAD: _OTHER_ACCOUNT,
+    FailureKind.REFUSED: _OTHER_ACCOUNT,
+    FailureKind.MODEL: _OTHER_ACCOUNT,
+    FailureKind.ANCHOR: _NEVER,
+    FailureKind.CLIENT: _NEVER,
+    FailureKind.CUT: _NEVER,
 }
 
 
@@ -227,7 +104,7 @@ def decide(failure: Failure, attempt: Attempt) -> Decision:
     end = _end(kind, rule, attempt)
     if end is not None:
         return GiveUp(end)
-    if kind is Kind.UNAUTHORISED and not attempt.refreshed:
+    if kind is FailureKind.UNAUTHORISED and not attempt.refreshed:
         return RetryHere(0.0, refresh=True)
     others = rule.elsewhere and attempt.accounts_left > 0 and not attempt.pinned
     # Retry-After speaks of this account; its cooldown honours it, others go on.
@@ -237,17 +114,17 @@ def decide(failure: Failure, attempt: Attempt) -> Decision:
     if attempt.here >= (rule.here if others or not rule.waits else MAX_ALONE):
         return GiveUp(f"{kind}: no other account can take the request")
     pause = failure.retry_after or FIRST_BACKOFF * 2 ** (attempt.here - 1)
-    if pause > LONGEST_WAIT:
+    if pause > LONGEST_RETRY_WAIT:
         return GiveUp(f"{kind}: upstream asks for {pause:.0f} s")
     return RetryHere(pause, costs_budget=rule.costs_budget)
 
 
-def _end(kind: Kind, rule: Rule, attempt: Attempt) -> str | None:
+def _end(kind: FailureKind, rule: RetryRule, attempt: Attempt) -> str | None:
     """What forbids any further attempt."""
     if rule == _NEVER:
         return f"{kind}: not to be repeated"
-    if attempt.elapsed > DEADLINE:
-        return f"{kind}: {DEADLINE:.0f} s are over"
+    if attempt.elapsed > LAST_ATTEMPT_SECONDS:
+        return f"{kind}: {LAST_ATTEMPT_SECONDS:.0f} s are over"
     if rule.costs_budget and attempt.number >= MAX_ATTEMPTS:
         return f"{kind}: {MAX_ATTEMPTS} attempts are enough"
     return None

@@ -10,13 +10,13 @@ from gateway.errors import (
     UsageLimitReached,
 )
 from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import FailureKind, kind_of
 from gateway.protocol.lenient_json import dump, load_object
-from gateway.turns.failover import Kind, kind_of
 
 
-def from_failure(failure: Failure, *, codex: bool) -> GatewayError:
+def final_error(failure: Failure, *, codex: bool) -> GatewayError:
     """Upstream's own 4xx passes as it came; the rest says whose fault it is."""
-    if kind_of(failure) is Kind.LIMIT:
+    if kind_of(failure) is FailureKind.LIMIT:
         return UsageLimitReached(
             failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
         )

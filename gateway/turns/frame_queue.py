@@ -10,7 +10,7 @@ MOST_WAITING_BYTES = 16 * 1024 * 1024
 Frame = str | bytes
 
 
-class Inbox:
+class FrameQueue:
     """Bounded in number and bytes."""
 
     def __init__(self) -> None:

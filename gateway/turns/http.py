@@ -17,14 +17,14 @@ from gateway.protocol.headers import response_headers, windows
 from gateway.protocol.lenient_json import load_object
 from gateway.protocol.outcome import read_usage
 from gateway.settings import Settings
-from gateway.turns.exchange import ClientRequest, Route
-from gateway.turns.keepalive import PACE, Pace
+from gateway.turns.client_request import ClientRequest
+from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.runner import Turns
 from gateway.turns.sse_relay import Relay, RelayPolicy
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
-from gateway.upstream.endpoints import url_of
+from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
 
 # A JSON answer is read whole before it commits, so that it can fail over; pictures
@@ -53,7 +53,7 @@ class Proxy:
         turns: Turns,
         pool: Pool,
         http: UpstreamHttp,
-        pace: Pace = PACE,
+        pace: StreamTiming = STREAM_TIMING,
     ) -> None:
         self._settings = settings
         self._pace = pace
@@ -69,7 +69,7 @@ class Proxy:
         the exchange is committed, and failures are told inside the blocks.
         """
         async with self._turns.begin(request) as turn:
-            if request.route is Route.RESPONSES:
+            if request.route is Endpoint.RESPONSES:
                 send_to = partial(self._relay, turn, await self._open_stream(turn))
             else:
                 document = await self._open_document(turn)

@@ -5,7 +5,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StreamTiming:
     """Seconds; no owner needs to set these."""
 
     # Held events leave after so long even when nothing else came: a client that sees
@@ -19,7 +19,7 @@ class Pace:
     last_bytes: float = 1.0
 
 
-PACE = Pace()
+STREAM_TIMING = StreamTiming()
 
 
 class Silence:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from gateway.accounts.eligibility import Demand
-from gateway.accounts.encrypted_items import SealedItems
-from gateway.accounts.health import Status
+from gateway.accounts.encrypted_items import EncryptedItems
+from gateway.accounts.health import AccountStatus
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.errors import (
@@ -29,8 +29,9 @@ from gateway.errors import (
 from gateway.keys.counters import Spend
 from gateway.keys.limiter import Limiter, Reservation
 from gateway.protocol.facts import Failure
-from gateway.store.encryption import Secret
-from gateway.turns.exchange import ClientRequest, Exchange, Loaded
+from gateway.secret import Secret
+from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.turns.exchange import Exchange
 from gateway.turns.failover import (
     Attempt,
     Decision,
@@ -40,7 +41,7 @@ from gateway.turns.failover import (
     RetryHere,
     decide,
 )
-from gateway.turns.final_error import from_failure
+from gateway.turns.final_error import final_error
 from gateway.turns.receipt import note_attempt, settle, take_outcome, words
 from gateway.turns.turn import Turn, demand_of
 from gateway.upstream import UpstreamFault
@@ -64,7 +65,7 @@ class Turns:
         self._limiter = limiter
         self._log = log
         self._budget = RetryBudget()
-        self.sealed = SealedItems()
+        self.sealed = EncryptedItems()
         self.running: set[Exchange] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -124,7 +125,7 @@ class Turns:
         if demand.pinned is None:
             return
         account = self._pool.accounts.get(demand.pinned)
-        out = (Status.PAUSED, Status.REAUTH_REQUIRED)
+        out = (AccountStatus.PAUSED, AccountStatus.REAUTH_REQUIRED)
         if account is None or account.state.status(time.time()) in out:
             raise ForeignCompaction
 
@@ -223,7 +224,7 @@ class Turns:
     def _final(
         self, turn: Turn, failure: Failure, progress: "_Progress"
     ) -> GatewayError:
-        error = from_failure(failure, codex=turn.request.is_codex)
+        error = final_error(failure, codex=turn.request.is_codex)
         if not isinstance(error, UsageLimitReached):
             return error
         # A client gives up at a limit: it is told that of the first account to

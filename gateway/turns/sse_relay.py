@@ -21,9 +21,9 @@ from gateway.protocol.sse import (
     iter_events,
     parts,
 )
-from gateway.turns.client_view import View
+from gateway.turns.client_view import ClientView
 from gateway.turns.commit_point import CommitPoint
-from gateway.turns.keepalive import PACE, Pace, Silence
+from gateway.turns.keepalive import STREAM_TIMING, Silence, StreamTiming
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
@@ -40,8 +40,8 @@ class RelayPolicy:
     first_event_timeout: float
     idle_timeout: float
     keepalive_interval: float
-    view: View
-    pace: Pace = PACE
+    view: ClientView
+    pace: StreamTiming = STREAM_TIMING
 
 
 class Relay:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field, replace
 
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
-from gateway.accounts.encrypted_items import SealedItems, all_reasoning
+from gateway.accounts.encrypted_items import EncryptedItems, all_reasoning
 from gateway.accounts.lease import Lease
 from gateway.protocol.headers import request_headers
 from gateway.protocol.outcome import OutcomeReader
-from gateway.turns.client_view import View
-from gateway.turns.exchange import ClientRequest, Exchange, Loaded
+from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.turns.client_view import ClientView
+from gateway.turns.exchange import Exchange
 from gateway.upstream.endpoints import account_headers
 from gateway.upstream.http import UpstreamResponse
 
@@ -19,7 +20,7 @@ class Turn:
     """Made by `Turns.begin`, which also ends it."""
 
     exchange: Exchange
-    sealed: SealedItems
+    sealed: EncryptedItems
     demand: Demand
     loaded: Loaded | None  # None from the commit point on
     anchor: str | None  # previous_response_id
@@ -84,8 +85,8 @@ class Turn:
         headers.update(account_headers(lease.account))
         return headers
 
-    def view(self) -> View:
-        return View(
+    def view(self) -> ClientView:
+        return ClientView(
             is_codex=self.request.is_codex,
             requested_model=self.exchange.requested_model,
             keys_in_use=not self.request.client.sees_windows,
@@ -118,7 +119,7 @@ class Turn:
         return self.drops_reasoning
 
 
-def demand_of(request: ClientRequest, loaded: Loaded, sealed: SealedItems) -> Demand:
+def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) -> Demand:
     """What the pool is to find for a request."""
     key = request.key
     headers = dict(request.client.headers)

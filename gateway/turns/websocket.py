@@ -23,17 +23,17 @@ from gateway.errors import (
 from gateway.protocol.sse import event_type
 from gateway.protocol.websocket_frames import frame
 from gateway.settings import Settings
-from gateway.turns.client_view import View
-from gateway.turns.exchange import ClientRequest, Route
-from gateway.turns.frame_queue import Frame, Inbox
-from gateway.turns.keepalive import PACE, Pace
+from gateway.turns.client_request import ClientRequest
+from gateway.turns.client_view import ClientView
+from gateway.turns.frame_queue import Frame, FrameQueue
+from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.runner import Turns
 from gateway.turns.sse_relay import written
 from gateway.turns.turn import Turn
 from gateway.turns.websocket_relay import KEEPALIVE, SocketRelay
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
-from gateway.upstream.endpoints import url_of
+from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.websocket import UpstreamSocket, UpstreamSockets
 
 # Nothing but a turn is that large; only its loader looks before it parses.
@@ -53,8 +53,8 @@ class Channel:
         turns: Turns,
         sockets: UpstreamSockets,
         request_of: Callable[[Frame], ClientRequest],
-        view: View,
-        pace: Pace = PACE,
+        view: ClientView,
+        pace: StreamTiming = STREAM_TIMING,
     ) -> None:
         self._settings = settings
         self._pace = pace
@@ -62,7 +62,7 @@ class Channel:
         self._sockets = sockets
         self._request_of = request_of  # raises what the frame's key may not do
         self._view = view  # of what upstream says between turns
-        self._inbox = Inbox()
+        self._inbox = FrameQueue()
         self._upstream: UpstreamSocket | None = None
         self._getting: asyncio.Task[Frame] | None = None
         self._draining = asyncio.Event()
@@ -235,7 +235,9 @@ class Channel:
         headers.pop("content-type", None)
         if lease.account.is_chatgpt:
             headers.setdefault("openai-beta", SOCKET_PROTOCOL)
-        url = url_of(Route.RESPONSES, lease.account, self._settings.upstream_base_url)
+        url = url_of(
+            Endpoint.RESPONSES, lease.account, self._settings.upstream_base_url
+        )
         self._upstream = await self._sockets.connect(url, headers, lease.account.id)
         turn.exchange.mark("connect")
         return self._upstream

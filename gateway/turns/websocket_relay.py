@@ -6,7 +6,7 @@ from gateway.protocol import websocket_frames
 from gateway.protocol.facts import Failure
 from gateway.protocol.sse import event_type, is_notable
 from gateway.turns.commit_point import CommitPoint
-from gateway.turns.keepalive import Pace, Silence
+from gateway.turns.keepalive import Silence, StreamTiming
 from gateway.turns.sse_relay import idle_failure, written
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
@@ -19,7 +19,7 @@ KEEPALIVE = websocket_frames.frame(b'{"type":"codex.keepalive"}')
 class SocketRelay:
     """Reads one turn's events; the channel owns the socket."""
 
-    def __init__(self, socket: UpstreamSocket, turn: Turn, pace: Pace) -> None:
+    def __init__(self, socket: UpstreamSocket, turn: Turn, pace: StreamTiming) -> None:
         self._socket = socket
         self._turn = turn
         self._view = turn.view()

@@ -3,7 +3,7 @@
 import aiohttp
 
 from gateway.accounts.account import Account
-from gateway.upstream.api import Answer, fetch
+from gateway.upstream.api import ApiResponse, fetch
 from gateway.upstream.endpoints import account_headers
 from gateway.upstream.tokens import TokenSource
 
@@ -20,7 +20,7 @@ class AccountCalls:
 
     async def get(
         self, account: Account, url: str, *, etag: str | None = None
-    ) -> Answer:
+    ) -> ApiResponse:
         """Whatever upstream answers. Raises UpstreamFault when it does not."""
         await self._tokens.ensure_fresh(account)
         used = account.credentials.access_token
@@ -29,7 +29,7 @@ class AccountCalls:
             answer = await self._get(account, url, etag)
         return answer
 
-    async def _get(self, account: Account, url: str, etag: str | None) -> Answer:
+    async def _get(self, account: Account, url: str, etag: str | None) -> ApiResponse:
         headers = {
             **account_headers(account),
             "accept": "application/json",

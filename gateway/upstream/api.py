@@ -12,10 +12,10 @@ from gateway.upstream import UpstreamFault
 
 # A catalogue of a hundred models with their instructions is below a megabyte.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-TIMEOUT = 30.0
+API_TIMEOUT = 30.0
 
 
-class Answer(NamedTuple):
+class ApiResponse(NamedTuple):
     """A whole answer, whatever its status; `headers` do not mind the case."""
 
     status: int
@@ -34,11 +34,11 @@ async def fetch(
     *,
     headers: Mapping[str, str],
     body: bytes | None = None,
-) -> Answer:
+) -> ApiResponse:
     """Call upstream once. Raises UpstreamFault when there is no answer."""
     try:
         async with (
-            asyncio.timeout(TIMEOUT),
+            asyncio.timeout(API_TIMEOUT),
             session.request(
                 method,
                 url,
@@ -54,7 +54,7 @@ async def fetch(
                 content += more
             if len(content) > MAX_ANSWER_BYTES:
                 raise UpstreamFault(_failure("The answer is too large", "too_large"))
-            return Answer(response.status, response.headers, content)
+            return ApiResponse(response.status, response.headers, content)
     except TimeoutError as error:
         raise UpstreamFault(
             _failure("The wait for upstream ran out", "upstream_headers_timeout")

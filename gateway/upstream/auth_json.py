@@ -16,7 +16,7 @@ import orjson
 
 from gateway.accounts.account import Credentials
 from gateway.protocol.lenient_json import number
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 
 MAX_FILE_BYTES = 1024 * 1024
 _LATEST = 1e11  # seconds; the year 5138

@@ -30,7 +30,7 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _VERSION = b"HTTP/"
 
 
-class Answer(NamedTuple):
+class RawResponse(NamedTuple):
     """An answer whose head has come."""
 
     status: int
@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         self._library = library  # what the pool knows it by
         self._transport = transport
         self._lease: aiohttp.connector.Connection | None = None  # from ask to end
-        self._answered: asyncio.Future[Answer] | None = None
+        self._answered: asyncio.Future[RawResponse] | None = None
         self._heads = bytearray()  # what has come before the body
         self._heads_end = 0  # where the interim ones in it end
         self._body: Body | None = None
@@ -70,14 +70,14 @@ class Connection(asyncio.Protocol):
         connection._lease = lease
         return connection
 
-    async def ask(self, head: bytes, body: bytes, until: float) -> Answer:
+    async def ask(self, head: bytes, body: bytes, until: float) -> RawResponse:
         """Send a request; the answer, whose body is to be read, or closed.
 
         Raises BrokenAnswer, and TimeoutError where no answer has come when the loop's
         clock says `until`. Who gives up waiting leaves a closed connection.
         """
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
+        answered: asyncio.Future[RawResponse] = loop.create_future()
         self._answered = answered
         deadline = loop.call_at(until, _run_out, answered)
         if len(body) <= PIECE_BYTES:
@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
             self._room.set_result(None)
         self._room = None
 
-    def _read_head(self, answered: "asyncio.Future[Answer]", data: bytes) -> None:
+    def _read_head(self, answered: "asyncio.Future[RawResponse]", data: bytes) -> None:
         """Look for the answer's head, behind any interim ones (RFC 9110, 15.2)."""
         heads = self._heads
         searched = max(self._heads_end, len(heads) - 3)
@@ -195,7 +195,7 @@ class Connection(asyncio.Protocol):
         self._heads, self._heads_end = bytearray(), 0
         self._body = body
         self._is_kept = not (message.should_close or message.upgrade)
-        answered.set_result(Answer(message.code, message.headers, body))
+        answered.set_result(RawResponse(message.code, message.headers, body))
         body.feed(bytes(heads[searched:]))
 
     def _parsed(self, head: bytes) -> RawResponseMessage:
@@ -219,6 +219,6 @@ def _check_begun(heads: bytearray, at: int) -> None:
         raise ValueError("That is no head of an answer")
 
 
-def _run_out(answered: "asyncio.Future[Answer]") -> None:
+def _run_out(answered: "asyncio.Future[RawResponse]") -> None:
     if not answered.done():
         answered.set_exception(TimeoutError())

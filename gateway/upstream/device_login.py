@@ -14,7 +14,7 @@ import orjson
 from gateway.accounts.account import Credentials
 from gateway.protocol.facts import Failure
 from gateway.upstream import UpstreamFault
-from gateway.upstream.api import Answer, fetch
+from gateway.upstream.api import ApiResponse, fetch
 from gateway.upstream.auth_json import Login, login_of
 from gateway.upstream.tokens import CLIENT_ID, rotated_credentials
 
@@ -73,7 +73,7 @@ class DeviceLogin:
             _failure("device_login_expired", "The code was not confirmed in time")
         )
 
-    async def _exchange(self, granted: Answer) -> Login:
+    async def _exchange(self, granted: ApiResponse) -> Login:
         told = granted.json()
         form = {
             "grant_type": "authorization_code",
@@ -98,7 +98,7 @@ class DeviceLogin:
                 error
             )
 
-    async def _post(self, path: str, body: Mapping[str, str]) -> Answer:
+    async def _post(self, path: str, body: Mapping[str, str]) -> ApiResponse:
         return await fetch(
             self._session,
             "POST",
@@ -133,7 +133,7 @@ def _number(value: Any) -> float | None:
     return number if 0 < number < float("inf") else None
 
 
-def _fault(code: str, message: str, answer: Answer) -> UpstreamFault:
+def _fault(code: str, message: str, answer: ApiResponse) -> UpstreamFault:
     return UpstreamFault(_failure(code, f"{message} (status {answer.status})"))
 
 

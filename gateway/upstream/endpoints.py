@@ -1,23 +1,35 @@
-"""Where a request goes and as whom: constants of ours, never the client's text."""
+"""Endpoint URLs and account headers of upstream requests, never the client's text."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from gateway.accounts.account import Account
 from gateway.errors import NoAccounts
-from gateway.turns.exchange import Route
+
+
+class Endpoint(StrEnum):
+    """The upstream paths there are; never the client's text."""
+
+    RESPONSES = "responses"
+    COMPACT = "compact"
+    IMAGES_GENERATIONS = "images_generations"
+    IMAGES_EDITS = "images_edits"
+    ALPHA_SEARCH = "alpha_search"
+    TRANSCRIBE = "transcribe"
+
 
 # (below UPSTREAM_BASE_URL, below an API-key account's own base)
-_PATHS: Mapping[Route, tuple[str, str]] = {
-    Route.RESPONSES: ("/codex/responses", "/responses"),
-    Route.COMPACT: ("/codex/responses/compact", "/responses/compact"),
-    Route.IMAGES_GENERATIONS: ("/codex/images/generations", "/images/generations"),
-    Route.IMAGES_EDITS: ("/codex/images/edits", "/images/edits"),
-    Route.ALPHA_SEARCH: ("/codex/alpha/search", "/alpha/search"),
-    Route.TRANSCRIBE: ("/transcribe", "/audio/transcriptions"),
+_PATHS: Mapping[Endpoint, tuple[str, str]] = {
+    Endpoint.RESPONSES: ("/codex/responses", "/responses"),
+    Endpoint.COMPACT: ("/codex/responses/compact", "/responses/compact"),
+    Endpoint.IMAGES_GENERATIONS: ("/codex/images/generations", "/images/generations"),
+    Endpoint.IMAGES_EDITS: ("/codex/images/edits", "/images/edits"),
+    Endpoint.ALPHA_SEARCH: ("/codex/alpha/search", "/alpha/search"),
+    Endpoint.TRANSCRIBE: ("/transcribe", "/audio/transcriptions"),
 }
 
 
-def url_of(route: Route, account: Account, upstream_base_url: str) -> str:
+def url_of(route: Endpoint, account: Account, upstream_base_url: str) -> str:
     """The URL of a route at an account."""
     subscription, own = _PATHS[route]
     if account.is_chatgpt:

@@ -17,7 +17,7 @@ from gateway.protocol.failures import read_failure
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import BrokenAnswer, Pour, Sink
-from gateway.upstream.connection import HEAD_BYTES, Answer, Connection
+from gateway.upstream.connection import HEAD_BYTES, Connection, RawResponse
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
@@ -64,7 +64,7 @@ class Destination(NamedTuple):
 class UpstreamResponse:
     """Status and headers of an answer whose body is still to be read."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: RawResponse) -> None:
         self.status, self.headers, self._body = answer
 
     @property
@@ -137,7 +137,9 @@ class UpstreamHttp:
         finally:
             answer.close()
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _post(
+        self, url: str, headers: Mapping[str, str], body: bytes
+    ) -> RawResponse:
         phase: Phase = "connect"
         try:
             destination = self._destination(url)

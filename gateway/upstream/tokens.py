@@ -18,19 +18,19 @@ import aiohttp
 import orjson
 
 from gateway.accounts.account import Account, Credentials
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.protocol.facts import Failure
-from gateway.store.encryption import Secret
-from gateway.turns.failover import PERMANENT_CODES
+from gateway.protocol.failure_kind import PERMANENT_CODES
+from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
-from gateway.upstream.api import Answer, fetch
+from gateway.upstream.api import ApiResponse, fetch
 from gateway.upstream.auth_json import Login, read_login, tokens_to_credentials
 
 # The public client of the Codex command line.
 CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
 EARLY_SECONDS = 300.0  # a token this near its end is refreshed
 # A token that still works for a while is not worth a longer wait.
-PATIENCE = 3.0
+REFRESH_CLAIM_WAIT = 3.0
 CLAIM_SECONDS = 60.0  # longer than any call, so that a crashed owner blocks briefly
 CLAIM_POLL = 0.25
 FAILURE_SECONDS = 5.0  # a failed refresh is not tried again for so long
@@ -84,7 +84,9 @@ class TokenSource:
         if left > EARLY_SECONDS:
             return
         flight = self._flight(account)
-        await asyncio.wait({flight}, timeout=PATIENCE if left > PATIENCE else None)
+        await asyncio.wait(
+            {flight}, timeout=REFRESH_CLAIM_WAIT if left > REFRESH_CLAIM_WAIT else None
+        )
         if not flight.done():
             return
         failure = flight.result()
@@ -107,7 +109,7 @@ class TokenSource:
         if failure is None:
             return True
         # Many requests may have waited for this one refresh: it counts once.
-        if account.state.status(now) is Status.ACTIVE:
+        if account.state.status(now) is AccountStatus.ACTIVE:
             self._observe(account, failure)
         return False
 
@@ -232,7 +234,7 @@ class TokenSource:
         return None
 
 
-def rotated_credentials(answer: Answer, held: Credentials) -> Credentials:
+def rotated_credentials(answer: ApiResponse, held: Credentials) -> Credentials:
     """Tokens of a token endpoint's answer; what it leaves out stays as it was.
 
     Raises ValueError when there are none.
@@ -247,7 +249,7 @@ def rotated_credentials(answer: Answer, held: Credentials) -> Credentials:
     )
 
 
-def refresh_failure(answer: Answer) -> Failure:
+def refresh_failure(answer: ApiResponse) -> Failure:
     """Permanent by its code only; upstream's text is not shown, it may quote tokens."""
     document = answer.json()
     error = document.get("error")

@@ -11,7 +11,7 @@ from gateway.admin.probe import probe
 from gateway.admin.views import show_account
 from gateway.app import Gateway
 from gateway.repository import audit
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 from gateway.upstream.auth_json import read_document
 from handlers.admin.base import AdminHandler, Operation
 from schemas.admin.accounts import (

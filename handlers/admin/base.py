@@ -13,7 +13,7 @@ from tornado.web import stream_request_body
 from gateway.admin.errors import AdminTokenRequired, Unacceptable
 from gateway.admin.token import admin_token, is_token
 from gateway.admission.access import check_origin, is_local, presented_token
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 from handlers.base import BodyHandler
 from schemas.admin.base import first_message
 

@@ -47,7 +47,7 @@ class LogHandler(AdminHandler):
         self.answer(await self.gateway.store.read(reports.explain, name))
 
 
-class UsageHandler(AdminHandler):
+class UsageReportHandler(AdminHandler):
     operations: ClassVar = {
         "get": Operation(
             "Requests, tokens and cost, summed", UsageSchema(), query=UsageQuerySchema()

@@ -10,10 +10,10 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
 from handlers.admin.base import AdminHandler, Operation
-from handlers.base import Surface
+from handlers.base import RouteOptions
 from schemas.admin.base import ErrorSchema
 
-Entry = tuple[str, type, Surface]
+Entry = tuple[str, type, RouteOptions]
 
 
 class OpenApiHandler(AdminHandler):

@@ -2,7 +2,7 @@
 
 from tornado.web import RequestHandler
 
-from gateway.admission.access import Route as Door
+from gateway.admission.access import AccessPolicy as Door
 from handlers.admin.accounts import (
     AccountHandler,
     AccountImportHandler,
@@ -12,17 +12,17 @@ from handlers.admin.accounts import (
     AccountsHandler,
 )
 from handlers.admin.keys import KeyHandler, KeyRotateHandler, KeysHandler
-from handlers.admin.logs import LogHandler, LogsHandler, UsageHandler
+from handlers.admin.logs import LogHandler, LogsHandler, UsageReportHandler
 from handlers.admin.metrics import MetricsHandler
 from handlers.admin.openapi import OpenApiHandler
 from handlers.admin.settings import ReloadHandler, SettingsHandler
-from handlers.base import Surface
+from handlers.base import RouteOptions
 from handlers.operations.doctor import DoctorHandler
 
-ADMIN = Surface("admin", Door.SIDE)
+ADMIN = RouteOptions("admin", Door.SIDE)
 NAME = r"/([^/]+)"
 
-ADMIN_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
+ADMIN_ROUTES: list[tuple[str, type[RequestHandler], RouteOptions]] = [
     (r"/api/accounts", AccountsHandler, ADMIN),
     (r"/api/accounts/import", AccountImportHandler, ADMIN),
     (r"/api/accounts" + NAME, AccountHandler, ADMIN),
@@ -34,7 +34,7 @@ ADMIN_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
     (r"/api/keys" + NAME + "/rotate", KeyRotateHandler, ADMIN),
     (r"/api/logs", LogsHandler, ADMIN),
     (r"/api/logs" + NAME, LogHandler, ADMIN),
-    (r"/api/usage", UsageHandler, ADMIN),
+    (r"/api/usage", UsageReportHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),
@@ -42,6 +42,6 @@ ADMIN_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
 ]
 
 # Beside the clients' own routes, so that it takes their way; needs what they need.
-DOCTOR_ROUTES: list[tuple[str, type[RequestHandler], Surface]] = [
-    (r"/backend-api/codex/doctor", DoctorHandler, Surface("codex")),
+DOCTOR_ROUTES: list[tuple[str, type[RequestHandler], RouteOptions]] = [
+    (r"/backend-api/codex/doctor", DoctorHandler, RouteOptions("codex")),
 ]

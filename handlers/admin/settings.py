@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from gateway.repository import audit, options
+from gateway.admin.strategy import set_strategy
+from gateway.repository import audit
 from handlers.admin.base import AdminHandler, Operation
 from schemas.admin.settings import ReloadedSchema, SettingsSchema
 
@@ -20,7 +21,7 @@ class SettingsHandler(AdminHandler):
 
     async def patch(self) -> None:
         given = await self.fields()
-        await self.change(options.set_strategy, given["strategy"], audit.API)
+        await self.change(set_strategy, given["strategy"], audit.API)
         self.get()
 
 

@@ -7,8 +7,9 @@ from tornado.web import stream_request_body
 
 from gateway.protocol.chat import ChatFold, ChatStream
 from gateway.protocol.sse import events
-from gateway.turns.exchange import ClientRequest, Loaded, Route
+from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.http import Reply
+from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import key_policy, refusing
 from handlers.api.responses import ReplyHandler, raise_failure
 from handlers.wire.raw_stream import ClientStream
@@ -34,7 +35,7 @@ class ChatCompletionsHandler(ReplyHandler):
             client=self.client_facts(),
             surface="chat",
             transport="http",
-            route=Route.RESPONSES,
+            route=Endpoint.RESPONSES,
             key=self.current_key,
             size=len(body),
             load=refusing(load),

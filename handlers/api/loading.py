@@ -7,7 +7,8 @@ from marshmallow import ValidationError
 
 from gateway.errors import InvalidPayload
 from gateway.keys.key import Key
-from gateway.turns.exchange import ClientFacts, ClientRequest, Loaded, Route, Transport
+from gateway.turns.client_request import ClientFacts, ClientRequest, Loaded, Transport
+from gateway.upstream.endpoints import Endpoint
 from schemas.request import KeyPolicy, first_bad_field, load_request
 from schemas.surfaces import Surface
 
@@ -54,7 +55,7 @@ def responses_request(
         client=client,
         surface=name,
         transport=transport,
-        route=Route.COMPACT if compact else Route.RESPONSES,
+        route=Endpoint.COMPACT if compact else Endpoint.RESPONSES,
         key=key,
         size=len(body),
         load=refusing(

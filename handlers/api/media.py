@@ -7,7 +7,8 @@ from typing import ClassVar
 from tornado.web import stream_request_body
 
 from gateway.errors import ModelNotAllowed
-from gateway.turns.exchange import ClientRequest, Loaded, Route
+from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import refusing
 from handlers.api.responses import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
@@ -39,7 +40,7 @@ class MediaPayload:
 
 
 class MediaHandler(ReplyHandler):
-    route: ClassVar[Route]
+    route: ClassVar[Endpoint]
 
     async def post(self) -> None:
         body = await self.read_body()
@@ -76,19 +77,19 @@ class MediaHandler(ReplyHandler):
 
 @stream_request_body
 class ImagesGenerationsHandler(MediaHandler):
-    route: ClassVar[Route] = Route.IMAGES_GENERATIONS
+    route: ClassVar[Endpoint] = Endpoint.IMAGES_GENERATIONS
 
 
 @stream_request_body
 class ImagesEditsHandler(MediaHandler):
-    route: ClassVar[Route] = Route.IMAGES_EDITS
+    route: ClassVar[Endpoint] = Endpoint.IMAGES_EDITS
 
 
 @stream_request_body
 class AlphaSearchHandler(MediaHandler):
-    route: ClassVar[Route] = Route.ALPHA_SEARCH
+    route: ClassVar[Endpoint] = Endpoint.ALPHA_SEARCH
 
 
 @stream_request_body
 class TranscribeHandler(MediaHandler):
-    route: ClassVar[Route] = Route.TRANSCRIBE
+    route: ClassVar[Endpoint] = Endpoint.TRANSCRIBE

@@ -8,8 +8,8 @@ from gateway.errors import UpstreamAnswer
 from gateway.protocol.lenient_json import dump, text
 from gateway.protocol.response_fold import ResponseFold
 from gateway.protocol.sse import events
-from gateway.turns.exchange import Route
 from gateway.turns.http import Reply
+from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import responses_request
 from handlers.api.stream import StreamHandler
 from handlers.wire.raw_stream import ClientStream
@@ -88,7 +88,7 @@ class CompactHandler(ReplyHandler):
             await self.read_body(),
             compact=True,
         )
-        assert request.route is Route.COMPACT
+        assert request.route is Endpoint.COMPACT
         async with self.gateway.proxy.exchange(request) as reply:
             self.body.release()
             await self.stream(reply)

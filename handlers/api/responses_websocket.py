@@ -10,8 +10,8 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
 from gateway.errors import UpgradeRequired
-from gateway.turns.client_view import View
-from gateway.turns.exchange import ClientRequest
+from gateway.turns.client_request import ClientRequest
+from gateway.turns.client_view import ClientView
 from gateway.turns.frame_queue import Frame
 from gateway.turns.websocket import UPSTREAM_LOST, Channel
 from handlers.api.loading import responses_request
@@ -60,7 +60,7 @@ class ResponsesSocket(WebSocketHandler, BodilessHandler):
 
     def open(self, *args: str, **kwargs: str) -> None:
         self._client = self.client_facts()
-        view = View(
+        view = ClientView(
             is_codex=self.surface.is_codex,
             requested_model=None,
             keys_in_use=not self._client.sees_windows,

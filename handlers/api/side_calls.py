@@ -55,7 +55,7 @@ class AccountsCheckHandler(BodilessHandler):
         )
 
 
-class UsageHandler(BodilessHandler):
+class WhamUsageHandler(BodilessHandler):
     """What `/status` shows: the key's budget, or the pool's where there are no keys.
 
     To who would need a key and has none it shows numbers that are nobody's: also
@@ -76,7 +76,7 @@ class UsageHandler(BodilessHandler):
         self.write_json(usage_answer(windows, plan, now))
 
 
-class CodexUsageHandler(UsageHandler):
+class CodexUsageHandler(WhamUsageHandler):
     """The same for the clients that ask with a login."""
 
     def get(self) -> None:

@@ -4,8 +4,8 @@ import random
 
 from tornado.httputil import HTTPServerRequest
 
+from gateway.admission.access import AccessPolicy as Door
 from gateway.admission.access import RequestFacts
-from gateway.admission.access import Route as Door
 
 # Codex sends about 2 kB; proxies add some.
 MAX_HEAD_BYTES = 64 * 1024

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 
 # Outside of the client's sandbox, which warns of what a machine lacks.
 UNSANDBOXED = "--dangerously-bypass-approvals-and-sandbox"
@@ -44,7 +44,7 @@ def texts(received):
 
 def calls(command):
     """A turn that has the client run a command."""
-    return Turn().function_call("exec_command", {"cmd": command}).completed()
+    return ScriptedTurn().function_call("exec_command", {"cmd": command}).completed()
 
 
 class Waiting:

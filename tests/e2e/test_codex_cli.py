@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.demo.accounts import DemoAccount
-from gateway.demo.events import Turn, usage
+from gateway.demo.events import ScriptedTurn, usage
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +88,7 @@ async def test_a_provider_named_openai_in_capitals_sends_zstd(upstream, gateway,
 @pytest.mark.parametrize("websockets", [True, False], ids=["websocket", "http"])
 @pytest.mark.gen_test(timeout=90)
 async def test_a_full_context_is_compacted(upstream, gateway, codex, websockets):
-    turn = Turn().function_call("exec_command", {"cmd": "echo much"})
+    turn = ScriptedTurn().function_call("exec_command", {"cmd": "echo much"})
     upstream.answer(turn.completed(usage(input_tokens=100_000)).answer())
     cli = codex()
     login(cli, "tokens")

@@ -7,7 +7,7 @@ import json
 import aiohttp
 import pytest
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.e2e.nginx import Nginx
 
 pytestmark = pytest.mark.slow
@@ -85,7 +85,7 @@ def body(prompt="hi", **more):
 
 @pytest.mark.gen_test(timeout=30)
 async def test_events_arrive_one_by_one(proxied, upstream):
-    events = Turn().text("one two three").completed().events
+    events = ScriptedTurn().text("one two three").completed().events
     gates = [asyncio.Event() for _ in events]
     steps = [step for pair in zip(events, gates, strict=True) for step in pair]
     upstream.answer(*steps)
@@ -127,7 +127,7 @@ async def test_a_body_of_8_mebibytes_passes(proxied, upstream):
 
 @pytest.mark.gen_test(timeout=120)
 async def test_70_seconds_of_silence_are_survived(proxied, upstream):
-    events = Turn().text("finally").completed().events
+    events = ScriptedTurn().text("finally").completed().events
     upstream.answer(*events[:4], 70.0, *events[4:])
     upstream.answer(*events[:4], 70.0, *events[4:])
     frame = {"type": "response.create", **body()}

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.script import Rule
+from gateway.demo.script import ScriptRule
 from tests.e2e.gateway_process import ROOT, GatewayProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.gen_test(timeout=60)]
@@ -76,7 +76,7 @@ async def test_a_change_of_an_account_holds_for_the_next_request(
 
 
 async def test_the_list_shows_what_the_running_gateway_knows(gateway, upstream):
-    upstream.script.add(Rule(faults.usage_limit(), account="one"))
+    upstream.script.add(ScriptRule(faults.usage_limit(), account="one"))
     assert await ask(gateway) == 429
     (row,) = await rows(gateway, "accounts", "list", "--json")
     assert row["state"] == "limited"
@@ -104,7 +104,7 @@ async def test_a_probe_goes_through_the_running_gateway_and_without_one(
     await gateway.stop()
     assert "answered with" in await gateway.run("accounts", "probe", name)
     assert len(upstream.of("responses")) == 2
-    upstream.script.add(Rule(faults.usage_limit(), account="one"))
+    upstream.script.add(ScriptRule(faults.usage_limit(), account="one"))
     assert "status 429" in await fails(gateway, "accounts", "probe", name)
 
 

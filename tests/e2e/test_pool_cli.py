@@ -7,7 +7,7 @@ import pytest
 
 from gateway.demo import faults
 from gateway.demo.answers import Close, Cut
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.e2e.asking import ALL_DONE, RESUME, accounts, ask, calls, said, texts, types
 from tests.e2e.test_codex_cli import CODEX, login
 
@@ -92,7 +92,7 @@ LOST_INSIDE = {"before the commit": 2, "after the commit": 5}
 async def test_a_socket_lost_inside_a_first_turn_is_not_seen(
     upstream, user, events, how
 ):
-    turn = Turn().text("half an answer").completed()
+    turn = ScriptedTurn().text("half an answer").completed()
     upstream.answer(*turn.events[:events], how)
     run = await ask(user(websockets=True), "good morning")
     assert said(run).endswith("You said: good morning")
@@ -106,7 +106,7 @@ async def test_a_socket_lost_inside_a_tool_loop_is_not_seen(
     upstream, user, events, how
 ):
     upstream.answer(calls("echo ran >> proof").answer())
-    upstream.answer(*Turn().text("half an answer").events[:events], how)
+    upstream.answer(*ScriptedTurn().text("half an answer").events[:events], how)
     cli = user(websockets=True)
     assert said(await ask(cli, "work")) == ALL_DONE
     assert (cli.workdir / "proof").read_text() == "ran\n"
@@ -118,7 +118,7 @@ async def test_a_socket_lost_inside_a_tool_loop_is_not_seen(
 @pytest.mark.parametrize("events", LOST_INSIDE.values(), ids=LOST_INSIDE)
 @pytest.mark.gen_test(timeout=90)
 async def test_a_stream_lost_inside_a_turn_is_repeated(upstream, user, events):
-    turn = Turn().text("half an answer").completed()
+    turn = ScriptedTurn().text("half an answer").completed()
     upstream.answer(*turn.events[:events], Cut.RESET)
     run = await ask(user(websockets=False), "good morning")
     assert run.returncode == 0, run.stderr

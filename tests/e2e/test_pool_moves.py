@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway.demo.events import Turn, usage
+from gateway.demo.events import ScriptedTurn, usage
 from tests.e2e.asking import (
     ALL_DONE,
     RESUME,
@@ -92,7 +92,7 @@ async def test_a_compacted_history_whose_account_is_gone_is_explained(
         websockets=websockets,
         chatgpt_base_url=pair.url + "/backend-api",
     )
-    call = Turn().function_call("exec_command", {"cmd": "echo much"})
+    call = ScriptedTurn().function_call("exec_command", {"cmd": "echo much"})
     upstream.answer(call.completed(usage(100_000)).answer())
     limit = ("-c", "model_auto_compact_token_limit=50000")
     said(await ask(cli, "first", *limit))
@@ -145,7 +145,7 @@ async def test_a_restart_inside_a_tool_loop_is_not_seen(
 @pytest.mark.gen_test(timeout=90)
 async def test_a_restart_inside_an_answer_lets_it_end(upstream, pair, user):
     gate = asyncio.Event()
-    turn = Turn().text("a long answer").completed()
+    turn = ScriptedTurn().text("a long answer").completed()
     upstream.answer(*turn.events[:5], gate, *turn.events[5:])
     cli = user(websockets=True)
     running = asyncio.create_task(ask(cli, "work"))

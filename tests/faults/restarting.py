@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from gateway.process.lockfile import find_running
 from tests.faults.process import FaultyProcess
 
@@ -100,7 +100,7 @@ async def in_use(session, process):
 
 def held_turn(upstream, gate, times=1, before=5):
     """Turns that stop in the middle, or before all events, until the gate opens."""
-    events = Turn().text("one two three").completed().events
+    events = ScriptedTurn().text("one two three").completed().events
     upstream.answer(*events[:before], gate, *events[before:], times=times)
 
 

@@ -9,7 +9,7 @@ import stat
 import aiohttp
 import pytest
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from gateway.monitoring.recorder.files import recordings
 from tests.serving import CODEX, payload, until
 
@@ -59,7 +59,7 @@ async def block(session, process, fault, cause):
 async def test_a_blocked_loop_leaves_a_recording(upstream, start_process):
     process = await start_process(program=PROGRAM)
     gate = asyncio.Event()
-    events = Turn().text("the words of the answer").completed().events
+    events = ScriptedTurn().text("the words of the answer").completed().events
     upstream.answer(*events[:-1], gate, events[-1])
     async with aiohttp.ClientSession() as session:
         body = payload("the words of the prompt")

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.faults.raw import BODY, HEAD, LENGTH, still_serves
 from tests.serving import CODEX, V1, payload, until
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 
 # Who leaves, and when.
 
@@ -223,7 +223,7 @@ async def test_an_answer_nobody_waits_for_any_more_is_no_error(
     serving, upstream, at_rest, caplog
 ):
     for _ in range(20):
-        upstream.answer(Answer((*TURN.events,)))
+        upstream.answer(ScriptedResponse((*TURN.events,)))
         _, writer = await serving.connect()
         writer.write(HEAD + LENGTH + BODY)
         writer.close()

@@ -6,18 +6,18 @@ import socket
 
 import pytest
 
-from gateway.demo.events import Turn
-from handlers.server import Patience, Server
+from gateway.demo.events import ScriptedTurn
+from handlers.server import ArrivalLimits, Server
 from tests.faults.raw import BODY, HEAD, LENGTH, still_serves
 from tests.serving import until
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 
 
 @pytest.fixture
 def impatient(io_loop, serving):
     """The port of a second listener of the same gateway, which soon hangs up."""
-    server = Server(serving.gateway, Patience(head=0.3, body=0.3))
+    server = Server(serving.gateway, ArrivalLimits(head=0.3, body=0.3))
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setblocking(False)
 

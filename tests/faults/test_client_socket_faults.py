@@ -8,11 +8,11 @@ from contextlib import suppress
 import aiohttp
 import pytest
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.faults.raw import frame, raw_socket, still_serves
 from tests.serving import CODEX, payload, turn_on
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 CREATE = json.dumps({"type": "response.create", **payload()}).encode()
 
 BAD_FRAMES = {

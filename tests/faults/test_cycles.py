@@ -14,7 +14,7 @@ from tornado.websocket import WebSocketProtocol13
 
 from gateway.demo import faults
 from gateway.demo.answers import Cut
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from gateway.turns.sse_relay import Relay
 from gateway.turns.websocket import Channel
 from gateway.upstream.body import Body, Pour
@@ -23,7 +23,7 @@ from handlers.api.responses import ResponsesHandler
 from handlers.api.responses_websocket import ResponsesSocket
 from tests.serving import CODEX, TERMINAL, payload, rest_of_turn, until
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 FAILURES = {
     "limit": faults.usage_limit(),
     "500": faults.server_error(),

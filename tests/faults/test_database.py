@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import aiohttp
 import pytest
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.faults.process import last_event
 from tests.serving import CODEX, payload, turn_on, until
 
@@ -135,7 +135,7 @@ async def test_a_clock_that_jumps(upstream, start_process, tmp_path, hours):
         KEEPALIVE_INTERVAL="0.5",
     )
     gate = asyncio.Event()
-    events = Turn().text("one two").completed().events
+    events = ScriptedTurn().text("one two").completed().events
     upstream.answer(*events[:6], gate, *events[6:], times=2)
     async with aiohttp.ClientSession() as session:
         stream = await session.post(process.url + CODEX, json=payload())

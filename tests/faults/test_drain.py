@@ -6,7 +6,7 @@ import signal
 import aiohttp
 import pytest
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.e2e.test_codex_cli import login
 from tests.faults.process import last_event
 from tests.serving import CODEX, payload, rest_of_turn, turn_on
@@ -18,7 +18,7 @@ MANY = 20
 
 def long_turn(upstream, gate):
     """All turns stop in the middle until the gate opens."""
-    events = Turn().text("one two three").completed().events
+    events = ScriptedTurn().text("one two three").completed().events
     upstream.answer(*events[:5], gate, *events[5:], times=None)
 
 
@@ -103,7 +103,7 @@ async def test_kept_connections_are_told_to_go(upstream, start_process):
     """Else a proxy in front would send its next requests to who is leaving."""
     process = await start_process()
     gate = asyncio.Event()
-    events = Turn().text("one two").completed().events
+    events = ScriptedTurn().text("one two").completed().events
     upstream.answer(*events[:5], gate, *events[5:])
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
@@ -165,7 +165,7 @@ async def test_codex_ends_its_turn_during_the_drain(
 ):
     process = await start_process()
     gate = asyncio.Event()
-    events = Turn().text("the end of it").completed().events
+    events = ScriptedTurn().text("the end of it").completed().events
     upstream.answer(*events[:6], gate, *events[6:])
     cli = codex()
     login(cli, "key")

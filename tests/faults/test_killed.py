@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 import aiohttp
 import pytest
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, payload, turn_on, until
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ async def test_a_kill_under_load_loses_a_second_at_most(
     running = asyncio.create_task(load.run())
     await until(lambda: len(load.due(load.last, time.time())) >= TALKS, seconds=30)
     gate = asyncio.Event()
-    events = Turn().text("one two").completed().events
+    events = ScriptedTurn().text("one two").completed().events
     upstream.answer(*events[:5], gate, *events[5:], times=HELD)
     await until(lambda: not upstream.script.rules)
     async with load.session() as session:

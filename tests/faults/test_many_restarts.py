@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.faults.process import TURN_TIMEOUT, last_event
 from tests.faults.restarting import RestartingProcess, in_use
 from tests.serving import CODEX, TERMINAL, payload
@@ -117,8 +117,10 @@ async def test_no_turn_is_lost_across_restarts(upstream, start_process):
     headers = {"authorization": f"Bearer {key}"}
 
     def paced(received):
-        events = Turn().text("some words that come one by one").completed().events
-        return Answer.of(step for event in events for step in (event, PAUSE))
+        events = (
+            ScriptedTurn().text("some words that come one by one").completed().events
+        )
+        return ScriptedResponse.of(step for event in events for step in (event, PAUSE))
 
     upstream.answer(paced, times=None)
     tally, took = Tally(), []

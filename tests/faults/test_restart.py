@@ -7,7 +7,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from gateway.demo.scenarios import default_answer
 from tests.e2e.test_codex_cli import login
 from tests.faults.process import last_event
@@ -166,7 +166,7 @@ async def test_the_service_ends_with_its_last_generation(upstream, start):
 async def test_a_second_stop_ends_a_drain_at_once(upstream, start):
     process = await start()
     gate = asyncio.Event()
-    events = Turn().text("one two three").completed().events
+    events = ScriptedTurn().text("one two three").completed().events
     upstream.answer(*events[:4], gate, events[4], asyncio.Event())
     async with (
         aiohttp.ClientSession() as session,

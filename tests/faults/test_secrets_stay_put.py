@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, V1, payload, turn_on, until
 
 pytestmark = pytest.mark.slow
@@ -152,7 +152,7 @@ async def lose_a_login(run, key):
     assert b"reauth_required" in run.said["accounts list --json"]
     await run.command("accounts", "resume", "paid")
     # By default the scripted upstream names the account, and this one by its key.
-    events = Turn().text("hello").completed().events
+    events = ScriptedTurn().text("hello").completed().events
     run.upstream.answer(*events, headers={"x-codex-turn-state": "opaque"})
     assert await run.turn(key) == 200
     assert run.upstream.of()[-1].headers["authorization"] == f"Bearer {API_KEY}"

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from gateway.demo.answers import Answer, sse
-from gateway.demo.events import Turn
+from gateway.demo.answers import ScriptedResponse, sse
+from gateway.demo.events import ScriptedTurn
 from tests.faults.raw import frame
 from tests.serving import CODEX, payload
 
@@ -52,9 +52,9 @@ def over_a_socket(port):
 @pytest.mark.gen_test(timeout=60)
 async def test_who_reads_nothing_holds_little(upstream, start_process, begin):
     process = await start_process(KEEPALIVE_INTERVAL="0.2")
-    turn = Turn().text("a").completed()
+    turn = ScriptedTurn().text("a").completed()
     data = sse(PIECE) if begin is over_http else json.dumps(PIECE).encode()
-    endless = Answer((turn.events[0], *[data] * 20_000))
+    endless = ScriptedResponse((turn.events[0], *[data] * 20_000))
     upstream.answer(endless, times=None)
     loop = asyncio.get_running_loop()
     first = await loop.run_in_executor(None, begin, process.port)

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, Cut, sse
-from gateway.demo.events import Turn
-from gateway.turns.keepalive import Pace
+from gateway.demo.answers import Cut, ScriptedResponse, sse
+from gateway.demo.events import ScriptedTurn
+from gateway.turns.keepalive import StreamTiming
 from tests.serving import CODEX, V1, next_event, payload, rest_of_turn
 
 pytestmark = [
@@ -22,7 +22,7 @@ pytestmark = [
     ),
 ]
 
-WHOLE = Turn().text("one two three").completed()
+WHOLE = ScriptedTurn().text("one two three").completed()
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 MEBIBYTE = b"x" * (1 << 20)
 BOMB = zlib.compress(b"0" * 50_000_000)
@@ -30,12 +30,12 @@ FOR_EVER = asyncio.Event
 
 
 def bare(*steps):
-    return Answer(steps, bare=True)
+    return ScriptedResponse(steps, bare=True)
 
 
 def endless():
     """Far more than fits, without a line break; the pieces are one object."""
-    return Answer((sse(WHOLE.events[0]), b"data: ", *[MEBIBYTE] * 1024))
+    return ScriptedResponse((sse(WHOLE.events[0]), b"data: ", *[MEBIBYTE] * 1024))
 
 
 # (what upstream does, code, origin, phase) for what fails before the commit point.
@@ -45,11 +45,11 @@ BEFORE = {
         ("connection_reset", "network", "headers"),
     ),
     "end before the headers": (
-        lambda: Answer(before=(Cut.EOF,)),
+        lambda: ScriptedResponse(before=(Cut.EOF,)),
         ("connection_reset", "network", "headers"),
     ),
     "no headers": (
-        lambda: Answer(before=(FOR_EVER(),)),
+        lambda: ScriptedResponse(before=(FOR_EVER(),)),
         ("upstream_headers_timeout", "upstream", "headers"),
     ),
     "half a status line": (
@@ -73,23 +73,23 @@ BEFORE = {
         ("connection_reset", "network", "first_event"),
     ),
     "end after the headers": (
-        lambda: Answer((Cut.EOF,)),
+        lambda: ScriptedResponse((Cut.EOF,)),
         ("connection_reset", "network", "first_event"),
     ),
     "an empty answer": (
-        Answer,
+        ScriptedResponse,
         ("stream_incomplete", "upstream", "first_event"),
     ),
     "no first event": (
-        lambda: Answer((FOR_EVER(),)),
+        lambda: ScriptedResponse((FOR_EVER(),)),
         ("upstream_first_event_timeout", "upstream", "first_event"),
     ),
     "comments only": (
-        lambda: Answer.of([b": still here\n\n", 0.05] * 40),
+        lambda: ScriptedResponse.of([b": still here\n\n", 0.05] * 40),
         ("upstream_first_event_timeout", "upstream", "first_event"),
     ),
     "a first event without an end": (
-        lambda: Answer((b"data: ", *[MEBIBYTE] * 1024)),
+        lambda: ScriptedResponse((b"data: ", *[MEBIBYTE] * 1024)),
         ("stream_event_too_large", "upstream", None),
     ),
     "a page of a portal": (
@@ -97,23 +97,25 @@ BEFORE = {
         ("upstream_protocol_error", "upstream", "headers"),
     ),
     "no content type that is known": (
-        lambda: Answer((b"GIF89a",), headers={"content-type": "image/gif"}),
+        lambda: ScriptedResponse((b"GIF89a",), headers={"content-type": "image/gif"}),
         ("upstream_protocol_error", "upstream", "headers"),
     ),
     "a gzip bomb": (
-        lambda: Answer((BOMB,), headers={"content-encoding": "gzip"}),
+        lambda: ScriptedResponse((BOMB,), headers={"content-encoding": "gzip"}),
         ("upstream_protocol_error", "upstream", "headers"),
     ),
     "an error of a gigabyte": (
-        lambda: Answer(tuple([MEBIBYTE] * 1024), status=500),
+        lambda: ScriptedResponse(tuple([MEBIBYTE] * 1024), status=500),
         ("upstream_unavailable", "upstream", "headers"),
     ),
     "an error with NULs": (
-        lambda: Answer((b"\0\xff" * 50,), status=503),
+        lambda: ScriptedResponse((b"\0\xff" * 50,), status=503),
         (None, "upstream", "headers"),
     ),
     "a redirect": (
-        lambda: Answer(status=302, headers={"location": "http://127.0.0.1:1/"}),
+        lambda: ScriptedResponse(
+            status=302, headers={"location": "http://127.0.0.1:1/"}
+        ),
         (None, "upstream", "headers"),
     ),
     "bad chunking": (
@@ -323,7 +325,9 @@ async def test_drips_are_patience_not_silence(serving, upstream, at_rest):
 @pytest.mark.gen_test(timeout=20)
 async def test_many_faults_at_once_leave_nothing(serving, upstream, at_rest):
     """Both transports, every fault, all together; then all is as before."""
-    serving.pace = Pace(hold=0.2)  # for what is no event, and nothing follows it
+    serving.pace = StreamTiming(
+        hold=0.2
+    )  # for what is no event, and nothing follows it
     await serving.restart()
     kinds = [make for make, _ in BEFORE.values()]
     served = iter(range(10_000))

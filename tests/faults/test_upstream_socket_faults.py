@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, Close, Cut
-from gateway.demo.events import Turn
+from gateway.demo.answers import Close, Cut, ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.serving import payload, turn_on, until
 
 pytestmark = [
@@ -17,13 +17,13 @@ pytestmark = [
     ),
 ]
 
-WHOLE = Turn().text("one two three").completed()
+WHOLE = ScriptedTurn().text("one two three").completed()
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 FOR_EVER = asyncio.Event
 
 
 def bare(*steps):
-    return Answer(steps, bare=True)
+    return ScriptedResponse(steps, bare=True)
 
 
 ON_SOCKETS = {
@@ -52,7 +52,7 @@ async def test_inside_a_turn_on_a_socket(serving, upstream, at_rest, name):
 
 
 HANDSHAKES = {
-    "no answer": (lambda: Answer(before=(FOR_EVER(),)), "handshake"),
+    "no answer": (lambda: ScriptedResponse(before=(FOR_EVER(),)), "handshake"),
     "a reset": (faults.reset_before_headers, None),
     "a page": (faults.wrong_content_type, None),
     "an error": (faults.server_error, None),

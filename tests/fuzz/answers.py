@@ -2,14 +2,14 @@
 
 import orjson
 
-from gateway.accounts.encrypted_items import SealedItems
+from gateway.accounts.encrypted_items import EncryptedItems
 from gateway.protocol.chat import ChatFold, ChatStream
 from gateway.protocol.failures import event_failure, read_failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.response_fold import ResponseFold
 from gateway.protocol.sse import events
-from gateway.turns.client_view import View
-from gateway.turns.final_error import from_failure
+from gateway.turns.client_view import ClientView
+from gateway.turns.final_error import final_error
 from gateway.turns.websocket import error_frame
 from tests.fuzz.source import Source
 
@@ -35,8 +35,8 @@ def answers(data: bytes) -> None:
         kind = source.pick(TYPES)
         told.append((kind, _data(source)))
     told.append(("response.completed", LAST))
-    reader, sealed = OutcomeReader(lambda: NOW), SealedItems()
-    view = View(is_codex=True, requested_model="gpt-5.5", keys_in_use=True)
+    reader, sealed = OutcomeReader(lambda: NOW), EncryptedItems()
+    view = ClientView(is_codex=True, requested_model="gpt-5.5", keys_in_use=True)
     chat, chat_fold = ChatStream("m", True, 7), ChatFold("m", 7)
     fold = ResponseFold()
     sent = b""
@@ -84,7 +84,7 @@ def failures(data: bytes) -> None:
         assert 0 < len(failure.message) <= 300
         assert failure.message.isprintable()
         for codex in (True, False):
-            error = from_failure(failure, codex=codex)
+            error = final_error(failure, codex=codex)
             assert 400 <= error.status < 600
             assert orjson.dumps(error.envelope(codex=codex))
             assert error_frame(error, "id", codex=codex)

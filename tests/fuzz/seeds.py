@@ -8,7 +8,7 @@ from pathlib import Path
 
 import zstandard
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from gateway.protocol import websocket_frames
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -109,7 +109,7 @@ def _scanner() -> Iterator[bytes]:
 
 
 def _events() -> list[bytes]:
-    turn = Turn().text("Hello").function_call("f", "{}").completed()
+    turn = ScriptedTurn().text("Hello").function_call("f", "{}").completed()
     return [step for step in turn.answer().steps if isinstance(step, bytes)]
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gateway.admin.token import admin_token
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from handlers.admin.openapi import all_operations
 from handlers.admin.routes import ADMIN_ROUTES
 from tests.serving import V1, payload
@@ -248,9 +248,9 @@ async def test_a_probe_is_one_real_request_at_that_account(serving, operator):
 
 async def test_a_probe_that_fails_says_so_and_the_pool_hears_of_it(serving, operator):
     from gateway.demo import faults
-    from gateway.demo.script import Rule
+    from gateway.demo.script import ScriptRule
 
-    serving.upstream.script.add(Rule(faults.usage_limit(), account="one"))
+    serving.upstream.script.add(ScriptRule(faults.usage_limit(), account="one"))
     body = {"model": "gpt-5.5"}
     probed = (await operator.post("/api/accounts/one/probe", body)).json
     assert (probed["ok"], probed["status"], probed["state"]) == (False, 429, "limited")
@@ -258,7 +258,9 @@ async def test_a_probe_that_fails_says_so_and_the_pool_hears_of_it(serving, oper
 
 @pytest.mark.settings(idle_timeout=0.3)
 async def test_a_probe_gives_up_on_an_account_that_falls_silent(serving, operator):
-    serving.upstream.answer(Turn().text("hi").completed().events[0], asyncio.Event())
+    serving.upstream.answer(
+        ScriptedTurn().text("hi").completed().events[0], asyncio.Event()
+    )
     body = {"model": "gpt-5.5"}
     probed = (await operator.post("/api/accounts/one/probe", body)).json
     assert (probed["ok"], probed["code"]) == (False, "stream_idle_timeout")

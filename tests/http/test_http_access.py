@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.admin import keys
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from gateway.store.models import ApiKey
 from tests.serving import CHAT, CODEX, V1, payload
 
@@ -200,7 +200,7 @@ async def test_codex_hears_of_no_model_that_it_did_not_ask_for(
     serving, upstream, told, passes
 ):
     token = await serving.add_key(enforce_model="gpt-5.4")
-    made = Turn().text("hi").completed().answer(headers={"openai-model": told})
+    made = ScriptedTurn().text("hi").completed().answer(headers={"openai-model": told})
     upstream.answer(made)
     answered = await serving.ask(headers={"x-api-key": token})
     assert ("openai-model" in answered.headers) is passes

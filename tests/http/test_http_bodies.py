@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import zstandard
 
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from handlers.base import BodilessHandler
 from handlers.operations.not_found import NotFoundHandler
 from handlers.routes import ROUTES, SOCKETS
@@ -138,7 +138,7 @@ async def test_all_bodies_being_read_share_one_budget(serving):
 @pytest.mark.gen_test
 async def test_the_budget_is_free_while_the_answer_streams(serving, upstream):
     go_on = asyncio.Event()
-    turn = Turn().text("one two").completed()
+    turn = ScriptedTurn().text("one two").completed()
     upstream.answer(*turn.events[:6], go_on, *turn.events[6:])
     async with serving.stream() as response:
         await response.content.readuntil(b"delta")

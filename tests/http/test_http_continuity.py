@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, payload, turn_on, user
 
 KEYS = [
@@ -249,7 +249,7 @@ async def test_the_seal_of_a_streamed_item_is_remembered_whatever_its_spacing(
 ):
     item = {"type": "reasoning", "summary": [], "encrypted_content": "sealed-by-one"}
     done = {"item": item, "type": "response.output_item.done", "output_index": 0}
-    turn = Turn().text("x").completed()
+    turn = ScriptedTurn().text("x").completed()
     spaced = f"data:{json.dumps(done, indent=1)}".replace("\n", "\ndata:")
     upstream.answer(*turn.events[:4], f"{spaced}\n\n".encode(), *turn.events[4:])
     await serving.ask()

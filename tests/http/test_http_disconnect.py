@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, V1, payload, until
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 
 
 async def begin(serving, path=CODEX):
@@ -36,7 +36,7 @@ async def assert_closed(serving, received):
 
 @pytest.mark.gen_test
 async def test_before_the_headers(serving, upstream, caplog):
-    upstream.answer(Answer(before=(asyncio.Event(),)))
+    upstream.answer(ScriptedResponse(before=(asyncio.Event(),)))
     _, writer = await begin(serving)
     received = await upstream.arrived()
     writer.close()

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, Cut
-from gateway.demo.events import Turn
+from gateway.demo.answers import Cut, ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from gateway.store import models
 from tests.serving import CHAT, CODEX, V1, payload
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 
 
 def accounts(upstream):
@@ -28,9 +28,9 @@ async def tried(serving, count=1):
 ON_FIRST = {
     "reset before headers": faults.reset_before_headers(),
     "reset after headers": faults.reset_after_headers(),
-    "closed before headers": Answer(before=(Cut.EOF,)),
+    "closed before headers": ScriptedResponse(before=(Cut.EOF,)),
     "500": faults.server_error(),
-    "502 with a page": Answer((b"<html>Bad gateway</html>",), 502),
+    "502 with a page": ScriptedResponse((b"<html>Bad gateway</html>",), 502),
     "503": faults.unavailable(),
     "503 with a wait": faults.unavailable(120),
     "529": faults.refusal(529, "overloaded", "busy"),
@@ -43,9 +43,9 @@ ON_FIRST = {
     "too fast": faults.rate_limited(1.5),
     "quota": faults.refusal(429, "insufficient_quota", "no money"),
     "402": faults.refusal(402, "payment_required", "pay"),
-    "403 with a page": Answer((b"<title>Just a moment...</title>",), 403),
+    "403 with a page": ScriptedResponse((b"<title>Just a moment...</title>",), 403),
     "model": faults.refusal(404, "model_not_found", "no such model"),
-    "model in prose": Answer.json(
+    "model in prose": ScriptedResponse.json(
         {"detail": "The 'gpt-5.5' model is not supported when using Codex"}, 400
     ),
     "cut before the commit": faults.cut_after(TURN.answer(), 2),
@@ -55,8 +55,8 @@ ON_FIRST = {
     "gzip": faults.gzipped(TURN.answer()),
     "bad chunks": faults.bad_chunking(),
     "short body": faults.short_body(),
-    "empty": Answer(),
-    "comments only": Answer((b": hello\n\n",)),
+    "empty": ScriptedResponse(),
+    "comments only": ScriptedResponse((b": hello\n\n",)),
 }
 
 
@@ -308,7 +308,7 @@ async def test_a_verdict_on_the_request_passes_at_once(serving, upstream, answer
 
 @pytest.mark.gen_test
 async def test_a_detail_instead_of_an_error_passes_too(serving, upstream):
-    upstream.answer(Answer.json({"detail": "Unsupported parameter: x"}, 400))
+    upstream.answer(ScriptedResponse.json({"detail": "Unsupported parameter: x"}, 400))
     answered = await serving.ask()
     assert answered.status == 400
     assert answered.json["detail"] == "Unsupported parameter: x"
@@ -390,16 +390,16 @@ async def test_half_an_event_at_the_cut_does_not_reach_the_client(serving, upstr
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(before=(asyncio.Event(),)),
-        Answer((asyncio.Event(),)),
-        Answer((b": waiting\n\n", asyncio.Event())),
+        ScriptedResponse(before=(asyncio.Event(),)),
+        ScriptedResponse((asyncio.Event(),)),
+        ScriptedResponse((b": waiting\n\n", asyncio.Event())),
     ],
     ids=["before headers", "after headers", "after a comment"],
 )
 @pytest.mark.gen_test
 async def test_a_stall_before_the_first_event_moves_on(serving, upstream, answer):
     held = asyncio.Event()
-    answer = Answer(
+    answer = ScriptedResponse(
         tuple(held if isinstance(s, asyncio.Event) else s for s in answer.steps),
         before=tuple(held for _ in answer.before),
     )
@@ -414,7 +414,7 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream, answer
 @pytest.mark.gen_test
 async def test_a_stall_everywhere_names_its_phase(serving, upstream):
     held = asyncio.Event()
-    upstream.answer(Answer((held,)), times=None)
+    upstream.answer(ScriptedResponse((held,)), times=None)
     answered = await serving.ask()
     assert answered.status == 502
     assert answered.error["code"] == "upstream_first_event_timeout"
@@ -433,7 +433,7 @@ async def test_an_event_beyond_all_bounds_is_not_collected(serving, upstream):
 @pytest.mark.gen_test
 async def test_an_event_beyond_all_bounds_in_the_stream_ends_it(serving, upstream):
     oversized = faults.oversized(20 << 20)
-    upstream.answer(Answer((*TURN.events[:6], *oversized.steps)))
+    upstream.answer(ScriptedResponse((*TURN.events[:6], *oversized.steps)))
     answered = await serving.ask()
     error = answered.events[-1]["response"]["error"]
     assert error["code"] == "stream_event_too_large"
@@ -453,7 +453,7 @@ async def test_the_first_of_two_ends_is_what_counts(serving, upstream):
 @pytest.mark.gen_test
 async def test_a_redirect_is_not_followed(serving, upstream):
     upstream.answer(
-        Answer(status=302, headers={"location": "http://evil/"}), times=None
+        ScriptedResponse(status=302, headers={"location": "http://evil/"}), times=None
     )
     answered = await serving.ask()
     assert answered.status == 502

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, V1, payload
 
 PASSING = {
@@ -105,7 +105,7 @@ async def test_the_client_sees_what_is_for_it(serving, upstream):
         "alt-svc": "h3",
         "x-odd": "1",
     }
-    upstream.answer(Turn().text("hi").completed().answer(headers=sent))
+    upstream.answer(ScriptedTurn().text("hi").completed().answer(headers=sent))
     answer = await serving.raw(head({}), payload())
     lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
     found = {
@@ -134,7 +134,9 @@ async def test_the_client_sees_what_is_for_it(serving, upstream):
 @pytest.mark.gen_test
 async def test_an_error_answer_shows_no_header_of_upstream(serving, upstream):
     error = {"error": {"code": "context_length_exceeded", "message": "m"}}
-    upstream.answer(Answer.json(error, 400, {"set-cookie": "a=b", "x-odd": "1"}))
+    upstream.answer(
+        ScriptedResponse.json(error, 400, {"set-cookie": "a=b", "x-odd": "1"})
+    )
     answered = await serving.ask()
     assert set(answered.headers) == {
         "content-type",
@@ -159,7 +161,7 @@ async def test_a_turn_state_is_shown_to_its_own_account_only(serving, upstream):
 @pytest.mark.gen_test
 async def test_a_refusal_s_wait_is_passed_on(serving, upstream):
     error = {"error": {"code": "rate_limit_exceeded", "message": "slow down"}}
-    answer = Answer.json(error, 429, {"retry-after": "7"})
+    answer = ScriptedResponse.json(error, 429, {"retry-after": "7"})
     upstream.answer(answer, times=None)
     answered = await serving.ask(V1)
     assert answered.status == 429

@@ -4,8 +4,8 @@ import pytest
 from yarl import URL
 
 from gateway.admin.token import admin_token
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from gateway.errors import (
     ModelNotAllowed,
     ModelNotAvailable,
@@ -76,7 +76,7 @@ async def test_an_mcp_version_that_is_no_text_is_not_said_again(serving):
 
 @pytest.mark.gen_test
 async def test_what_was_checked_is_what_is_asked_of_an_image_model(serving, upstream):
-    upstream.answer(Answer.json({"ok": 1}), route="images")
+    upstream.answer(ScriptedResponse.json({"ok": 1}), route="images")
     token = await serving.add_key(models=["cheap"])
     headers = {"authorization": f"Bearer {token}"}
 
@@ -109,7 +109,7 @@ async def test_an_answer_of_upstreams_that_is_hard_to_say_again(
 ):
     body = f'{{"error":{error}}}'.encode()
     json_type = {"content-type": "application/json"}
-    upstream.answer(Answer.of([body], status=400, headers=json_type))
+    upstream.answer(ScriptedResponse.of([body], status=400, headers=json_type))
     answered = await serving.ask(V1)
     assert answered.status == 400
     assert answered.error["message"]
@@ -141,7 +141,7 @@ async def test_a_header_of_upstreams_without_utf_8_is_upstreams_fault(
     serving, upstream, header
 ):
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" + header + b"\xff\r\n\r\nhi"
-    upstream.answer(Answer.of([answer], bare=True), times=None)
+    upstream.answer(ScriptedResponse.of([answer], bare=True), times=None)
     answered = await serving.ask(V1)
     assert answered.status == 502
     assert answered.error["origin"] == "upstream"
@@ -149,8 +149,10 @@ async def test_a_header_of_upstreams_without_utf_8_is_upstreams_fault(
 
 def after_some_text(event):
     """A stream that is committed, then says this."""
-    begun = [one for one in Turn().text("a").answer().steps if isinstance(one, bytes)]
-    return Answer.of([*begun, b"data: " + event.encode() + b"\n\n"])
+    begun = [
+        one for one in ScriptedTurn().text("a").answer().steps if isinstance(one, bytes)
+    ]
+    return ScriptedResponse.of([*begun, b"data: " + event.encode() + b"\n\n"])
 
 
 @pytest.mark.parametrize(

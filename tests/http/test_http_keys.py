@@ -6,8 +6,8 @@ import time
 import openai
 import pytest
 
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn, usage
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn, usage
 from tests.serving import CHAT, CODEX, V1, payload
 
 USAGE = "/v1/usage"
@@ -90,7 +90,7 @@ async def test_requests_a_minute_are_a_limit_too(serving):
 async def test_more_at_a_time_than_a_key_may_have_wait(serving, upstream):
     key = {"x-api-key": await serving.add_key(concurrency=1)}
     go_on = asyncio.Event()
-    turn = Turn().text("one two").completed()
+    turn = ScriptedTurn().text("one two").completed()
     upstream.answer(*turn.events[:6], go_on, *turn.events[6:])
     asking = [asyncio.create_task(serving.ask(headers=key)) for _ in range(3)]
     await upstream.arrived()
@@ -104,7 +104,7 @@ async def test_more_at_a_time_than_a_key_may_have_wait(serving, upstream):
 @pytest.mark.gen_test
 async def test_a_turn_that_failed_costs_nothing(serving, upstream, limited):
     error = {"error": {"code": "invalid_prompt", "message": "no"}}
-    upstream.answer(Answer.json(error, 400))
+    upstream.answer(ScriptedResponse.json(error, 400))
     assert (await serving.ask(headers=limited)).status == 400
     assert (await serving.ask(headers=limited)).status == 200
 
@@ -137,7 +137,7 @@ async def test_usage_always_asks_for_a_key(serving, headers):
 @pytest.mark.gen_test
 async def test_usage_tells_what_the_key_used(serving, upstream, limited):
     other = {"x-api-key": await serving.add_key("other")}
-    turn = Turn("gpt-5.4-mini").text("hi").completed(usage(1_000, 30, 200))
+    turn = ScriptedTurn("gpt-5.4-mini").text("hi").completed(usage(1_000, 30, 200))
     upstream.answer(turn.answer())
     await serving.ask(body=payload(model="gpt-5.4-mini"), headers=limited)
     await serving.ask(headers=other)

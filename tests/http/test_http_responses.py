@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, payload
 
 ALIAS = "/backend-api/codex/v1/responses"
@@ -159,7 +159,7 @@ async def test_an_account_with_a_key_gets_what_subscriptions_do_not_take(
 
 @pytest.mark.gen_test
 async def test_a_failed_response_that_is_a_verdict_passes_as_it_came(serving, upstream):
-    answer = Turn().failed("invalid_prompt", "Not this one.").answer()
+    answer = ScriptedTurn().failed("invalid_prompt", "Not this one.").answer()
     upstream.answer(answer)
     answered = await serving.ask(CODEX)
     assert answered.status == 200
@@ -171,7 +171,7 @@ async def test_a_failed_response_that_is_a_verdict_passes_as_it_came(serving, up
 
 @pytest.mark.gen_test
 async def test_an_incomplete_response_is_no_failure(serving, upstream):
-    upstream.answer(Turn().text("half an").incomplete().answer())
+    upstream.answer(ScriptedTurn().text("half an").incomplete().answer())
     answered = await serving.ask(CODEX)
     assert answered.types[-1] == "response.incomplete"
     (row,) = await serving.rows()
@@ -182,7 +182,7 @@ async def test_an_incomplete_response_is_no_failure(serving, upstream):
 async def test_a_refusal_of_the_request_passes_with_its_code(serving, upstream):
     error = {"type": "x", "code": "context_length_exceeded", "message": "m"}
     error["param"] = "input"
-    upstream.answer(Answer.json({"error": error}, 400))
+    upstream.answer(ScriptedResponse.json({"error": error}, 400))
     answered = await serving.ask(CODEX)
     assert answered.status == 400
     assert error.items() <= answered.error.items()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.demo.answers import Answer, Cut
+from gateway.demo.answers import Cut, ScriptedResponse
 from tests.serving import CODEX, V1, payload
 
 BASE = "/backend-api/codex"
@@ -257,12 +257,12 @@ async def test_a_broken_document_fails_over_for_nothing_was_sent(serving, upstre
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
     head += b"content-length: %d\r\n\r\n" % len(whole)
     upstream.answer(
-        Answer((head + whole[:500], Cut.EOF), bare=True),
+        ScriptedResponse((head + whole[:500], Cut.EOF), bare=True),
         route="images",
         account="one",
         times=None,
     )
-    upstream.answer(Answer.json({"ok": 1}), route="images", account="two")
+    upstream.answer(ScriptedResponse.json({"ok": 1}), route="images", account="two")
     answered = await serving.ask(BASE + "/images/generations", {"prompt": "x"})
     assert (answered.status, answered.json) == (200, {"ok": 1})
 

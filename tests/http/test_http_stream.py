@@ -7,13 +7,13 @@ import re
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, sse
-from gateway.demo.events import Turn
-from gateway.turns.keepalive import Pace
+from gateway.demo.answers import ScriptedResponse, sse
+from gateway.demo.events import ScriptedTurn
+from gateway.turns.keepalive import StreamTiming
 from tests.serving import CHAT, CODEX, V1, next_event, payload
 
 KEEPALIVE = b'event: codex.keepalive\ndata: {"type":"codex.keepalive"}\n\n'
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 CREATED, IN_PROGRESS = TURN.events[:2]
 ODD = (
     b'\xef\xbb\xbfevent: response.created\r\ndata: {"type" : "response.created",'
@@ -34,7 +34,7 @@ ODD = (
 @pytest.mark.gen_test
 async def test_a_whole_answer_passes_byte_for_byte(serving, upstream, path, size):
     steps = [ODD[start : start + size] for start in range(0, len(ODD), size)]
-    upstream.answer(Answer.of(steps))
+    upstream.answer(ScriptedResponse.of(steps))
     answered = await serving.ask(path)
     assert answered.body == ODD
     (row,) = await serving.rows()
@@ -45,7 +45,7 @@ async def test_a_whole_answer_passes_byte_for_byte(serving, upstream, path, size
 @pytest.mark.gen_test
 async def test_a_rest_after_the_last_event_passes_too(serving, upstream):
     whole = faults.as_bytes(TURN.answer()) + b"data: [DONE]"
-    upstream.answer(Answer((whole,)))
+    upstream.answer(ScriptedResponse((whole,)))
     answered = await serving.ask()
     assert answered.body == whole
 
@@ -63,7 +63,7 @@ async def test_the_first_event_arrives_while_upstream_still_writes(serving, upst
         assert await response.read() == sse(last)
 
 
-@pytest.mark.settings(pace=Pace(hold=60))
+@pytest.mark.settings(pace=StreamTiming(hold=60))
 @pytest.mark.gen_test
 async def test_first_events_are_held_back_until_the_model_says_something(
     serving, upstream
@@ -86,7 +86,7 @@ async def test_first_events_are_held_back_until_the_model_says_something(
     ]
 
 
-@pytest.mark.settings(pace=Pace(hold=0.02))
+@pytest.mark.settings(pace=StreamTiming(hold=0.02))
 @pytest.mark.gen_test
 async def test_held_events_leave_after_a_while_even_when_nothing_else_comes(
     serving, upstream
@@ -101,13 +101,15 @@ async def test_held_events_leave_after_a_while_even_when_nothing_else_comes(
         await response.read()
 
 
-@pytest.mark.settings(pace=Pace(hold=0.02))
+@pytest.mark.settings(pace=StreamTiming(hold=0.02))
 @pytest.mark.gen_test
 async def test_a_failure_after_the_held_events_left_is_told_in_the_stream(
     serving, upstream
 ):
     left = asyncio.Event()
-    upstream.answer(faults.cut_after(Answer.of([CREATED, IN_PROGRESS, left]), 3))
+    upstream.answer(
+        faults.cut_after(ScriptedResponse.of([CREATED, IN_PROGRESS, left]), 3)
+    )
     async with serving.stream() as response:
         assert await next_event(response) == sse(CREATED)
         left.set()
@@ -137,7 +139,7 @@ async def test_comments_fill_the_silence(serving, upstream, path):
         assert rest == b"".join(sse(event) for event in TURN.events[6:])
 
 
-@pytest.mark.settings(keepalive_interval=0.01, pace=Pace(data_keepalive=0.03))
+@pytest.mark.settings(keepalive_interval=0.01, pace=StreamTiming(data_keepalive=0.03))
 @pytest.mark.gen_test
 async def test_codex_gets_data_for_its_watchdog(serving, upstream):
     go_on = asyncio.Event()
@@ -151,7 +153,7 @@ async def test_codex_gets_data_for_its_watchdog(serving, upstream):
         await response.read()
 
 
-@pytest.mark.settings(keepalive_interval=0.01, pace=Pace(data_keepalive=0.01))
+@pytest.mark.settings(keepalive_interval=0.01, pace=StreamTiming(data_keepalive=0.01))
 @pytest.mark.gen_test
 async def test_sdk_clients_get_no_event_they_do_not_know(serving, upstream):
     go_on = asyncio.Event()
@@ -164,7 +166,7 @@ async def test_sdk_clients_get_no_event_they_do_not_know(serving, upstream):
     assert b": keepalive\n\n" in seen
 
 
-@pytest.mark.settings(keepalive_interval=60, pace=Pace(data_keepalive=0.03))
+@pytest.mark.settings(keepalive_interval=60, pace=StreamTiming(data_keepalive=0.03))
 @pytest.mark.gen_test
 async def test_comments_of_upstream_do_not_keep_the_data_away(serving, upstream):
     comments = [b": ping\n\n", 0.01] * 20
@@ -207,7 +209,7 @@ async def test_a_silent_upstream_ends_in_a_typed_failure(serving, upstream):
     assert row["output_tokens"] > 0 or row["input_tokens"] > 0
 
 
-@pytest.mark.settings(pace=Pace(last_bytes=0.02))
+@pytest.mark.settings(pace=StreamTiming(last_bytes=0.02))
 @pytest.mark.gen_test
 async def test_an_upstream_that_never_closes_does_not_keep_the_client(
     serving, upstream
@@ -273,7 +275,7 @@ async def test_the_model_s_name_passes_only_when_it_was_asked_for(serving, upstr
 
     for model in ("gpt-5.5", "another"):
         events = [CREATED, metadata(model), *TURN.events[1:]]
-        upstream.answer(Answer.of(events, headers={"openai-model": model}))
+        upstream.answer(ScriptedResponse.of(events, headers={"openai-model": model}))
         answered = await serving.ask()
         told = next(e for e in answered.events if e["type"] == "response.metadata")
         is_same = model == "gpt-5.5"
@@ -282,7 +284,7 @@ async def test_the_model_s_name_passes_only_when_it_was_asked_for(serving, upstr
         assert told["headers"]["x-codex-turn-state"] == "ts"
         assert told["headers"]["x-other"] == ["1"]
         if is_same:
-            assert answered.body == faults.as_bytes(Answer.of(events))
+            assert answered.body == faults.as_bytes(ScriptedResponse.of(events))
 
 
 @pytest.mark.gen_test

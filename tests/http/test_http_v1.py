@@ -6,7 +6,7 @@ import openai
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.events import Turn
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CHAT, V1, payload
 
 HELLO = [{"role": "user", "content": "hi there"}]
@@ -38,7 +38,7 @@ async def test_v1_responses_rejects_builtin_tools(serving, upstream, kind):
 
 @pytest.mark.gen_test
 async def test_without_stream_the_answer_is_one_response(serving, upstream):
-    turn = Turn().reasoning("hm", "sealed").text("hello").completed()
+    turn = ScriptedTurn().reasoning("hm", "sealed").text("hello").completed()
     upstream.answer(turn.answer())
     answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
     assert answered.status == 200
@@ -55,7 +55,7 @@ async def test_without_stream_the_answer_is_one_response(serving, upstream):
 
 @pytest.mark.gen_test
 async def test_an_empty_output_is_put_together_from_the_items(serving, upstream):
-    turn = Turn().text("hello").completed(output_in_terminal=False)
+    turn = ScriptedTurn().text("hello").completed(output_in_terminal=False)
     upstream.answer(turn.answer())
     answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
     assert answered.json["output"] == turn.output
@@ -64,7 +64,9 @@ async def test_an_empty_output_is_put_together_from_the_items(serving, upstream)
 @pytest.mark.settings(keepalive_interval=0.01)
 @pytest.mark.gen_test
 async def test_keepalives_do_not_get_into_a_folded_answer(serving, upstream):
-    upstream.answer(faults.silent(Turn().text("hello").completed().answer(), 0.1, 6))
+    upstream.answer(
+        faults.silent(ScriptedTurn().text("hello").completed().answer(), 0.1, 6)
+    )
     answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
     assert answered.json["status"] == "completed"
 
@@ -72,7 +74,7 @@ async def test_keepalives_do_not_get_into_a_folded_answer(serving, upstream):
 @pytest.mark.parametrize("path", [V1, CHAT])
 @pytest.mark.gen_test
 async def test_a_folded_answer_that_was_cut_is_an_error(serving, upstream, path):
-    cut = faults.cut_after(Turn().text("one two three").completed().answer(), 7)
+    cut = faults.cut_after(ScriptedTurn().text("one two three").completed().answer(), 7)
     upstream.answer(cut)
     body = {"model": "gpt-5.5", "input": "hi"}
     if path == CHAT:
@@ -119,7 +121,7 @@ async def test_a_streamed_chat_completion(serving, upstream):
 
 @pytest.mark.gen_test
 async def test_a_chat_stream_that_is_cut_says_so(serving, upstream):
-    cut = faults.cut_after(Turn().text("one two three").completed().answer(), 7)
+    cut = faults.cut_after(ScriptedTurn().text("one two three").completed().answer(), 7)
     upstream.answer(cut)
     body = {"model": "gpt-5.5", "messages": HELLO, "stream": True}
     answered = await serving.ask(CHAT, body)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer
+from gateway.demo.answers import ScriptedResponse
 from gateway.demo.scenarios import default_answer, with_limits
 from gateway.demo.side import side_answer
 
@@ -151,7 +151,7 @@ class Weather:
         if lasting is not None and lasting.kind != "paused":
             return self._trouble(lasting)
         if received.route == "handshake":
-            return Answer(status=101)
+            return ScriptedResponse(status=101)
         if received.route == "compact":
             return side_answer(received, self._upstream.accounts[received.account])
         answer = default_answer(received)
@@ -210,7 +210,7 @@ class Weather:
             "limit_reached": is_limited,
             "primary_window": window,
         }
-        return Answer.json({"plan_type": "plus", "rate_limit": limit})
+        return ScriptedResponse.json({"plan_type": "plus", "rate_limit": limit})
 
 
 def _is_socket(received):

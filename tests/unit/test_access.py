@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from gateway.admission.access import (
     FAILED_KEYS_PER_MINUTE,
     Access,
+    AccessPolicy,
     FailedKeys,
     RequestFacts,
-    Route,
     client_address,
     is_https,
     is_local,
@@ -48,7 +48,7 @@ def make_ring():
     return ring
 
 
-def facts(peer="127.0.0.1", host="localhost:2455", route=Route.PROXY, **headers):
+def facts(peer="127.0.0.1", host="localhost:2455", route=AccessPolicy.PROXY, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if host is not None:
         named["host"] = host
@@ -120,7 +120,7 @@ def test_before_any_key_listed_networks_are_served_whatever_their_host(open_door
 
 def test_a_route_that_always_needs_a_key_needs_it_before_any_was_made(open_door):
     with pytest.raises(InvalidApiKey, match="Missing API key"):
-        open_door.admit(facts(route=Route.KEY_REQUIRED), NOW)
+        open_door.admit(facts(route=AccessPolicy.KEY_REQUIRED), NOW)
 
 
 # Keys in use
@@ -190,7 +190,7 @@ def test_a_change_of_the_ring_holds_for_the_next_request():
 
 
 def test_side_calls_need_no_key_and_know_a_good_one(door):
-    side = {"route": Route.SIDE, "peer": "203.0.113.9", "host": "gw.example"}
+    side = {"route": AccessPolicy.SIDE, "peer": "203.0.113.9", "host": "gw.example"}
     assert door.admit(facts(**side), NOW) is None
     assert door.admit(bearer("a.chatgpt.login", **side), NOW) is None
     assert door.admit(bearer(EXPIRED, **side), NOW) is None
@@ -201,7 +201,7 @@ def test_side_calls_need_no_key_and_know_a_good_one(door):
 # Web pages
 
 
-@pytest.mark.parametrize("route", list(Route))
+@pytest.mark.parametrize("route", list(AccessPolicy))
 @pytest.mark.parametrize(
     "headers",
     [
@@ -400,7 +400,7 @@ names = st.sampled_from(
 @given(
     hostile,
     st.dictionaries(names, hostile),
-    st.sampled_from(Route),
+    st.sampled_from(AccessPolicy),
     st.booleans(),
     st.booleans(),
 )
@@ -416,4 +416,4 @@ def test_whatever_is_sent_only_gateway_errors_come_out(
     except GatewayError:
         return
     assert key is None
-    assert route is Route.SIDE or (not with_keys and is_local(request_facts))
+    assert route is AccessPolicy.SIDE or (not with_keys and is_local(request_facts))

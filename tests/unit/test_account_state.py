@@ -5,12 +5,13 @@ import json
 import pytest
 
 from gateway.accounts.account import Account, Catalogue, Credentials, PolledUsage
-from gateway.accounts.description import describe, restore, to_keep
+from gateway.accounts.description import describe
 from gateway.accounts.failure_effects import BLAMELESS, COOLING, apply
-from gateway.accounts.health import AccountState, Limit, Status
+from gateway.accounts.health import AccountHealth, AccountLimit, AccountStatus
 from gateway.protocol.facts import Failure, Window
-from gateway.store.encryption import Secret
-from gateway.turns.failover import Kind
+from gateway.protocol.failure_kind import FailureKind
+from gateway.repository.account_state import restore, to_keep
+from gateway.secret import Secret
 
 NOW = 1_800_000_000.0
 
@@ -31,34 +32,37 @@ def status(account, later=0.0):
 
 
 def test_facts_stand_side_by_side():
-    state = AccountState()
+    state = AccountHealth()
     state.cool(NOW, 30, "broken")
-    assert (state.status(NOW), state.until(NOW)) == (Status.COOLING, NOW + 30)
+    assert (state.status(NOW), state.until(NOW)) == (AccountStatus.COOLING, NOW + 30)
     state.set_limit(NOW, "primary", NOW + 100)
-    assert (state.status(NOW), state.why(NOW)) == (Status.LIMITED, "primary limit")
+    assert (state.status(NOW), state.why(NOW)) == (
+        AccountStatus.LIMITED,
+        "primary limit",
+    )
     state.require_login("refresh_token_expired")
-    assert state.status(NOW) is Status.REAUTH_REQUIRED
+    assert state.status(NOW) is AccountStatus.REAUTH_REQUIRED
     state.pause()
-    assert (state.status(NOW), state.until(NOW)) == (Status.PAUSED, None)
+    assert (state.status(NOW), state.until(NOW)) == (AccountStatus.PAUSED, None)
     state.resume()
-    assert state.status(NOW) is Status.REAUTH_REQUIRED
+    assert state.status(NOW) is AccountStatus.REAUTH_REQUIRED
     state.logged_in()
-    assert state.status(NOW) is Status.LIMITED
-    assert state.status(NOW + 100) is Status.ACTIVE
+    assert state.status(NOW) is AccountStatus.LIMITED
+    assert state.status(NOW + 100) is AccountStatus.ACTIVE
 
 
 def test_of_two_limits_the_later_end_counts():
-    state = AccountState()
+    state = AccountHealth()
     state.set_limit(NOW, "secondary", NOW + 900)
     state.set_limit(NOW, "primary", NOW + 300)
-    assert state.limit == Limit("secondary", NOW, NOW + 900)
+    assert state.limit == AccountLimit("secondary", NOW, NOW + 900)
 
 
 def test_usage_limit_lasts_until_its_reset(account):
     apply(account, failure(429, "usage_limit_reached", resets_at=NOW + 3_600), NOW)
-    assert status(account) is Status.LIMITED
-    assert status(account, 3_599) is Status.LIMITED
-    assert status(account, 3_600) is Status.ACTIVE
+    assert status(account) is AccountStatus.LIMITED
+    assert status(account, 3_599) is AccountStatus.LIMITED
+    assert status(account, 3_600) is AccountStatus.ACTIVE
 
 
 def test_limit_is_named_after_the_window_that_is_reset_then(account):
@@ -75,9 +79,15 @@ def test_limit_is_named_after_the_window_that_is_reset_then(account):
 
 def test_short_rate_limit_cools_and_a_long_one_limits(account):
     apply(account, failure(429, "rate_limit_exceeded", retry_after=1.5), NOW)
-    assert (status(account), account.state.until(NOW)) == (Status.COOLING, NOW + 1.5)
+    assert (status(account), account.state.until(NOW)) == (
+        AccountStatus.COOLING,
+        NOW + 1.5,
+    )
     apply(account, failure(429, "rate_limit_exceeded", retry_after=600.0), NOW)
-    assert (status(account), account.state.until(NOW)) == (Status.LIMITED, NOW + 600)
+    assert (status(account), account.state.until(NOW)) == (
+        AccountStatus.LIMITED,
+        NOW + 600,
+    )
 
 
 def test_consecutive_failures_cool_ever_longer_up_to_a_cap(account):
@@ -94,64 +104,70 @@ def test_success_between_failures_keeps_the_account_in(account):
         apply(account, failure(500), NOW)
         apply(account, failure(500), NOW)
         account.state.succeed(NOW)
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE
 
 
 def test_success_that_began_before_the_trouble_proves_nothing(account):
     account.state.cool(NOW, 30, "broken")
     account.state.succeed(NOW - 1)
-    assert status(account) is Status.COOLING
+    assert status(account) is AccountStatus.COOLING
     account.state.succeed(NOW + 1)
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE
 
 
 def test_failed_probe_cools_again_at_once(account):
     account.state.cool(NOW, 1, "broken")
     apply(account, failure(500), NOW + 2)
-    assert status(account, 2) is Status.COOLING
+    assert status(account, 2) is AccountStatus.COOLING
 
 
 @pytest.mark.parametrize("code", [None, "server_error", "stream_incomplete"])
 def test_failures_inside_running_streams_never_exclude(account, code):
     for _ in range(20):
         apply(account, failure(500, code, phase="stream"), NOW)
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE
 
 
 def test_limit_told_inside_a_stream_holds(account):
     apply(account, failure(code="usage_limit_reached", phase="stream"), NOW)
-    assert status(account) is Status.LIMITED
+    assert status(account) is AccountStatus.LIMITED
 
 
 @pytest.mark.parametrize("met", [failure(400), failure(413), failure(400, "x")])
 def test_the_requests_own_faults_are_not_the_accounts(account, met):
     for _ in range(20):
         apply(account, met, NOW)
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE
     assert account.state.last_error is None
 
 
 @pytest.mark.parametrize("met", [failure(401), failure(403)])
 def test_an_account_that_is_turned_away_rests_at_once(account, met):
     apply(account, met, NOW)
-    assert status(account) is Status.COOLING
+    assert status(account) is AccountStatus.COOLING
 
 
 def test_a_lost_login_stays_lost(account):
     apply(account, failure(403, "account_deactivated"), NOW)
-    assert status(account, 1e9) is Status.REAUTH_REQUIRED
+    assert status(account, 1e9) is AccountStatus.REAUTH_REQUIRED
     assert account.state.why(NOW) == "account_deactivated"
 
 
 def test_handshake_refused_for_good_means_no_sockets(account):
     apply(account, failure(426, phase="handshake"), NOW)
     assert not account.websockets
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE
 
 
 def test_every_kind_has_a_consequence_or_none_on_purpose():
-    by_code = {Kind.DEAD, Kind.MODEL, Kind.NO_SOCKETS, Kind.LIMIT, Kind.QUOTA}
-    assert set(COOLING) | BLAMELESS | by_code == set(Kind)
+    by_code = {
+        FailureKind.DEAD,
+        FailureKind.MODEL,
+        FailureKind.NO_SOCKETS,
+        FailureKind.LIMIT,
+        FailureKind.QUOTA,
+    }
+    assert set(COOLING) | BLAMELESS | by_code == set(FailureKind)
     assert not set(COOLING) & BLAMELESS
 
 
@@ -159,10 +175,13 @@ def test_used_up_window_limits_until_its_reset_unless_there_are_credits(account)
     full = Window("secondary", 100.0, 10_080, NOW + 500)
     account.has_credits = True
     account.see_windows([full], NOW)
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE
     account.has_credits = False
     account.see_windows([full], NOW)
-    assert (status(account), account.state.until(NOW)) == (Status.LIMITED, NOW + 500)
+    assert (status(account), account.state.until(NOW)) == (
+        AccountStatus.LIMITED,
+        NOW + 500,
+    )
 
 
 def test_window_is_empty_again_after_its_reset(account):
@@ -176,19 +195,19 @@ def test_polled_number_does_not_replace_a_newer_live_one(account):
     polled = PolledUsage((Window("primary", 10.0, 300, NOW + 500),), is_limited=True)
     account.see_usage(polled, NOW - 1, NOW + 1)
     assert account.windows["primary"].window.used_percent == 50.0
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE
     account.see_usage(polled, NOW + 1, NOW + 2)
     assert account.windows["primary"].window.used_percent == 10.0
-    assert status(account, 2) is Status.LIMITED
+    assert status(account, 2) is AccountStatus.LIMITED
 
 
 def test_poll_ends_a_settled_limit_but_not_a_young_one(account):
     fine = PolledUsage((Window("primary", 0.0, 300, None),), "plus", is_limited=False)
     account.state.set_limit(NOW, "primary", NOW + 9_000)
     account.see_usage(fine, NOW + 10, NOW + 11)
-    assert status(account, 11) is Status.LIMITED
+    assert status(account, 11) is AccountStatus.LIMITED
     account.see_usage(fine, NOW + 70, NOW + 71)
-    assert status(account, 71) is Status.ACTIVE
+    assert status(account, 71) is AccountStatus.ACTIVE
     assert account.plan == "plus"
 
 
@@ -207,13 +226,13 @@ def test_state_is_taken_up_after_a_restart(account):
     kept = json.loads(to_keep(account, NOW + 5).detail)
     later = Account(id=1, name="a")
     restore(later, kept, NOW + 10)
-    assert later.state.status(NOW + 10) is Status.LIMITED
+    assert later.state.status(NOW + 10) is AccountStatus.LIMITED
     assert later.state.until(NOW + 10) == NOW + 500
     assert later.windows["primary"].window == account.windows["primary"].window
     assert later.state.last_error == account.state.last_error
     stale = Account(id=1, name="a")
     restore(stale, kept, NOW + 501)
-    assert stale.state.status(NOW + 501) is Status.ACTIVE
+    assert stale.state.status(NOW + 501) is AccountStatus.ACTIVE
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
@@ -240,7 +259,7 @@ def test_a_lost_login_is_not_that_of_other_tokens(account):
     for tokens in (("at2", "rt"), ("at", "rt2")):
         later = Account(id=1, name="a", credentials=Credentials(*map(Secret, tokens)))
         restore(later, kept, NOW)
-        assert status(later) is Status.ACTIVE
+        assert status(later) is AccountStatus.ACTIVE
 
 
 @pytest.mark.parametrize(
@@ -253,4 +272,4 @@ def test_a_lost_login_is_not_that_of_other_tokens(account):
 )
 def test_anything_may_be_in_the_database(account, told):
     restore(account, told, NOW)
-    assert status(account) is Status.ACTIVE
+    assert status(account) is AccountStatus.ACTIVE

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.admin.token import admin_token, is_token
 from gateway.process.lockfile import AlreadyRunning, Running, find_running, hold
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 
 
 def test_a_gateway_is_found_while_it_runs_and_not_after(tmp_path):

@@ -19,8 +19,10 @@ from gateway.protocol.facts import Usage, Window
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
-from gateway.turns.exchange import ClientFacts, ClientRequest, Exchange, Route
+from gateway.turns.client_request import ClientFacts, ClientRequest
+from gateway.turns.exchange import Exchange
 from gateway.turns.runner import Turns
+from gateway.upstream.endpoints import Endpoint
 
 NOW = time.time()
 
@@ -40,7 +42,7 @@ def gateway(tmp_path):
 
 def exchange():
     facts = ClientFacts(request_id="r1", address="127.0.0.1", headers=[])
-    request = ClientRequest(facts, "codex", "http", Route.RESPONSES, None, 10, None)
+    request = ClientRequest(facts, "codex", "http", Endpoint.RESPONSES, None, 10, None)
     return Exchange(request)
 
 

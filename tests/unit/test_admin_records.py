@@ -7,14 +7,18 @@ import time
 import pytest
 
 from gateway.accounts.account import Account, AccountKind, Credentials
-from gateway.accounts.description import to_keep
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.admin.accounts import save_login
+from gateway.admin.errors import Unacceptable
+from gateway.admin.strategy import set_strategy
 from gateway.keys.key import Measure
 from gateway.repository import accounts, options
+from gateway.repository.account_state import to_keep
+from gateway.repository.keys import load_keys
 from gateway.repository.row_ids import fresh_id
+from gateway.secret import Secret
 from gateway.store import models
-from gateway.store.encryption import Secret, SecretBox
+from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
 from gateway.upstream.auth_json import Login
 
@@ -67,7 +71,7 @@ def test_an_account_comes_back_with_its_credentials_and_none_of_them_in_clear(
     assert account.credentials == Credentials(
         Secret("at"), Secret("rt"), Secret("it"), expires_at=2_000_000.5
     )
-    assert account.state.status(time.time()) is Status.ACTIVE
+    assert account.state.status(time.time()) is AccountStatus.ACTIVE
 
 
 def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secrets):
@@ -84,9 +88,9 @@ def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secret
         return (await store.read(accounts.load_accounts, secrets))[0]
 
     state = run(tmp_path, secrets, scenario).state
-    assert state.status(time.time()) is Status.PAUSED
+    assert state.status(time.time()) is AccountStatus.PAUSED
     state.resume()
-    assert state.status(time.time()) is Status.LIMITED
+    assert state.status(time.time()) is AccountStatus.LIMITED
     assert state.until(time.time()) == until
 
 
@@ -110,9 +114,9 @@ def test_a_state_that_is_written_late_does_not_undo_a_new_login(tmp_path, secret
         return held, stored
 
     held, stored = run(tmp_path, secrets, scenario)
-    assert stored.state.status(time.time()) is Status.ACTIVE
+    assert stored.state.status(time.time()) is AccountStatus.ACTIVE
     held.update(stored)
-    assert held.state.status(time.time()) is Status.ACTIVE
+    assert held.state.status(time.time()) is AccountStatus.ACTIVE
     assert held.credentials.bearer == Secret("at2")
 
 
@@ -128,7 +132,7 @@ def test_an_account_whose_key_is_lost_needs_a_login_and_the_others_still_load(
         return await store.read(accounts.load_accounts, secrets)
 
     lost, good = run(tmp_path, secrets, scenario)
-    assert lost.state.status(time.time()) is Status.REAUTH_REQUIRED
+    assert lost.state.status(time.time()) is AccountStatus.REAUTH_REQUIRED
     assert "decrypted" in lost.state.why(time.time())
     assert good.credentials.bearer == Secret("at")
 
@@ -157,7 +161,7 @@ def test_a_key_comes_back_with_its_limits(tmp_path, secrets):
 
     async def scenario(store):
         await store.write(make)
-        return await store.read(accounts.load_keys)
+        return await store.read(load_keys)
 
     laptop, plain = run(tmp_path, secrets, scenario)
     assert (laptop.created_at, laptop.expires_at) == (1_700_000_000, 1_900_000_000.0)
@@ -214,11 +218,11 @@ def test_numbers_of_removed_rows_are_not_given_out_again(tmp_path, secrets):
 def test_the_strategy_is_what_was_set_last_and_sane_without(tmp_path, secrets):
     async def scenario(store):
         assert await store.read(options.load_strategy) == "capacity_weighted"
-        await store.write(options.set_strategy, "fill_first", "cli:me")
-        await store.write(options.set_strategy, "round_robin", "cli:me")
+        await store.write(set_strategy, "fill_first", "cli:me")
+        await store.write(set_strategy, "round_robin", "cli:me")
         assert await store.read(options.load_strategy) == "round_robin"
-        with pytest.raises(options.Unacceptable):
-            await store.write(options.set_strategy, "lottery", "cli:me")
+        with pytest.raises(Unacceptable):
+            await store.write(set_strategy, "lottery", "cli:me")
         rows = await store.read(lambda: list(models.AuditLog.select()))
         assert [json.loads(row.detail)["after"] for row in rows] == [
             "fill_first",

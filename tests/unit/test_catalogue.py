@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
-from gateway.accounts.health import Status
+from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.polling.catalogues import Catalogues, read_codex, read_openai
 from gateway.polling.usage import UsagePoller, read_usage
+from gateway.secret import Secret
 from gateway.settings import Settings
-from gateway.store.encryption import Secret
 from gateway.upstream.account_api import AccountCalls
-from gateway.upstream.api import Answer
+from gateway.upstream.api import ApiResponse
 from gateway.upstream.tokens import TokenSource
 
 SETTINGS = Settings.from_env(dotenv="")
@@ -161,7 +161,7 @@ def test_unchanged_and_failing_answers_keep_what_is_known():
         for made.upstream.status in (500, 404):
             await made.catalogues.refresh(account)
             assert account.catalogue.entries is first.entries
-        assert account.state.status(time.time()) is Status.ACTIVE
+        assert account.state.status(time.time()) is AccountStatus.ACTIVE
 
     run(scenario)
 
@@ -239,7 +239,7 @@ def test_limited_account_is_polled_for_its_return():
         account = made.pool.accounts[1]
         made.upstream.used = 100.0
         await made.usage.poll(account)
-        assert account.state.status(time.time()) is Status.LIMITED
+        assert account.state.status(time.time()) is AccountStatus.LIMITED
         assert made.usage.is_due(account, time.time() + 70)
 
     run(scenario)
@@ -247,7 +247,11 @@ def test_limited_account_is_polled_for_its_return():
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [(401, Status.COOLING), (402, Status.LIMITED), (500, Status.ACTIVE)],
+    [
+        (401, AccountStatus.COOLING),
+        (402, AccountStatus.LIMITED),
+        (500, AccountStatus.ACTIVE),
+    ],
 )
 def test_polls_judge_an_account_only_by_what_is_its_own(status, state):
     async def scenario(made):
@@ -275,7 +279,7 @@ json_values = st.recursive(
 )
 
 
-class Told(Answer):
+class Told(ApiResponse):
     """An answer with ready-made JSON."""
 
     def json(self):
@@ -285,7 +289,7 @@ class Told(Answer):
 def test_what_could_not_be_said_again_is_left_out_of_a_catalogue():
     entries = b'{"slug":"a"},{"slug":"b","x":' + b"[" * 600 + b"]" * 600 + b"}"
     body = b'{"models":[' + entries + b"]}"
-    found = read_codex(Answer(200, {"etag": "\udcff"}, body), 0.0)
+    found = read_codex(ApiResponse(200, {"etag": "\udcff"}, body), 0.0)
     assert found.etag is None
     assert found.models == {"a"}
     assert found.entries == ({"slug": "a"},)

@@ -10,8 +10,8 @@ import zstandard
 
 from gateway.demo import faults
 from gateway.demo.accounts import claims
-from gateway.demo.answers import Answer, Close, Cut
-from gateway.demo.events import Turn
+from gateway.demo.answers import Close, Cut, ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from gateway.demo.oauth import CLIENT_ID
 from gateway.demo.samples import sample
 
@@ -169,8 +169,8 @@ async def test_an_answer_held_by_an_event_shows_when_the_client_leaves(upstream)
     [
         faults.reset_before_headers(),
         faults.reset_after_headers(),
-        faults.cut_after(Turn().text("cut").answer(), 3),
-        faults.cut_mid_event(Turn().text("cut").answer(), 3),
+        faults.cut_after(ScriptedTurn().text("cut").answer(), 3),
+        faults.cut_mid_event(ScriptedTurn().text("cut").answer(), 3),
         faults.short_body(),
         faults.bad_chunking(),
     ],
@@ -188,7 +188,7 @@ async def test_a_cut_is_visible_to_the_client(upstream, answer):
 
 @pytest.mark.gen_test
 async def test_odd_bytes_pass_as_they_are(upstream):
-    whole = Turn().text("grüße").completed().answer()
+    whole = ScriptedTurn().text("grüße").completed().answer()
     upstream.answer(faults.dripped(whole, 7))
     upstream.answer(faults.gzipped(whole))
     upstream.answer(faults.wrong_content_type())
@@ -447,6 +447,6 @@ def test_secrets_of_demo_accounts_do_not_show(tmp_path):
 
 
 def test_headers_can_be_added_to_an_answer():
-    answer = Answer.json({"a": 1}).with_headers({"x-a": "b"}).after(0.5)
+    answer = ScriptedResponse.json({"a": 1}).with_headers({"x-a": "b"}).after(0.5)
     assert answer.headers["x-a"] == "b"
     assert answer.before == (0.5,)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cluster.handover import PATIENCE
+from gateway.cluster.handover import HANDOVER_TIMEOUT
 from gateway.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "gateway" / "deploy"
@@ -61,4 +61,4 @@ def test_systemd_waits_longer_than_the_gateway(monkeypatch):
     unit.read(DEPLOY / "gateway.service")
     drain = Settings.from_env(dotenv="/dev/null").drain_seconds
     assert float(unit["Service"]["TimeoutStopSec"]) > drain + 20
-    assert float(unit["Service"]["TimeoutStartSec"]) > PATIENCE
+    assert float(unit["Service"]["TimeoutStartSec"]) > HANDOVER_TIMEOUT

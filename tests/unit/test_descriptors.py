@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from gateway.process.inherited_sockets import (
-    KIN,
     LISTENING,
     LOCK,
+    PEER,
     numbered,
     start_process,
     take,
@@ -44,7 +44,7 @@ def test_descriptors_are_numbered_from_three(told, expected):
 def test_nobodys_variables_are_removed_all_the_same():
     environ = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "a", "A": "b"}
     given = take(environ)
-    assert (given.sockets, given.lock, given.kin) == ([], None, None)
+    assert (given.sockets, given.lock, given.peer) == ([], None, None)
     assert environ == {"A": "b"}
 
 
@@ -64,7 +64,7 @@ print(
     [one.getsockname()[1] for one in given.sockets],
     [one.get_inheritable() or one.getblocking() for one in given.sockets],
     given.lock and os.fstat(given.lock).st_ino,
-    given.kin and given.kin.recv(9),
+    given.peer and given.peers.recv(9),
     [name for name in os.environ if name.startswith("LISTEN")],
     file=open({out!r}, "w"),
 )
@@ -99,7 +99,7 @@ def test_a_started_process_finds_what_it_was_given(found, tmp_path):
                 (two.fileno(), LISTENING),
                 (one.fileno(), LISTENING),
                 (lock.fileno(), LOCK),
-                (theirs.fileno(), KIN),
+                (theirs.fileno(), PEER),
             ]
             ports = [two.getsockname()[1], one.getsockname()[1]]
             inode = os.fstat(lock.fileno()).st_ino

@@ -5,20 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import FailureKind, kind_of
 from gateway.turns.failover import (
-    DEADLINE,
-    LONGEST_WAIT,
+    LAST_ATTEMPT_SECONDS,
+    LONGEST_RETRY_WAIT,
     MAX_ALONE,
     MAX_ATTEMPTS,
     RULES,
     Attempt,
     Elsewhere,
     GiveUp,
-    Kind,
     RetryBudget,
     RetryHere,
     decide,
-    kind_of,
 )
 
 
@@ -39,56 +38,62 @@ UNAUTHORISED = failure(401)
 @pytest.mark.parametrize(
     ("met", "kind"),
     [
-        (CONNECT, Kind.CONNECT),
-        (failure(code="dns_failure", phase="connect", origin="network"), Kind.CONNECT),
-        (RESET, Kind.BROKEN),
-        (failure(code="stream_incomplete", phase="first_event"), Kind.BROKEN),
-        (failure(code="upstream_connect_timeout", phase="connect"), Kind.TIMEOUT),
-        (failure(code="upstream_first_event_timeout"), Kind.TIMEOUT),
-        (SERVER, Kind.SERVER),
-        (failure(502), Kind.SERVER),
-        (failure(code="server_error", phase="first_event"), Kind.SERVER),
-        (failure(type="server_error", phase="first_event"), Kind.SERVER),
-        (failure(phase="first_event"), Kind.SERVER),
-        (failure(503), Kind.OVERLOADED),
-        (failure(503, "server_is_overloaded"), Kind.OVERLOADED),
-        (failure(code="slow_down", phase="first_event"), Kind.OVERLOADED),
-        (failure(400, "websocket_connection_limit_reached"), Kind.SOCKET_ENDED),
-        (failure(426, phase="handshake"), Kind.NO_SOCKETS),
-        (failure(404, phase="handshake"), Kind.NO_SOCKETS),
-        (failure(503, phase="handshake"), Kind.OVERLOADED),
-        (LIMIT, Kind.LIMIT),
-        (failure(429, type="usage_limit_reached"), Kind.LIMIT),
-        (failure(code="usage_limit_reached", phase="first_event"), Kind.LIMIT),
-        (failure(429), Kind.RATE),
-        (failure(code="rate_limit_exceeded", phase="first_event"), Kind.RATE),
-        (failure(429, "insufficient_quota"), Kind.QUOTA),
-        (failure(429, "usage_not_included"), Kind.QUOTA),
-        (failure(402), Kind.QUOTA),
-        (UNAUTHORISED, Kind.UNAUTHORISED),
-        (failure(code="token_expired", phase="first_event"), Kind.UNAUTHORISED),
-        (failure(403, "account_deactivated"), Kind.DEAD),
-        (failure(401, "refresh_token_reused"), Kind.DEAD),
-        (failure(403), Kind.REFUSED),
-        (failure(403, "unsupported_country"), Kind.CLIENT),
-        (failure(404, "model_not_found"), Kind.MODEL),
+        (CONNECT, FailureKind.CONNECT),
+        (
+            failure(code="dns_failure", phase="connect", origin="network"),
+            FailureKind.CONNECT,
+        ),
+        (RESET, FailureKind.BROKEN),
+        (failure(code="stream_incomplete", phase="first_event"), FailureKind.BROKEN),
+        (
+            failure(code="upstream_connect_timeout", phase="connect"),
+            FailureKind.TIMEOUT,
+        ),
+        (failure(code="upstream_first_event_timeout"), FailureKind.TIMEOUT),
+        (SERVER, FailureKind.SERVER),
+        (failure(502), FailureKind.SERVER),
+        (failure(code="server_error", phase="first_event"), FailureKind.SERVER),
+        (failure(type="server_error", phase="first_event"), FailureKind.SERVER),
+        (failure(phase="first_event"), FailureKind.SERVER),
+        (failure(503), FailureKind.OVERLOADED),
+        (failure(503, "server_is_overloaded"), FailureKind.OVERLOADED),
+        (failure(code="slow_down", phase="first_event"), FailureKind.OVERLOADED),
+        (failure(400, "websocket_connection_limit_reached"), FailureKind.SOCKET_ENDED),
+        (failure(426, phase="handshake"), FailureKind.NO_SOCKETS),
+        (failure(404, phase="handshake"), FailureKind.NO_SOCKETS),
+        (failure(503, phase="handshake"), FailureKind.OVERLOADED),
+        (LIMIT, FailureKind.LIMIT),
+        (failure(429, type="usage_limit_reached"), FailureKind.LIMIT),
+        (failure(code="usage_limit_reached", phase="first_event"), FailureKind.LIMIT),
+        (failure(429), FailureKind.RATE),
+        (failure(code="rate_limit_exceeded", phase="first_event"), FailureKind.RATE),
+        (failure(429, "insufficient_quota"), FailureKind.QUOTA),
+        (failure(429, "usage_not_included"), FailureKind.QUOTA),
+        (failure(402), FailureKind.QUOTA),
+        (UNAUTHORISED, FailureKind.UNAUTHORISED),
+        (failure(code="token_expired", phase="first_event"), FailureKind.UNAUTHORISED),
+        (failure(403, "account_deactivated"), FailureKind.DEAD),
+        (failure(401, "refresh_token_reused"), FailureKind.DEAD),
+        (failure(403), FailureKind.REFUSED),
+        (failure(403, "unsupported_country"), FailureKind.CLIENT),
+        (failure(404, "model_not_found"), FailureKind.MODEL),
         (
             failure(
                 400,
                 message="The 'gpt-9' model is not supported when using Codex with a "
                 "ChatGPT account.",
             ),
-            Kind.MODEL,
+            FailureKind.MODEL,
         ),
-        (failure(400, "previous_response_not_found"), Kind.ANCHOR),
-        (failure(400, "invalid_request_error"), Kind.CLIENT),
-        (failure(404), Kind.CLIENT),
-        (failure(413), Kind.CLIENT),
-        (failure(code="context_length_exceeded", origin="client"), Kind.CLIENT),
-        (failure(code="some_new_verdict", phase="first_event"), Kind.CLIENT),
-        (failure(500, phase="stream"), Kind.CUT),
-        (failure(code="stream_incomplete", phase="stream"), Kind.CUT),
-        (failure(code="usage_limit_reached", phase="stream"), Kind.LIMIT),
+        (failure(400, "previous_response_not_found"), FailureKind.ANCHOR),
+        (failure(400, "invalid_request_error"), FailureKind.CLIENT),
+        (failure(404), FailureKind.CLIENT),
+        (failure(413), FailureKind.CLIENT),
+        (failure(code="context_length_exceeded", origin="client"), FailureKind.CLIENT),
+        (failure(code="some_new_verdict", phase="first_event"), FailureKind.CLIENT),
+        (failure(500, phase="stream"), FailureKind.CUT),
+        (failure(code="stream_incomplete", phase="stream"), FailureKind.CUT),
+        (failure(code="usage_limit_reached", phase="stream"), FailureKind.LIMIT),
     ],
 )
 def test_failures_are_of_the_kind_their_words_say(met, kind):
@@ -96,7 +101,7 @@ def test_failures_are_of_the_kind_their_words_say(met, kind):
 
 
 def test_every_kind_has_a_row():
-    assert set(RULES) == set(Kind)
+    assert set(RULES) == set(FailureKind)
 
 
 FIRST = Attempt(number=1, accounts_left=1)
@@ -214,9 +219,9 @@ def test_every_decision_keeps_the_bounds(met, attempt):
     if isinstance(decision, GiveUp):
         assert decision.why
         return
-    assert 0 <= decision.after <= LONGEST_WAIT
-    assert attempt.elapsed <= DEADLINE
-    assert met.phase != "stream" or kind_of(met) is not Kind.CUT
+    assert 0 <= decision.after <= LONGEST_RETRY_WAIT
+    assert attempt.elapsed <= LAST_ATTEMPT_SECONDS
+    assert met.phase != "stream" or kind_of(met) is not FailureKind.CUT
     assert not decision.costs_budget or attempt.number < MAX_ATTEMPTS
     if isinstance(decision, Elsewhere):
         assert attempt.accounts_left > 0

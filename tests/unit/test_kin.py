@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from gateway.accounts.affinity import Affinity, Bindings
-from gateway.cluster.peers import GO, MOST_UNREAD, RELOAD, Kin, Link
+from gateway.cluster.peers import GO, MOST_UNREAD, RELOAD, Link, Peers
 from gateway.errors import KeyLimitReached
 from gateway.keys.counters import Spend
 from gateway.keys.key import Key, KeyRing, Limit, Measure
@@ -41,7 +41,7 @@ class Process:
         self.limiter = Limiter(lambda: NOW, patience=5)
         self.bindings = Bindings()
         self.reloads = asyncio.Queue()
-        self.kin = Kin(self.ring, self.limiter, self.bindings, self.reload)
+        self.peers = Peers(self.ring, self.limiter, self.bindings, self.reload)
         self.written = 0
 
     async def reload(self):
@@ -85,12 +85,12 @@ async def succeed(old, new, meanwhile=lambda: None):
         meanwhile()
         await old.flush()
 
-    await old.kin.introduce(to_new, flush)
+    await old.peers.introduce(to_new, flush)
     told = []
     while GO not in (message := await to_old.hear()):
         told.append(message)
-    new.kin.follow(to_old, told)
-    old.kin.listen(to_new)
+    new.peers.follow(to_old, told)
+    old.peers.listen(to_new)
 
 
 @asynccontextmanager
@@ -100,7 +100,7 @@ async def row(count):
         await succeed(old, new)
     yield processes
     for process in processes:
-        process.kin.close()
+        process.peers.close()
     await asyncio.sleep(0.01)
 
 
@@ -126,8 +126,8 @@ def test_a_successor_stands_where_its_predecessor_does():
         assert new.limiter.changed() == []  # nothing that it would persist again
         held.settle(Usage(45), 0)
         await until(lambda: new.stands == (70, 0, 2, 0))
-        old.kin.close()
-        new.kin.close()
+        old.peers.close()
+        new.peers.close()
 
     asyncio.run(run())
 
@@ -143,8 +143,8 @@ def test_a_key_that_is_used_much_can_be_handed_over():
         await succeed(old, new)
         (rate,) = new.limiter.report(busy, NOW)
         assert rate["current_value"] == 20_000
-        old.kin.close()
-        new.kin.close()
+        old.peers.close()
+        new.peers.close()
 
     asyncio.run(run())
 
@@ -210,7 +210,7 @@ def test_conversations_are_known_to_all(speaker):
 def test_a_reload_reaches_all_others_once():
     async def run():
         async with row(3) as processes:
-            processes[2].kin.tell(RELOAD)
+            processes[2].peers.tell(RELOAD)
             for process in processes[:2]:
                 await asyncio.wait_for(process.reloads.get(), 5)
             assert processes[2].reloads.empty()
@@ -223,9 +223,9 @@ def test_what_one_held_that_is_gone_is_free_for_all():
         async with row(3) as processes:
             await processes[0].reserve()
             await until(lambda: processes[2].stands == (0, 40, 1, 1))
-            (link,) = processes[0].kin._links
+            (link,) = processes[0].peers._links
             link.close()  # as a killed process does
-            await asyncio.wait_for(processes[1].kin.wait_for_predecessor(), 5)
+            await asyncio.wait_for(processes[1].peers.wait_for_predecessor(), 5)
             await until(lambda: processes[2].stands == (0, 0, 1, 0))
             assert processes[1].stands == (0, 0, 1, 0)
 
@@ -235,12 +235,12 @@ def test_what_one_held_that_is_gone_is_free_for_all():
 def test_only_who_has_a_predecessor_waits_for_it():
     async def run():
         async with row(3) as (first, second, third):
-            await asyncio.wait_for(first.kin.wait_for_predecessor(), 1)
-            waiting = asyncio.create_task(second.kin.wait_for_predecessor())
-            third.kin.close()  # the successor's end is no end of waiting
-            await until(lambda: len(second.kin._links) == 1)
+            await asyncio.wait_for(first.peers.wait_for_predecessor(), 1)
+            waiting = asyncio.create_task(second.peers.wait_for_predecessor())
+            third.peers.close()  # the successor's end is no end of waiting
+            await until(lambda: len(second.peers._links) == 1)
             assert not waiting.done()
-            first.kin.close()
+            first.peers.close()
             await asyncio.wait_for(waiting, 5)
 
     asyncio.run(run())
@@ -263,9 +263,9 @@ def test_keys_and_limits_that_only_one_knows_do_no_harm():
 async def test_a_process_that_reads_nothing_is_given_up():
     ours, theirs = socket.socketpair()
     process, link = Process(), await Link.open(ours)
-    process.kin.listen(link)
+    process.peers.listen(link)
     assert process.limiter.on_move is not None
     with theirs:
         for _ in range(MOST_UNREAD // 1_000_000 + 2):
-            process.kin.tell(RELOAD, "x" * 1_000_000)
+            process.peers.tell(RELOAD, "x" * 1_000_000)
         await until(lambda: process.limiter.on_move is None)

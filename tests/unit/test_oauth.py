@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.accounts.account import Account, Credentials
-from gateway.store.encryption import Secret
+from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
 from gateway.upstream.auth_json import claims, parse_login, read_login
 from gateway.upstream.device_login import DeviceLogin

@@ -11,7 +11,7 @@ from gateway.accounts.account import Account, AccountKind, Catalogue, Credential
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.pool import Pool
-from gateway.accounts.wait_queue import LONGEST_LINE, SHORTEST_LINE, Line
+from gateway.accounts.wait_queue import LONGEST_QUEUE, SHORTEST_LINE, WaitQueue
 from gateway.errors import (
     GatewayOverloaded,
     ModelNotAvailable,
@@ -21,8 +21,8 @@ from gateway.errors import (
     UsageLimitReached,
 )
 from gateway.protocol.facts import Failure, Window
+from gateway.secret import Secret
 from gateway.settings import Settings
-from gateway.store.encryption import Secret
 
 NOW = 1_800_000_000.0
 
@@ -372,7 +372,7 @@ def test_cancelled_in_the_moment_of_the_grant_leaks_nothing(pool):
 
 @pytest.mark.parametrize(
     ("caps", "longest"),
-    [((1,), SHORTEST_LINE), ((10, 10), 10), ((300, 300), LONGEST_LINE)],
+    [((1,), SHORTEST_LINE), ((10, 10), 10), ((300, 300), LONGEST_QUEUE)],
 )
 def test_half_as_many_wait_as_can_run(pool, caps, longest):
     pool.replace([account(n, concurrency=cap) for n, cap in enumerate(caps, 1)])
@@ -402,7 +402,7 @@ def test_half_as_many_wait_as_can_run(pool, caps, longest):
 
 def test_nobody_waits_who_would_be_refused_in_the_end():
     """Turns of two minutes, ten at a time: the second waits 24 s, the third longer."""
-    ten, line = [account(1, concurrency=10)], Line(None)
+    ten, line = [account(1, concurrency=10)], WaitQueue(None)
 
     async def scenario():
         with contextlib.ExitStack() as stack:

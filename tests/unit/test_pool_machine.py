@@ -21,15 +21,15 @@ from hypothesis.stateful import (
 
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
 from gateway.accounts.affinity import Affinity
-from gateway.accounts.eligibility import LONGEST_RETRY_AFTER, BarKind, Demand
-from gateway.accounts.health import Status
+from gateway.accounts.eligibility import LONGEST_RETRY_AFTER, Demand, Reason
+from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.accounts.strategies import STRATEGIES
-from gateway.accounts.wait_queue import LONGEST_LINE
+from gateway.accounts.wait_queue import LONGEST_QUEUE
 from gateway.errors import GatewayError, UsageLimitReached
 from gateway.protocol.facts import Failure, Window
+from gateway.secret import Secret
 from gateway.settings import Settings
-from gateway.store.encryption import Secret
 from gateway.turns.failover import (
     Attempt,
     Elsewhere,
@@ -42,7 +42,7 @@ from gateway.turns.failover import (
 SETTINGS = Settings.from_env(dotenv="")
 MODELS = ("m1", "m2")
 # What may take a conversation away from the account that answered it last.
-CAUSES = {*BarKind, "returned", "previous_response_id"}
+CAUSES = {*Reason, "returned", "previous_response_id"}
 numbers = st.integers(0, 19)
 sessions = st.sampled_from(["", "s1", "s2", "s3"])
 demands = st.builds(
@@ -164,7 +164,7 @@ class PoolMachine(RuleBasedStateMachine):
         return {
             account.id
             for account in self.pool.accounts.values()
-            if account.state.status(self.now) is Status.ACTIVE
+            if account.state.status(self.now) is AccountStatus.ACTIVE
             and not (account.state.on_trial and account.state.trial_running)
             and account.in_flight < account.concurrency
             and account.id not in demand.excluded
@@ -400,7 +400,7 @@ class PoolMachine(RuleBasedStateMachine):
     def bounds_are_kept(self):
         if not hasattr(self, "pool"):
             return
-        assert self.pool.waiting == len(self.waiting) <= LONGEST_LINE
+        assert self.pool.waiting == len(self.waiting) <= LONGEST_QUEUE
         assert len(self.pool.bindings) <= 100_000
 
     @invariant()
@@ -418,7 +418,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     def is_back_soon(self, account):
         state = account.state
-        if state.status(self.now) is not Status.COOLING:
+        if state.status(self.now) is not AccountStatus.COOLING:
             return False
         return state.until(self.now) - self.now < LONGEST_RETRY_AFTER
 

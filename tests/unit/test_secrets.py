@@ -13,7 +13,8 @@ import orjson
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway.store.encryption import Secret, SecretBox, UnusableKey
+from gateway.secret import Secret
+from gateway.store.encryption import SecretBox, UnusableKey
 from gateway.store.key_rotation import Rotated, rotate_key
 from gateway.store.models import Account
 from tests.unit.store_rows import make_store

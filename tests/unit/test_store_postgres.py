@@ -18,7 +18,7 @@ from gateway.store.key_rotation import Rotated, rotate_key
 from gateway.store.log_rows import DAY_MS
 from gateway.store.models import Account, Binding, RequestLog, Setting, UsageDay
 from gateway.store.queries import LogFilter, find_log, log_after, log_page, usage_report
-from gateway.store.write_queue import AccountState
+from gateway.store.write_queue import StoredHealth
 from tests.unit.postgres_server import HAS_DRIVER, Server, need, server_directory
 from tests.unit.store_rows import NOW, log_row, make_store
 from tests.unit.test_store_log import COMBINATIONS, START, group_of, passes
@@ -104,7 +104,7 @@ def test_rows_sums_and_what_is_latest_are_written(server, tmp_path):
             for number in range(3):
                 store.writer.bind("a", number, NOW)
                 store.writer.count(7, NOW, number)
-                store.writer.save_state(account, AccountState("limited", NOW, "x"))
+                store.writer.save_state(account, StoredHealth("limited", NOW, "x"))
             store.writer.bind("b", 1, NOW)
             store.writer.unbind("b")
             await store.flush()

@@ -8,15 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.accounts.account import Account, AccountKind
-from gateway.turns.exchange import Route
-from gateway.upstream.endpoints import url_of
+from gateway.upstream.endpoints import Endpoint, url_of
 
 CHATGPT = "https://chatgpt.example/backend-api"
 OWN = "https://own.example:8443/some/v1"
 HOSTILE = "/../..//evil.example/?#@\r\n"
 
 
-@pytest.mark.parametrize("route", Route)
+@pytest.mark.parametrize("route", Endpoint)
 @pytest.mark.parametrize(
     ("kind", "base"), [(AccountKind.CHATGPT, CHATGPT), (AccountKind.API_KEY, OWN)]
 )

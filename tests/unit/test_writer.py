@@ -18,7 +18,7 @@ from gateway.store.models import (
     UsageDay,
     UsageHour,
 )
-from gateway.store.write_queue import BATCH_ROWS, MAX_JOBS, AccountState
+from gateway.store.write_queue import BATCH_ROWS, MAX_JOBS, StoredHealth
 from tests.unit.store_rows import NOW, log_row, make_store
 
 IMPATIENT = 0.05  # seconds to wait for a lock, where the test holds it
@@ -150,13 +150,13 @@ def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path)
             for number in range(3):
                 writer.bind("a", number, NOW + number)
                 writer.count(7, NOW, 10 + number)
-                writer.save_state(account, AccountState("limited", NOW, "weekly"))
+                writer.save_state(account, StoredHealth("limited", NOW, "weekly"))
             writer.bind("b", 1, NOW)
             writer.count(7, NOW - 1, 99)  # settled late, in a window that is over
             await store.flush()
             writer.count(7, NOW, 5)
             writer.unbind("b")
-            writer.save_state(account, AccountState("active"))
+            writer.save_state(account, StoredHealth("active"))
             await store.flush()
             kept = await store.read(
                 lambda: (

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, Close, Cut
-from gateway.demo.events import Turn
+from gateway.demo.answers import Close, Cut, ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.serving import payload, turn_on, user
 
 
@@ -30,9 +30,9 @@ FAILURES = {
     "503 with a wait": faults.unavailable(120),
     "overloaded": faults.overloaded(),
     "unauthorised": faults.unauthorized(),
-    "forbidden": Answer((b"<title>Just a moment...</title>",), 403),
-    "reset": Answer((Cut.RESET,)),
-    "closed": Answer((Close(1012),)),
+    "forbidden": ScriptedResponse((b"<title>Just a moment...</title>",), 403),
+    "reset": ScriptedResponse((Cut.RESET,)),
+    "closed": ScriptedResponse((Close(1012),)),
     "its age": faults.refusal(400, "websocket_connection_limit_reached", "60 min"),
 }
 
@@ -69,7 +69,7 @@ async def test_a_limit_is_told_when_all_accounts_have_it(serving, upstream):
     "answer",
     [
         faults.refusal(400, "context_length_exceeded", "long", param="input"),
-        Turn().failed("invalid_prompt", "Not this one.").answer(),
+        ScriptedTurn().failed("invalid_prompt", "Not this one.").answer(),
     ],
     ids=["refusal", "failed"],
 )

@@ -7,11 +7,11 @@ import logging
 import aiohttp
 import pytest
 
-from gateway.demo.answers import Answer, Close
-from gateway.demo.events import Turn
+from gateway.demo.answers import Close, ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, payload, rest_of_turn, turn_on, until
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 CREATE = {"type": "response.create", **payload()}
 
 
@@ -25,7 +25,7 @@ async def assert_closed(serving, received):
 
 @pytest.mark.gen_test
 async def test_a_client_that_leaves_before_the_handshake_is_answered(serving, upstream):
-    upstream.answer(Answer(before=(asyncio.Event(),)), route="handshake")
+    upstream.answer(ScriptedResponse(before=(asyncio.Event(),)), route="handshake")
     async with serving.socket() as ws:
         await ws.send_json(CREATE)
         received = await upstream.arrived(route="handshake")
@@ -165,7 +165,7 @@ async def test_what_upstream_says_between_turns(serving, upstream, notice):
 
 @pytest.mark.gen_test
 async def test_a_second_end_of_a_turn_does_not_end_the_next(serving, upstream):
-    failed = Turn().failed("server_error", "after the end").events[-1]
+    failed = ScriptedTurn().failed("server_error", "after the end").events[-1]
     upstream.answer(*TURN.events, failed)
     async with serving.socket() as ws:
         assert (await turn_on(ws))[-1]["type"] == "response.completed"

@@ -8,11 +8,11 @@ import aiohttp
 import pytest
 
 from gateway.demo import faults
-from gateway.demo.answers import Answer, Close, Cut
-from gateway.demo.events import Turn
+from gateway.demo.answers import Close, Cut, ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, V1, payload, turn_on
 
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 CREATE = {"type": "response.create", **payload()}
 
 
@@ -21,10 +21,10 @@ def accounts(upstream):
 
 
 ON_FIRST = {
-    "reset": Answer((Cut.RESET,)),
-    "closed": Answer((Close(1011),)),
+    "reset": ScriptedResponse((Cut.RESET,)),
+    "closed": ScriptedResponse((Close(1011),)),
     "cut before the commit": faults.cut_after(TURN.answer(), 2),
-    "closed before the commit": Answer((*TURN.events[:2], Close(1012))),
+    "closed before the commit": ScriptedResponse((*TURN.events[:2], Close(1012))),
     "500": faults.server_error(),
     "503 with a wait": faults.unavailable(120),
     "error event first": faults.overloaded(),
@@ -54,9 +54,9 @@ async def test_a_failure_of_one_account_is_not_seen(serving, upstream, answer):
 
 HANDSHAKES = {
     "401": faults.unauthorized(),
-    "403": Answer((b"<title>Just a moment...</title>",), 403),
-    "404": Answer(status=404),
-    "426": Answer(status=426),
+    "403": ScriptedResponse((b"<title>Just a moment...</title>",), 403),
+    "404": ScriptedResponse(status=404),
+    "426": ScriptedResponse(status=426),
     "429": faults.usage_limit(),
     "500": faults.server_error(),
     "503": faults.unavailable(),
@@ -87,7 +87,7 @@ EVERYWHERE = {
     "500": (faults.server_error(), 502),
     "503": (faults.unavailable(), 503),
     "error event first": (faults.overloaded(), 503),
-    "reset": (Answer((Cut.RESET,)), 502),
+    "reset": (ScriptedResponse((Cut.RESET,)), 502),
 }
 
 
@@ -198,7 +198,7 @@ async def test_a_verdict_on_the_request_passes_at_once(serving, upstream):
 
 @pytest.mark.gen_test
 async def test_a_failed_response_that_is_a_verdict_passes_as_it_came(serving, upstream):
-    turn = Turn().failed("invalid_prompt", "Not this one.")
+    turn = ScriptedTurn().failed("invalid_prompt", "Not this one.")
     upstream.answer(turn.answer())
     async with serving.socket() as ws:
         assert await turn_on(ws) == turn.events
@@ -210,7 +210,7 @@ async def test_a_failed_response_that_is_a_verdict_passes_as_it_came(serving, up
 @pytest.mark.parametrize("how", [Cut.RESET, Cut.EOF, Close(1000), Close(1011)])
 @pytest.mark.gen_test
 async def test_a_cut_after_the_commit_closes_without_an_end(serving, upstream, how):
-    upstream.answer(Answer((*TURN.events[:6], how)))
+    upstream.answer(ScriptedResponse((*TURN.events[:6], how)))
     async with serving.socket() as ws:
         await ws.send_json(CREATE)
         seen = []
@@ -237,7 +237,7 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream):
 @pytest.mark.settings(connect_timeout=0.03)
 @pytest.mark.gen_test
 async def test_a_stall_of_the_handshake_moves_on(serving, upstream):
-    silent = Answer(before=(asyncio.Event(),))
+    silent = ScriptedResponse(before=(asyncio.Event(),))
     upstream.answer(silent, route="handshake", account="one", times=None)
     async with serving.socket() as ws:
         assert (await turn_on(ws))[-1]["type"] == "response.completed"
@@ -316,7 +316,7 @@ async def test_no_account_that_speaks_sockets_sends_codex_to_http(serving):
 
 @pytest.mark.gen_test
 async def test_accounts_that_turn_out_not_to_speak_sockets(serving, upstream):
-    upstream.answer(Answer(status=426), route="handshake", times=None)
+    upstream.answer(ScriptedResponse(status=426), route="handshake", times=None)
     async with serving.socket() as ws:
         (frame,) = await turn_on(ws)
         assert frame["status"] == 426

@@ -6,13 +6,13 @@ import json
 import aiohttp
 import pytest
 
-from gateway.demo.answers import Answer
-from gateway.demo.events import Turn
-from gateway.turns.keepalive import Pace
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
+from gateway.turns.keepalive import StreamTiming
 from tests.serving import CODEX, V1, output_text, payload, rest_of_turn, turn_on, user
 
 ALIAS = "/backend-api/codex/v1/responses"
-TURN = Turn().text("one two three").completed()
+TURN = ScriptedTurn().text("one two three").completed()
 KEEPALIVE = {"type": "codex.keepalive"}
 
 
@@ -52,7 +52,7 @@ async def test_the_client_s_text_goes_up_and_frames_come_down_as_they_are(
         b'{"type":"response.unheard_of", "x":[1,  2.50]}',
         b'{"type":"response.compl\\u0065ted","response":{"id":"resp_odd"}}',
     ]
-    upstream.answer(Answer(tuple(odd)))
+    upstream.answer(ScriptedResponse(tuple(odd)))
     frame = json.dumps({"type": "response.create", **payload("grüße")}, indent=2)
     async with serving.socket() as ws:
         await ws.send_str(frame)
@@ -184,7 +184,7 @@ async def test_frames_wait_for_their_turn(serving, upstream):
     ]
 
 
-@pytest.mark.settings(pace=Pace(data_keepalive=0.02))
+@pytest.mark.settings(pace=StreamTiming(data_keepalive=0.02))
 @pytest.mark.gen_test
 async def test_codex_gets_keepalives_before_and_in_an_answer(serving, upstream):
     first, second = asyncio.Event(), asyncio.Event()
@@ -200,7 +200,7 @@ async def test_codex_gets_keepalives_before_and_in_an_answer(serving, upstream):
         await rest_of_turn(ws)
 
 
-@pytest.mark.settings(pace=Pace(data_keepalive=0.01), keepalive_interval=0.02)
+@pytest.mark.settings(pace=StreamTiming(data_keepalive=0.01), keepalive_interval=0.02)
 @pytest.mark.gen_test
 async def test_the_public_socket_gets_pings_only(serving, upstream):
     go_on = asyncio.Event()
@@ -215,7 +215,7 @@ async def test_the_public_socket_gets_pings_only(serving, upstream):
         assert not any("keepalive" in text for text in texts)
 
 
-@pytest.mark.settings(pace=Pace(hold=0.02))
+@pytest.mark.settings(pace=StreamTiming(hold=0.02))
 @pytest.mark.gen_test
 async def test_held_frames_leave_after_a_while(serving, upstream):
     go_on = asyncio.Event()
@@ -232,7 +232,7 @@ async def test_held_frames_leave_after_a_while(serving, upstream):
 async def test_windows_and_the_model_s_name_are_filtered(serving, upstream):
     metadata = {"type": "response.metadata", "headers": {"openai-model": "another"}}
     limits = {"type": "codex.rate_limits", "rate_limits": {}}
-    answer = Answer.of([TURN.events[0], metadata, limits, *TURN.events[1:]])
+    answer = ScriptedResponse.of([TURN.events[0], metadata, limits, *TURN.events[1:]])
     upstream.answer(answer, times=None)
     async with serving.socket() as ws:
         frames = await turn_on(ws)
@@ -297,7 +297,7 @@ async def test_the_upstream_handshake_has_the_account_s_and_the_client_s_headers
 @pytest.mark.gen_test
 async def test_a_large_frame_passes_both_ways(serving, upstream):
     text = "x" * (11 << 20)  # more than the server library takes by itself
-    upstream.answer(Turn().text(text).completed().answer())
+    upstream.answer(ScriptedTurn().text(text).completed().answer())
     async with serving.socket(max_msg_size=0) as ws:
         frames = await turn_on(ws, payload(text))
         assert output_text(frames[-1]) == text

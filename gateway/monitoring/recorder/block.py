@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateway.monitoring.recorder.watchdog import PATIENCE, Sight
+from gateway.monitoring.recorder.watchdog import BLOCKED_AFTER_SECONDS, Sight
 
 BLOCKED_SECONDS = 0.1
 
@@ -37,7 +37,9 @@ class Block:
             return Cause.BUSY
         # The watchdog ran and the loop could have: it waited for something else.
         if any(
-            sight.late < PATIENCE and not sight.is_idle and sight.state in "SD"
+            sight.late < BLOCKED_AFTER_SECONDS
+            and not sight.is_idle
+            and sight.state in "SD"
             for sight in self.sights
         ):
             return Cause.WAITING

@@ -1,19 +1,17 @@
 """What a sample tells of the gateway: numbers, and who waits for whom."""
 
 import heapq
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gateway.monitoring.observed import Observed
 from gateway.turns.exchange import Exchange
-
-if TYPE_CHECKING:  # the gateway has a recorder, and it looks at the gateway
-    from gateway.app import Gateway
 
 # Those whose upstream has been silent longest: with more, a minute of samples would
 # not fit the ring.
 MOST_STREAMS = 32
 
 
-def survey(gateway: "Gateway", now: float) -> dict[str, Any]:
+def survey(gateway: Observed, now: float) -> dict[str, Any]:
     """`now` is the loop's time."""
     running = gateway.turns.running
     shown = heapq.nsmallest(MOST_STREAMS, running, key=_heard_at)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 # More than one of the loop's beats, and early enough to have looked before a block of
 # a tenth of a second ends.
-PATIENCE = 0.075
+BLOCKED_AFTER_SECONDS = 0.075
 MOST_FRAMES = 40
 _LONGEST_NAME = 120
 _OWN = ("gateway/", "handlers/", "schemas/")
@@ -70,16 +70,18 @@ class Watchdog:
 
     def _watch(self) -> None:
         beat_at = self._beat_at
-        due, enough = beat_at + PATIENCE, PATIENCE
+        due, enough = beat_at + BLOCKED_AFTER_SECONDS, BLOCKED_AFTER_SECONDS
         while not self._stopped.wait(max(0.0, due - time.monotonic())):
             now = time.monotonic()
             if self._beat_at != beat_at:
-                beat_at, enough = self._beat_at, PATIENCE
+                beat_at, enough = self._beat_at, BLOCKED_AFTER_SECONDS
             silent = now - beat_at
             if silent >= enough:
                 self._sights.append(self._look(silent, now - due))
                 enough = 2 * silent  # a block of a minute is worth ten looks
-            due = (beat_at if silent < PATIENCE else now) + PATIENCE
+            due = (
+                beat_at if silent < BLOCKED_AFTER_SECONDS else now
+            ) + BLOCKED_AFTER_SECONDS
 
     def _look(self, after: float, late: float) -> Sight:
         return Sight(
