@@ -1,15 +1,18 @@
-# Everything here works in a fresh clone; the tools come from requirements.txt.
+# Everything here works in a fresh clone; the tools come from tests/requirements.txt.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := pip install --quiet --disable-pip-version-check
+# The tests that need neither seconds each nor foreign programs.
+FAST := -m "not slow and not nightly" --ignore=tests/e2e
 
-.PHONY: install lint check test nightly requirements
+.PHONY: install lint check test coverage mutants nightly canary requirements
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: tests/requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/$(PIP_INSTALL) -r tests/requirements.txt
 	touch $@
 
 lint: install
@@ -19,21 +22,44 @@ lint: install
 
 # Before each commit: format, lint, types, the fast tests. No network.
 check: lint
-	$(BIN)/python -m pytest -q -m "not slow and not nightly" --ignore=tests/e2e
+	$(BIN)/python -m pytest -q $(FAST)
 
 # The same tests as the README's second command.
 test: install
 	$(BIN)/python -m pytest -q
 
+# Which lines and branches the fast tests run, per file.
+coverage: install
+	$(BIN)/python -m pytest -q $(FAST) --cov --cov-report=term:skip-covered
+
+# Which changes to the code no fast test notices. MUTANTS=n, SEED=n: another sample.
+MUTANTS ?= 200
+SEED ?= 1
+mutants: install
+	$(BIN)/python -m tests.tools.mutants --mutants $(MUTANTS) --seed $(SEED)
+
 # Long soaks, fuzzing, restarts under load; the last figures stand in docs/.
 # atheris is there for Linux and not for every Python: without it its tests skip.
 nightly: install
-	-$(BIN)/pip install --quiet --disable-pip-version-check "atheris>=3,<4"
+	-$(BIN)/$(PIP_INSTALL) "atheris>=3,<4"
 	$(BIN)/python -m pytest -q -n0 -m nightly
 
-# requirements.in → requirements.txt; UPGRADE=--upgrade takes newer releases.
+# The fast tests on the next aiohttp and Tornado, pre-releases included, past our own
+# upper bounds. What fails here will fail for us when they are released.
+CANARY := .canary
+canary:
+	test -x $(CANARY)/bin/python || $(PYTHON) -m venv $(CANARY)
+	$(CANARY)/bin/$(PIP_INSTALL) -r tests/requirements.txt
+	$(CANARY)/bin/$(PIP_INSTALL) --pre --upgrade aiohttp tornado
+	$(CANARY)/bin/pip list | grep -iE '^(aiohttp|tornado) '
+	$(CANARY)/bin/python -m pytest -q $(FAST)
+
+# requirements.in → requirements.txt, and the same for the tests' own;
+# UPGRADE=--upgrade takes newer releases.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make requirements" $(UPGRADE)
 requirements: install
-	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.9"
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command "make requirements" $(UPGRADE) \
-	  requirements.in -o requirements.txt
+	$(BIN)/$(PIP_INSTALL) "uv>=0.9"
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) tests/requirements.in -o tests/requirements.txt
