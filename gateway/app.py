@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from gateway.accounts.account import Account
 from gateway.accounts.pool import Pool
@@ -57,7 +56,7 @@ class Gateway:
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.limiter = Limiter()
-        self.pool = Pool(settings, on_change=self._note_change)
+        self.pool = Pool(settings)
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
         self.channels: set[Channel] = set()
         self.is_draining = False
@@ -66,6 +65,7 @@ class Gateway:
             settings.data_dir, partial(survey, self), self.metrics.of_the_loop
         )
         self._changed: set[Account] = set()
+        self.pool.account_changed.subscribe(self._changed.add)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -94,7 +94,9 @@ class Gateway:
         self.tokens = TokenSource(
             session, settings.auth_base_url, accounts, self.pool.observe_trouble
         )
-        self.turns = Turns(self.pool, self.tokens, self.limiter, self._log)
+        self.turns = Turns(self.pool, self.tokens, self.limiter)
+        self.turns.exchange_ended.subscribe(self.store.writer.log)
+        self.turns.exchange_ended.subscribe(self.metrics.observe)
         self._http = UpstreamHttp(settings)
         self.proxy = Proxy(settings, self.turns, self.pool, self._http, self._pace)
         self._sockets = UpstreamSockets(session, settings)
@@ -191,13 +193,6 @@ class Gateway:
             "accounts": "ok" if serving else "no account is in service",
             "drain": "draining" if self.is_draining else "ok",
         }
-
-    def _log(self, row: dict[str, Any]) -> None:
-        self.store.writer.log(row)
-        self.metrics.observe(row)
-
-    def _note_change(self, account: Account) -> None:
-        self._changed.add(account)
 
     async def _persist_regularly(self) -> None:
         while True:

@@ -6,13 +6,14 @@ them lead to the same one. Every identifier is scoped by the API key, so no
 tenant can name another's conversation. Time is an argument (unix seconds).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
 from gateway.accounts.bounded_cache import Recent, key_of
+from gateway.events import Topic
 
 MAX_OWNERS = 20_000
 MAX_CONVERSATIONS = 80_000  # with the owners 100,000
@@ -115,8 +116,7 @@ class Bindings:
         )
         self._latest: dict[int, _Owner] = {}  # by account
         self._dirty: dict[int, BindingRow] = {}
-        # Hears at once of every row that is to be kept.
-        self.on_mark: Callable[[BindingRow], None] | None = None
+        self.binding_changed = Topic[BindingRow]()
 
     def __len__(self) -> int:
         return len(self._owners) + len(self._conversations)
@@ -221,8 +221,7 @@ class Bindings:
     def _mark(self, name: str, account_id: int, now: float) -> None:
         row = BindingRow(name, account_id, int(now * 1_000))
         self._dirty[key_of(name)] = row
-        if self.on_mark is not None:
-            self.on_mark(row)
+        self.binding_changed.publish(row)
 
     def _forget(self, keys: Iterable[int]) -> None:
         """A row that waits to be written goes with its binding: `dirty` is bounded."""

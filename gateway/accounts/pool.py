@@ -20,6 +20,7 @@ from gateway.accounts.selection import AccountChoice, awaited_accounts, choose_a
 from gateway.accounts.strategies import STRATEGIES, Strategy
 from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT, Waiter, WaitQueue
 from gateway.errors import GatewayError, GatewayOverloaded
+from gateway.events import Topic
 from gateway.protocol.facts import Failure, Window
 from gateway.protocol.failure_kind import FailureKind, kind_of
 from gateway.settings import Settings
@@ -43,16 +44,14 @@ class Pool:
         clock: Callable[[], float] = time.time,
         *,
         rng: random.Random | None = None,
-        on_change: Callable[[Account], None] | None = None,
     ) -> None:
-        """`on_change` hears of every account whose state may be worth storing."""
         self.accounts: dict[int, Account] = {}
         self.bindings = Bindings()
         self.switches: Counter[str] = Counter()  # by cause
         self._websockets = settings.websockets
         self._clock = clock
         self._rng = rng or random.Random()
-        self._on_change = on_change
+        self.account_changed = Topic[Account]()
         self._strategy: Strategy = "capacity_weighted"
         self._choices = 0
         self._line: WaitQueue[Lease] = WaitQueue(Lease.release)
@@ -260,8 +259,7 @@ class Pool:
                 self.bindings.own(key_id, kind, value, lease.account.id, now)
 
     def _changed(self, account: Account) -> None:
-        if self._on_change is not None:
-            self._on_change(account)
+        self.account_changed.publish(account)
         self.serve_line()
 
     def _look(self, demand: Demand) -> AccountChoice:

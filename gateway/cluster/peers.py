@@ -141,8 +141,8 @@ class Peers:
 
     def _add(self, link: Link, task: asyncio.Task[None] | None) -> None:
         self._links[link] = task
-        self._limiter.on_move = self.tell_move
-        self._bindings.on_mark = self.tell_binding
+        self._limiter.usage_changed.subscribe(self.tell_move)
+        self._bindings.binding_changed.subscribe(self.tell_binding)
 
     def forget(self, link: Link) -> None:
         """The other process is gone, or will not serve."""
@@ -150,7 +150,8 @@ class Peers:
             return
         task = self._links.pop(link)
         if not self._links:  # turns need not tell what nobody hears
-            self._limiter.on_move = self._bindings.on_mark = None
+            self._limiter.usage_changed.unsubscribe(self.tell_move)
+            self._bindings.binding_changed.unsubscribe(self.tell_binding)
         if task is not None:
             task.cancel()
         link.close()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
+from gateway.events import Topic
 from gateway.keys.counters import Counter, CounterRow, Ledger, Spend
 from gateway.keys.key import Key
 from gateway.keys.quota_report import limit_rows, ratelimit_headers, windows
@@ -73,8 +74,8 @@ class Limiter:
     ) -> None:
         self._clock = clock
         self._patience = patience
-        # Hears of everything another process has to count as well, while there is one.
-        self.on_move: Callable[[Move], None] | None = None
+        # Processes that share the database subscribe; mostly there is none.
+        self.usage_changed = Topic[Move]()
         self._ledger = Ledger()
         self._rates = RequestRate()
         self._waiting: dict[int, list[_Turn]] = {}
@@ -96,8 +97,8 @@ class Limiter:
         resets_at = self._rates.count(key, now)
         if resets_at is not None:
             raise _limit_reached("requests per minute", "", resets_at)
-        if key.rpm and self.on_move is not None:
-            self.on_move(Move(key.id, starts=(now,)))
+        if key.rpm and self.usage_changed.has_subscribers:
+            self.usage_changed.publish(Move(key.id, starts=(now,)))
         if self._is_free(key, counters):
             return self._take(key, counters, estimate)
         return await self._wait(key, estimate, model)
@@ -113,11 +114,11 @@ class Limiter:
             if spend is not None:
                 counter.spend(spent)
                 self._ledger.touch(counter)
-            if self.on_move is not None:
+            if self.usage_changed.has_subscribers:
                 moved.append(Held(counter.limit.id, counter.start, -amount, spent))
         self._rates.change_running(key, -1)
-        if self.on_move is not None:
-            self.on_move(Move(key.id, running=-1, held=tuple(moved)))
+        if self.usage_changed.has_subscribers:
+            self.usage_changed.publish(Move(key.id, running=-1, held=tuple(moved)))
         self._admit_waiting(key.id)
 
     @property
@@ -208,9 +209,9 @@ class Limiter:
     def _take(self, key: Key, counters: list[Counter], estimate: Spend) -> Reservation:
         self._rates.change_running(key, 1)
         held = [(counter, counter.reserve(estimate)) for counter in counters]
-        if self.on_move is not None:
+        if self.usage_changed.has_subscribers:
             taken = (Held(one.limit.id, one.start, amount, 0) for one, amount in held)
-            self.on_move(Move(key.id, running=1, held=tuple(taken)))
+            self.usage_changed.publish(Move(key.id, running=1, held=tuple(taken)))
         return Reservation(self, key, held)
 
     def _admit_waiting(self, key_id: int) -> None:

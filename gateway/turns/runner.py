@@ -26,6 +26,7 @@ from gateway.errors import (
     UsageLimitReached,
     forget_traceback,
 )
+from gateway.events import Topic
 from gateway.keys.counters import Spend
 from gateway.keys.limiter import Limiter, Reservation
 from gateway.protocol.facts import Failure
@@ -53,17 +54,11 @@ T = TypeVar("T")
 class Turns:
     """Begins turns and wins accounts for them."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        tokens: TokenSource,
-        limiter: Limiter,
-        log: Callable[[dict[str, Any]], None],
-    ) -> None:
+    def __init__(self, pool: Pool, tokens: TokenSource, limiter: Limiter) -> None:
         self._pool = pool
         self._tokens = tokens
         self._limiter = limiter
-        self._log = log
+        self.exchange_ended = Topic[dict[str, Any]]()
         self._budget = RetryBudget()
         self.sealed = EncryptedItems()
         self.running: set[Exchange] = set()
@@ -114,7 +109,7 @@ class Turns:
                 take_outcome(exchange, turn.reader)
             if reservation is not None:
                 settle(exchange, reservation)
-            self._log(exchange.as_row())
+            self.exchange_ended.publish(exchange.as_row())
 
     async def wait_until_idle(self) -> None:
         """Return once no turn is running."""

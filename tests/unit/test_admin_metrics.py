@@ -34,7 +34,7 @@ def gateway(tmp_path):
     made = Gateway(settings)
     secrets = SecretBox.open(tmp_path)
     made.store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
-    made.turns = Turns(made.pool, None, made.limiter, made.store.writer.log)
+    made.turns = Turns(made.pool, None, made.limiter)
     account = Account(1, "one", credentials=Credentials(expires_at=NOW + 3600))
     made.pool.replace([account])
     return made

@@ -264,8 +264,8 @@ async def test_a_process_that_reads_nothing_is_given_up():
     ours, theirs = socket.socketpair()
     process, link = Process(), await Link.open(ours)
     process.peers.listen(link)
-    assert process.limiter.on_move is not None
+    assert process.limiter.usage_changed.has_subscribers
     with theirs:
         for _ in range(MOST_UNREAD // 1_000_000 + 2):
             process.peers.tell(RELOAD, "x" * 1_000_000)
-        await until(lambda: process.limiter.on_move is None)
+        await until(lambda: not process.limiter.usage_changed.has_subscribers)
