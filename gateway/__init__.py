@@ -1,31 +1,29 @@
 """The core: what happens to a request, without Tornado and without schemas.
 
-Who calls whom, from the outside in:
+Its packages in their order; each imports only what stands below it:
 
-    run.py      the command line: serves, or runs one of `commands`
-    handlers    Tornado: read a request, call the core, write the answer
-    schemas     what a payload may be, and the changes made to it
-
-    core        Gateway: builds the parts below, starts and stops them in order
-    access      who may come in, by address and headers; keys: tokens → Key
-    bodies      one budget for all request bodies being read
-    proxy       HTTP: one exchange, from its payload to its row in the log
-    channel     WebSocket: one client socket, its turns, its upstream socket
-    turns       what both have in common: reserve, lease, attempt, settle, log
-    failover    a failure in, a decision out; pure
-    commit      what is held back while a failure may still move elsewhere
-    relay, socket_relay   events on their way to the client, after that point
-    view        which of upstream's headers and events a client may see
-    limits      Limiter: reserve before, settle after; pricing: tokens → dollars
-    accounts    Pool: which account takes a request, and what it makes of answers
-    upstream    the only code that opens connections; oauth keeps tokens fresh
-    store       the database: models, queries, one writing thread, secrets
-    admin       changes that operators make, for the API and the command line
-    protocol    sans-IO: bytes and events in, facts out; imports nothing of ours
-    exchange    the record of one exchange; errors: the one error vocabulary
-    settings    what an owner may set, from GATEWAY_* and .env
+    cli         commands of `run.py`, for operators
     demo        the scripted upstream of `run.py demo` and of the tests
+    doctor      `run.py doctor`: looks for what is wrong with an installation
+    admin       changes that operators make, for the API and the command line
+    app         Gateway: builds the parts below, starts and stops them
+    cluster     processes that share one database: handover, peer links
+    process     the lock file, inherited sockets, the service manager
+    monitoring  metrics; recorder: what the process did before its loop was blocked
+    turns       the path of a turn: reserve, lease, attempt, relay, settle, log
+    admission   who may come in, by address and headers; request bodies
+    polling     asked regularly: model catalogues, usage of accounts
+    repository  rows of the database as accounts, keys, state, options
+    upstream    the only code that opens connections: HTTP, WebSocket, tokens
+    accounts    Pool: which account takes a request, and what becomes of failures
+    keys        Limiter: reserve before a turn, settle after it; prices
+    store       the database: models, queries, one writing thread, encryption
+    events      topics: a part publishes that something happened, others subscribe
+    settings    what an owner may set, from GATEWAY_* and .env
+    errors      the one vocabulary of errors
+    secret      a text that no repr, log or pickle shows
+    protocol    bytes and events in, facts out, without I/O; imports nothing of ours
 
-Imports go one way: run.py → handlers → gateway and schemas. Time is an argument in
-pure parts, and nothing on the request path waits for the database.
+Time is an argument in pure parts, and nothing on the path of a turn waits for the
+database.
 """

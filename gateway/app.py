@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from functools import partial
 
 from gateway.accounts.account import Account
@@ -47,69 +48,96 @@ STOP_SECONDS = 2.0
 
 
 class Gateway:
-    """All parts of one process; handlers get it injected."""
+    """All parts of one process, started; handlers get it injected."""
 
-    def __init__(self, settings: Settings, pace: StreamTiming = STREAM_TIMING) -> None:
+    def __init__(
+        self, settings: Settings, secrets: SecretBox, timing: StreamTiming
+    ) -> None:
+        """Build the parts; `start` is what opens them."""
         self.settings = settings
-        self._pace = pace
+        self.secrets = secrets
+        self.is_draining = False
+        self.channels: set[Channel] = set()
+        self.store = Store(
+            settings.database_url,
+            secrets=secrets,
+            log_retention_days=settings.log_retention_days,
+        )
         self.ring = KeyRing()
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.limiter = Limiter()
         self.pool = Pool(settings)
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
-        self.channels: set[Channel] = set()
-        self.is_draining = False
+        self._session = session = open_session(settings)
+        self._http = UpstreamHttp(settings)
+        self._sockets = UpstreamSockets(session, settings)
+        self.tokens = TokenSource(
+            session,
+            settings.auth_base_url,
+            AccountStore(self.store, secrets),
+            self.pool.observe_trouble,
+        )
+        self.calls = AccountCalls(session, self.tokens)
+        base_url = settings.upstream_base_url
+        self.catalogues = Catalogues(self.pool, self.calls, base_url)
+        self.usage = UsagePoller(self.pool, self.calls, base_url)
+        self._timing = timing
+        self.turns = Turns(self.pool, self.tokens, self.limiter)
+        self.proxy = Proxy(settings, self.turns, self.pool, self._http, timing)
         self.metrics = Metrics(self)
         self._recorder = Recorder(
             settings.data_dir, partial(survey, self), self.metrics.of_the_loop
         )
         self._changed: set[Account] = set()
-        self.pool.account_changed.subscribe(self._changed.add)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._opened = AsyncExitStack()
 
-    async def start(self) -> None:
-        """Open the database and the upstream session, load all, begin the polls.
+    @classmethod
+    async def start(
+        cls, settings: Settings, timing: StreamTiming = STREAM_TIMING
+    ) -> "Gateway":
+        """Open the database, load what it has, begin the polls; `stop` ends it all.
 
-        Raises UnusableDatabase with what to do about it.
+        Raises UnusableDatabase with what to do about it; nothing is open then.
         """
-        settings = self.settings
-        loop = asyncio.get_running_loop()
         key = settings.encryption_key
-        self.secrets = await loop.run_in_executor(
+        secrets = await asyncio.get_running_loop().run_in_executor(
             None, SecretBox.open, settings.data_dir, key.reveal() if key else ""
         )
-        self.store = Store(
-            settings.database_url,
-            secrets=self.secrets,
-            log_retention_days=settings.log_retention_days,
-        )
+        gateway = cls(settings, secrets, timing)
+        async with AsyncExitStack() as opened:
+            await gateway._open(opened)
+            gateway._opened = opened.pop_all()
+        return gateway
+
+    async def _open(self, opened: AsyncExitStack) -> None:
+        """Start the parts; `opened` closes them, the last registered first."""
+        # A peer counts on what this process held until its rows are written.
+        opened.callback(self.peers.close)
+        opened.push_async_callback(self.store.stop)
+        opened.callback(self._persist)
+        # Turns that have lost their upstream end by themselves, and leave their rows.
+        opened.push_async_callback(self.drain, STOP_SECONDS)
+        opened.push_async_callback(self._session.close)
+        opened.push_async_callback(self._http.close)
+        opened.callback(self._cut_channels)
+        opened.push_async_callback(self.tokens.close)
+        self.pool.account_changed.subscribe(self._changed.add)
+        self.turns.exchange_ended.subscribe(self.store.writer.log)
+        self.turns.exchange_ended.subscribe(self.metrics.observe)
         await self.store.start()
         await self._load()
         bindings = await self.store.read(stored_bindings)
         self.pool.bindings.restore(bindings, time.time())
         self.limiter.restore(await self.store.read(stored_counters))
-        session = self._session = open_session(settings)
-        accounts = AccountStore(self.store, self.secrets)
-        self.tokens = TokenSource(
-            session, settings.auth_base_url, accounts, self.pool.observe_trouble
-        )
-        self.turns = Turns(self.pool, self.tokens, self.limiter)
-        self.turns.exchange_ended.subscribe(self.store.writer.log)
-        self.turns.exchange_ended.subscribe(self.metrics.observe)
-        self._http = UpstreamHttp(settings)
-        self.proxy = Proxy(settings, self.turns, self.pool, self._http, self._pace)
-        self._sockets = UpstreamSockets(session, settings)
-        self.calls = AccountCalls(session, self.tokens)
-        base = settings.upstream_base_url
-        self.catalogues = Catalogues(self.pool, self.calls, base)
-        self.usage = UsagePoller(self.pool, self.calls, base)
-        self._tasks = [
-            asyncio.create_task(self.catalogues.run()),
-            asyncio.create_task(self.usage.run()),
-            asyncio.create_task(self._persist_regularly()),
-        ]
+        opened.push_async_callback(self._recorder.stop)
         self._recorder.start()
+        polls = (self.catalogues.run(), self.usage.run(), self._persist_regularly())
+        opened.push_async_callback(_cancel, [asyncio.create_task(one) for one in polls])
+
+    async def stop(self) -> None:
+        """Close upstream, then write what waits."""
+        await self._opened.aclose()
 
     async def drain(self, seconds: float) -> None:
         """Let running turns end, for at most so many seconds; close what is idle."""
@@ -121,24 +149,6 @@ class Gateway:
                 await self.turns.wait_until_idle()
         except TimeoutError:
             return
-
-    async def stop(self) -> None:
-        """Close upstream, write what waits. Safe when `start` failed half way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._recorder.stop()
-        if hasattr(self, "tokens"):
-            await self.tokens.close()
-        for channel in list(self.channels):
-            channel.cut()
-        if hasattr(self, "_session"):
-            await self._http.close()
-            await self._session.close()
-            await self.drain(STOP_SECONDS)  # what has lost its upstream ends by itself
-        self._persist()
-        await self.store.stop()
-        self.peers.close()
 
     async def flush(self) -> None:
         """Return once the database has all that was known until now.
@@ -168,7 +178,7 @@ class Gateway:
     ) -> Channel:
         """A channel for one client socket, known here until it closes."""
         channel = Channel(
-            self.settings, self.turns, self._sockets, request_of, view, self._pace
+            self.settings, self.turns, self._sockets, request_of, view, self._timing
         )
         self.channels.add(channel)
         if self.is_draining:
@@ -194,6 +204,10 @@ class Gateway:
             "drain": "draining" if self.is_draining else "ok",
         }
 
+    def _cut_channels(self) -> None:
+        for channel in list(self.channels):
+            channel.cut()
+
     async def _persist_regularly(self) -> None:
         while True:
             await asyncio.sleep(PERSIST_SECONDS)
@@ -209,3 +223,9 @@ class Gateway:
         for account in self._changed:
             writer.save_state(account.id, to_keep(account, now))
         self._changed.clear()
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

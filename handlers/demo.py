@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,22 +40,24 @@ def run_demo(port: int, show: Callable[[str], None] = print) -> int:
 
 
 async def _demo(port: int, show: Callable[[str], None]) -> int:
-    with tempfile.TemporaryDirectory(prefix="codex-gateway-demo-") as folder:
+    async with AsyncExitStack() as started:
+        folder = started.enter_context(
+            tempfile.TemporaryDirectory(prefix="codex-gateway-demo-")
+        )
         signals = StopSignals()
         upstream = ScriptedUpstream()
+        started.push_async_callback(upstream.stop)
         await upstream.start()
-        server = Server(Gateway(_settings(port, Path(folder), upstream.url)))
-        try:
-            await server.start()
-            await _add_accounts(server.gateway, upstream)
-            show(f"The gateway listens on http://127.0.0.1:{server.port}; for Codex:\n")
-            show(CONFIG.format(port=server.port))
-            await _show_turn(server.port, show)
-            show("Ctrl-C ends it.")
-            await signals.first.wait()
-        finally:
-            await server.stop()
-            await upstream.stop()
+        settings = _settings(port, Path(folder), upstream.url)
+        server = Server(await Gateway.start(settings))
+        started.push_async_callback(server.stop)
+        server.listen()
+        await _add_accounts(server.gateway, upstream)
+        show(f"The gateway listens on http://127.0.0.1:{server.port}; for Codex:\n")
+        show(CONFIG.format(port=server.port))
+        await _show_turn(server.port, show)
+        show("Ctrl-C ends it.")
+        await signals.first.wait()
     return 0
 
 

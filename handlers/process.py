@@ -43,10 +43,9 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
 async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> int:
     given = inherited_sockets.take(os.environ)
-    server = Server(Gateway(settings))
     signals = Signals()
     with hold(settings.data_dir, given.lock) as lock:
-        await _start(server, given)
+        server = await _start(settings, given)
         _settle()
         lock.publish(settings.host, server.port)
         logger.info("listening on %s port %d", settings.host, server.port)
@@ -66,18 +65,19 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     return 0
 
 
-async def _start(server: Server, given: inherited_sockets.Given) -> None:
+async def _start(settings: Settings, given: inherited_sockets.Given) -> Server:
     """Serve on what was given, after the predecessor's word where there is one."""
     if given.peer is None:
-        await server.gateway.start()
+        server = Server(await Gateway.start(settings))
         server.listen(given.sockets)
         systemd.notify(systemd.READY)
-        return
+        return server
     predecessor, told = await meet_predecessor(given.peer)
-    await server.gateway.start()
+    server = Server(await Gateway.start(settings))
     server.gateway.peers.follow(predecessor, told)
     server.listen(given.sockets)
     predecessor.tell(SERVING)
+    return server
 
 
 async def _until_told_to_go(server: Server, lock: Lock, signals: "Signals") -> int:

@@ -80,7 +80,7 @@ class CountedServer(HTTPServer):
 
 
 class Server:
-    """One listening gateway; `drain` ends it after its running turns."""
+    """One listening gateway, which ends with it; `drain` waits for running turns."""
 
     def __init__(
         self, gateway: Gateway, patience: ArrivalLimits = ARRIVAL_LIMITS
@@ -98,11 +98,6 @@ class Server:
         )
         self.sockets: list[socket.socket] = []
         self.port = 0
-
-    async def start(self) -> None:
-        """Start the gateway, and listen."""
-        await self.gateway.start()
-        self.listen()
 
     def listen(self, given: Sequence[socket.socket] = ()) -> None:
         """Accept connections on sockets that are bound already, else as set.

@@ -115,9 +115,9 @@ class Serving:
         )
 
     async def start(self):
-        self.server = Server(Gateway(self.settings, self.pace))
-        self.gateway = self.server.gateway
-        await self.server.start()
+        self.gateway = await Gateway.start(self.settings, self.pace)
+        self.server = Server(self.gateway)
+        self.server.listen()
         # The oldest account goes first, as long as nothing speaks against it.
         await self.gateway.store.write(set_strategy, "fill_first", "test")
         await self.gateway.reload()

@@ -99,9 +99,8 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
 
 async def _probe(settings: Settings, name: str, model: str | None) -> dict[str, Any]:
     """Without a running gateway: with one that serves nobody."""
-    gateway = Gateway(settings)
+    gateway = await Gateway.start(settings)
     try:
-        await gateway.start()
         account = gateway.pool.find(name)
         if account is None:
             raise NotThere("account", name)

@@ -3,15 +3,17 @@
 import asyncio
 import os
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts.account import Account, Credentials
-from gateway.app import Gateway
+from gateway.accounts.pool import Pool
+from gateway.admission.request_body import BodyBudget
 from gateway.keys.counters import Spend
 from gateway.keys.key import Key
+from gateway.keys.limiter import Limiter
 from gateway.monitoring.metrics import NAMESPACE, Metrics
 from gateway.monitoring.recorder.files import recordings
 from gateway.monitoring.recorder.recorder import Recorder
@@ -27,17 +29,26 @@ from gateway.upstream.endpoints import Endpoint
 NOW = time.time()
 
 
+@dataclass
+class Parts:
+    """What of a gateway is observed, not started: nothing is sent or written."""
+
+    pool: Pool
+    limiter: Limiter
+    body_budget: BodyBudget
+    store: Store
+    turns: Turns
+    channels: set = field(default_factory=set)
+
+
 @pytest.fixture
 def gateway(tmp_path):
-    """Its parts, put together and not started: nothing is sent or written."""
     settings = replace(Settings.from_env(dotenv=os.devnull), data_dir=tmp_path)
-    made = Gateway(settings)
+    pool, limiter = Pool(settings), Limiter()
+    pool.replace([Account(1, "one", credentials=Credentials(expires_at=NOW + 3600))])
     secrets = SecretBox.open(tmp_path)
-    made.store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
-    made.turns = Turns(made.pool, None, made.limiter)
-    account = Account(1, "one", credentials=Credentials(expires_at=NOW + 3600))
-    made.pool.replace([account])
-    return made
+    store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
+    return Parts(pool, limiter, BodyBudget(9999), store, Turns(pool, None, limiter))
 
 
 def exchange():
@@ -77,10 +88,11 @@ def test_turns_of_keys_are_seen_while_they_run_or_wait(gateway):
         held = await limiter.reserve(key, spend, "gpt-5.5")
         waiting = asyncio.create_task(limiter.reserve(key, spend, "gpt-5.5"))
         await asyncio.sleep(0)
-        seen = [scraped(gateway.metrics)]
+        metrics = Metrics(gateway)
+        seen = [scraped(metrics)]
         held.release()
         (await waiting).release()
-        return [*seen, scraped(gateway.metrics)]
+        return [*seen, scraped(metrics)]
 
     during, after = asyncio.run(scenario())
     for name, labels in (("reservations", {}), ("queue_depth", {"queue": "keys"})):
