@@ -1,6 +1,6 @@
-"""What a client may send: shapes, rules, and how a request is changed.
+"""Client payloads: their schemas, and the rules by which they are changed.
 
-`requests` is the way in. It has `normalize` apply a surface's rules (`tools`,
-`items` and `messages` are its parts) and the marshmallow schemas of `responses`,
-`compact` and `chat` say what is wrong. Nothing here imports anything of ours.
+`request` is the entry point. The schemas of `responses` and `chat` validate;
+`normalize` applies a surface's rules, of which `tools`, `items` and `messages` are
+parts. Nothing here imports any other package of the gateway.
 """

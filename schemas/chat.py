@@ -18,7 +18,7 @@ from schemas.fields import Flag
 from schemas.messages import MessageError, convert_messages
 from schemas.responses import text_or_object
 from schemas.surfaces import Surface
-from schemas.tools import policy_of, renamed, tool_type
+from schemas.tools import TOOL_POLICIES, rename_tool, tool_type
 
 _FORMAT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORMAT_TYPES = ("text", "json_object", "json_schema")
@@ -163,10 +163,7 @@ def to_responses_payload(
             request["messages"], request.get("instructions")
         )
     except MessageError as error:
-        message = str(error)
-        if error.is_shape:
-            raise ValidationError(message, data=request) from error
-        raise ValidationError(message, "messages", data=request) from error
+        raise ValidationError(str(error), error.field, data=request) from error
     payload = {key: request[key] for key in request if key not in _CONSUMED}
     if instructions is not None:
         payload["instructions"] = instructions
@@ -217,8 +214,8 @@ def _flat_function(tool: Any) -> Any:
 
 
 def _is_usable(tool: Any) -> bool:
-    kind = tool_type(renamed(tool))
-    if kind == "web_search" or kind in policy_of(Surface.CHAT).refused:
+    kind = tool_type(rename_tool(tool))
+    if kind == "web_search" or kind in TOOL_POLICIES[Surface.CHAT].refused:
         return True  # the refused ones are reported later
     name = tool.get("name") if isinstance(tool, dict) else None
     return isinstance(name, str) and bool(name)

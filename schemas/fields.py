@@ -1,4 +1,4 @@
-"""A field that holds true or false and nothing like them."""
+"""Marshmallow fields that are stricter than marshmallow's own."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from marshmallow import ValidationError, fields
 
 
 class Flag(fields.Field[bool]):
-    """true or false; marshmallow's own would take "on" and 1, too."""
+    """true or false; marshmallow's Boolean would accept "on" and 1, too."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Any, **kwargs: Any

@@ -1,10 +1,11 @@
-"""Input items: what other clients leave in them and upstream does not take.
+"""Input items: what other clients leave in them and upstream does not accept.
 
-Everything here is copy-on-write: an item, a part or a list that needs no change
-comes back as the same object, so a long history costs one look per item.
+Everything here is copy-on-write: an item, a part or a list that needs no change is
+returned as the same object, so a long history costs one check per item.
 """
 
 from collections.abc import Mapping
+from operator import is_
 from typing import Any
 
 from marshmallow import ValidationError
@@ -21,9 +22,9 @@ _CALL_ID_KEYS = ("tool_call_id", "toolCallId", "call_id")
 
 
 def normalize_items(items: list[Any]) -> tuple[list[Any], list[str]]:
-    """The items as upstream takes them, and what was changed about them.
+    """The items as upstream accepts them, and what was changed about them.
 
-    What cannot be repaired stays as it is: `item_problem` names it.
+    What cannot be repaired stays as it is, and `item_problem` reports it.
     """
     changes: dict[str, None] = {}
     cleaned = items
@@ -38,7 +39,7 @@ def normalize_items(items: list[Any]) -> tuple[list[Any], list[str]]:
 
 
 def _is_clean(item: dict[str, Any]) -> bool:
-    """The quick look that does for nearly every item; False may be wrong."""
+    """Whether nothing has to change about the item; False is only a suspicion."""
     if not _INTERLEAVED_KEYS.isdisjoint(item):
         return False
     role, content = item.get("role"), item.get("content")
@@ -67,50 +68,41 @@ def _normalize_item(item: dict[str, Any], changes: dict[str, None]) -> dict[str,
         changes["interleaved reasoning dropped"] = None
     if role == "assistant" and _is_message(item):
         content = cleaned.get("content")
-        spoken = _assistant_content(content)
-        if spoken is not content:
+        parts = _assistant_content(content)
+        if parts is not content:
             changes["assistant text made output_text"] = None
-            return cleaned | {"content": spoken}
+            return cleaned | {"content": parts}
     return cleaned
 
 
 def _is_message(item: Mapping[str, Any]) -> bool:
-    """Typed items other than messages are upstream's own shapes: not ours to edit."""
+    """Whether the item is a message; items of other types are not edited."""
     return item.get("type") in (None, "message")
 
 
 def _without_interleaved(item: dict[str, Any]) -> dict[str, Any]:
-    cleaned = _without_keys(item)
+    cleaned: dict[str, Any] = _without_keys(item)
     content = cleaned.get("content")
-    if isinstance(content, dict):
-        part = _without_keys(content)
-        return cleaned if part is content else {**cleaned, "content": part}
-    if not isinstance(content, list):
-        return cleaned
-    if not any(map(_is_interleaved, content)):
-        return cleaned
-    parts = [
-        _without_keys(part) if isinstance(part, dict) else part
-        for part in content
-        if not (isinstance(part, dict) and _is_reasoning_part(part))
-    ]
-    return {**cleaned, "content": parts}
+    parts = _without_keys(content)
+    if isinstance(content, list):
+        kept = [_without_keys(part) for part in content if not _is_reasoning(part)]
+        parts = _old_if_same(content, kept)
+    return cleaned if parts is content else {**cleaned, "content": parts}
 
 
-def _is_interleaved(part: Any) -> bool:
-    return isinstance(part, dict) and (
-        _is_reasoning_part(part) or not _INTERLEAVED_KEYS.isdisjoint(part)
-    )
+def _is_reasoning(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in _REASONING_PARTS
 
 
-def _is_reasoning_part(part: Mapping[str, Any]) -> bool:
-    return part.get("type") in _REASONING_PARTS
+def _without_keys(value: Any) -> Any:
+    if not isinstance(value, dict) or _INTERLEAVED_KEYS.isdisjoint(value):
+        return value
+    return {key: value[key] for key in value if key not in _INTERLEAVED_KEYS}
 
 
-def _without_keys(part: dict[str, Any]) -> dict[str, Any]:
-    if _INTERLEAVED_KEYS.isdisjoint(part):
-        return part
-    return {key: part[key] for key in part if key not in _INTERLEAVED_KEYS}
+def _old_if_same(old: list[Any], new: list[Any]) -> list[Any]:
+    """The old list when the new one holds the same objects."""
+    return old if len(new) == len(old) and all(map(is_, new, old)) else new
 
 
 def _assistant_content(content: Any) -> Any:
@@ -119,9 +111,7 @@ def _assistant_content(content: Any) -> Any:
         return [_assistant_part(content)]
     if not isinstance(content, list):
         return content
-    parts = [_assistant_part(part) for part in content]
-    same = all(new is old for new, old in zip(parts, content, strict=True))
-    return content if same else parts
+    return _old_if_same(content, [_assistant_part(part) for part in content])
 
 
 def _assistant_part(part: Any) -> Any:
@@ -139,13 +129,13 @@ def _assistant_part(part: Any) -> Any:
 
 
 def _tool_output(item: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The function_call_output that a tool message stands for, None if it is none."""
+    """The function_call_output for a tool message, None when it cannot be one."""
     call_id = tool_call_id(item)
     if call_id is None:
         return None
     output = item.get("output")
     try:
-        text = plain_text(item.get("content") if output is None else output)
+        text = _plain_text(item.get("content") if output is None else output)
     except ValidationError:
         return None  # stays as it is; `item_problem` reports it
     return {"type": "function_call_output", "call_id": call_id, "output": text}
@@ -157,16 +147,16 @@ def tool_call_id(message: Mapping[str, Any]) -> str | None:
     return next((value for value in ids if isinstance(value, str) and value), None)
 
 
-def plain_text(content: Any) -> str:
+def _plain_text(content: Any) -> str:
     """Any content as one string: texts joined, all else as compact JSON."""
     if content is None:
         return ""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        texts = [part_text(part) for part in content]
-        if None not in texts:
-            return "".join(text for text in texts if text is not None)
+        texts = part_texts(content)
+        if texts is not None:
+            return "".join(texts)
     elif (text := part_text(content)) is not None:
         return text
     return encode(content).decode()
@@ -183,8 +173,14 @@ def part_text(part: Any) -> str | None:
     return None
 
 
+def part_texts(parts: list[Any]) -> list[str] | None:
+    """The texts of all content parts, None when one of them holds none."""
+    texts = [text for text in map(part_text, parts) if text is not None]
+    return texts if len(texts) == len(parts) else None
+
+
 def carries_base_instructions(items: Any) -> bool:
-    """Whether `input` holds what `instructions` would otherwise say."""
+    """Whether `input` holds base instructions, so that `instructions` may be absent."""
     return isinstance(items, list) and any(map(_is_base_instruction, items))
 
 

@@ -1,24 +1,21 @@
-"""What the gateway changes about a request: the whole list, nothing else.
+"""Normalisation: everything the gateway changes about a request's payload.
 
-Each rule is one function over a request whose top level it may edit. Nested
-values belong to the caller: a rule replaces them, it never writes into them. A
-value of a wrong type stays where it is, for the schema to report.
+Each rule is one function over a payload whose top level it may edit. Nested values
+belong to the caller: a rule replaces them and never writes into them. A value of a
+wrong type stays where it is, for the schema to report.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.items import (
-    carries_base_instructions,
-    first_user_text,
-    normalize_items,
-)
+from schemas.items import carries_base_instructions, first_user_text, normalize_items
 from schemas.messages import MessageError, convert_messages
-from schemas.surfaces import EVERYWHERE, HTTP, PUBLIC, TAKES_MESSAGES, Surface
-from schemas.tools import policy_of, renamed, without_dropped
+from schemas.surfaces import Surface
+from schemas.tools import TOOL_POLICIES, rename_tool
 
-# What ChatGPT accounts refuse and public clients send; their models decide alone.
+# What ChatGPT accounts refuse and public clients send: those models choose for
+# themselves.
 UNSUPPORTED_BY_CHATGPT = (
     "max_output_tokens",
     "temperature",
@@ -35,210 +32,189 @@ _ALIASES = (
     ("verbosity", "text", "verbosity"),
 )
 
-NormalizationRule = Callable[[dict[str, Any], Surface], list[str]]
+# Edits the payload and adds to the list what it changed.
+Rule = Callable[[dict[str, Any], Surface, list[str]], None]
 
 
 def normalize_responses_request_payload(
-    payload: Mapping[str, Any],
-    surface: Surface,
-    *,
-    chatgpt_account: bool = True,
-    compact: bool = False,
+    payload: Mapping[str, Any], surface: Surface, *, compact: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
-    """The payload as it goes upstream, and what was changed about it.
+    """The payload for an account with an API key, and what was changed about it.
 
-    The argument is left alone and shares what did not change with the result.
-    `compact`: the request asks for a compaction, which is neither stored nor
-    streamed. `chatgpt_account` False keeps what only accounts with a key take.
+    The argument is left alone and shares unchanged values with the result.
+    `compact`: the request is for a compaction, which is neither stored nor streamed.
     """
-    request = dict(payload)
+    normalized = dict(payload)
     changes: list[str] = []
-    for rule in (_COMPACT_RULES if compact else _RULES)[surface]:
-        changes += rule(request, surface)
-    if chatgpt_account:
-        request, dropped = without_unsupported(request)
-        changes += dropped
-    return request, changes
+    for rule in _RULES[surface, compact]:
+        rule(normalized, surface, changes)
+    return normalized, changes
 
 
-def without_unsupported(request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The request without what ChatGPT accounts refuse; the same one if it has none."""
-    dropped = [key for key in UNSUPPORTED_BY_CHATGPT if key in request]
-    if "truncation" in request and request["truncation"] in TRUNCATION_DEFAULTS:
+def without_unsupported(payload: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The payload for a ChatGPT account, and what was dropped from it."""
+    dropped = [key for key in UNSUPPORTED_BY_CHATGPT if key in payload]
+    if "truncation" in payload and payload["truncation"] in TRUNCATION_DEFAULTS:
         dropped.append("truncation")
     if not dropped:
-        return request, []
-    kept = {key: value for key, value in request.items() if key not in dropped}
+        return payload, []
+    kept = {key: value for key, value in payload.items() if key not in dropped}
     return kept, [f"{key} dropped" for key in dropped]
 
 
-def _resolve_aliases(request: dict[str, Any], surface: Surface) -> list[str]:
-    changes = []
+def _resolve_aliases(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
     for alias, name, field in _ALIASES:
-        if alias not in request:
+        if alias not in payload:
             continue
-        target = request.get(name)
+        target = payload.get(name)
         if not isinstance(target, dict | None):
             continue
-        value = request.pop(alias)
+        value = payload.pop(alias)
         if value is not None and (target is None or target.get(field) is None):
-            request[name] = {**(target or {}), field: value}
+            payload[name] = {**(target or {}), field: value}
         changes.append(f"{alias} read as {name}.{field}")
-    if "promptCacheKey" in request:
-        value = request.pop("promptCacheKey")
-        if value is not None and request.get("prompt_cache_key") is None:
-            request["prompt_cache_key"] = value
+    if "promptCacheKey" in payload:
+        value = payload.pop("promptCacheKey")
+        if value is not None and payload.get("prompt_cache_key") is None:
+            payload["prompt_cache_key"] = value
         changes.append("promptCacheKey read as prompt_cache_key")
-    return changes
 
 
-def _convert_messages(request: dict[str, Any], surface: Surface) -> list[str]:
-    messages, instructions = request.get("messages"), request.get("instructions")
+def _convert_messages(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
+    messages, instructions = payload.get("messages"), payload.get("instructions")
     if not isinstance(messages, list) or not isinstance(instructions, str | None):
-        return []
-    if request.get("input") not in (None, "", []):
-        return []
+        return
+    if payload.get("input") not in (None, "", []):
+        return
     try:
         items, text = convert_messages(messages, instructions, native_parts=True)
     except MessageError:
-        return []
-    del request["messages"]
-    request["input"] = items
+        return  # stays for the schema to report
+    del payload["messages"]
+    payload["input"] = items
     if text != instructions:
-        request["instructions"] = text
-    return ["messages made input"]
+        payload["instructions"] = text
+    changes.append("messages made input")
 
 
-def _wrap_text_input(request: dict[str, Any], surface: Surface) -> list[str]:
-    text = request.get("input")
-    if not isinstance(text, str):
-        return []
-    part = {"type": "input_text", "text": text}
-    request["input"] = [{"role": "user", "content": [part]}]
-    return ["input text made a user message"]
+def _normalize_input(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
+    items = payload.get("input")
+    if isinstance(items, str):
+        part = {"type": "input_text", "text": items}
+        payload["input"] = [{"role": "user", "content": [part]}]
+        changes.append("input text made a user message")
+    elif isinstance(items, list):
+        payload["input"], made = normalize_items(items)
+        changes += made
 
 
-def _normalize_input(request: dict[str, Any], surface: Surface) -> list[str]:
-    items = request.get("input")
-    if not isinstance(items, list):
-        return []
-    request["input"], changes = normalize_items(items)
-    return changes
+def _apply_tool_policy(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
+    tools = payload.get("tools")
+    if isinstance(tools, list):
+        payload["tools"], made = TOOL_POLICIES[surface].apply(tools)
+        changes += made
+    choice = payload.get("tool_choice")
+    current = rename_tool(choice)
+    if current is not choice:
+        payload["tool_choice"] = current
+        changes.append("tool_choice web_search_preview renamed")
 
 
-def _apply_tool_policy(request: dict[str, Any], surface: Surface) -> list[str]:
-    tools = request.get("tools")
-    if not isinstance(tools, list):
-        return []
-    policy = policy_of(surface)
-    if policy.leaves(tools):
-        return []
-    changes = []
-    kept = without_dropped(tools, policy)
-    if kept is not tools:
-        changes.append("image_generation tool dropped")
-    current = [renamed(tool) for tool in kept]
-    if any(new is not old for new, old in zip(current, kept, strict=True)):
-        changes.append("web_search_preview tool renamed")
-        kept = current
-    request["tools"] = kept
-    return changes
+def _set_store(payload: dict[str, Any], surface: Surface, changes: list[str]) -> None:
+    if "store" not in payload or _is_null_for_absent(payload, surface):
+        payload["store"] = False
+        changes.append("store set to false")
 
 
-def _rename_tool_choice(request: dict[str, Any], surface: Surface) -> list[str]:
-    choice = request.get("tool_choice")
-    current = renamed(choice)
-    if current is choice:
-        return []
-    request["tool_choice"] = current
-    return ["tool_choice web_search_preview renamed"]
+def _set_stream(payload: dict[str, Any], surface: Surface, changes: list[str]) -> None:
+    """Upstream answers HTTP requests with events only; a socket leaves no choice."""
+    stream = payload.get("stream")
+    if stream is None or stream is False:
+        payload["stream"] = True
+        changes.append("stream set to true")
 
 
-def _refuse_storing(request: dict[str, Any], surface: Surface) -> list[str]:
-    if "store" in request and (
-        request["store"] is not None or surface == Surface.CODEX
-    ):
-        return []
-    request["store"] = False
-    return ["store set to false"]
+def _drop_store(payload: dict[str, Any], surface: Surface, changes: list[str]) -> None:
+    if payload.get("store") is False or _is_null_for_absent(payload, surface):
+        del payload["store"]
+        changes.append("store dropped")
 
 
-def _ask_for_stream(request: dict[str, Any], surface: Surface) -> list[str]:
-    stream = request.get("stream")
-    if stream is not None and stream is not False:
-        return []
-    request["stream"] = True
-    return ["stream set to true"]
+def _is_null_for_absent(payload: dict[str, Any], surface: Surface) -> bool:
+    """Whether `store` is a null that stands for no value; Codex never sends it."""
+    is_null = "store" in payload and payload["store"] is None
+    return is_null and surface is not Surface.CODEX
 
 
-def _drop_store(request: dict[str, Any], surface: Surface) -> list[str]:
-    if "store" not in request:
-        return []
-    store = request["store"]
-    if store is False or (store is None and surface != Surface.CODEX):
-        del request["store"]
-        return ["store dropped"]
-    return []
+def _drop_stream(payload: dict[str, Any], surface: Surface, changes: list[str]) -> None:
+    if "stream" in payload and isinstance(payload["stream"], bool | None):
+        del payload["stream"]
+        changes.append("stream dropped")
 
 
-def _drop_stream(request: dict[str, Any], surface: Surface) -> list[str]:
-    if "stream" in request and isinstance(request["stream"], bool | None):
-        del request["stream"]
-        return ["stream dropped"]
-    return []
+def _rename_fast_tier(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
+    tier = payload.get("service_tier")
+    if isinstance(tier, str) and tier.strip().lower() == "fast":
+        payload["service_tier"] = "priority"
+        changes.append("service_tier fast made priority")
 
 
-def _rename_fast_tier(request: dict[str, Any], surface: Surface) -> list[str]:
-    tier = request.get("service_tier")
-    if not isinstance(tier, str) or tier.strip().lower() != "fast":
-        return []
-    request["service_tier"] = "priority"
-    return ["service_tier fast made priority"]
+def _drop_blank_previous(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
+    previous = payload.get("previous_response_id")
+    if isinstance(previous, str) and not previous.strip():
+        del payload["previous_response_id"]
+        changes.append("blank previous_response_id dropped")
 
 
-def _drop_blank_previous(request: dict[str, Any], surface: Surface) -> list[str]:
-    previous = request.get("previous_response_id")
-    if not isinstance(previous, str) or previous.strip():
-        return []
-    del request["previous_response_id"]
-    return ["blank previous_response_id dropped"]
-
-
-def _add_instructions(request: dict[str, Any], surface: Surface) -> list[str]:
-    """Upstream wants instructions from who brings none in any other way.
+def _add_instructions(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
+    """Add empty instructions, which upstream requires, where there are none at all.
 
     A frame that continues a response, or only warms one up, builds on a
     conversation that carries them.
     """
-    if request.get("instructions") is not None:
-        return []
+    if payload.get("instructions") is not None:
+        return
     if surface.is_socket and (
-        request.get("previous_response_id") is not None
-        or request.get("generate") is False
+        payload.get("previous_response_id") is not None
+        or payload.get("generate") is False
     ):
-        return []
-    if carries_base_instructions(request.get("input")):
-        return []
-    request["instructions"] = ""
-    return ["empty instructions added"]
+        return
+    if not carries_base_instructions(payload.get("input")):
+        payload["instructions"] = ""
+        changes.append("empty instructions added")
 
 
-def _derive_cache_key(request: dict[str, Any], surface: Surface) -> list[str]:
-    """One key for all requests that begin alike, so that upstream's cache hits.
+def _derive_cache_key(
+    payload: dict[str, Any], surface: Surface, changes: list[str]
+) -> None:
+    """Set one key for all requests that begin alike, so that upstream's cache hits.
 
-    None for a request that continues another: it does not show its beginning.
+    A request that continues another does not show its beginning, and gets none.
     """
-    if request.get("prompt_cache_key") is not None:
-        return []
-    if request.get("previous_response_id") is not None:
-        return []
-    model, instructions = request.get("model"), request.get("instructions")
-    prefixes = (instructions, first_user_text(request.get("input")))
+    if payload.get("prompt_cache_key") is not None:
+        return
+    if payload.get("previous_response_id") is not None:
+        return
+    model, instructions = payload.get("model"), payload.get("instructions")
+    prefixes = (instructions, first_user_text(payload.get("input")))
     parts = [_digest(text) for text in prefixes if isinstance(text, str) and text]
-    if not parts or not isinstance(model, str):
-        return []
-    request["prompt_cache_key"] = "-".join([_model_class(model), *parts])
-    return ["prompt_cache_key derived"]
+    if parts and isinstance(model, str):
+        payload["prompt_cache_key"] = "-".join([_model_class(model), *parts])
+        changes.append("prompt_cache_key derived")
 
 
 def _digest(text: str) -> str:
@@ -250,32 +226,28 @@ def _model_class(model: str) -> str:
     return next((kind for kind in ("codex", "mini") if kind in model), "std")
 
 
-Ruled = tuple[NormalizationRule, frozenset[Surface]]
+def _rules_of(surface: Surface, compact: bool) -> list[Rule]:
+    """The rules of a surface in their order: later ones see what earlier ones made."""
+    rules: list[Rule] = [_resolve_aliases]
+    if surface.takes_messages:
+        rules.append(_convert_messages)
+    rules += [
+        _normalize_input,
+        _apply_tool_policy,
+        _rename_fast_tier,
+        _drop_blank_previous,
+    ]
+    if not surface.is_codex:
+        # Its clients are not Codex: what Codex always sends is filled in.
+        rules += [_add_instructions, _derive_cache_key]
+    if compact:
+        return [*rules, _drop_store, _drop_stream]
+    rules.append(_set_store)
+    return rules if surface.is_socket else [*rules, _set_stream]
 
 
-def _by_surface(rules: Sequence[Ruled]) -> dict[Surface, list[NormalizationRule]]:
-    return {
-        surface: [rule for rule, surfaces in rules if surface in surfaces]
-        for surface in Surface
-    }
-
-
-# In the order they apply: later rules see what earlier ones made.
-_SHARED_RULES: tuple[Ruled, ...] = (
-    (_resolve_aliases, EVERYWHERE),
-    (_convert_messages, TAKES_MESSAGES),
-    (_wrap_text_input, EVERYWHERE),
-    (_normalize_input, EVERYWHERE),
-    (_apply_tool_policy, EVERYWHERE),
-    (_rename_tool_choice, EVERYWHERE),
-    (_rename_fast_tier, EVERYWHERE),
-    (_drop_blank_previous, EVERYWHERE),
-    (_add_instructions, PUBLIC),
-    (_derive_cache_key, PUBLIC),
-)
-_RULES = _by_surface(
-    (*_SHARED_RULES, (_refuse_storing, EVERYWHERE), (_ask_for_stream, HTTP))
-)
-_COMPACT_RULES = _by_surface(
-    (*_SHARED_RULES, (_drop_store, EVERYWHERE), (_drop_stream, EVERYWHERE))
-)
+_RULES = {
+    (surface, compact): _rules_of(surface, compact)
+    for surface in Surface
+    for compact in (False, True)
+}

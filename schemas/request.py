@@ -9,30 +9,10 @@ from marshmallow.exceptions import SCHEMA
 
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 from schemas.chat import ChatCompletionsSchema, ChatOptions, to_responses_payload
-from schemas.compact import CodexCompactSchema, V1CompactSchema
-from schemas.normalize import (
-    normalize_responses_request_payload,
-    without_unsupported,
-)
-from schemas.responses import (
-    CodexResponsesSchema,
-    ResponsesSchema,
-    V1ResponsesSchema,
-)
+from schemas.normalize import without_unsupported
+from schemas.responses import RESPONSES_SCHEMAS
 from schemas.surfaces import Surface
 
-# Built once: making a schema costs more than using it.
-_SCHEMAS: dict[Surface, ResponsesSchema] = {
-    Surface.CODEX: CodexResponsesSchema(),
-    Surface.CODEX_SOCKET: CodexResponsesSchema(Surface.CODEX_SOCKET),
-    Surface.V1: V1ResponsesSchema(),
-    Surface.V1_SOCKET: V1ResponsesSchema(Surface.V1_SOCKET),
-    Surface.CHAT: V1ResponsesSchema(Surface.CHAT),
-}
-_COMPACT_SCHEMAS: dict[Surface, ResponsesSchema] = {
-    Surface.CODEX: CodexCompactSchema(),
-    Surface.V1: V1CompactSchema(),
-}
 _CHAT_SCHEMA = ChatCompletionsSchema()
 
 # The fields an error names first, whatever their order in the request.
@@ -117,12 +97,13 @@ def load_request(
     Raises ValidationError, of which `first_bad_field` gives the field.
     """
     data = _as_bytes(raw)
+    schema = RESPONSES_SCHEMAS[surface, compact]
     document = _as_object(decode(data))
-    payload, changes = _check(document, surface, compact)
+    payload, changes = schema.normalize_and_check(document)
     own = None if changes or policy.imposes else data
     if (own is None or without_unsupported(payload)[1]) and has_long_number(data):
         document = _as_object(decode_exactly(data))
-        payload, changes = _check(document, surface, compact)
+        payload, changes = schema.normalize_and_check(document)
     asked = (payload["model"], document.get("stream") is True)
     if policy.imposes:
         changes += _enforce(payload, policy)
@@ -141,7 +122,8 @@ def load_chat_request(
         document = _as_object(decode_exactly(raw))
     _CHAT_SCHEMA.load(document)
     mapped, options = to_responses_payload(document)
-    payload, changes = _check(mapped, Surface.CHAT, compact=False)
+    schema = RESPONSES_SCHEMAS[Surface.CHAT, False]
+    payload, changes = schema.normalize_and_check(mapped)
     changes = ["chat completion made a response", *changes]
     asked = (payload["model"], options.stream)
     changes += _enforce(payload, policy)
@@ -187,18 +169,6 @@ def _as_object(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValidationError("Must be an object.")
     return document
-
-
-def _check(
-    document: dict[str, Any], surface: Surface, compact: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """The document with the surface's rules applied, and what they changed."""
-    schemas = _COMPACT_SCHEMAS if compact else _SCHEMAS
-    payload, changes = normalize_responses_request_payload(
-        document, surface, chatgpt_account=False, compact=compact
-    )
-    schemas[surface].check(payload)
-    return payload, changes
 
 
 def _enforce(payload: dict[str, Any], policy: KeyPolicy) -> list[str]:

@@ -1,10 +1,7 @@
-"""The Responses request of both surfaces: field types and the few rules across them.
-
-`load()` says what is wrong. What it returns is not forwarded, for it reorders keys.
-"""
+"""ResponsesSchema: validates Responses and compact requests, on every surface."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import (
     INCLUDE,
@@ -16,15 +13,15 @@ from marshmallow import (
     validates_schema,
 )
 
-from schemas.field_checks import Glance
+from schemas.field_checks import FieldChecks
 from schemas.fields import Flag
 from schemas.items import carries_base_instructions, item_problem
 from schemas.messages import MessageError, convert_messages
 from schemas.normalize import TRUNCATION_DEFAULTS, normalize_responses_request_payload
-from schemas.surfaces import TAKES_MESSAGES, Surface
-from schemas.tools import policy_of, refused_type
+from schemas.surfaces import Surface
+from schemas.tools import TOOL_POLICIES
 
-# What a request may ask to have included (platform.openai.com, Responses API, 2026).
+# What `include` may name (platform.openai.com, Responses API, 2026).
 INCLUDABLE = frozenset(
     {
         "code_interpreter_call.outputs",
@@ -38,12 +35,8 @@ INCLUDABLE = frozenset(
 )
 
 
-class NormalizedPayload(dict[str, Any]):
-    """A payload that has been normalised, so that the hook need not do it again."""
-
-
-def _text(**kwargs: Any) -> fields.String:
-    return fields.String(allow_none=True, **kwargs)
+def _text() -> fields.String:
+    return fields.String(allow_none=True)
 
 
 def _check_input(value: Any) -> None:
@@ -98,13 +91,13 @@ class TextSchema(Schema):
 
 
 class ResponsesSchema(Schema):
-    """What the surfaces share; `surface` tells the transports of one apart."""
+    """The fields and the rules across fields of one surface's requests.
+
+    `load()` validates; what it returns is not forwarded, for it reorders keys.
+    """
 
     class Meta:
         unknown = INCLUDE
-
-    surface: Surface
-    compact: ClassVar[bool] = False
 
     model = fields.String(required=True, validate=validate.Length(min=1))
     instructions = _text()
@@ -125,36 +118,46 @@ class ResponsesSchema(Schema):
     previous_response_id = _text()
     prompt_cache_key = _text()
 
-    def __init__(self, surface: Surface | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if surface is not None:
-            self.surface = surface
-        self._is_plain = Glance(self)
+    def __init__(self, surface: Surface, *, compact: bool = False) -> None:
+        super().__init__()
+        self.surface = surface
+        self.compact = compact
+        self._takes_messages = surface.takes_messages
+        self._tool_policy = TOOL_POLICIES[surface]
+        self._field_checks = FieldChecks(self)
 
-    def check(self, payload: dict[str, Any]) -> None:
-        """Raise ValidationError unless the payload, normalised already, is valid."""
-        if not (self._is_plain(payload) and self._agrees(payload)):
-            self.load(NormalizedPayload(payload))
+    def normalize_and_check(
+        self, document: dict[str, Any]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The normalised payload, and what was changed about the document.
 
-    def _agrees(self, payload: dict[str, Any]) -> bool:
-        """Whether what holds across fields does, for fields that are valid."""
+        Raises ValidationError, which marshmallow makes: it runs only for a payload
+        that the quicker checks do not accept.
+        """
+        changes: list[str] = []
+        payload: dict[str, Any] = self.normalize(document, changes)
         try:
+            self._field_checks.check(payload)
             self.check_tools(payload)
             self.check_presence(payload, payload)
             self.check_messages(payload)
             self.check_continuation(payload)
         except ValidationError:
-            return False
-        return True
+            self.load(document)
+        return payload, changes
 
     @pre_load
-    def normalize(self, data: Any, **kwargs: Any) -> Any:
-        """Apply the surface's rules; the caller's object stays as it was."""
-        if not isinstance(data, Mapping) or isinstance(data, NormalizedPayload):
+    def normalize(
+        self, data: Any, changes: list[str] | None = None, **kwargs: Any
+    ) -> Any:
+        """Apply the surface's rules to a copy; add what they did to `changes`."""
+        if not isinstance(data, Mapping):
             return data  # the schema itself reports the wrong type
-        payload, _ = normalize_responses_request_payload(
-            data, self.surface, chatgpt_account=False, compact=self.compact
+        payload, made = normalize_responses_request_payload(
+            data, self.surface, compact=self.compact
         )
+        if changes is not None:
+            changes += made
         return payload
 
     @validates_schema(skip_on_field_errors=False)
@@ -164,7 +167,7 @@ class ResponsesSchema(Schema):
             return
         if not isinstance(tools, list):
             raise ValidationError("Must be a list.", "tools")
-        refused = refused_type(tools, policy_of(self.surface))
+        refused = self._tool_policy.refused_type(tools)
         if refused is not None:
             raise ValidationError(f"{refused} is not available.", "tools")
 
@@ -172,7 +175,7 @@ class ResponsesSchema(Schema):
     def check_presence(
         self, data: Any, original_data: Mapping[str, Any], **kwargs: Any
     ) -> None:
-        """Input and instructions, each of which has more than one place."""
+        """Require input and instructions, each of which may stand in several places."""
         if not isinstance(original_data, Mapping):
             return
         errors: dict[str, list[str]] = {}
@@ -182,15 +185,15 @@ class ResponsesSchema(Schema):
             and not carries_base_instructions(original_data.get("input"))
         ):
             errors["instructions"] = ["Missing data for required field."]
-        if "input" not in original_data and not self._takes_messages(original_data):
+        if "input" not in original_data and not self._has_messages(original_data):
             errors["input"] = ["Missing data for required field."]
         if errors:
             raise ValidationError(errors)
 
     @validates_schema(skip_on_field_errors=False)
     def check_messages(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        """Messages are still here only when they could not be made input."""
-        if not self._takes_messages(data):
+        """Refuse messages: normalising would have made input of them if it could."""
+        if not self._has_messages(data):
             return
         if data.get("input") not in (None, "", []):
             raise ValidationError("Give either input or messages, not both.")
@@ -210,17 +213,13 @@ class ResponsesSchema(Schema):
                 "Give either conversation or previous_response_id, not both."
             )
 
-    def _takes_messages(self, data: Mapping[str, Any]) -> bool:
-        return self.surface in TAKES_MESSAGES and data.get("messages") is not None
+    def _has_messages(self, data: Mapping[str, Any]) -> bool:
+        return self._takes_messages and data.get("messages") is not None
 
 
-class CodexResponsesSchema(ResponsesSchema):
-    """The Codex surface: its hook drops the image tool that Codex advertises."""
-
-    surface = Surface.CODEX
-
-
-class V1ResponsesSchema(ResponsesSchema):
-    """The public surface: an image tool is refused like any other built-in one."""
-
-    surface = Surface.V1
+# Built once: making a schema costs more than using it.
+RESPONSES_SCHEMAS = {
+    (surface, compact): ResponsesSchema(surface, compact=compact)
+    for surface in Surface
+    for compact in (False, True)
+}

@@ -1,10 +1,10 @@
-"""The surfaces a request can come in by."""
+"""Surface: the API and the transport by which a request came in."""
 
 from enum import StrEnum
 
 
 class Surface(StrEnum):
-    """Which rules a payload is under: the two APIs, each by HTTP and by socket."""
+    """Selects the rules for a payload: the two APIs, each over HTTP and WebSocket."""
 
     CODEX = "codex"
     CODEX_SOCKET = "codex_socket"
@@ -20,12 +20,10 @@ class Surface(StrEnum):
     def is_codex(self) -> bool:
         return self in (Surface.CODEX, Surface.CODEX_SOCKET)
 
+    @property
+    def takes_messages(self) -> bool:
+        """Whether chat-style `messages` may replace `input`.
 
-EVERYWHERE = frozenset(Surface)
-# The surfaces whose clients are not Codex: what Codex always sends is filled in.
-PUBLIC = frozenset({Surface.V1, Surface.V1_SOCKET, Surface.CHAT})
-# Upstream answers HTTP requests with events only; on a socket there is no choice.
-HTTP = frozenset({Surface.CODEX, Surface.V1, Surface.CHAT})
-# Where chat-style `messages` may stand in for `input`. Chat completions have
-# been mapped before the rules see them.
-TAKES_MESSAGES = frozenset({Surface.CODEX_SOCKET, Surface.V1, Surface.V1_SOCKET})
+        Chat completions are converted before the rules apply.
+        """
+        return self not in (Surface.CODEX, Surface.CHAT)

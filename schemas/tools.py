@@ -1,4 +1,4 @@
-"""Which tools pass, are dropped, renamed or refused, per surface."""
+"""Tool policy: which tool types pass, are dropped, renamed or refused, per surface."""
 
 from typing import Any
 
@@ -13,27 +13,45 @@ _RENAMED = {"web_search_preview": "web_search"}
 
 
 class ToolPolicy:
-    """Tool types by what happens to them; types named nowhere pass."""
+    """What one surface does with each tool type; types named nowhere pass."""
 
     def __init__(self, *, dropped: frozenset[str], refused: frozenset[str]) -> None:
         self.dropped = dropped
         self.refused = refused
         self._named = dropped | refused | _RENAMED.keys()
 
-    def leaves(self, tools: list[Any]) -> bool:
-        """Whether nothing happens to any of these tools."""
+    def passes(self, tools: list[Any]) -> bool:
+        """Whether all of the tools go upstream as they are."""
         return self._named.isdisjoint(map(tool_type, tools))
 
+    def apply(self, tools: list[Any]) -> tuple[list[Any], list[str]]:
+        """Drop and rename tools; the same list when none of them needs it."""
+        if self.passes(tools):
+            return tools, []
+        changes = []
+        kept = [tool for tool in tools if tool_type(tool) not in self.dropped]
+        if len(kept) < len(tools):
+            changes.append("image_generation tool dropped")
+        current = [rename_tool(tool) for tool in kept]
+        if any(new is not old for new, old in zip(current, kept, strict=True)):
+            changes.append("web_search_preview tool renamed")
+        return current, changes
 
-# Codex advertises image generation whether or not the account may use it, so
-# there it is dropped; a caller of the public API asked for it and is told.
+    def refused_type(self, tools: list[Any]) -> str | None:
+        """The first tool type among the tools that the surface refuses."""
+        if self.passes(tools):
+            return None
+        kinds = (tool_type(tool) for tool in tools)
+        return next((kind for kind in kinds if kind in self.refused), None)
+
+
+# Codex advertises image generation whether or not the account may use it, so it is
+# dropped there; a caller of the public API asked for it and gets an error.
 _CODEX = ToolPolicy(dropped=_IMAGE, refused=_UNSUPPORTED)
 _PUBLIC = ToolPolicy(dropped=frozenset(), refused=_UNSUPPORTED | _IMAGE)
-_POLICIES = {surface: _CODEX if surface.is_codex else _PUBLIC for surface in Surface}
-
-
-def policy_of(surface: Surface) -> ToolPolicy:
-    return _POLICIES[surface]
+TOOL_POLICIES = {
+    surface: _CODEX if surface.is_codex else _PUBLIC for surface in Surface
+}
 
 
 def tool_type(tool: object) -> str | None:
@@ -42,22 +60,7 @@ def tool_type(tool: object) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def without_dropped(tools: list[Any], policy: ToolPolicy) -> list[Any]:
-    """The tools that stay; the same list when all of them do."""
-    if any(tool_type(tool) in policy.dropped for tool in tools):
-        return [tool for tool in tools if tool_type(tool) not in policy.dropped]
-    return tools
-
-
-def renamed(tool: Any) -> Any:
-    """The tool, or tool choice, under today's type name; the same object if it is."""
+def rename_tool(tool: Any) -> Any:
+    """The tool, or tool choice, under its current type; the same object if it is."""
     name = _RENAMED.get(tool_type(tool) or "")
     return tool if name is None else {**tool, "type": name}
-
-
-def refused_type(tools: list[Any], policy: ToolPolicy) -> str | None:
-    """The first tool type that the surface refuses."""
-    if policy.leaves(tools):
-        return None
-    kinds = (tool_type(tool) for tool in tools)
-    return next((kind for kind in kinds if kind in policy.refused), None)

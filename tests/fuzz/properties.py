@@ -83,18 +83,17 @@ def normalize(data: bytes) -> None:
     """Normalising never breaks, leaves its argument alone, and does its work once."""
     source = Source(data)
     surface = source.pick(list(Surface))
-    options = {
-        "chatgpt_account": bool(source.byte() % 2),
-        "compact": bool(source.byte() % 2),
-    }
+    compact = bool(source.byte() % 2)
     try:
         payload, untouched = (decode(body) for body in [_body(source, START)] * 2)
     except ValidationError:
         return
     if not isinstance(payload, dict):
         return
-    result, changes = normalize_responses_request_payload(payload, surface, **options)
-    again, more = normalize_responses_request_payload(result, surface, **options)
+    result, changes = normalize_responses_request_payload(
+        payload, surface, compact=compact
+    )
+    again, more = normalize_responses_request_payload(result, surface, compact=compact)
     assert more == []
     with suppress(RecursionError):  # Python compares no deeper than it calls
         assert payload == untouched

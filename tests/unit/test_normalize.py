@@ -5,9 +5,12 @@ import copy
 import pytest
 from marshmallow import ValidationError
 
-from schemas.normalize import normalize_responses_request_payload
+from schemas.normalize import (
+    normalize_responses_request_payload,
+    without_unsupported,
+)
 from schemas.request import first_bad_field
-from schemas.responses import CodexResponsesSchema, V1ResponsesSchema
+from schemas.responses import ResponsesSchema
 from schemas.surfaces import Surface
 
 FUNCTION = {"type": "function", "name": "look", "parameters": {"type": "object"}}
@@ -51,7 +54,7 @@ def test_normalize_responses_request_payload_strips_backend_codex_image_generati
     assert result == complete(tools=[FUNCTION], tool_choice=IMAGE)
     assert what == ["image_generation tool dropped"]
     assert payload == before
-    assert CodexResponsesSchema(surface).load(payload)["tools"] == [FUNCTION]
+    assert ResponsesSchema(surface).load(payload)["tools"] == [FUNCTION]
 
 
 @pytest.mark.parametrize("surface", PUBLIC_SURFACES)
@@ -61,7 +64,7 @@ def test_normalize_responses_request_payload_without_codex_compat_still_rejects_
     payload = complete(tools=[IMAGE])
     assert normalize_responses_request_payload(payload, surface) == (payload, [])
     with pytest.raises(ValidationError) as caught:
-        V1ResponsesSchema(surface).load(payload)
+        ResponsesSchema(surface).load(payload)
     assert first_bad_field(caught.value) == "tools"
 
 
@@ -181,9 +184,13 @@ def test_chatgpt_accounts_do_not_get_what_they_refuse():
         "truncation": "auto",
     }
     payload = complete(**extras)
-    assert changed(payload) == complete()
-    assert changed(payload, chatgpt_account=False) == payload
-    assert changes(complete(truncation="strict")) == []
+    assert changed(payload) == payload
+    assert without_unsupported(payload) == (
+        complete(),
+        [f"{name} dropped" for name in extras],
+    )
+    strict = complete(truncation="strict")
+    assert without_unsupported(strict) == (strict, [])
 
 
 @pytest.mark.parametrize(
