@@ -25,6 +25,11 @@ _SLACK = 2.0  # of the quick form: a shared machine must not make it flap
 @click.option("--without", multiple=True, help="Leave a target out.")
 @click.option("--relay", multiple=True, help="NAME=FILE.py: one more relay.")
 @click.option("--peers", is_flag=True, help="LiteLLM too, from PyPI.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Another checkout, whose gateway runs alternately with this one.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
 @click.option("--svg", "svg_file", type=click.Path(path_type=Path))
 def main(**options: Any) -> None:
@@ -38,6 +43,8 @@ def main(**options: Any) -> None:
     slack = _SLACK if options["quick"] else 1.0
     chosen = [part for part in options["only"].split(",") if part] or list(SCENARIOS)
     starters = _starters(options["without"], options["relay"], options["peers"])
+    if options["against"]:
+        starters[checks.BEFORE] = targets.gateway_of(options["against"].absolute())
     try:
         results = _measure(starters, form, options["rounds"] or form.rounds, chosen)
     except RuntimeError as error:
@@ -45,6 +52,8 @@ def main(**options: Any) -> None:
         sys.exit(2)
     verdicts = list(checks.judge(results, slack=slack))
     click.echo(figures.table(results))
+    if options["against"]:
+        click.echo(figures.comparison(results))
     click.echo("\n".join(map(str, ["", *results.remarks, *verdicts])))
     if options["json_file"]:
         options["json_file"].write_text(figures.as_json(results, verdicts))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.bench.results import Figure, Results
 
 SUBJECT = "gateway"
+BEFORE = "gateway before"  # of the checkout that --against names
 
 
 @dataclass(frozen=True, slots=True)

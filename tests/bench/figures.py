@@ -1,10 +1,11 @@
 """The results as a table and as JSON."""
 
 import json
+import statistics
 from collections.abc import Iterable
 
 from tests.bench import machine
-from tests.bench.checks import Verdict
+from tests.bench.checks import BEFORE, SUBJECT, Verdict
 from tests.bench.results import Results
 from tests.bench.scenarios import TITLES
 
@@ -41,6 +42,23 @@ def table(results: Results) -> str:
     return "\n".join(
         "| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows
     )
+
+
+def comparison(results: Results) -> str:
+    """Each figure of this checkout as a ratio to the other one's, a line each.
+
+    The median of the rounds' own ratios, for what ran side by side drifts alike.
+    """
+    lines = ["", f"{SUBJECT} / {BEFORE}, median and range of the rounds:"]
+    for figure, row in results.values.items():
+        ratios = results.ratios(figure, SUBJECT, BEFORE)
+        if ratios:
+            spread = (
+                f"{statistics.median(ratios):.3f}  {min(ratios):.3f}-{max(ratios):.3f}"
+            )
+            count = f"{len(row[SUBJECT])} rounds"
+            lines.append(f"{spread}  {figure.label} ({figure.unit}, {count})")
+    return "\n".join(lines)
 
 
 def as_json(results: Results, verdicts: Iterable[Verdict]) -> str:

@@ -30,10 +30,14 @@ class Results:
 
     def ratio(self, figure: Figure, target: str, base: str) -> float | None:
         """Median of the rounds' own ratios."""
+        ratios = self.ratios(figure, target, base)
+        return statistics.median(ratios) if ratios else None
+
+    def ratios(self, figure: Figure, target: str, base: str) -> list[float]:
+        """One for each round in which `base` has a figure other than 0."""
         row = self.values.get(figure, {})
         pairs = zip(row.get(target, ()), row.get(base, ()), strict=False)
-        ratios = [value / other for value, other in pairs if other]
-        return statistics.median(ratios) if ratios else None
+        return [value / other for value, other in pairs if other]
 
     def targets(self) -> list[str]:
         """In the order in which they first appear."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.bench.bench import Bench
-from tests.bench.checks import SUBJECT
+from tests.bench.checks import BEFORE, SUBJECT
 from tests.bench.results import Figure, percentile
 
 MEBIBYTE = 1024 * 1024
@@ -188,8 +188,11 @@ def memory(bench: Bench, form: Form) -> None:
 
 
 def _remembered(bench: Bench, form: Form) -> Sequence[str]:
+    """Whose memory is measured; beside another checkout once in each round."""
     names = bench.names(direct=False)
-    return names if form.whole else [name for name in names if name == SUBJECT]
+    if not form.whole:
+        names = [name for name in names if name in (SUBJECT, BEFORE)]
+    return [*names] * (bench.rounds if BEFORE in names else 1)
 
 
 def _transports(bench: Bench, name: str) -> set[str]:

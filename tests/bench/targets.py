@@ -149,7 +149,12 @@ def relay(module: str, name: str) -> Starter:
     return start
 
 
-def gateway(upstream_port: int, folder: Path) -> Target:
+def gateway_of(checkout: Path) -> Starter:
+    """The gateway of a checkout, this one or an earlier one, under this benchmark."""
+    return lambda upstream_port, folder: _gateway(checkout, upstream_port, folder)
+
+
+def _gateway(checkout: Path, upstream_port: int, folder: Path) -> Target:
     """With everything on: a key with limits, validation, affinity, log, metrics."""
     port = free_port()
     environment = {
@@ -158,7 +163,7 @@ def gateway(upstream_port: int, folder: Path) -> Target:
         "GATEWAY_UPSTREAM_BASE_URL": f"http://127.0.0.1:{upstream_port}/backend-api",
         "GATEWAY_AUTH_BASE_URL": f"http://127.0.0.1:{upstream_port}",
     }
-    run = [sys.executable, str(ROOT / "run.py")]
+    run = [sys.executable, str(checkout / "run.py")]
 
     def configure(*arguments: str) -> str:
         result = subprocess.run(
@@ -191,5 +196,5 @@ def gateway(upstream_port: int, folder: Path) -> Target:
 STARTERS: dict[str, Starter] = {
     "nginx": nginx,
     "bare relay": relay("tests.bench.bare_relay", "bare relay"),
-    "gateway": gateway,
+    "gateway": gateway_of(ROOT),
 }
