@@ -11,8 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from gateway.cli.codex_config_file import Provider
+from gateway.protocol.failure_kind import CODES
 from gateway.settings import Settings
-from gateway.turns import failover
 from handlers.demo import CONFIG
 from run import main
 
@@ -131,8 +131,8 @@ def sources():
 
 
 def codes():
-    """Error codes: assigned to `code`, passed as `code=`, or in the failover table."""
-    found = set(failover._KIND_OF_CODE)
+    """Codes assigned to `code`, passed as `code=`, or in the table of failures."""
+    found = set(CODES)
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.keyword) and node.arg == "code":

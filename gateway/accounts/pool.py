@@ -22,7 +22,7 @@ from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT, Waiter, WaitQueue
 from gateway.errors import GatewayError, GatewayOverloaded
 from gateway.events import Topic
 from gateway.protocol.facts import Failure, Window
-from gateway.protocol.failure_kind import FailureKind, kind_of
+from gateway.protocol.failure_kind import KINDS, FailureKind, kind_of
 from gateway.settings import Settings
 
 # A conversation waits so long for its own full account: less than what a cold
@@ -200,9 +200,10 @@ class Pool:
         """What the failure means; the account's state knows of it at once."""
         now = self._clock()
         kind = kind_of(failure)
+        rules = KINDS[kind]
         is_news = lease.attempt_at >= lease.account.state.cooled_at
         lease.attempt_at = now  # what this lease does from here on, it begins later
-        if kind is FailureKind.UNAUTHORISED and lease.may_refresh():
+        if rules.retry.refreshes_token and lease.may_refresh():
             # A token may simply be old: judged by what comes of its refresh.
             lease.account.state.note(f"{kind}: {failure.message}", now)
             return kind
@@ -213,7 +214,7 @@ class Pool:
             model=lease.demand.model,
             counts=is_news and not lease.has_failed,
         )
-        lease.has_failed = lease.has_failed or kind in failure_effects.COOLING
+        lease.has_failed = lease.has_failed or rules.cooling is not None
         lease.end_trial()
         self._changed(lease.account)
         return kind

@@ -5,46 +5,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.protocol.facts import Failure, Origin
+from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import origin_of
 from gateway.protocol.headers import retry_after
 from gateway.protocol.lenient_json import child, dump, load_object, number, text
 
 MAX_MESSAGE_CHARS = 300
 MAX_BODY_BYTES = 64 * 1024
 
-_ACCOUNT_STATUSES = frozenset({401, 402, 403, 429})
-_ACCOUNT_CODES = frozenset(
-    {
-        "account_deactivated",
-        "account_deleted",
-        "account_suspended",
-        "authentication_error",
-        "deactivated_workspace",
-        "insufficient_quota",
-        "invalid_api_key",
-        "quota_exceeded",
-        "rate_limit_error",
-        "rate_limit_exceeded",
-        "refresh_token_expired",
-        "refresh_token_invalidated",
-        "refresh_token_reused",
-        "token_expired",
-        "token_invalidated",
-        "usage_limit_reached",
-        "usage_not_included",
-    }
-)
-_CLIENT_CODES = frozenset(
-    {
-        "context_length_exceeded",
-        "invalid_encrypted_content",
-        "invalid_function_parameters",
-        "invalid_json_schema",
-        "invalid_prompt",
-        "invalid_request_error",
-        "previous_response_not_found",
-    }
-)
 # Keys and tokens that upstream may quote back: API keys, JWTs, bearer and refresh
 # tokens. Tails that upstream has masked with asterisks go too.
 _SECRET_SOURCE = (
@@ -135,7 +103,7 @@ def _failure(
     kind = _short(error.get("type"))
     return Failure(
         phase="headers",
-        origin=_origin(status, code, kind),
+        origin=origin_of(status, code, kind),
         message=_clean(message) or "The upstream service failed",
         status=status,
         code=code,
@@ -186,14 +154,6 @@ def _message_of_page(status: int, payload: dict[str, Any], body: bytes) -> str:
     if start[0] == "<":
         return f"Upstream answered with status {status} and a web page"
     return start
-
-
-def _origin(status: int | None, code: str | None, kind: str | None) -> Origin:
-    if code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES or status in _ACCOUNT_STATUSES:
-        return "account"
-    if status is not None:
-        return "client" if 400 <= status < 500 else "upstream"
-    return "client" if code in _CLIENT_CODES or kind in _CLIENT_CODES else "upstream"
 
 
 def _resets_at(error: dict[str, Any], now: float) -> float | None:

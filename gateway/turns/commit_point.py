@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import FailureKind, kind_of
+from gateway.protocol.failure_kind import rules_of
 from gateway.protocol.failures import event_failure
 from gateway.protocol.outcome import is_held
 from gateway.upstream import UpstreamFault
@@ -72,11 +72,8 @@ class CommitPoint(Generic[Raw]):
 
 
 def _may_be_shown(event_type: str, failure: Failure) -> bool:
-    """A `response.failed` is a whole answer, except where a status says it better.
-
-    The Codex client takes a limit inside a stream for a passing fault.
-    """
-    return event_type == "response.failed" and kind_of(failure) is not FailureKind.LIMIT
+    """Whether the client may get upstream's event as the end of its stream."""
+    return event_type == "response.failed" and not rules_of(failure).is_usage_limit
 
 
 def _no_event() -> Failure:

@@ -1,14 +1,14 @@
-"""What to do about a failed attempt: one table, no I/O, no clock.
+"""Decides what follows a failed attempt before the commit point. No I/O, no clock.
 
-`decide` is asked before the commit point only. A failure is first given its kind;
-the kind's row says how often to try again, where, and at whose expense.
+How often a failure may be repeated, where, and whether that costs budget stands in
+the row of its kind, in `protocol.failure_kind`.
 """
 
 from collections import deque
 from dataclasses import dataclass
 
 from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import FailureKind, kind_of
+from gateway.protocol.failure_kind import KINDS, FailureKind, RetryRule, kind_of
 
 # Another attempt starts at most this long after the request began: beyond it the
 # client would rather have the error, and a first answer may still be running.
@@ -17,45 +17,6 @@ MAX_ATTEMPTS = 6  # of the kinds that cost budget; the others end with the accou
 MAX_ALONE = 3  # attempts at one account when there is no other
 LONGEST_RETRY_WAIT = 5.0  # a longer Retry-After is the client's to wait for
 FIRST_BACKOFF = 0.2  # doubles with each attempt at the same account
-
-
-@dataclass(frozen=True, slots=True)
-class RetryRule:
-    """`here`: attempts at one account while there are others; `costs_budget`: the
-    repetition may hit an upstream that is down altogether."""
-
-    here: int
-    elsewhere: bool
-    waits: bool  # repeated on a lone account, after a pause
-    costs_budget: bool
-
-
-_AGAIN = RetryRule(here=2, elsewhere=True, waits=True, costs_budget=True)
-_MOVE_ON = RetryRule(here=1, elsewhere=True, waits=True, costs_budget=True)
-_OTHER_ACCOUNT = RetryRule(here=1, elsewhere=True, waits=False, costs_budget=False)
-_NEVER = RetryRule(here=1, elsewhere=False, waits=False, costs_budget=False)
-
-RULES: dict[FailureKind, RetryRule] = {
-    FailureKind.CONNECT: _AGAIN,
-    FailureKind.BROKEN: _AGAIN,
-    FailureKind.TIMEOUT: _MOVE_ON,
-    FailureKind.SERVER: _AGAIN,
-    FailureKind.OVERLOADED: _MOVE_ON,
-    FailureKind.SOCKET_ENDED: RetryRule(
-        here=2, elsewhere=True, waits=False, costs_budget=False
-    ),
-    FailureKind.NO_SOCKETS: _OTHER_ACCOUNT,
-    FailureKind.RATE: RetryRule(here=1, elsewhere=True, waits=True, costs_budget=False),
-    FailureKind.LIMIT: _OTHER_ACCOUNT,
-    FailureKind.QUOTA: _OTHER_ACCOUNT,
-    FailureKind.UNAUTHORISED: _OTHER_ACCOUNT,  # after one refresh here, see decide
-    FailureKind.DEAD: _OTHER_ACCOUNT,
-    FailureKind.REFUSED: _OTHER_ACCOUNT,
-    FailureKind.MODEL: _OTHER_ACCOUNT,
-    FailureKind.ANCHOR: _NEVER,
-    FailureKind.CLIENT: _NEVER,
-    FailureKind.CUT: _NEVER,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +61,13 @@ Decision = RetryHere | Elsewhere | GiveUp
 def decide(failure: Failure, attempt: Attempt) -> Decision:
     """The one answer to a failed attempt before the commit point."""
     kind = kind_of(failure)
-    rule = RULES[kind]
+    rule = KINDS[kind].retry
     end = _end(kind, rule, attempt)
     if end is not None:
         return GiveUp(end)
-    if kind is FailureKind.UNAUTHORISED and not attempt.refreshed:
+    if rule.refreshes_token and not attempt.refreshed:
         return RetryHere(0.0, refresh=True)
-    others = rule.elsewhere and attempt.accounts_left > 0 and not attempt.pinned
+    others = attempt.accounts_left > 0 and not attempt.pinned
     # Retry-After speaks of this account; its cooldown honours it, others go on.
     asked_to_wait = failure.retry_after is not None and failure.retry_after > 0
     if others and (attempt.here >= rule.here or asked_to_wait):
@@ -121,7 +82,7 @@ def decide(failure: Failure, attempt: Attempt) -> Decision:
 
 def _end(kind: FailureKind, rule: RetryRule, attempt: Attempt) -> str | None:
     """What forbids any further attempt."""
-    if rule == _NEVER:
+    if rule.here == 0:
         return f"{kind}: not to be repeated"
     if attempt.elapsed > LAST_ATTEMPT_SECONDS:
         return f"{kind}: {LAST_ATTEMPT_SECONDS:.0f} s are over"

@@ -10,13 +10,13 @@ from gateway.errors import (
     UsageLimitReached,
 )
 from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import FailureKind, kind_of
+from gateway.protocol.failure_kind import rules_of
 from gateway.protocol.lenient_json import dump, load_object
 
 
 def final_error(failure: Failure, *, codex: bool) -> GatewayError:
     """Upstream's own 4xx passes as it came; the rest says whose fault it is."""
-    if kind_of(failure) is FailureKind.LIMIT:
+    if rules_of(failure).is_usage_limit:
         return UsageLimitReached(
             failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
         )

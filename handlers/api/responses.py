@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from tornado.web import stream_request_body
 
-from gateway.errors import UpstreamAnswer
+from gateway.errors import NoAccounts, PreviousResponseNotFound, UpstreamAnswer
 from gateway.protocol.lenient_json import dump, text
 from gateway.protocol.response_fold import ResponseFold
 from gateway.protocol.sse import events
@@ -16,7 +16,7 @@ from handlers.wire.raw_stream import ClientStream
 from schemas.surfaces import Surface
 
 # Failures that keep a status of their own when a stream is folded into one answer.
-FOLDED_STATUS = {"previous_response_not_found": 400, "no_accounts": 503}
+FOLDED_STATUS = {e.code: e.status for e in (PreviousResponseNotFound, NoAccounts)}
 TOO_DEEP = {
     "code": "upstream_protocol_error",
     "message": "The upstream answer is nested too deeply",

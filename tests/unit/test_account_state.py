@@ -6,10 +6,10 @@ import pytest
 
 from gateway.accounts.account import Account, Catalogue, Credentials, PolledUsage
 from gateway.accounts.description import describe
-from gateway.accounts.failure_effects import BLAMELESS, COOLING, apply
+from gateway.accounts.failure_effects import apply
 from gateway.accounts.health import AccountHealth, AccountLimit, AccountStatus
 from gateway.protocol.facts import Failure, Window
-from gateway.protocol.failure_kind import FailureKind
+from gateway.protocol.failure_kind import KINDS, Blame
 from gateway.repository.account_state import restore, to_keep
 from gateway.secret import Secret
 
@@ -159,16 +159,11 @@ def test_handshake_refused_for_good_means_no_sockets(account):
     assert status(account) is AccountStatus.ACTIVE
 
 
-def test_every_kind_has_a_consequence_or_none_on_purpose():
-    by_code = {
-        FailureKind.DEAD,
-        FailureKind.MODEL,
-        FailureKind.NO_SOCKETS,
-        FailureKind.LIMIT,
-        FailureKind.QUOTA,
-    }
-    assert set(COOLING) | BLAMELESS | by_code == set(FailureKind)
-    assert not set(COOLING) & BLAMELESS
+def test_accounts_that_are_to_blame_cool_and_no_others():
+    for kind, rules in KINDS.items():
+        assert (rules.cooling is not None) == (rules.blames is Blame.ACCOUNT), kind
+        is_limited = rules.blames in (Blame.WINDOW, Blame.BALANCE)
+        assert (rules.limit_seconds > 0) == is_limited, kind
 
 
 def test_used_up_window_limits_until_its_reset_unless_there_are_credits(account):

@@ -5,13 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import FailureKind, kind_of
+from gateway.protocol.failure_kind import KINDS, FailureKind, kind_of
 from gateway.turns.failover import (
     LAST_ATTEMPT_SECONDS,
     LONGEST_RETRY_WAIT,
     MAX_ALONE,
     MAX_ATTEMPTS,
-    RULES,
     Attempt,
     Elsewhere,
     GiveUp,
@@ -43,18 +42,21 @@ UNAUTHORISED = failure(401)
             failure(code="dns_failure", phase="connect", origin="network"),
             FailureKind.CONNECT,
         ),
-        (RESET, FailureKind.BROKEN),
-        (failure(code="stream_incomplete", phase="first_event"), FailureKind.BROKEN),
+        (RESET, FailureKind.CONNECTION_LOST),
+        (
+            failure(code="stream_incomplete", phase="first_event"),
+            FailureKind.CONNECTION_LOST,
+        ),
         (
             failure(code="upstream_connect_timeout", phase="connect"),
             FailureKind.TIMEOUT,
         ),
         (failure(code="upstream_first_event_timeout"), FailureKind.TIMEOUT),
-        (SERVER, FailureKind.SERVER),
-        (failure(502), FailureKind.SERVER),
-        (failure(code="server_error", phase="first_event"), FailureKind.SERVER),
-        (failure(type="server_error", phase="first_event"), FailureKind.SERVER),
-        (failure(phase="first_event"), FailureKind.SERVER),
+        (SERVER, FailureKind.SERVER_ERROR),
+        (failure(502), FailureKind.SERVER_ERROR),
+        (failure(code="server_error", phase="first_event"), FailureKind.SERVER_ERROR),
+        (failure(type="server_error", phase="first_event"), FailureKind.SERVER_ERROR),
+        (failure(phase="first_event"), FailureKind.SERVER_ERROR),
         (failure(503), FailureKind.OVERLOADED),
         (failure(503, "server_is_overloaded"), FailureKind.OVERLOADED),
         (failure(code="slow_down", phase="first_event"), FailureKind.OVERLOADED),
@@ -62,18 +64,24 @@ UNAUTHORISED = failure(401)
         (failure(426, phase="handshake"), FailureKind.NO_SOCKETS),
         (failure(404, phase="handshake"), FailureKind.NO_SOCKETS),
         (failure(503, phase="handshake"), FailureKind.OVERLOADED),
-        (LIMIT, FailureKind.LIMIT),
-        (failure(429, type="usage_limit_reached"), FailureKind.LIMIT),
-        (failure(code="usage_limit_reached", phase="first_event"), FailureKind.LIMIT),
-        (failure(429), FailureKind.RATE),
-        (failure(code="rate_limit_exceeded", phase="first_event"), FailureKind.RATE),
+        (LIMIT, FailureKind.USAGE_LIMIT),
+        (failure(429, type="usage_limit_reached"), FailureKind.USAGE_LIMIT),
+        (
+            failure(code="usage_limit_reached", phase="first_event"),
+            FailureKind.USAGE_LIMIT,
+        ),
+        (failure(429), FailureKind.RATE_LIMIT),
+        (
+            failure(code="rate_limit_exceeded", phase="first_event"),
+            FailureKind.RATE_LIMIT,
+        ),
         (failure(429, "insufficient_quota"), FailureKind.QUOTA),
         (failure(429, "usage_not_included"), FailureKind.QUOTA),
         (failure(402), FailureKind.QUOTA),
         (UNAUTHORISED, FailureKind.UNAUTHORISED),
         (failure(code="token_expired", phase="first_event"), FailureKind.UNAUTHORISED),
-        (failure(403, "account_deactivated"), FailureKind.DEAD),
-        (failure(401, "refresh_token_reused"), FailureKind.DEAD),
+        (failure(403, "account_deactivated"), FailureKind.LOGIN_REQUIRED),
+        (failure(401, "refresh_token_reused"), FailureKind.LOGIN_REQUIRED),
         (failure(403), FailureKind.REFUSED),
         (failure(403, "unsupported_country"), FailureKind.CLIENT),
         (failure(404, "model_not_found"), FailureKind.MODEL),
@@ -85,15 +93,15 @@ UNAUTHORISED = failure(401)
             ),
             FailureKind.MODEL,
         ),
-        (failure(400, "previous_response_not_found"), FailureKind.ANCHOR),
+        (failure(400, "previous_response_not_found"), FailureKind.PREVIOUS_RESPONSE),
         (failure(400, "invalid_request_error"), FailureKind.CLIENT),
         (failure(404), FailureKind.CLIENT),
         (failure(413), FailureKind.CLIENT),
         (failure(code="context_length_exceeded", origin="client"), FailureKind.CLIENT),
         (failure(code="some_new_verdict", phase="first_event"), FailureKind.CLIENT),
-        (failure(500, phase="stream"), FailureKind.CUT),
-        (failure(code="stream_incomplete", phase="stream"), FailureKind.CUT),
-        (failure(code="usage_limit_reached", phase="stream"), FailureKind.LIMIT),
+        (failure(500, phase="stream"), FailureKind.MID_STREAM),
+        (failure(code="stream_incomplete", phase="stream"), FailureKind.MID_STREAM),
+        (failure(code="usage_limit_reached", phase="stream"), FailureKind.USAGE_LIMIT),
     ],
 )
 def test_failures_are_of_the_kind_their_words_say(met, kind):
@@ -101,7 +109,7 @@ def test_failures_are_of_the_kind_their_words_say(met, kind):
 
 
 def test_every_kind_has_a_row():
-    assert set(RULES) == set(FailureKind)
+    assert set(KINDS) == set(FailureKind)
 
 
 FIRST = Attempt(number=1, accounts_left=1)
@@ -221,7 +229,7 @@ def test_every_decision_keeps_the_bounds(met, attempt):
         return
     assert 0 <= decision.after <= LONGEST_RETRY_WAIT
     assert attempt.elapsed <= LAST_ATTEMPT_SECONDS
-    assert met.phase != "stream" or kind_of(met) is not FailureKind.CUT
+    assert met.phase != "stream" or kind_of(met) is not FailureKind.MID_STREAM
     assert not decision.costs_budget or attempt.number < MAX_ATTEMPTS
     if isinstance(decision, Elsewhere):
         assert attempt.accounts_left > 0
