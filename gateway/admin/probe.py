@@ -13,10 +13,9 @@ from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
 from gateway.admin.errors import Unacceptable
 from gateway.app import Gateway
-from gateway.protocol.facts import Failure
+from gateway.protocol.local_failures import stream_incomplete, stream_silent
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import EventScanner, EventTooLarge
-from gateway.turns.sse_relay import idle_failure
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import USER_AGENT
 from gateway.upstream.endpoints import Endpoint, account_headers, url_of
@@ -118,12 +117,14 @@ async def _read(
             for event in scanner.feed(chunk):
                 reader.feed(event.type, event.data)
         except EventTooLarge as error:
-            raise UpstreamFault(_broken("An event is too large")) from error
+            raise UpstreamFault(stream_incomplete("An event is too large")) from error
     if reader.failure is not None:
         raise UpstreamFault(reader.failure)
     # An answer cut short by `max_output_tokens` is a good one here.
     if reader.status not in ("completed", "incomplete"):
-        raise UpstreamFault(_broken("The stream ended before the response did"))
+        raise UpstreamFault(
+            stream_incomplete("The stream ended before the response did")
+        )
 
 
 async def _next(response: UpstreamResponse, idle_timeout: float) -> bytes:
@@ -131,7 +132,7 @@ async def _next(response: UpstreamResponse, idle_timeout: float) -> bytes:
         async with asyncio.timeout(idle_timeout):
             return await response.read("stream")
     except TimeoutError as error:
-        raise UpstreamFault(idle_failure()) from error
+        raise UpstreamFault(stream_silent()) from error
 
 
 def payload(model: str | None, *, is_chatgpt: bool) -> dict[str, Any]:
@@ -146,9 +147,3 @@ def payload(model: str | None, *, is_chatgpt: bool) -> dict[str, Any]:
     if not is_chatgpt:
         told["max_output_tokens"] = _MAX_OUTPUT_TOKENS
     return told
-
-
-def _broken(message: str) -> Failure:
-    return Failure(
-        phase="stream", origin="upstream", message=message, code="stream_incomplete"
-    )

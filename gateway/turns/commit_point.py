@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import rules_of
 from gateway.protocol.failures import event_failure
+from gateway.protocol.local_failures import no_first_event
 from gateway.protocol.outcome import is_held
 from gateway.upstream import UpstreamFault
 
@@ -68,18 +69,9 @@ class CommitPoint(Generic[Raw]):
                     await read()
         except TimeoutError as error:
             if not self._holds_event:
-                raise UpstreamFault(_no_event()) from error
+                raise UpstreamFault(no_first_event()) from error
 
 
 def _may_be_shown(event_type: str, failure: Failure) -> bool:
     """Whether the client may get upstream's event as the end of its stream."""
     return event_type == "response.failed" and not rules_of(failure).is_usage_limit
-
-
-def _no_event() -> Failure:
-    return Failure(
-        phase="first_event",
-        origin="upstream",
-        message="The wait for the first upstream event ran out (phase: first_event)",
-        code="upstream_first_event_timeout",
-    )

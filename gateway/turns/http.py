@@ -12,9 +12,9 @@ from functools import partial
 
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
-from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.headers import response_headers, windows
 from gateway.protocol.lenient_json import load_object
+from gateway.protocol.local_failures import protocol_error
 from gateway.protocol.outcome import read_usage
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
@@ -141,11 +141,13 @@ class Proxy:
                     return b"".join(pieces)
                 size += len(piece)
                 if size > DOCUMENT_BYTES:
-                    raise UpstreamFault(_defect("The upstream answer is too large"))
+                    raise UpstreamFault(
+                        protocol_error("The upstream answer is too large")
+                    )
                 pieces.append(piece)
         except TimeoutError as error:
             raise UpstreamFault(
-                _defect("The upstream sent nothing for too long", "headers")
+                protocol_error("The upstream sent nothing for too long")
             ) from error
 
     async def _relay(self, turn: Turn, relay: Relay, sink: Sink) -> bytes:
@@ -186,11 +188,7 @@ def _check_content_type(response: UpstreamResponse, expected: str) -> None:
     found = response.headers.get("content-type", expected)
     if not found.lower().startswith(expected):
         raise UpstreamFault(
-            _defect(f"The upstream answer has an unexpected type: {found[:60]!a}")
+            protocol_error(
+                f"The upstream answer has an unexpected type: {found[:60]!a}"
+            )
         )
-
-
-def _defect(message: str, phase: Phase = "headers") -> Failure:
-    return Failure(
-        phase=phase, origin="upstream", message=message, code="upstream_protocol_error"
-    )

@@ -13,6 +13,11 @@ import orjson
 
 from gateway.errors import forget_traceback
 from gateway.protocol.facts import Failure
+from gateway.protocol.local_failures import (
+    event_too_large,
+    stream_incomplete,
+    stream_silent,
+)
 from gateway.protocol.sse import (
     Event,
     EventScanner,
@@ -71,7 +76,7 @@ class Relay:
     async def _read_held(self) -> None:
         chunk = await self._response.read("first_event")
         if not chunk:
-            raise UpstreamFault(_incomplete().in_phase("first_event"))
+            raise UpstreamFault(stream_incomplete(phase="first_event"))
         block = self._split(chunk)
         if block:
             self._turn.exchange.mark("first_event")
@@ -110,7 +115,7 @@ class Relay:
         if self._turn.reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended
             return held + self._scanner.rest
-        self.broken = self.broken or _incomplete()
+        self.broken = self.broken or stream_incomplete()
         return held + self._failed_event(self.broken)
 
     async def _pump(self, sink: Sink) -> None:
@@ -158,7 +163,7 @@ class Relay:
         try:
             return self._scanner.split(chunk)
         except EventTooLarge as error:
-            raise UpstreamFault(_too_large()) from error
+            raise UpstreamFault(event_too_large()) from error
 
     def _seen(self, block: bytes) -> bytes:
         """What the client gets of whole blocks, once the facts in them are noted."""
@@ -194,7 +199,7 @@ async def written(waiting: "asyncio.Future[None] | None") -> None:
 def _fill(silence: Silence, now: float) -> bytes | None:
     """The keepalive that is due, if any. Raises UpstreamFault at the idle timeout."""
     if silence.is_too_long(now):
-        raise UpstreamFault(idle_failure())
+        raise UpstreamFault(stream_silent())
     due = silence.due(now)
     if due is None:
         return None
@@ -224,31 +229,3 @@ def failed_response(
             "incomplete_details": None,
         },
     }
-
-
-def _incomplete() -> Failure:
-    return Failure(
-        phase="stream",
-        origin="upstream",
-        message="The upstream stream ended before the response was complete",
-        code="stream_incomplete",
-    )
-
-
-def idle_failure() -> Failure:
-    """The upstream has been silent inside its answer."""
-    return Failure(
-        phase="stream",
-        origin="upstream",
-        message="The upstream sent nothing for too long (phase: stream)",
-        code="stream_idle_timeout",
-    )
-
-
-def _too_large() -> Failure:
-    return Failure(
-        phase="stream",
-        origin="upstream",
-        message="An upstream event is larger than the gateway takes",
-        code="stream_event_too_large",
-    )

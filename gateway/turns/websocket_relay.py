@@ -4,10 +4,11 @@ import asyncio
 
 from gateway.protocol import websocket_frames
 from gateway.protocol.facts import Failure
+from gateway.protocol.local_failures import socket_closed, stream_silent
 from gateway.protocol.sse import event_type, is_notable
 from gateway.turns.commit_point import CommitPoint
 from gateway.turns.keepalive import Silence, StreamTiming
-from gateway.turns.sse_relay import idle_failure, written
+from gateway.turns.sse_relay import written
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
@@ -84,12 +85,12 @@ class SocketRelay:
                 if ended.done():
                     return
                 if not self._socket.is_open:
-                    raise UpstreamFault(_lost())
+                    raise UpstreamFault(socket_closed())
                 now = clock()
                 if self._socket.is_paused:  # the client keeps upstream waiting
                     silence.passed(now, data=True)
                 elif silence.is_too_long(now):
-                    raise UpstreamFault(idle_failure())
+                    raise UpstreamFault(stream_silent())
                 elif silence.due(now):
                     silence.sent(now, data=True)
                     await written(sink(KEEPALIVE))
@@ -114,12 +115,3 @@ class SocketRelay:
         if late:
             self._socket.hold(b"".join(late))
         return b"".join(shown)
-
-
-def _lost() -> Failure:
-    return Failure(
-        phase="stream",
-        origin="upstream",
-        message="The upstream closed the socket before the response was complete",
-        code="stream_incomplete",
-    )

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from gateway.protocol.facts import Failure
 from gateway.protocol.lenient_json import load_object
+from gateway.protocol.local_failures import network_failure
 from gateway.upstream import UpstreamFault
 
 # A catalogue of a hundred models with their instructions is below a megabyte.
@@ -53,17 +53,19 @@ async def fetch(
             ):
                 content += more
             if len(content) > MAX_ANSWER_BYTES:
-                raise UpstreamFault(_failure("The answer is too large", "too_large"))
+                raise UpstreamFault(
+                    network_failure("The answer is too large", "too_large", "headers")
+                )
             return ApiResponse(response.status, response.headers, content)
     except TimeoutError as error:
         raise UpstreamFault(
-            _failure("The wait for upstream ran out", "upstream_headers_timeout")
+            network_failure(
+                "The wait for upstream ran out", "upstream_headers_timeout", "headers"
+            )
         ) from error
     except (aiohttp.ClientError, OSError) as error:
         raise UpstreamFault(
-            _failure("Upstream could not be reached", "connection_failed")
+            network_failure(
+                "Upstream could not be reached", "connection_failed", "headers"
+            )
         ) from error
-
-
-def _failure(message: str, code: str) -> Failure:
-    return Failure(phase="headers", origin="network", message=message, code=code)

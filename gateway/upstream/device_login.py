@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from gateway.accounts.account import Credentials
-from gateway.protocol.facts import Failure
+from gateway.protocol.local_failures import login_failed
 from gateway.upstream import UpstreamFault
 from gateway.upstream.api import ApiResponse, fetch
 from gateway.upstream.auth_json import Login, login_of
@@ -70,7 +70,7 @@ class DeviceLogin:
                 raise _fault("device_login_refused", "It was refused", answer)
             await asyncio.sleep(code.interval)
         raise UpstreamFault(
-            _failure("device_login_expired", "The code was not confirmed in time")
+            login_failed("The code was not confirmed in time", "device_login_expired")
         )
 
     async def _exchange(self, granted: ApiResponse) -> Login:
@@ -134,8 +134,4 @@ def _number(value: Any) -> float | None:
 
 
 def _fault(code: str, message: str, answer: ApiResponse) -> UpstreamFault:
-    return UpstreamFault(_failure(code, f"{message} (status {answer.status})"))
-
-
-def _failure(code: str, message: str) -> Failure:
-    return Failure(phase="headers", origin="account", message=message, code=code)
+    return UpstreamFault(login_failed(f"{message} (status {answer.status})", code))

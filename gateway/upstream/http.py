@@ -14,6 +14,11 @@ from yarl import URL
 
 from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.failures import read_failure
+from gateway.protocol.local_failures import (
+    network_failure,
+    protocol_error,
+    upstream_timeout,
+)
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import BrokenAnswer, Pour, Sink
@@ -91,12 +96,12 @@ class UpstreamResponse:
         try:
             return await self._body.read()
         except BrokenAnswer as error:
-            raise UpstreamFault(network_failure(error, phase)) from error
+            raise UpstreamFault(connection_failure(error, phase)) from error
 
     def pour(self, sink: Sink) -> Pour:
         """Have the rest of the body handed to `sink` as it arrives."""
         return self._body.pour(
-            sink, lambda error: UpstreamFault(network_failure(error, "stream"))
+            sink, lambda error: UpstreamFault(connection_failure(error, "stream"))
         )
 
     async def read_refusal(self) -> bytes:
@@ -151,9 +156,9 @@ class UpstreamHttp:
             phase = "headers"
             return await Connection.of(lease).ask(head, body, until)
         except TimeoutError as error:
-            raise UpstreamFault(_timeout_failure(phase)) from error
+            raise UpstreamFault(upstream_timeout(phase)) from error
         except (aiohttp.ClientError, OSError, BrokenAnswer, ValueError) as error:
-            raise UpstreamFault(network_failure(error, phase)) from error
+            raise UpstreamFault(connection_failure(error, phase)) from error
 
     def _destination(self, url: str) -> Destination:
         """Raises ValueError for what is no URL."""
@@ -197,17 +202,14 @@ def _is_encoded(answer: UpstreamResponse) -> bool:
 async def _refusal(answer: UpstreamResponse) -> Failure:
     if answer.status == 200:
         encoding = answer.headers["content-encoding"][:40]
-        return Failure(
-            phase="headers",
-            origin="upstream",
-            message=f"The upstream answer has an unexpected encoding: {encoding!a}",
-            code="upstream_protocol_error",
+        return protocol_error(
+            f"The upstream answer has an unexpected encoding: {encoding!a}"
         )
     body = await answer.read_refusal()
     return read_failure(answer.status, answer.headers, body, time.time())
 
 
-def network_failure(error: Exception, phase: Phase) -> Failure:
+def connection_failure(error: Exception, phase: Phase) -> Failure:
     """DNS, TCP and TLS trouble. The text names the kind, never an address."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         message, code = "The upstream host name could not be resolved", "dns_failure"
@@ -222,13 +224,4 @@ def network_failure(error: Exception, phase: Phase) -> Failure:
         code = "stream_incomplete"
     else:
         message, code = "The upstream closed the connection", "connection_reset"
-    return Failure(phase=phase, origin="network", message=message, code=code)
-
-
-def _timeout_failure(phase: Phase) -> Failure:
-    return Failure(
-        phase=phase,
-        origin="network" if phase == "connect" else "upstream",
-        message=f"The wait for upstream ran out (phase: {phase})",
-        code=f"upstream_{phase}_timeout",
-    )
+    return network_failure(message, code, phase)

@@ -21,6 +21,7 @@ from gateway.accounts.account import Account, Credentials
 from gateway.accounts.health import AccountStatus
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import PERMANENT_CODES
+from gateway.protocol.local_failures import token_refresh_failed
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
 from gateway.upstream.api import ApiResponse, fetch
@@ -77,7 +78,9 @@ class TokenSource:
         """
         held = account.credentials
         if held.bearer is None:
-            raise UpstreamFault(_failure("no_credentials", "It has no credentials"))
+            raise UpstreamFault(
+                token_refresh_failed("It has no credentials", "no_credentials")
+            )
         if held.refresh_token is None or held.expires_at is None:
             return
         left = held.expires_at - self._clock()
@@ -162,7 +165,9 @@ class TokenSource:
             if await self._take_stored(account):
                 return False
             if time.monotonic() > deadline:
-                raise UpstreamFault(_failure("", "another process is at it"))
+                raise UpstreamFault(
+                    token_refresh_failed("another process is at it", "")
+                )
             await asyncio.sleep(CLAIM_POLL)
         return True
 
@@ -211,7 +216,7 @@ class TokenSource:
     async def _rotate(self, account: Account) -> Failure | None:
         held = account.credentials
         if held.refresh_token is None:
-            return _failure("no_credentials", "It has no refresh token")
+            return token_refresh_failed("It has no refresh token", "no_credentials")
         answer = await fetch(
             self._session,
             "POST",
@@ -257,18 +262,8 @@ def refresh_failure(answer: ApiResponse) -> Failure:
     words = [told.get("code"), told.get("type"), error]
     for word in words:
         if isinstance(word, str) and word in PERMANENT_CODES:
-            return _failure(word, "The login has ended", status=401)
-    return _failure("token_refresh_failed", f"Refused with status {answer.status}")
-
-
-def _failure(code: str, message: str, *, status: int | None = None) -> Failure:
-    return Failure(
-        phase="connect",
-        origin="account",
-        message=f"The account's token could not be refreshed: {message}",
-        status=status,
-        code=code,
-    )
+            return token_refresh_failed("The login has ended", word, status=401)
+    return token_refresh_failed(f"Refused with status {answer.status}")
 
 
 def _read_source(path: str | None) -> Login | None:

@@ -19,13 +19,14 @@ from aiohttp.http import WebSocketWriter
 from gateway.protocol import websocket_frames
 from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.failures import read_failure
+from gateway.protocol.local_failures import handshake_timeout, socket_closed
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
 from gateway.upstream.http import (
     ERROR_BODY_BYTES,
     ERROR_BODY_SECONDS,
-    network_failure,
+    connection_failure,
 )
 
 # RFC 6455, section 1.3.
@@ -68,7 +69,7 @@ class UpstreamSocket:
         try:
             await self._writer.send_frame(text, aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamFault(_lost("headers")) from error
+            raise UpstreamFault(socket_closed("headers")) from error
 
     def arrival(self) -> "asyncio.Future[None]":
         """Done when there is something to receive, or the socket has ended."""
@@ -82,7 +83,7 @@ class UpstreamSocket:
         """The payload of the next message. Raises UpstreamFault at the end."""
         while not self._held:
             if not self.is_open:
-                raise UpstreamFault(_lost(phase))
+                raise UpstreamFault(socket_closed(phase))
             await self.arrival()
         payload = self._held.popleft()
         self._held_bytes -= len(payload)
@@ -204,16 +205,16 @@ class UpstreamSockets:
                     url, headers=sent, allow_redirects=False
                 )
         except TimeoutError as error:
-            raise UpstreamFault(_no_handshake()) from error
+            raise UpstreamFault(handshake_timeout()) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UpstreamFault(network_failure(error, "connect")) from error
+            raise UpstreamFault(connection_failure(error, "connect")) from error
         if response.status >= 400:
             raise UpstreamFault(await _refusal(response))
         accept = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
         given = response.headers.get("sec-websocket-accept")
         if response.status != 101 or given != accept:
             response.close()
-            raise UpstreamFault(_no_handshake())
+            raise UpstreamFault(handshake_timeout())
         return UpstreamSocket(response, account_id, self._max_message_bytes)
 
 
@@ -238,22 +239,4 @@ def _pong(payload: bytes) -> bytes:
         0x80 | len(payload),
         mask,
         payload,
-    )
-
-
-def _lost(phase: Phase) -> Failure:
-    return Failure(
-        phase=phase,
-        origin="upstream",
-        message="The upstream closed the socket before the response was complete",
-        code="stream_incomplete",
-    )
-
-
-def _no_handshake() -> Failure:
-    return Failure(
-        phase="handshake",
-        origin="network",
-        message="The upstream did not answer the WebSocket handshake",
-        code="upstream_handshake_timeout",
     )
