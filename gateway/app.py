@@ -195,7 +195,7 @@ class Gateway:
             database = f"rows wait for {writer.lag_seconds:.0f} s"
         now = time.time()
         serving = any(
-            account.state.until(now) is None and not account.state.why(now)
+            account.health.until(now) is None and not account.health.why(now)
             for account in self.pool.accounts.values()
         )
         return {

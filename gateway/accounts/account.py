@@ -110,7 +110,7 @@ class Account:
     websockets: bool = True
     source_path: str | None = None  # auth.json it was imported from
     credentials: Credentials = field(default_factory=Credentials)
-    state: AccountHealth = field(default_factory=AccountHealth)
+    health: AccountHealth = field(default_factory=AccountHealth)
     catalogue: Catalogue | None = None
     windows: dict[str, SeenWindow] = field(default_factory=dict)
     has_credits: bool = False  # goes on beyond a used-up window
@@ -151,7 +151,7 @@ class Account:
             self.windows[window.name] = SeenWindow(window, now, True)
             resets_at = window.resets_at
             if window.used_percent >= 100 and resets_at and not self.has_credits:
-                self.state.set_limit(now, window.name, resets_at)
+                self.health.set_limit(now, window.name, resets_at)
 
     def see_usage(self, usage: PolledUsage, asked_at: float, now: float) -> None:
         """A polled answer: never outranks a live one newer than its question."""
@@ -174,14 +174,14 @@ class Account:
     def _limit_by(self, windows: Iterable[Window], now: float) -> None:
         fullest = max(windows, key=lambda one: one.used_percent, default=None)
         if fullest is not None and fullest.resets_at is not None:
-            self.state.set_limit(now, fullest.name, fullest.resets_at)
+            self.health.set_limit(now, fullest.name, fullest.resets_at)
 
     def _lift_limit(self, asked_at: float) -> None:
         """Upstream's polled numbers lag behind its refusals, so a young limit stays."""
-        limit = self.state.limit
+        limit = self.health.limit
         is_window = limit is not None and limit.window != "rate"
         if limit is not None and is_window and asked_at - limit.since >= SETTLE_SECONDS:
-            self.state.lift_limit()
+            self.health.lift_limit()
 
     def weekly_left(self, now: float) -> float:
         """Share (0 to 1) left of the longest window; 1 when nothing is known."""
@@ -213,18 +213,18 @@ class Account:
             setattr(self, name, getattr(stored, name))
         if self._is_better_with(stored.credentials):
             self.credentials = stored.credentials
-            self.state.logged_in()
+            self.health.logged_in()
         is_about_ours = stored.credentials.has_same_tokens(self.credentials)
         is_lost = stored.credentials.bearer is None  # nobody can decrypt them
-        if stored.state.login_reason is not None and (is_about_ours or is_lost):
-            self.state.require_login(stored.state.login_reason)
-        if stored.state.paused != self.state.paused:
-            (self.state.pause if stored.state.paused else self.state.resume)()
+        if stored.health.login_reason is not None and (is_about_ours or is_lost):
+            self.health.require_login(stored.health.login_reason)
+        if stored.health.paused != self.health.paused:
+            (self.health.pause if stored.health.paused else self.health.resume)()
 
     def _is_better_with(self, stored: Credentials) -> bool:
         """Rows may have been read just before a rotated token was written."""
         held = self.credentials
         if stored.has_same_tokens(held) or stored.bearer is None:
             return False
-        is_lost = self.state.login_reason is not None
+        is_lost = self.health.login_reason is not None
         return is_lost or (stored.expires_at or 0) >= (held.expires_at or 0)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.accounts.account import Account, SeenWindow
-from gateway.accounts.health import AccountStatus
 from gateway.protocol.facts import Window
 
 # Shown where the accounts' own windows are nobody's business: nothing is used up.
@@ -20,9 +19,7 @@ def pool_windows(accounts: Iterable[Account], now: float) -> tuple[Window, ...]:
     serving = [
         account
         for account in accounts
-        if account.is_chatgpt
-        and account.state.status(now)
-        not in (AccountStatus.PAUSED, AccountStatus.REAUTH_REQUIRED)
+        if account.is_chatgpt and account.health.is_in_service
     ]
     shown = []
     for neutral in NEUTRAL:

@@ -7,16 +7,16 @@ from gateway.accounts.account import Account, SeenWindow
 
 def describe(account: Account, now: float) -> dict[str, Any]:
     """State, reason and numbers with their age; times in unix seconds, no secrets."""
-    state = account.state
-    error = state.last_error
+    health = account.health
+    error = health.last_error
     return {
-        "state": state.status(now).value,
-        "why": state.why(now),
-        "until": state.until(now),
+        "state": health.status(now).value,
+        "why": health.why(now),
+        "until": health.until(now),
         "windows": [_window(seen, now) for seen in account.windows.values()],
         "has_credits": account.has_credits,
         "in_flight": account.in_flight,
-        "failures": state.failures,
+        "failures": health.failures,
         "last_error": error and {"message": error.message, "at": error.at},
         "models": len(account.catalogue.models) if account.catalogue else None,
     }

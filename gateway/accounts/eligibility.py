@@ -106,8 +106,8 @@ def _belongs(account: Account, demand: Demand, now: float) -> Ineligibility | No
 
 
 def _in_service(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    kind = _OUT_OF_SERVICE.get(account.state.status(now))
-    return None if kind is None else Ineligibility(kind, account.state.why(now))
+    kind = _OUT_OF_SERVICE.get(account.health.status(now))
+    return None if kind is None else Ineligibility(kind, account.health.why(now))
 
 
 def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
@@ -119,10 +119,12 @@ def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
 
 
 def _is_well(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    status = account.state.status(now)
+    status = account.health.status(now)
     if status in _UNTIL:
-        until = account.state.until(now) or now
-        text = f"{status}: {account.state.why(now)}, for {max(1, round(until - now))} s"
+        until = account.health.until(now) or now
+        text = (
+            f"{status}: {account.health.why(now)}, for {max(1, round(until - now))} s"
+        )
         return Ineligibility(_UNTIL[status], text, until)
     if account.id in demand.excluded:
         return Ineligibility(Reason.EXCLUDED, "failed for this request")
@@ -130,7 +132,7 @@ def _is_well(account: Account, demand: Demand, now: float) -> Ineligibility | No
 
 
 def _is_free(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    if account.state.on_trial and account.state.trial_running:
+    if account.health.on_trial and account.health.trial_running:
         return Ineligibility(
             Reason.TRIAL, "on trial after cooling, its probe is running"
         )
@@ -194,7 +196,7 @@ def _for_now(
     """All that could serve are limited, cooling, tried or without sockets."""
     speaking = {a: b for a, b in fitting.items() if b.kind is not Reason.SOCKET}
     silent = [account for account in fitting if account not in speaking]
-    over_http = [a for a in silent if a.state.status(now) is AccountStatus.ACTIVE]
+    over_http = [a for a in silent if a.health.status(now) is AccountStatus.ACTIVE]
     if not speaking or (
         over_http and all(found.is_lasting(now) for found in speaking.values())
     ):

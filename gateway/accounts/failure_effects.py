@@ -29,12 +29,12 @@ def apply(
     """
     kind = kind_of(failure)
     rules = KINDS[kind]
-    state = account.state
+    health = account.health
     if rules.blames is not Blame.REQUEST:
-        state.note(f"{kind}: {failure.message}", now)
+        health.note(f"{kind}: {failure.message}", now)
     match rules.blames:
         case Blame.LOGIN:
-            state.require_login(failure.code or failure.message)
+            health.require_login(failure.code or failure.message)
         case Blame.MODEL if model is not None:
             account.refuse_model(model, now)
         case Blame.SOCKETS:
@@ -54,7 +54,7 @@ def _limit(account: Account, failure: Failure, now: float) -> None:
     window = _used_up(account, until, now) if is_window else "quota"
     if failure.plan_type is not None:
         account.plan = failure.plan_type
-    account.state.limit = AccountLimit(window, now, max(until, now + 1.0))
+    account.health.limit = AccountLimit(window, now, max(until, now + 1.0))
 
 
 def _used_up(account: Account, until: float, now: float) -> str:
@@ -74,26 +74,26 @@ def _cool(
     account: Account, failure: Failure, cooling: Cooling, now: float, *, counts: bool
 ) -> None:
     """Pause the account for as long as upstream asks, or as the row says."""
-    state = account.state
+    health = account.health
     asked = failure.retry_after
     if cooling.is_told:
         if asked is None and failure.resets_at is not None:
             asked = failure.resets_at - now
         if asked is not None and asked > cooling.cap:
-            state.limit = AccountLimit("rate", now, now + asked)
+            health.limit = AccountLimit("rate", now, now + asked)
             return
     seconds = min(max(asked or 0.0, 0.0), LONGEST_COOLING)
     if counts:
-        state.failures += 1
+        health.failures += 1
         if not (cooling.is_told and seconds > 0):
-            seconds = max(seconds, _pause(cooling, state))
+            seconds = max(seconds, _pause(cooling, health))
     if seconds > 0:
-        state.cool(now, seconds, f"{kind_of(failure)} ({state.failures} in a row)")
+        health.cool(now, seconds, f"{kind_of(failure)} ({health.failures} in a row)")
 
 
-def _pause(cooling: Cooling, state: AccountHealth) -> float:
-    beyond = state.failures - cooling.threshold
-    if state.on_trial:
+def _pause(cooling: Cooling, health: AccountHealth) -> float:
+    beyond = health.failures - cooling.threshold
+    if health.on_trial:
         beyond = max(beyond, 0)  # a probe that failed, wherever the count stands
     if beyond < 0:
         return 0.0

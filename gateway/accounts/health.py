@@ -52,6 +52,11 @@ class AccountHealth:
     trial_running: bool = False
     last_error: Trouble | None = None
 
+    @property
+    def is_in_service(self) -> bool:
+        """Neither paused nor in need of a login; limits and cooldowns pass."""
+        return not self.paused and self.login_reason is None
+
     def status(self, now: float) -> AccountStatus:
         if self.paused:
             return AccountStatus.PAUSED

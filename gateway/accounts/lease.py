@@ -38,7 +38,7 @@ class Lease:
     def end_trial(self) -> None:
         """The probe is over, whatever it found: the next one may run."""
         if self.is_trial:
-            self.is_trial = self.account.state.trial_running = False
+            self.is_trial = self.account.health.trial_running = False
 
     def may_refresh(self) -> bool:
         """Whether a 401 may mean no more than an old token: the first one may."""

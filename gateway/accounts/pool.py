@@ -17,7 +17,7 @@ from gateway.accounts.affinity import Affinity, Bindings
 from gateway.accounts.eligibility import Demand, Ineligibility, Reason
 from gateway.accounts.lease import Lease
 from gateway.accounts.selection import AccountChoice, awaited_accounts, choose_account
-from gateway.accounts.strategies import STRATEGIES, Strategy
+from gateway.accounts.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT, Waiter, WaitQueue
 from gateway.errors import GatewayError, GatewayOverloaded
 from gateway.events import Topic
@@ -52,7 +52,7 @@ class Pool:
         self._clock = clock
         self._rng = rng or random.Random()
         self.account_changed = Topic[Account]()
-        self._strategy: Strategy = "capacity_weighted"
+        self._strategy = DEFAULT_STRATEGY
         self._choices = 0
         self._line: WaitQueue[Lease] = WaitQueue(Lease.release)
 
@@ -136,7 +136,7 @@ class Pool:
     def _next_recovery(self) -> float:
         """Seconds until an account comes back by itself."""
         now = self._clock()
-        ends = (account.state.until(now) for account in self.accounts.values())
+        ends = (account.health.until(now) for account in self.accounts.values())
         return min((end - now for end in ends if end is not None), default=3_600.0)
 
     def serve_line(self) -> None:
@@ -201,11 +201,11 @@ class Pool:
         now = self._clock()
         kind = kind_of(failure)
         rules = KINDS[kind]
-        is_news = lease.attempt_at >= lease.account.state.cooled_at
+        is_news = lease.attempt_at >= lease.account.health.cooled_at
         lease.attempt_at = now  # what this lease does from here on, it begins later
         if rules.retry.refreshes_token and lease.may_refresh():
             # A token may simply be old: judged by what comes of its refresh.
-            lease.account.state.note(f"{kind}: {failure.message}", now)
+            lease.account.health.note(f"{kind}: {failure.message}", now)
             return kind
         failure_effects.apply(
             lease.account,
@@ -228,8 +228,8 @@ class Pool:
     def observe_success(self, lease: Lease) -> None:
         """The request's first good event: account and conversation are confirmed."""
         account, conversation = lease.account, lease.conversation
-        was_in_trouble = account.state.failures > 0 or account.state.on_trial
-        account.state.succeed(lease.attempt_at)
+        was_in_trouble = account.health.failures > 0 or account.health.on_trial
+        account.health.succeed(lease.attempt_at)
         lease.end_trial()
         if conversation is not None:
             if conversation.served_by not in (None, account.id):
@@ -282,8 +282,8 @@ class Pool:
         lease.granted = time.monotonic()
         self._choices += 1
         account.chosen = self._choices
-        if account.state.on_trial and not lease.demand.probe:
-            lease.is_trial = account.state.trial_running = True
+        if account.health.on_trial and not lease.demand.probe:
+            lease.is_trial = account.health.trial_running = True
         lease.on_release = self._release
         return lease
 

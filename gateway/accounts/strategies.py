@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from gateway.accounts.account import Account
 
 Strategy = Literal["capacity_weighted", "round_robin", "fill_first"]
+DEFAULT_STRATEGY: Strategy = "capacity_weighted"
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 

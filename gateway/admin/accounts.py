@@ -75,7 +75,7 @@ def save_login(
     row.updated_at = now_ms()
     new = accounts.expiry_ms(login.credentials)
     held = accounts.account_of(row, secrets, time.time())
-    kept_newer = held.state.login_reason is None and (
+    kept_newer = held.health.login_reason is None and (
         (row.expires_at or 0) > (new or 0)
     )
     if not kept_newer:

@@ -66,7 +66,7 @@ async def probe(gateway: Gateway, account: Account, model: str | None) -> Probed
     finally:
         lease.release()
     found.duration_ms = round((time.monotonic() - started) * 1000)
-    found.state = account.state.status(time.time()).value
+    found.state = account.health.status(time.time()).value
     return found
 
 

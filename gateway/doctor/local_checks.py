@@ -59,7 +59,7 @@ def logins(accounts: list[Account], now: float) -> list[Finding]:
 
 def _login(account: Account, now: float) -> Finding:
     check = f"account {account.name}"
-    status, why = account.state.status(now), account.state.why(now)
+    status, why = account.health.status(now), account.health.why(now)
     if status is AccountStatus.REAUTH_REQUIRED:
         return fail(check, f"needs a new login: {why}", LOGIN)
     if status is AccountStatus.PAUSED:

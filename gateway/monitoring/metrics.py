@@ -222,7 +222,7 @@ class Gauges(Collector):
             "account",
         )
         for account in self._gateway.pool.accounts.values():
-            status = account.state.status(now)
+            status = account.health.status(now)
             for state in AccountStatus:
                 states.add_metric((account.name, state.value), status is state)
             flying.add_metric((account.name,), account.in_flight)

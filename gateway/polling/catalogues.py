@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import orjson
 
 from gateway.accounts.account import Account, Catalogue
-from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.protocol.lenient_json import dump, text
 from gateway.upstream import UpstreamFault
@@ -26,7 +25,6 @@ TICK_SECONDS = 1.0
 # Upstream leaves out models that are too new for the client which asks.
 CLIENT_VERSION = (0, 169, 0)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
-_UNSERVING = (AccountStatus.PAUSED, AccountStatus.REAUTH_REQUIRED)
 
 
 class Viewer(Protocol):
@@ -71,7 +69,7 @@ class Catalogues:
                 self.refresh(account)
                 for account in accounts.values()
                 if self._due.get(account.id, 0.0) <= now
-                and account.state.status(now) not in _UNSERVING
+                and account.health.is_in_service
             )
         )
 
@@ -110,14 +108,13 @@ class Catalogues:
         {"slug": name}. The first account that has a model describes it.
         """
         merged: dict[str, tuple[dict[str, Any], bytes]] = {}
-        now = self._clock()
         for account in sorted(
             self._pool.accounts.values(), key=lambda one: (one.priority, one.id)
         ):
             is_theirs = (
                 key is None or key.accounts is None or account.id in key.accounts
             )
-            if is_theirs and account.state.status(now) not in _UNSERVING:
+            if is_theirs and account.health.is_in_service:
                 for slug, described in _described(account.catalogue, codex=codex):
                     if key is None or key.allows(slug):
                         merged.setdefault(slug, described)

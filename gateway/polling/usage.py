@@ -58,18 +58,14 @@ class UsagePoller:
 
     def is_due(self, account: Account, now: float) -> bool:
         """New accounts at once, others when used since, or when a limit may end."""
-        status = account.state.status(now)
-        if not account.is_chatgpt or status in (
-            AccountStatus.PAUSED,
-            AccountStatus.REAUTH_REQUIRED,
-        ):
+        if not account.is_chatgpt or not account.health.is_in_service:
             return False
         if now < self._due.get(account.id, 0.0):
             return False
         is_used = account.in_flight > 0 or (
             account.chosen != self._chosen.get(account.id)
         )
-        return is_used or status is AccountStatus.LIMITED
+        return is_used or account.health.status(now) is AccountStatus.LIMITED
 
     async def poll(self, account: Account) -> None:
         """Ask once; a failure costs the number its freshness and no more."""

@@ -17,7 +17,7 @@ def to_keep(account: Account, now: float) -> StoredHealth:
 
     That it is paused has a column of its own.
     """
-    state = replace(account.state, paused=False)
+    state = replace(account.health, paused=False)
     until, limit, error = state.until(now), state.limit, state.last_error
     detail = {
         "windows": [_window(seen, now) for seen in account.windows.values()],
@@ -53,14 +53,14 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
     until = number(limit.get("until"))
     if until is not None and until > now:
         since = number(limit.get("since")) or now
-        account.state.limit = AccountLimit(
+        account.health.limit = AccountLimit(
             text(limit.get("window")) or "usage", since, until
         )
     login = child(kept, "login")
     if login.get("of") == account.credentials.fingerprint:
-        account.state.require_login(text(login.get("reason")) or "login required")
+        account.health.require_login(text(login.get("reason")) or "login required")
     if error := child(kept, "last_error"):
-        account.state.note(
+        account.health.note(
             text(error.get("message")) or "", number(error.get("at")) or now
         )
 

@@ -41,9 +41,9 @@ def account_of(row: models.Account, secrets: SecretBox, now: float) -> Account:
     try:
         account.credentials = unseal(row.credentials, row.expires_at, secrets)
     except UnusableKey as error:
-        account.state.require_login(str(error))
+        account.health.require_login(str(error))
     restore(account, _object(row.state_detail), now)
-    account.state.paused = row.is_paused
+    account.health.paused = row.is_paused
     return account
 
 

@@ -1,19 +1,13 @@
 """What an operator switches while the gateway runs; kept in the database."""
 
-from gateway.accounts.strategies import STRATEGIES, Strategy
+from gateway.accounts.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from gateway.store.models import Setting
-
-DEFAULT_STRATEGY: Strategy = "capacity_weighted"
-
-
-def stored_strategy() -> Strategy | None:
-    """How the pool is to choose; None when nothing usable was set."""
-    stored = read("strategy")
-    return next((one for one in STRATEGIES if one == stored), None)
 
 
 def load_strategy() -> Strategy:
-    return stored_strategy() or DEFAULT_STRATEGY
+    """The strategy that is set, or the default when nothing usable is."""
+    stored = read("strategy")
+    return next((one for one in STRATEGIES if one == stored), DEFAULT_STRATEGY)
 
 
 def read(name: str) -> str | None:

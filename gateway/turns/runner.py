@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.encrypted_items import EncryptedItems
-from gateway.accounts.health import AccountStatus
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.errors import (
@@ -120,8 +119,7 @@ class Turns:
         if demand.pinned is None:
             return
         account = self._pool.accounts.get(demand.pinned)
-        out = (AccountStatus.PAUSED, AccountStatus.REAUTH_REQUIRED)
-        if account is None or account.state.status(time.time()) in out:
+        if account is None or not account.health.is_in_service:
             raise ForeignCompaction
 
     async def _reserve(self, request: ClientRequest, loaded: Loaded) -> Reservation:

@@ -112,7 +112,7 @@ class TokenSource:
         if failure is None:
             return True
         # Many requests may have waited for this one refresh: it counts once.
-        if account.state.status(now) is AccountStatus.ACTIVE:
+        if account.health.status(now) is AccountStatus.ACTIVE:
             self._observe(account, failure)
         return False
 

@@ -27,7 +27,7 @@ async def settle_on_two(serving, upstream, headers=None, body=None):
     upstream.answer(faults.usage_limit(30), account="one")
     answered = await serving.ask(body=body or payload(), headers=headers or {})
     assert answered.status == 200
-    serving.account("one").state.lift_limit()
+    serving.account("one").health.lift_limit()
     assert accounts(upstream)[-1] == "two"
     return answered
 
@@ -75,7 +75,7 @@ async def test_a_passing_outage_is_stood_in_for_and_then_it_goes_home(
     await serving.ask()
     upstream.answer(faults.usage_limit(30), account="one")
     await serving.ask()
-    serving.account("one").state.lift_limit()
+    serving.account("one").health.lift_limit()
     await serving.ask()
     assert accounts(upstream) == ["one", "one", "two", "one"]
     rows = await serving.rows(3)
@@ -91,7 +91,7 @@ async def test_a_long_limit_moves_it_for_good(serving, upstream):
     await serving.ask()
     upstream.answer(faults.usage_limit(7_200), account="one")
     await serving.ask()
-    serving.account("one").state.lift_limit()
+    serving.account("one").health.lift_limit()
     await serving.ask()
     assert accounts(upstream) == ["one", "one", "two", "two"]
 
@@ -175,7 +175,7 @@ async def test_a_compacted_history_pins_to_its_account(serving, upstream):
     answered = await serving.ask(body=body)
     assert answered.status == 429
     assert answered.error["code"] == "usage_limit_reached"
-    serving.account("one").state.lift_limit()
+    serving.account("one").health.lift_limit()
     assert (await serving.ask(body=body)).status == 200
     assert accounts(upstream)[-1] == "one"
 

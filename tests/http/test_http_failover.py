@@ -166,7 +166,7 @@ async def test_a_limit_is_not_told_while_another_account_is_only_recovering(
     serving, upstream, path
 ):
     """A client gives up at a limit, and comes back after a short wait."""
-    serving.account("two").state.cool(time.time(), 20.0, "broken")
+    serving.account("two").health.cool(time.time(), 20.0, "broken")
     upstream.answer(faults.usage_limit(7_200), account="one", times=None)
     for _ in range(2):
         answered = await serving.ask(path)
@@ -184,7 +184,7 @@ LAST_FAILURES = {"limit": faults.usage_limit(), "500": faults.server_error()}
 async def test_a_failure_waits_for_the_account_that_recovers_in_a_moment(
     serving, upstream, answer
 ):
-    serving.account("two").state.cool(time.time(), 0.5, "broken")
+    serving.account("two").health.cool(time.time(), 0.5, "broken")
     upstream.answer(answer, account="one", times=None)
     assert (await serving.ask()).status == 200
     assert accounts(upstream)[-1] == "two"
@@ -228,7 +228,7 @@ async def test_a_login_that_has_ended_moves_on_and_is_not_asked_again(
     for _ in range(2):
         assert (await serving.ask()).status == 200
     assert accounts(upstream) == ["one", "two", "two"]
-    assert serving.account("one").state.login_reason == "refresh_token_reused"
+    assert serving.account("one").health.login_reason == "refresh_token_reused"
 
 
 async def kept_as_lost(serving, name):

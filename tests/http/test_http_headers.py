@@ -168,7 +168,7 @@ async def test_a_refusal_s_wait_is_passed_on(serving, upstream):
     assert answered.headers["retry-after"] == "7"
     # Codex would sit silent for as long as it is told.
     for account in serving.gateway.pool.accounts.values():
-        account.state.resume()
+        account.health.resume()
     answered = await serving.ask(CODEX)
     assert answered.status == 429
     assert int(answered.headers["retry-after"]) <= 5

@@ -28,7 +28,7 @@ def failure(status=None, code=None, **fields):
 
 
 def status(account, later=0.0):
-    return account.state.status(NOW + later)
+    return account.health.status(NOW + later)
 
 
 def test_facts_stand_side_by_side():
@@ -74,17 +74,17 @@ def test_limit_is_named_after_the_window_that_is_reset_then(account):
         NOW,
     )
     apply(account, failure(429, "usage_limit_reached", resets_at=NOW + 90_010), NOW)
-    assert account.state.why(NOW) == "secondary limit"
+    assert account.health.why(NOW) == "secondary limit"
 
 
 def test_short_rate_limit_cools_and_a_long_one_limits(account):
     apply(account, failure(429, "rate_limit_exceeded", retry_after=1.5), NOW)
-    assert (status(account), account.state.until(NOW)) == (
+    assert (status(account), account.health.until(NOW)) == (
         AccountStatus.COOLING,
         NOW + 1.5,
     )
     apply(account, failure(429, "rate_limit_exceeded", retry_after=600.0), NOW)
-    assert (status(account), account.state.until(NOW)) == (
+    assert (status(account), account.health.until(NOW)) == (
         AccountStatus.LIMITED,
         NOW + 600,
     )
@@ -94,8 +94,8 @@ def test_consecutive_failures_cool_ever_longer_up_to_a_cap(account):
     now, pauses = NOW, []
     for _ in range(12):
         apply(account, failure(500), now)
-        pauses.append(max(0.0, account.state.cooling_until - now))
-        now = max(now, account.state.cooling_until)
+        pauses.append(max(0.0, account.health.cooling_until - now))
+        now = max(now, account.health.cooling_until)
     assert pauses == [0, 0, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]
 
 
@@ -103,20 +103,20 @@ def test_success_between_failures_keeps_the_account_in(account):
     for _ in range(10):
         apply(account, failure(500), NOW)
         apply(account, failure(500), NOW)
-        account.state.succeed(NOW)
+        account.health.succeed(NOW)
     assert status(account) is AccountStatus.ACTIVE
 
 
 def test_success_that_began_before_the_trouble_proves_nothing(account):
-    account.state.cool(NOW, 30, "broken")
-    account.state.succeed(NOW - 1)
+    account.health.cool(NOW, 30, "broken")
+    account.health.succeed(NOW - 1)
     assert status(account) is AccountStatus.COOLING
-    account.state.succeed(NOW + 1)
+    account.health.succeed(NOW + 1)
     assert status(account) is AccountStatus.ACTIVE
 
 
 def test_failed_probe_cools_again_at_once(account):
-    account.state.cool(NOW, 1, "broken")
+    account.health.cool(NOW, 1, "broken")
     apply(account, failure(500), NOW + 2)
     assert status(account, 2) is AccountStatus.COOLING
 
@@ -138,7 +138,7 @@ def test_the_requests_own_faults_are_not_the_accounts(account, met):
     for _ in range(20):
         apply(account, met, NOW)
     assert status(account) is AccountStatus.ACTIVE
-    assert account.state.last_error is None
+    assert account.health.last_error is None
 
 
 @pytest.mark.parametrize("met", [failure(401), failure(403)])
@@ -150,7 +150,7 @@ def test_an_account_that_is_turned_away_rests_at_once(account, met):
 def test_a_lost_login_stays_lost(account):
     apply(account, failure(403, "account_deactivated"), NOW)
     assert status(account, 1e9) is AccountStatus.REAUTH_REQUIRED
-    assert account.state.why(NOW) == "account_deactivated"
+    assert account.health.why(NOW) == "account_deactivated"
 
 
 def test_handshake_refused_for_good_means_no_sockets(account):
@@ -173,7 +173,7 @@ def test_used_up_window_limits_until_its_reset_unless_there_are_credits(account)
     assert status(account) is AccountStatus.ACTIVE
     account.has_credits = False
     account.see_windows([full], NOW)
-    assert (status(account), account.state.until(NOW)) == (
+    assert (status(account), account.health.until(NOW)) == (
         AccountStatus.LIMITED,
         NOW + 500,
     )
@@ -198,7 +198,7 @@ def test_polled_number_does_not_replace_a_newer_live_one(account):
 
 def test_poll_ends_a_settled_limit_but_not_a_young_one(account):
     fine = PolledUsage((Window("primary", 0.0, 300, None),), "plus", is_limited=False)
-    account.state.set_limit(NOW, "primary", NOW + 9_000)
+    account.health.set_limit(NOW, "primary", NOW + 9_000)
     account.see_usage(fine, NOW + 10, NOW + 11)
     assert status(account, 11) is AccountStatus.LIMITED
     account.see_usage(fine, NOW + 70, NOW + 71)
@@ -215,41 +215,41 @@ def test_refusals_of_models_are_bounded(account):
 
 def test_state_is_taken_up_after_a_restart(account):
     account.see_windows([Window("primary", 100.0, 300, NOW + 500)], NOW)
-    account.state.note("broken", NOW)
+    account.health.note("broken", NOW)
     account.catalogue = Catalogue(frozenset({"m"}))
     assert describe(account, NOW + 5)["windows"][0]["age"] == 5
     kept = json.loads(to_keep(account, NOW + 5).detail)
     later = Account(id=1, name="a")
     restore(later, kept, NOW + 10)
-    assert later.state.status(NOW + 10) is AccountStatus.LIMITED
-    assert later.state.until(NOW + 10) == NOW + 500
+    assert later.health.status(NOW + 10) is AccountStatus.LIMITED
+    assert later.health.until(NOW + 10) == NOW + 500
     assert later.windows["primary"].window == account.windows["primary"].window
-    assert later.state.last_error == account.state.last_error
+    assert later.health.last_error == account.health.last_error
     stale = Account(id=1, name="a")
     restore(stale, kept, NOW + 501)
-    assert stale.state.status(NOW + 501) is AccountStatus.ACTIVE
+    assert stale.health.status(NOW + 501) is AccountStatus.ACTIVE
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
 def test_what_is_kept_hides_nothing(account, is_paused):
     """Neither a pause nor a lost login, which are looked at before the limit."""
     account.credentials = Credentials(Secret("at"), Secret("rt"))
-    account.state.set_limit(NOW, "weekly", NOW + 500)
-    account.state.require_login("refresh_token_expired")
-    account.state.paused = is_paused
+    account.health.set_limit(NOW, "weekly", NOW + 500)
+    account.health.require_login("refresh_token_expired")
+    account.health.paused = is_paused
     kept = to_keep(account, NOW)
     assert kept.kind == "reauth_required"
     later = Account(id=1, name="a", credentials=account.credentials)
     restore(later, json.loads(kept.detail), NOW + 1)
-    assert later.state.why(NOW + 1) == "refresh_token_expired"
-    later.state.logged_in()
-    assert later.state.why(NOW + 1) == "weekly limit"
-    assert later.state.limit == account.state.limit
+    assert later.health.why(NOW + 1) == "refresh_token_expired"
+    later.health.logged_in()
+    assert later.health.why(NOW + 1) == "weekly limit"
+    assert later.health.limit == account.health.limit
 
 
 def test_a_lost_login_is_not_that_of_other_tokens(account):
     account.credentials = Credentials(Secret("at"), Secret("rt"))
-    account.state.require_login("refresh_token_expired")
+    account.health.require_login("refresh_token_expired")
     kept = json.loads(to_keep(account, NOW).detail)
     for tokens in (("at2", "rt"), ("at", "rt2")):
         later = Account(id=1, name="a", credentials=Credentials(*map(Secret, tokens)))

@@ -99,7 +99,7 @@ def account(**facts):
     expires_at = facts.pop("expires_at", NOW + 7200)
     made = Account(1, "ada", credentials=Credentials(expires_at=expires_at))
     for name, value in facts.items():
-        setattr(made.state, name, value)
+        setattr(made.health, name, value)
     return made
 
 

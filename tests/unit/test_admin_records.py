@@ -71,7 +71,7 @@ def test_an_account_comes_back_with_its_credentials_and_none_of_them_in_clear(
     assert account.credentials == Credentials(
         Secret("at"), Secret("rt"), Secret("it"), expires_at=2_000_000.5
     )
-    assert account.state.status(time.time()) is AccountStatus.ACTIVE
+    assert account.health.status(time.time()) is AccountStatus.ACTIVE
 
 
 def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secrets):
@@ -87,7 +87,7 @@ def test_a_stored_limit_holds_after_a_restart_also_while_paused(tmp_path, secret
         )
         return (await store.read(accounts.load_accounts, secrets))[0]
 
-    state = run(tmp_path, secrets, scenario).state
+    state = run(tmp_path, secrets, scenario).health
     assert state.status(time.time()) is AccountStatus.PAUSED
     state.resume()
     assert state.status(time.time()) is AccountStatus.LIMITED
@@ -104,7 +104,7 @@ def test_a_state_that_is_written_late_does_not_undo_a_new_login(tmp_path, secret
     async def scenario(store):
         row = await store.write(login, secrets)
         (held,) = await store.read(accounts.load_accounts, secrets)
-        held.state.require_login("refresh_token_reused")
+        held.health.require_login("refresh_token_reused")
         late = to_keep(held, time.time())
         store.writer.save_state(row.id, late)
         assert not (await store.write(imported)).is_new
@@ -114,9 +114,9 @@ def test_a_state_that_is_written_late_does_not_undo_a_new_login(tmp_path, secret
         return held, stored
 
     held, stored = run(tmp_path, secrets, scenario)
-    assert stored.state.status(time.time()) is AccountStatus.ACTIVE
+    assert stored.health.status(time.time()) is AccountStatus.ACTIVE
     held.update(stored)
-    assert held.state.status(time.time()) is AccountStatus.ACTIVE
+    assert held.health.status(time.time()) is AccountStatus.ACTIVE
     assert held.credentials.bearer == Secret("at2")
 
 
@@ -132,8 +132,8 @@ def test_an_account_whose_key_is_lost_needs_a_login_and_the_others_still_load(
         return await store.read(accounts.load_accounts, secrets)
 
     lost, good = run(tmp_path, secrets, scenario)
-    assert lost.state.status(time.time()) is AccountStatus.REAUTH_REQUIRED
-    assert "decrypted" in lost.state.why(time.time())
+    assert lost.health.status(time.time()) is AccountStatus.REAUTH_REQUIRED
+    assert "decrypted" in lost.health.why(time.time())
     assert good.credentials.bearer == Secret("at")
 
 

@@ -161,7 +161,7 @@ def test_unchanged_and_failing_answers_keep_what_is_known():
         for made.upstream.status in (500, 404):
             await made.catalogues.refresh(account)
             assert account.catalogue.entries is first.entries
-        assert account.state.status(time.time()) is AccountStatus.ACTIVE
+        assert account.health.status(time.time()) is AccountStatus.ACTIVE
 
     run(scenario)
 
@@ -197,7 +197,7 @@ def test_listing_passes_entries_as_they_came_with_a_stable_etag():
         assert listing(Key(models=("m2",)))[0] == entries[1:]
         assert listing(Key(models=("m2",)))[1] != etag
         assert listing(Key(accounts=frozenset({2})))[0] == []
-        made.pool.accounts[1].state.pause()
+        made.pool.accounts[1].health.pause()
         assert listing()[0] == []
 
     run(scenario)
@@ -239,7 +239,7 @@ def test_limited_account_is_polled_for_its_return():
         account = made.pool.accounts[1]
         made.upstream.used = 100.0
         await made.usage.poll(account)
-        assert account.state.status(time.time()) is AccountStatus.LIMITED
+        assert account.health.status(time.time()) is AccountStatus.LIMITED
         assert made.usage.is_due(account, time.time() + 70)
 
     run(scenario)
@@ -258,7 +258,7 @@ def test_polls_judge_an_account_only_by_what_is_its_own(status, state):
         account = made.pool.accounts[1]
         made.upstream.status = status
         await made.usage.poll(account)
-        assert account.state.status(time.time()) is state
+        assert account.health.status(time.time()) is state
 
     run(scenario)
 

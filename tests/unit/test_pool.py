@@ -64,7 +64,7 @@ def failure(status=None, code=None, **fields):
 
 
 def limit(pool, number, seconds):
-    pool.accounts[number].state.set_limit(NOW, "primary", NOW + seconds)
+    pool.accounts[number].health.set_limit(NOW, "primary", NOW + seconds)
 
 
 def session(name="s", **fields):
@@ -171,14 +171,14 @@ def test_all_limited_names_the_first_return(pool):
 
 def test_cooling_accounts_ask_for_a_short_wait(pool):
     limit(pool, 1, 900)
-    pool.accounts[2].state.cool(NOW, 60, "broken")
+    pool.accounts[2].health.cool(NOW, 60, "broken")
     error = refused(pool, Demand(), NoAccounts)
     assert 1 <= error.retry_after <= 5
 
 
 def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
     limit(pool, 1, 900)
-    pool.accounts[2].state.cool(NOW, 4, "broken")
+    pool.accounts[2].health.cool(NOW, 4, "broken")
 
     async def scenario():
         asked = asyncio.create_task(pool.lease(Demand()))
@@ -192,8 +192,8 @@ def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
 
 
 def test_paused_and_logged_out_accounts_are_named(pool):
-    pool.accounts[1].state.pause()
-    pool.accounts[2].state.require_login("refresh_token_reused")
+    pool.accounts[1].health.pause()
+    pool.accounts[2].health.require_login("refresh_token_reused")
     error = refused(pool, Demand(), NoAccounts)
     assert str(error) == "All accounts are paused or require a new login"
     assert dict(error.passed_over)["b"] == "refresh_token_reused"
@@ -210,11 +210,11 @@ def test_sockets_need_an_account_that_speaks_them(pool):
     assert answered(pool, Demand(websocket=True)).account.id == 2
     assert pool.can_open_socket()
     # A short trouble is no reason to lose the client's sockets for good.
-    pool.accounts[2].state.cool(NOW, 5, "broken")
+    pool.accounts[2].health.cool(NOW, 5, "broken")
     refused(pool, Demand(websocket=True), NoAccounts)
     assert pool.can_open_socket()
     # A long limit is, while another account could serve over HTTP.
-    pool.accounts[2].state.resume()
+    pool.accounts[2].health.resume()
     limit(pool, 2, 900)
     refused(pool, Demand(websocket=True), UpgradeRequired)
     pool.accounts[2].websockets = False
@@ -230,7 +230,7 @@ def test_bound_conversation_stays(pool):
 
 def test_passing_outage_sends_elsewhere_and_home_again(pool, clock):
     home = answered(pool, session()).account
-    home.state.cool(clock.now, 10, "broken")
+    home.health.cool(clock.now, 10, "broken")
     away = answered(pool, session())
     assert away.account is not home
     assert (away.switched_from, away.cause) == (home.name, "cooling")
@@ -244,14 +244,14 @@ def test_passing_outage_sends_elsewhere_and_home_again(pool, clock):
 def test_conversation_away_from_home_stays_with_its_stand_in(pool, clock):
     pool.replace([account(n) for n in range(1, 7)])
     home = answered(pool, session()).account
-    home.state.cool(clock.now, 100, "broken")
+    home.health.cool(clock.now, 100, "broken")
     assert len({answered(pool, session()).account for _ in range(20)}) == 1
 
 
 @pytest.mark.parametrize(("seconds", "moved"), [(30, False), (600, True)])
 def test_limit_beyond_a_minute_moves_the_conversation(pool, clock, seconds, moved):
     home = answered(pool, session()).account
-    home.state.set_limit(clock.now, "primary", clock.now + seconds)
+    home.health.set_limit(clock.now, "primary", clock.now + seconds)
     other = answered(pool, session()).account
     assert other is not home
     clock.now += 1_000
@@ -262,15 +262,15 @@ def test_limit_beyond_a_minute_moves_the_conversation(pool, clock, seconds, move
 def test_conversation_moves_when_its_account_is_gone(pool, loss):
     home = answered(pool, session()).account
     if loss == "login":
-        home.state.require_login("account_deactivated")
+        home.health.require_login("account_deactivated")
     elif loss == "pause":
-        home.state.pause()
+        home.health.pause()
     else:
         pool.replace([a for a in pool.accounts.values() if a is not home])
     moved = answered(pool, session())
     assert moved.account is not home
-    home.state.logged_in()
-    home.state.resume()
+    home.health.logged_in()
+    home.health.resume()
     pool.replace([account(1), account(2)])
     assert answered(pool, session()).account.id == moved.account.id
     assert sum(pool.switches.values()) == 1
@@ -291,11 +291,11 @@ def test_previous_response_binds_hard(pool, clock):
     follow = Demand(affinity=Affinity(previous_response_id="resp_1"))
     assert {answered(pool, follow).account for _ in range(9)} == {granted.account}
     assert pool.able(follow) == 0
-    granted.account.state.cool(clock.now, 20, "broken")
+    granted.account.health.cool(clock.now, 20, "broken")
     refused(pool, follow, NoAccounts)
     socket = Demand(websocket=True, affinity=follow.affinity)
     refused(pool, socket, PreviousResponseNotFound)
-    granted.account.state.require_login("gone")
+    granted.account.health.require_login("gone")
     refused(pool, follow, PreviousResponseNotFound)
 
 
@@ -318,7 +318,7 @@ def test_turn_state_reaches_only_the_account_that_spoke_it(pool, clock):
     same = answered(pool, demand)
     assert (same.account, same.turn_state) == (granted.account, "turn_1")
     assert same.reason == "turn_state"
-    granted.account.state.cool(clock.now, 20, "broken")
+    granted.account.health.cool(clock.now, 20, "broken")
     assert answered(pool, demand).turn_state is None
 
 
@@ -492,7 +492,7 @@ def test_conversation_waits_for_its_full_home(pool):
 
 def test_after_cooling_one_probe_goes_first(pool, clock):
     pool.replace([account(1)])
-    pool.accounts[1].state.cool(NOW, 5, "broken")
+    pool.accounts[1].health.cool(NOW, 5, "broken")
     clock.now += 6
 
     async def scenario():
@@ -511,26 +511,26 @@ def test_a_401_is_judged_by_its_refresh(pool, clock):
     pool.replace([account(1)])
     granted = lease(pool)
     pool.observe_failure(granted, failure(401))
-    assert granted.account.state.status(clock.now) == "active"
+    assert granted.account.health.status(clock.now) == "active"
     pool.observe_failure(granted, failure(401))
-    assert granted.account.state.status(clock.now) == "cooling"
+    assert granted.account.health.status(clock.now) == "cooling"
 
 
 def test_reload_keeps_what_is_known_live(pool):
     granted = lease(pool, session())
     pool.observe_failure(granted, failure(429, "usage_limit_reached"))
     stored = [account(1, name="new"), account(2, name="newer")]
-    stored[0].state.pause()
+    stored[0].health.pause()
     pool.replace(stored)
     assert pool.accounts[granted.account.id] is granted.account
     assert granted.account.in_flight == 1
-    assert granted.account.state.limit is not None
-    assert pool.find("new").state.status(NOW) == "paused"
+    assert granted.account.health.limit is not None
+    assert pool.find("new").health.status(NOW) == "paused"
 
 
 def test_a_probe_that_is_given_up_makes_room_for_the_next(pool, clock):
     pool.replace([account(1)])
-    pool.accounts[1].state.cool(NOW, 5, "broken")
+    pool.accounts[1].health.cool(NOW, 5, "broken")
     clock.now += 6
     for _ in range(3):
         granted = lease(pool)

@@ -164,8 +164,8 @@ class PoolMachine(RuleBasedStateMachine):
         return {
             account.id
             for account in self.pool.accounts.values()
-            if account.state.status(self.now) is AccountStatus.ACTIVE
-            and not (account.state.on_trial and account.state.trial_running)
+            if account.health.status(self.now) is AccountStatus.ACTIVE
+            and not (account.health.on_trial and account.health.trial_running)
             and account.in_flight < account.concurrency
             and account.id not in demand.excluded
             and account.serves(demand.model, self.now)
@@ -314,9 +314,9 @@ class PoolMachine(RuleBasedStateMachine):
         if account is None:
             return
         if what == "pause":
-            account.state.pause()
+            account.health.pause()
         elif what == "resume":
-            account.state.resume()
+            account.health.resume()
         else:
             del self.rows[account.id]
             self.reload()
@@ -329,9 +329,9 @@ class PoolMachine(RuleBasedStateMachine):
         if account is None:
             return
         if limit:
-            account.state.set_limit(self.now, "primary", self.now + pause)
+            account.health.set_limit(self.now, "primary", self.now + pause)
         else:
-            account.state.cool(self.now, pause, "broken")
+            account.health.cool(self.now, pause, "broken")
         self.pool.serve_line()
         self.turn()
 
@@ -383,7 +383,7 @@ class PoolMachine(RuleBasedStateMachine):
         for row in self.rows.values():
             account = Account(**row)
             held = self.pool.accounts.get(account.id)
-            account.state.paused = held is not None and held.state.paused
+            account.health.paused = held is not None and held.health.paused
             stored.append(account)
         self.pool.replace(stored)
         self.turn()
@@ -417,7 +417,7 @@ class PoolMachine(RuleBasedStateMachine):
             )
 
     def is_back_soon(self, account):
-        state = account.state
+        state = account.health
         if state.status(self.now) is not AccountStatus.COOLING:
             return False
         return state.until(self.now) - self.now < LONGEST_RETRY_AFTER
@@ -427,7 +427,7 @@ class PoolMachine(RuleBasedStateMachine):
         if not hasattr(self, "pool"):
             return
         for account in self.pool.accounts.values():
-            if account.state.on_trial and account.state.trial_running:
+            if account.health.on_trial and account.health.trial_running:
                 probes = [one for one in self.held if one.is_trial]
                 assert [one.account for one in probes].count(account) == 1
 

@@ -59,7 +59,7 @@ async def test_a_limit_is_told_when_all_accounts_have_it(serving, upstream):
         body = await anchored(ws)
         upstream.answer(faults.usage_limit(30), account="two", times=None)
         await serving.ask(body=payload(prompt_cache_key="other"))
-        serving.account("two").state.set_limit(0.0, "primary", 4e9)
+        serving.account("two").health.set_limit(0.0, "primary", 4e9)
         upstream.answer(faults.usage_limit(), account="one", times=None)
         (frame,) = await turn_on(ws, body)
         assert frame["error"]["code"] == "usage_limit_reached"

@@ -221,7 +221,7 @@ async def test_a_cut_after_the_commit_closes_without_an_end(serving, upstream, h
     assert accounts(upstream) == ["one"]
     (row,) = await serving.rows()
     assert (row["status"], row["error_code"]) == ("error", "stream_incomplete")
-    assert serving.account("one").state.failures == 0
+    assert serving.account("one").health.failures == 0
 
 
 @pytest.mark.settings(first_event_timeout=0.03)
