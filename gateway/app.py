@@ -129,7 +129,7 @@ class Gateway:
         await self._load()
         bindings = await self.store.read(stored_bindings)
         self.pool.bindings.restore(bindings, time.time())
-        self.limiter.restore(await self.store.read(stored_counters))
+        self.limiter.ledger.restore(await self.store.read(stored_counters))
         opened.push_async_callback(self._recorder.stop)
         self._recorder.start()
         polls = (self.catalogues.run(), self.usage.run(), self._persist_regularly())
@@ -161,7 +161,7 @@ class Gateway:
     async def reload(self) -> None:
         """Take over accounts and keys as the database has them now."""
         await self._load()
-        self.peers.tell(RELOAD)
+        self.peers.broadcast(RELOAD)
 
     async def _load(self) -> None:
         accounts = await self.store.read(load_accounts, self.secrets)
@@ -171,7 +171,7 @@ class Gateway:
         ever_made = await self.store.read(keys_ever_made)
         self.ring.replace(keys, ever_made=ever_made)
         self.pool.strategy = await self.store.read(load_strategy)
-        self.limiter.retain(self.ring)
+        self.limiter.ledger.retain(self.ring)
 
     def open_channel(
         self, request_of: Callable[[Frame], ClientRequest], view: ClientView
@@ -218,8 +218,8 @@ class Gateway:
         writer, now = self.store.writer, time.time()
         for row in self.pool.bindings.dirty():
             writer.bind(row.key, row.account_id, row.used_at)
-        for limit_id, window_start, spent in self.limiter.changed():
-            writer.count(limit_id, window_start * 1000, spent)
+        for limit_id, window_start, used in self.limiter.ledger.take_increments():
+            writer.count(limit_id, window_start * 1000, used)
         for account in self._changed:
             writer.save_state(account.id, to_keep(account, now))
         self._changed.clear()

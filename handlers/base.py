@@ -154,8 +154,8 @@ class BaseHandler(RequestHandler):
         key = self.current_key
         if key is None or self.surface.is_codex:
             return
-        standing = self.gateway.limiter.remaining(key, model, time.time())
-        for name, value in standing.items():
+        headers = self.gateway.limiter.ratelimit_headers(key, model, time.time())
+        for name, value in headers.items():
             self.set_header(name, value)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gateway.app import Gateway
-from gateway.cluster.handover import NotTakenOver, hand_over, meet_predecessor
+from gateway.cluster.handover import HandoverFailed, hand_over, meet_predecessor
 from gateway.cluster.peers import SERVING
 from gateway.process import inherited_sockets, systemd
 from gateway.process.lockfile import Lock, hold
@@ -72,11 +72,11 @@ async def _start(settings: Settings, given: inherited_sockets.Given) -> Server:
         server.listen(given.sockets)
         systemd.notify(systemd.READY)
         return server
-    predecessor, told = await meet_predecessor(given.peer)
+    predecessor, backlog = await meet_predecessor(given.peer)
     server = Server(await Gateway.start(settings))
-    server.gateway.peers.follow(predecessor, told)
+    server.gateway.peers.follow(predecessor, backlog)
     server.listen(given.sockets)
-    predecessor.tell(SERVING)
+    predecessor.send(SERVING)
     return server
 
 
@@ -100,7 +100,7 @@ async def _until_told_to_go(server: Server, lock: Lock, signals: "Signals") -> i
             continue
         try:
             successor = handing.result()
-        except NotTakenOver as error:
+        except HandoverFailed as error:
             logger.error("no successor: %s; this process goes on", error)
             signals.restart.clear()
             continue

@@ -1,11 +1,13 @@
-"""Processes that serve the same data at the same time, while one follows another.
+"""Peers: processes that serve from one database while one succeeds another.
 
-Each counts what the keys spend and remembers whose a conversation is; what one of
-them learns the others must know with the next request. So they tell each other, a
-line of JSON each. They form a chain: what one end tells is passed on to the other.
+Each counts what the keys use and remembers which account a conversation is bound to;
+what one of them learns must hold for the next request at the others. So they send it
+to each other, one line of JSON for each message. They form a chain: what arrives over
+one link is sent on over the others.
 """
 
 import asyncio
+import json
 import socket
 import time
 from collections import Counter
@@ -18,20 +20,21 @@ import orjson
 from gateway.accounts.affinity import BindingRow, Bindings
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
-from gateway.keys.usage_delta import Held, Move
+from gateway.keys.usage_delta import CounterDelta, UsageDelta
 from gateway.store.database import StoreUnavailable
 
-Message = dict[str, Any]  # of one entry: what it is about, and what about it
+# Kinds of messages. Processes of different releases talk: the words stay as they are.
 READY, GO, SERVING = "ready", "go", "serving"
-STANDING, MOVE, BINDING, RELOAD = "standing", "move", "binding", "reload"
+SNAPSHOT, DELTA, BINDING, RELOAD = "standing", "move", "binding", "reload"
+Message = dict[str, Any]  # of one entry: kind → body
 
-# A key with tens of thousands of requests a minute has them all in its standing.
+# A key with tens of thousands of requests a minute has them all in its snapshot.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-# A process that reads nothing for so long that this waits for it is as good as gone.
-MOST_UNREAD = 4 * MAX_MESSAGE_BYTES
+# A process that lets so much wait unread is taken for dead.
+MAX_UNREAD_BYTES = 4 * MAX_MESSAGE_BYTES
 
 
-class Link:
+class PeerLink:
     """A connection to one other process."""
 
     def __init__(
@@ -43,21 +46,23 @@ class Link:
         self._running: Counter[int] = Counter()
 
     @classmethod
-    async def open(cls, connected: socket.socket) -> "Link":
+    async def open(cls, connected: socket.socket) -> "PeerLink":
         connected.setblocking(False)
         opened = asyncio.open_unix_connection(sock=connected, limit=MAX_MESSAGE_BYTES)
         return cls(*await opened)
 
-    def tell(self, about: str, what: object = None) -> None:
+    def send(self, kind: str, body: object = None) -> None:
         """Never waits: a line is short, and the other process reads all the time."""
         if self._writer.is_closing():
             return
-        if self._writer.transport.get_write_buffer_size() > MOST_UNREAD:
+        if self._writer.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self._writer.transport.abort()
             return
-        self._writer.write(orjson.dumps({about: what}) + b"\n")
+        # Unlike orjson, it writes a named tuple as a list.
+        line = json.dumps({kind: body}, separators=(",", ":"))
+        self._writer.write(line.encode() + b"\n")
 
-    async def hear(self) -> Message | None:
+    async def receive(self) -> Message | None:
         """The next message, None when the other process is gone."""
         try:
             line = await self._reader.readline()
@@ -68,23 +73,24 @@ class Link:
     def close(self) -> None:
         self._writer.close()
 
-    def note(self, move: Move) -> None:
+    def track(self, delta: UsageDelta) -> None:
         """Remember what the other process holds."""
-        self._running[move.key_id] += move.running
-        for held in move.held:
-            window = (move.key_id, held.limit_id, held.window_start)
-            self._reserved[window] += held.reserved
+        self._running[delta.key_id] += delta.running
+        for change in delta.counters:
+            window = (delta.key_id, change.limit_id, change.window_start)
+            self._reserved[window] += change.reserved
 
-    def given_back(self) -> Iterable[Move]:
-        """What the other process held is free when it is gone."""
+    def released(self) -> Iterable[UsageDelta]:
+        """What gives back all that the other process held, once it is gone."""
         for key_id, running in self._running.items():
-            yield Move(key_id, running=-running)
+            yield UsageDelta(key_id, running=-running)
         for (key_id, limit_id, start), reserved in self._reserved.items():
-            yield Move(key_id, held=(Held(limit_id, start, -reserved, 0),))
+            change = CounterDelta(limit_id, start, -reserved, 0)
+            yield UsageDelta(key_id, counters=(change,))
 
 
 class Peers:
-    """The processes this one is linked to; a predecessor, a successor, mostly none."""
+    """The linked processes: a predecessor, a successor, mostly none."""
 
     def __init__(
         self,
@@ -93,71 +99,63 @@ class Peers:
         bindings: Bindings,
         reload: Callable[[], Awaitable[None]],
     ) -> None:
-        """`reload` takes over what the database has, and tells nobody."""
+        """`reload` loads what the database has, and sends no message."""
         self._ring = ring
         self._limiter = limiter
         self._bindings = bindings
         self._reload = reload
-        self._links: dict[Link, asyncio.Task[None] | None] = {}
-        self._predecessor: Link | None = None
+        self._links: dict[PeerLink, asyncio.Task[None] | None] = {}
+        self._predecessor: PeerLink | None = None
         self._is_last = asyncio.Event()
         self._is_last.set()
 
-    def tell(
-        self, about: str, what: object = None, besides: Link | None = None
+    def broadcast(
+        self, kind: str, body: object = None, source: PeerLink | None = None
     ) -> None:
+        """Send to every peer but the one it came from."""
         for link in self._links:
-            if link is not besides:
-                link.tell(about, what)
+            if link is not source:
+                link.send(kind, body)
 
-    def tell_move(self, move: Move) -> None:
-        if move:
-            self.tell(MOVE, move.as_list())
-
-    def tell_binding(self, row: BindingRow) -> None:
-        self.tell(BINDING, list(row))
-
-    def follow(self, link: Link, told: Iterable[Message]) -> None:
-        """Go on where the predecessor stands; `told` is what it said before GO."""
-        for message in told:
-            if MOVE not in message:  # it is in the standing that came after it
-                self._take(link, message)
-        self._predecessor = link
+    def follow(self, predecessor: PeerLink, backlog: Iterable[Message]) -> None:
+        """Go on from the predecessor's state; `backlog` is what it sent before GO."""
+        for message in backlog:
+            if DELTA not in message:  # the snapshot that came after it contains it
+                self._handle(predecessor, message)
+        self._predecessor = predecessor
         self._is_last.clear()
-        self.listen(link)
+        self.listen(predecessor)
 
-    async def introduce(self, link: Link, flush: Callable[[], Awaitable[None]]) -> None:
-        """Tell a successor what it cannot read, and keep telling; ends with GO."""
-        self._add(link, None)
+    async def send_snapshot(
+        self, successor: PeerLink, flush: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Send what the database does not have, then GO; changes are sent on."""
+        self._add(successor, None)
         await flush()
         for key in self._ring:
-            standing = self._limiter.standing(key)
-            if standing:
-                link.tell(STANDING, standing.as_list())
-        link.tell(GO)
+            snapshot = self._limiter.snapshot(key)
+            if snapshot:
+                successor.send(SNAPSHOT, snapshot)
+        successor.send(GO)
 
-    def listen(self, link: Link) -> None:
+    def listen(self, link: PeerLink) -> None:
+        """Handle its messages until it closes."""
         self._add(link, asyncio.create_task(self._listen(link)))
 
-    def _add(self, link: Link, task: asyncio.Task[None] | None) -> None:
-        self._links[link] = task
-        self._limiter.usage_changed.subscribe(self.tell_move)
-        self._bindings.binding_changed.subscribe(self.tell_binding)
-
-    def forget(self, link: Link) -> None:
+    def disconnect(self, link: PeerLink) -> None:
         """The other process is gone, or will not serve."""
         if link not in self._links:
             return
         task = self._links.pop(link)
-        if not self._links:  # turns need not tell what nobody hears
-            self._limiter.usage_changed.unsubscribe(self.tell_move)
-            self._bindings.binding_changed.unsubscribe(self.tell_binding)
+        if not self._links:
+            self._limiter.usage_changed.unsubscribe(self._send_delta)
+            self._bindings.binding_changed.unsubscribe(self._send_binding)
         if task is not None:
             task.cancel()
         link.close()
-        for move in link.given_back():
-            self._learn(move)
-            self.tell_move(move)
+        for delta in link.released():
+            self._apply(delta)
+            self._send_delta(delta)
         if link is self._predecessor:
             self._is_last.set()
 
@@ -167,30 +165,46 @@ class Peers:
 
     def close(self) -> None:
         for link in list(self._links):
-            self.forget(link)
+            self.disconnect(link)
 
-    async def _listen(self, link: Link) -> None:
+    def _add(self, link: PeerLink, task: asyncio.Task[None] | None) -> None:
+        self._links[link] = task
+        self._limiter.usage_changed.subscribe(self._send_delta)
+        self._bindings.binding_changed.subscribe(self._send_binding)
+
+    def _send_delta(self, delta: UsageDelta) -> None:
+        if delta:
+            self.broadcast(DELTA, delta)
+
+    def _send_binding(self, row: BindingRow) -> None:
+        self.broadcast(BINDING, row)
+
+    async def _listen(self, link: PeerLink) -> None:
         try:
-            while (message := await link.hear()) is not None:
-                self._take(link, message)
-                for about, what in message.items():
-                    self.tell(about, what, besides=link)
+            while (message := await link.receive()) is not None:
+                self._handle(link, message)
+                for kind, body in message.items():
+                    self.broadcast(kind, body, source=link)
                 if RELOAD in message:
                     with suppress(StoreUnavailable):  # as old as before, no older
                         await self._reload()
         finally:
-            self.forget(link)
+            self.disconnect(link)
 
-    def _take(self, link: Link, message: Message) -> None:
-        for about, what in message.items():
-            if about == BINDING:
-                self._bindings.learn(BindingRow(*what), time.time())
-            elif about in (MOVE, STANDING):
-                move = Move.of_list(what)
-                link.note(move)
-                self._learn(move, is_whole=about == STANDING)
+    def _handle(self, link: PeerLink, message: Message) -> None:
+        for kind, body in message.items():
+            if kind == BINDING:
+                self._bindings.learn(BindingRow(*body), time.time())
+            elif kind in (DELTA, SNAPSHOT):
+                delta = UsageDelta.from_json(body)
+                link.track(delta)
+                self._apply(delta, is_snapshot=kind == SNAPSHOT)
 
-    def _learn(self, move: Move, *, is_whole: bool = False) -> None:
-        key = self._ring.get(move.key_id)
-        if key is not None:
-            (self._limiter.adopt if is_whole else self._limiter.learn)(key, move)
+    def _apply(self, delta: UsageDelta, *, is_snapshot: bool = False) -> None:
+        key = self._ring.get(delta.key_id)
+        if key is None:
+            return
+        if is_snapshot:
+            self._limiter.apply_snapshot(key, delta)
+        else:
+            self._limiter.apply(key, delta)

@@ -1,7 +1,7 @@
-"""Counters of the keys' limits: what is used and reserved in the running windows.
+"""Counters of the keys' limits: what is used and reserved in the current windows.
 
 Windows are exact steps from the key's creation. A turn belongs to the window it was
-admitted in, however long it runs: the next window starts at nothing, and no turn is
+admitted in, however long it runs: the next window starts at zero, and no turn is
 counted twice or in a window that never admitted it.
 """
 
@@ -19,19 +19,19 @@ _LARGEST_INPUT = 400_000
 _USUAL_OUTPUT = 8192
 
 
-class Spend(NamedTuple):
-    """What one turn takes, or is expected to take; priced when a limit asks."""
+class Charge(NamedTuple):
+    """What one turn uses, or is expected to use; priced when a limit asks."""
 
     usage: Usage
-    cost: int | None = None  # micro-dollars; None: what model and tier come to
+    cost: int | None = None  # micro-dollars; None: by the prices of model and tier
     model: str | None = None
     tier: str | None = None
 
     @classmethod
     def estimate(
         cls, body_bytes: int, model: str | None, tier: str | None = None
-    ) -> "Spend":
-        """A guess before the turn, from the size of its body."""
+    ) -> "Charge":
+        """An estimate before the turn, from the size of its body."""
         tokens = min(max(1, body_bytes // _BYTES_PER_TOKEN), _LARGEST_INPUT)
         usage = Usage(input_tokens=tokens, output_tokens=_USUAL_OUTPUT)
         return cls(usage, None, model, tier)
@@ -46,7 +46,7 @@ class Spend(NamedTuple):
 
     @property
     def price(self) -> int:
-        """The cost; where it is unknown, that at the dearest rates there are."""
+        """The cost in micro-dollars; of an unknown price, the highest there is."""
         cost = self.cost
         if cost is None:
             cost = cost_microdollars(self.model, self.usage, self.tier)
@@ -56,39 +56,43 @@ class Spend(NamedTuple):
         return _AMOUNTS[measure](self)
 
 
-_AMOUNTS: dict[Measure, Callable[[Spend], int]] = {
-    Measure.TOKENS: lambda spend: spend.input + spend.output,
-    Measure.INPUT: lambda spend: spend.input,
-    Measure.OUTPUT: lambda spend: spend.output,
-    Measure.COST: lambda spend: spend.price,
-    Measure.REQUESTS: lambda spend: 1,
+_AMOUNTS: dict[Measure, Callable[[Charge], int]] = {
+    Measure.TOKENS: lambda charge: charge.input + charge.output,
+    Measure.INPUT: lambda charge: charge.input,
+    Measure.OUTPUT: lambda charge: charge.output,
+    Measure.COST: lambda charge: charge.price,
+    Measure.REQUESTS: lambda charge: 1,
 }
 
 
-class CounterRow(NamedTuple):
-    """What was spent of a limit; it is added to what is stored.
+class CounterIncrement(NamedTuple):
+    """What this process used of a limit; it is added to what is stored.
 
-    Two processes count the same limits for the time of a handover.
+    Not a total: during a handover two processes count the same limits.
     """
 
     limit_id: int
     window_start: int  # unix seconds
-    spent: int
+    used: int
 
 
 @dataclass(slots=True, eq=False)
-class Counter:
-    """One limit in one window; `start` and `end` in unix seconds."""
+class WindowCounter:
+    """The counter of one limit in one window; `start`, `end` in unix seconds."""
 
     limit: Limit
     start: int
     end: int
     used: int = 0
     reserved: int = 0
-    # The largest turn lately. A turn that names a previous response sends little
-    # and takes much, which no estimate made from its body can foresee.
+    # The largest recent turn. A turn that names a previous response sends little
+    # and uses much, which no estimate made from its body can foresee.
     peak: int = 0
-    unsaved: int = 0  # of `used`, what this process spent and has not persisted
+    unpersisted: int = 0  # of `used`, by this process
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit.maximum - self.used)
 
     @property
     def is_exhausted(self) -> bool:
@@ -98,67 +102,68 @@ class Counter:
     def is_full(self) -> bool:
         return self.used + self.reserved >= self.limit.maximum
 
-    def reserve(self, estimate: Spend) -> int:
-        """Hold all that the turn is expected to need, and one at least.
+    def reserve(self, estimate: Charge) -> int:
+        """Reserve all that the turn is expected to use, and one at least.
 
-        More than what is left, too: cut to that, the turn would hold too little
-        once others settle below their estimates, and two would overshoot.
+        Even more than what remains: cut to that, it would be too little once
+        others settle below their estimates, and two turns would overshoot.
         """
         amount = max(1, self.peak, estimate.amount(self.limit.measure))
         self.reserved += amount
         return amount
 
-    def spend(self, amount: int) -> None:
-        self.unsaved += amount
-        self.learn(amount)
+    def count(self, amount: int) -> None:
+        """Count what a turn used."""
+        self.unpersisted += amount
+        self.count_remote(amount)
 
-    def learn(self, amount: int) -> None:
-        """Count what another process spent, who persists it, too."""
+    def count_remote(self, amount: int) -> None:
+        """Count what a turn of another process used, which persists it."""
         self.used += amount
         self.peak = max(amount, self.peak - self.peak // 8)
 
 
 class Ledger:
-    """All counters, in memory; the database holds what was spent."""
+    """All counters, in memory; the database holds what was used."""
 
     def __init__(self) -> None:
         # By what the limit is, not by its id alone: a database may give the id of
         # a removed limit to a new one, which must not inherit its counter.
-        self._counters: dict[tuple[object, ...], Counter] = {}
+        self._counters: dict[tuple[object, ...], WindowCounter] = {}
         self._restored: dict[int, dict[int, int]] = {}
-        self._changed: dict[tuple[int, int], Counter] = {}
+        self._dirty: dict[tuple[int, int], WindowCounter] = {}
 
-    def counters(self, key: Key, model: str | None, now: float) -> list[Counter]:
-        """Those of the running windows that a turn with this model counts in."""
+    def counters(self, key: Key, model: str | None, now: float) -> list[WindowCounter]:
+        """The counters of the current windows that a turn with this model is in."""
         return [
-            self._running(key, limit, now)
+            self._current(key, limit, now)
             for limit in key.limits
             if limit.applies_to(model)
         ]
 
-    def all_counters(self, key: Key, now: float) -> list[Counter]:
-        return [self._running(key, limit, now) for limit in key.limits]
+    def all_counters(self, key: Key, now: float) -> list[WindowCounter]:
+        return [self._current(key, limit, now) for limit in key.limits]
 
-    def touch(self, counter: Counter) -> None:
-        """Remember that a counter has to be persisted."""
-        self._changed[counter.limit.id, counter.start] = counter
+    def mark_dirty(self, counter: WindowCounter) -> None:
+        """Have the counter among the next increments."""
+        self._dirty[counter.limit.id, counter.start] = counter
 
-    def changed(self) -> list[CounterRow]:
-        """What to persist since the last call; oldest windows first."""
-        rows = []
-        for counter in self._changed.values():
-            rows.append(CounterRow(counter.limit.id, counter.start, counter.unsaved))
-            counter.unsaved = 0
-        self._changed.clear()
-        return sorted(rows)
+    def take_increments(self) -> list[CounterIncrement]:
+        """What to persist since the last call, oldest windows first."""
+        increments = []
+        for (limit_id, start), counter in self._dirty.items():
+            increments.append(CounterIncrement(limit_id, start, counter.unpersisted))
+            counter.unpersisted = 0
+        self._dirty.clear()
+        return sorted(increments)
 
     def restore(self, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Take over persisted counters, before the first turn."""
+        """Load persisted (limit id, window start, used), before the first turn."""
         for limit_id, window_start, used in rows:
             self._restored.setdefault(limit_id, {})[window_start] = used
 
     def retain(self, keys: Iterable[Key]) -> None:
-        """Forget the counters of limits that no key has any more."""
+        """Drop the counters of limits that no key has any more."""
         keys = list(keys)
         held = {_identity(key, limit) for key in keys for limit in key.limits}
         for identity in self._counters.keys() - held:
@@ -167,7 +172,7 @@ class Ledger:
         for limit_id in self._restored.keys() - ids:
             del self._restored[limit_id]
 
-    def _running(self, key: Key, limit: Limit, now: float) -> Counter:
+    def _current(self, key: Key, limit: Limit, now: float) -> WindowCounter:
         identity = _identity(key, limit)
         counter = self._counters.get(identity)
         if (
@@ -176,15 +181,17 @@ class Ledger:
             and counter.start <= now < counter.end
         ):
             return counter
-        start = window_start(key.created_at, limit.seconds, now)
-        # A clock set back a little must not give a spent window back; one that
+        start = window_start(key.created_at, limit.window_seconds, now)
+        # A clock set back a little must not start a used window anew; one that
         # was far ahead must not hold the counter there.
         if counter is None or not (
-            counter.start - limit.seconds <= start <= counter.start
+            counter.start - limit.window_seconds <= start <= counter.start
         ):
             used = self._restored.pop(limit.id, {}).get(start, 0)
             peak = counter.peak if counter is not None else 0
-            counter = Counter(limit, start, start + limit.seconds, used, peak=peak)
+            counter = WindowCounter(
+                limit, start, start + limit.window_seconds, used, peak=peak
+            )
             self._counters[identity] = counter
         elif counter.limit is not limit:
             counter.limit = limit  # the same one with another maximum

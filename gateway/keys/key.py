@@ -1,4 +1,4 @@
-"""API keys: how one is made, what it may do, and the ring that finds it by token."""
+"""API keys: tokens, what a key may do, and the ring that finds a key by its token."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ _LONGEST_TOKEN = 200
 
 HOUR = 3600
 DAY = 24 * HOUR
-WINDOWS = {"1m": 60, "5h": 5 * HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+LIMIT_WINDOWS = {"1m": 60, "5h": 5 * HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 _MULTIPLES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _LARGEST_MAXIMUM = 10**15  # far above any budget, far below a 64-bit column
 _UNITS = {"h": HOUR, "d": DAY, "w": 7 * DAY}
@@ -49,12 +49,12 @@ class Limit:
     id: int  # of its row; 0 before it is stored
     measure: Measure
     maximum: int  # tokens, requests or micro-dollars
-    window: str  # one of WINDOWS
+    window: str  # one of LIMIT_WINDOWS
     model: str | None = None  # glob; None: every model
 
     @property
-    def seconds(self) -> int:
-        return WINDOWS[self.window]
+    def window_seconds(self) -> int:
+        return LIMIT_WINDOWS[self.window]
 
     def applies_to(self, model: str | None) -> bool:
         return self.model is None or fnmatchcase(model or "", self.model)
@@ -120,10 +120,10 @@ class KeyRing:
         self._by_id: dict[int, Key] = {}
 
     def replace(self, keys: Iterable[Key], *, ever_made: bool = False) -> None:
-        """Hold from the next request on.
+        """Replace all keys.
 
-        `ever_made` says that keys once existed; it never goes back, for an
-        owner who removes the last key does not mean to open the door.
+        `ever_made`: keys once existed. It stays true: an owner who removes the last
+        key does not mean to admit everybody.
         """
         self._by_digest = {key.digest: key for key in keys}
         self._by_id = {key.id: key for key in self}
@@ -135,7 +135,7 @@ class KeyRing:
             return None
         hashed = digest(token)
         key = self._by_digest.get(hashed)
-        # The lookup is by a hash the caller cannot steer; the comparison takes
+        # The lookup is by a hash the caller cannot choose; the comparison takes
         # the same time wherever the digests differ.
         if key is None or not hmac.compare_digest(key.digest, hashed):
             return None
@@ -202,8 +202,8 @@ def parse_limit(text: str) -> Limit:
     name, window = match["measure"].lower(), match["window"].lower()
     if name not in list(Measure):
         raise ValueError(f"limit {text!r}: measure is one of {', '.join(Measure)}")
-    if window not in WINDOWS:
-        raise ValueError(f"limit {text!r}: window is one of {', '.join(WINDOWS)}")
+    if window not in LIMIT_WINDOWS:
+        raise ValueError(f"limit {text!r}: window is one of {', '.join(LIMIT_WINDOWS)}")
     measure = Measure(name)
     amount = Decimal(match["amount"]) * _MULTIPLES[match["suffix"].lower()]
     if measure is Measure.COST:

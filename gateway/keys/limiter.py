@@ -1,24 +1,28 @@
-"""The Limiter: a turn reserves what it may take, and settles with the truth.
+"""Limiter: a turn reserves what it may use, and settles with what it used.
 
-A turn is admitted while something of every limit is left. One that only the
+A turn is admitted while something of every limit remains. One that only the
 reservations of running turns stand against waits for them, so nobody is refused
 early and a limit is overshot by no more than the last turn admitted.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.events import Topic
-from gateway.keys.counters import Counter, CounterRow, Ledger, Spend
+from gateway.keys.counters import Charge, Ledger, WindowCounter
 from gateway.keys.key import Key
-from gateway.keys.quota_report import limit_rows, ratelimit_headers, windows
+from gateway.keys.quota_report import (
+    iso_time,
+    limit_rows,
+    quota_windows,
+    ratelimit_headers,
+)
 from gateway.keys.request_rate import RequestRate
-from gateway.keys.usage_delta import Held, Move
+from gateway.keys.usage_delta import CounterDelta, UsageDelta
 from gateway.protocol.facts import Usage, Window
 
 PLAN_TYPE = "api_key"
@@ -29,59 +33,58 @@ _MOST_WAITING = 200
 # A timer may fire a little before the wall clock reaches the edge of a window.
 _SHORTEST_SLEEP = 0.01
 
+Reserved = list[tuple[WindowCounter, int]]
+
 
 class Reservation:
-    """What one running turn holds; `settle` or `release` ends it, the first wins."""
+    """What one running turn reserved; the first `settle` or `release` ends it."""
 
-    def __init__(
-        self, limiter: "Limiter", key: Key | None, held: list[tuple[Counter, int]]
-    ) -> None:
+    def __init__(self, limiter: "Limiter", key: Key | None, reserved: Reserved) -> None:
         self._limiter = limiter
         self._key = key
-        self._held = held
+        self._reserved = reserved
         self.is_open = True
 
     def settle(self, usage: Usage, cost: int | None) -> None:
-        """Count what the turn really took; `cost` in micro-dollars, None: unknown."""
-        if self.is_open and self._key is not None:
-            self.is_open = False
-            self._limiter.close(self._key, self._held, Spend(usage, cost))
+        """Count what the turn used; `cost` in micro-dollars, None: unknown."""
+        self._close(Charge(usage, cost))
 
     def release(self) -> None:
-        """Give everything back: the turn took nothing."""
+        """Give everything back: the turn used nothing."""
+        self._close(None)
+
+    def _close(self, charge: Charge | None) -> None:
         if self.is_open and self._key is not None:
             self.is_open = False
-            self._limiter.close(self._key, self._held, None)
+            self._limiter.close(self._key, self._reserved, charge)
 
 
 @dataclass(slots=True, eq=False)
-class _Turn:
-    """A turn that asks to be admitted."""
-
+class _WaitingTurn:
     key: Key
-    estimate: Spend
+    estimate: Charge
     model: str | None
     admitted: asyncio.Future[Reservation]
 
 
 class Limiter:
-    """Every key's limits, rate and concurrency; lives on one event loop."""
+    """Every key's limits, rate and concurrency; used on one event loop."""
 
     def __init__(
         self,
         clock: Callable[[], float] = time.time,
-        patience: float = LONGEST_CONCURRENCY_WAIT,
+        max_wait: float = LONGEST_CONCURRENCY_WAIT,
     ) -> None:
         self._clock = clock
-        self._patience = patience
+        self._max_wait = max_wait
         # Processes that share the database subscribe; mostly there is none.
-        self.usage_changed = Topic[Move]()
-        self._ledger = Ledger()
-        self._rates = RequestRate()
-        self._waiting: dict[int, list[_Turn]] = {}
+        self.usage_changed = Topic[UsageDelta]()
+        self.ledger = Ledger()
+        self._rate = RequestRate()
+        self._waiting: dict[int, list[_WaitingTurn]] = {}
 
     async def reserve(
-        self, key: Key | None, estimate: Spend, model: str | None
+        self, key: Key | None, estimate: Charge, model: str | None
     ) -> Reservation:
         """Admit a turn, waiting for running ones where only they stand against it.
 
@@ -91,157 +94,151 @@ class Limiter:
         if key is None:
             return Reservation(self, None, [])
         now = self._clock()
-        self._admit_waiting(key.id)  # the edge of a window may have let them in
-        counters = self._ledger.counters(key, model, now)
+        self._admit_waiting(key.id)  # a new window may have begun
+        counters = self.ledger.counters(key, model, now)
         _refuse_exhausted(counters)
-        resets_at = self._rates.count(key, now)
+        resets_at = self._rate.count(key, now)
         if resets_at is not None:
             raise _limit_reached("requests per minute", "", resets_at)
         if key.rpm and self.usage_changed.has_subscribers:
-            self.usage_changed.publish(Move(key.id, starts=(now,)))
-        if self._is_free(key, counters):
-            return self._take(key, counters, estimate)
+            self.usage_changed.publish(UsageDelta(key.id, starts=(now,)))
+        if self._has_room(key, counters):
+            return self._admit(key, counters, estimate)
         return await self._wait(key, estimate, model)
 
-    def close(
-        self, key: Key, held: list[tuple[Counter, int]], spend: Spend | None
-    ) -> None:
+    def close(self, key: Key, reserved: Reserved, charge: Charge | None) -> None:
         """End a turn; only its Reservation calls this, once."""
-        moved = []
-        for counter, amount in held:
-            spent = 0 if spend is None else spend.amount(counter.limit.measure)
+        deltas = []
+        for counter, amount in reserved:
+            used = 0 if charge is None else charge.amount(counter.limit.measure)
             counter.reserved -= amount
-            if spend is not None:
-                counter.spend(spent)
-                self._ledger.touch(counter)
+            if charge is not None:
+                counter.count(used)
+                self.ledger.mark_dirty(counter)
             if self.usage_changed.has_subscribers:
-                moved.append(Held(counter.limit.id, counter.start, -amount, spent))
-        self._rates.change_running(key, -1)
+                deltas.append(
+                    CounterDelta(counter.limit.id, counter.start, -amount, used)
+                )
+        self._rate.change_running(key, -1)
         if self.usage_changed.has_subscribers:
-            self.usage_changed.publish(Move(key.id, running=-1, held=tuple(moved)))
+            self.usage_changed.publish(UsageDelta(key.id, -1, (), tuple(deltas)))
         self._admit_waiting(key.id)
 
     @property
     def open_reservations(self) -> int:
-        """Of turns with a key that run."""
-        return self._rates.all_running
+        """Running turns that have a key."""
+        return self._rate.all_running
 
     @property
     def waiting(self) -> int:
         """Turns that wait for others of their key."""
         return sum(map(len, self._waiting.values()))
 
-    def changed(self) -> list[CounterRow]:
-        """What was spent since the last call, to be added to the stored counters."""
-        return self._ledger.changed()
-
-    def restore(self, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Take over (limit id, window start, used) rows, before the first turn."""
-        self._ledger.restore(rows)
-
-    def standing(self, key: Key) -> Move:
-        """How a key stands, for a process that is to go on from here."""
+    def snapshot(self, key: Key) -> UsageDelta:
+        """All of a key's usage, for a process that is to go on from here."""
         now = self._clock()
-        return Move(
+        return UsageDelta(
             key.id,
-            self._rates.running(key),
-            self._rates.starts(key, now) if key.rpm else (),
+            self._rate.running(key),
+            self._rate.starts(key, now) if key.rpm else (),
             tuple(
-                Held(one.limit.id, one.start, one.reserved, one.used)
-                for one in self._ledger.all_counters(key, now)
+                CounterDelta(one.limit.id, one.start, one.reserved, one.used)
+                for one in self.ledger.all_counters(key, now)
             ),
         )
 
-    def adopt(self, key: Key, standing: Move) -> None:
-        """Stand as another process does; before the first turn."""
-        used = {
+    def apply_snapshot(self, key: Key, snapshot: UsageDelta) -> None:
+        """Take over another process's usage, before the first turn."""
+        known = {
             (one.limit.id, one.start): one.used
-            for one in self._ledger.all_counters(key, self._clock())
+            for one in self.ledger.all_counters(key, self._clock())
         }
         # Its memory is ahead of the database, which this process has read.
-        held = (
-            one._replace(used=one.used - used.get((one.limit_id, one.window_start), 0))
-            for one in standing.held
+        counters = (
+            one._replace(used=one.used - known.get((one.limit_id, one.window_start), 0))
+            for one in snapshot.counters
         )
-        self.learn(key, standing._replace(held=tuple(held)))
+        self.apply(key, snapshot._replace(counters=tuple(counters)))
 
-    def learn(self, key: Key, move: Move) -> None:
-        """Count what another process did; it persists its own."""
-        running = {
+    def apply(self, key: Key, delta: UsageDelta) -> None:
+        """Count what another process did; it persists that itself."""
+        current = {
             (one.limit.id, one.start): one
-            for one in self._ledger.all_counters(key, self._clock())
+            for one in self.ledger.all_counters(key, self._clock())
         }
-        for held in move.held:
-            # One of a window that is over here, or of a limit that is gone: no loss.
-            counter = running.get((held.limit_id, held.window_start))
+        for change in delta.counters:
+            # Of a window that has ended here, or of a removed limit: not counted.
+            counter = current.get((change.limit_id, change.window_start))
             if counter is not None:
-                counter.reserved += held.reserved
-                if held.used:
-                    counter.learn(held.used)
-        self._rates.change_running(key, move.running)
-        self._rates.learn(key, move.starts)
+                counter.reserved += change.reserved
+                if change.used:
+                    counter.count_remote(change.used)
+        self._rate.change_running(key, delta.running)
+        self._rate.add_starts(key, delta.starts)
         self._admit_waiting(key.id)
 
-    def retain(self, keys: Iterable[Key]) -> None:
-        """Forget limits that no key has any more; call when the ring changes."""
-        self._ledger.retain(keys)
-
-    def remaining(self, key: Key, model: str | None, now: float) -> dict[str, str]:
+    def ratelimit_headers(
+        self, key: Key, model: str | None, now: float
+    ) -> dict[str, str]:
         """The x-ratelimit-* headers of an answer on the public surface."""
-        return ratelimit_headers(
-            key, self._ledger.counters(key, model, now), self._rates, now
-        )
+        counters = self.ledger.counters(key, model, now)
+        return ratelimit_headers(key, counters, self._rate, now)
 
     def report(self, key: Key, now: float) -> list[dict[str, Any]]:
         """One object per limit, for the key's own usage page."""
-        return limit_rows(key, self._ledger.all_counters(key, now), self._rates, now)
+        return limit_rows(key, self.ledger.all_counters(key, now), self._rate, now)
 
     def windows(self, key: Key, now: float) -> tuple[Window, ...]:
-        """The key's budget as the two windows the Codex client shows."""
-        return windows(self._ledger.all_counters(key, now))
+        """The key's quota as the two windows the Codex client shows."""
+        return quota_windows(self.ledger.all_counters(key, now))
 
-    def _is_free(self, key: Key, counters: list[Counter]) -> bool:
+    def _has_room(self, key: Key, counters: list[WindowCounter]) -> bool:
         for counter in counters:
             if counter.is_full:
                 return False
-        return self._rates.has_room(key)
+        return self._rate.has_room(key)
 
-    def _take(self, key: Key, counters: list[Counter], estimate: Spend) -> Reservation:
-        self._rates.change_running(key, 1)
-        held = [(counter, counter.reserve(estimate)) for counter in counters]
+    def _admit(
+        self, key: Key, counters: list[WindowCounter], estimate: Charge
+    ) -> Reservation:
+        self._rate.change_running(key, 1)
+        reserved = [(counter, counter.reserve(estimate)) for counter in counters]
         if self.usage_changed.has_subscribers:
-            taken = (Held(one.limit.id, one.start, amount, 0) for one, amount in held)
-            self.usage_changed.publish(Move(key.id, running=1, held=tuple(taken)))
-        return Reservation(self, key, held)
+            deltas = tuple(
+                CounterDelta(counter.limit.id, counter.start, amount, 0)
+                for counter, amount in reserved
+            )
+            self.usage_changed.publish(UsageDelta(key.id, 1, (), deltas))
+        return Reservation(self, key, reserved)
 
     def _admit_waiting(self, key_id: int) -> None:
-        """Admit or refuse, in their order, those whose case is decided by now."""
+        """Admit or refuse, in their order, the waiting turns that no longer need to."""
         if key_id not in self._waiting:
             return
         now = self._clock()
         for turn in self._waiting[key_id]:
             if turn.admitted.done():
                 continue
-            counters = self._ledger.counters(turn.key, turn.model, now)
+            counters = self.ledger.counters(turn.key, turn.model, now)
             try:
                 _refuse_exhausted(counters)
             except KeyLimitReached as error:
                 turn.admitted.set_exception(error)
                 continue
-            if self._is_free(turn.key, counters):
-                turn.admitted.set_result(self._take(turn.key, counters, turn.estimate))
+            if self._has_room(turn.key, counters):
+                turn.admitted.set_result(self._admit(turn.key, counters, turn.estimate))
 
-    async def _wait(self, key: Key, estimate: Spend, model: str | None) -> Reservation:
+    async def _wait(self, key: Key, estimate: Charge, model: str | None) -> Reservation:
         queue = self._waiting.setdefault(key.id, [])
         if len(queue) >= _MOST_WAITING:
             raise GatewayOverloaded("Too many turns of this API key are waiting")
         admitted = asyncio.get_running_loop().create_future()
-        turn = _Turn(key, estimate, model, admitted)
+        turn = _WaitingTurn(key, estimate, model, admitted)
         queue.append(turn)
         try:
             return await self._until_admitted(turn)
         except asyncio.CancelledError:
-            # Admitted in the very moment the client left.
+            # It may have been admitted when the client had just left.
             if admitted.done() and admitted.exception() is None:
                 admitted.result().release()
             raise
@@ -250,28 +247,29 @@ class Limiter:
             if not queue:
                 self._waiting.pop(key.id, None)
 
-    async def _until_admitted(self, turn: _Turn) -> Reservation:
+    async def _until_admitted(self, turn: _WaitingTurn) -> Reservation:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
+        deadline = loop.time() + self._max_wait
         while not turn.admitted.done():
             left = deadline - loop.time()
             if left <= 0:
                 raise GatewayOverloaded(
                     "Other turns of this API key hold the rest of its limit"
                 )
-            edge = max(self._next_edge(turn), _SHORTEST_SLEEP)
-            await asyncio.wait({turn.admitted}, timeout=min(left, edge))
+            window_end = max(self._next_window_end(turn), _SHORTEST_SLEEP)
+            await asyncio.wait({turn.admitted}, timeout=min(left, window_end))
             self._admit_waiting(turn.key.id)
         return turn.admitted.result()
 
-    def _next_edge(self, turn: _Turn) -> float:
-        """Seconds until a window ends that this turn counts in."""
+    def _next_window_end(self, turn: _WaitingTurn) -> float:
+        """Seconds until a window ends that this turn is in."""
         now = self._clock()
-        counters = self._ledger.counters(turn.key, turn.model, now)
-        return min((counter.end - now for counter in counters), default=self._patience)
+        counters = self.ledger.counters(turn.key, turn.model, now)
+        ends = (counter.end - now for counter in counters)
+        return min(ends, default=self._max_wait)
 
 
-def _refuse_exhausted(counters: list[Counter]) -> None:
+def _refuse_exhausted(counters: list[WindowCounter]) -> None:
     exhausted = [counter for counter in counters if counter.is_exhausted]
     if exhausted:
         # The last to reset: before that another one would refuse the turn.
@@ -282,9 +280,8 @@ def _refuse_exhausted(counters: list[Counter]) -> None:
 
 
 def _limit_reached(what: str, model: str, resets_at: int) -> KeyLimitReached:
-    moment = datetime.fromtimestamp(resets_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return KeyLimitReached(
-        f"API key {what} limit exceeded{model}. Usage resets at {moment}.",
+        f"API key {what} limit exceeded{model}. Usage resets at {iso_time(resets_at)}.",
         resets_at=resets_at,
         plan_type=PLAN_TYPE,
     )

@@ -1,4 +1,4 @@
-"""Requests per minute and turns at a time, per key."""
+"""RequestRate: requests per minute and concurrent turns, per key."""
 
 import math
 from collections import deque
@@ -9,25 +9,25 @@ _MINUTE = 60.0
 
 
 class RequestRate:
-    """Starts of the last minute and running turns of every key."""
+    """The requests of the last minute and the running turns of every key."""
 
     def __init__(self) -> None:
         self._starts: dict[int, deque[float]] = {}
         self._running: dict[int, int] = {}
 
     def count(self, key: Key, now: float) -> int | None:
-        """Count a request; the second at which one is possible again if none is."""
+        """Count a request; refused, when the next is possible (unix seconds)."""
         if not key.rpm:
             return None
         starts = self._recent(key, now)
         if len(starts) >= key.rpm:
-            # The one whose leaving makes room; the first but for a lowered rate.
+            # The first of the minute, unless the rate was lowered.
             return math.ceil(starts[len(starts) - key.rpm] + _MINUTE)
         starts.append(now)
         return None
 
-    def left(self, key: Key, now: float) -> tuple[int, float]:
-        """Requests left in this minute, and seconds until all of them are back."""
+    def remaining(self, key: Key, now: float) -> tuple[int, float]:
+        """Requests that remain, and seconds until all of them do."""
         starts = self._recent(key, now)
         reset = starts[-1] + _MINUTE - now if starts else 0.0
         return max(0, (key.rpm or 0) - len(starts)), reset
@@ -45,8 +45,8 @@ class RequestRate:
         """The requests of the last minute, in unix seconds."""
         return tuple(self._recent(key, now))
 
-    def learn(self, key: Key, starts: tuple[float, ...]) -> None:
-        """Count requests that another process has let in."""
+    def add_starts(self, key: Key, starts: tuple[float, ...]) -> None:
+        """Count requests that another process admitted."""
         if starts:
             known = self._starts.get(key.id, ())
             self._starts[key.id] = deque(sorted((*known, *starts)))
@@ -56,12 +56,12 @@ class RequestRate:
 
     @property
     def all_running(self) -> int:
-        """Of all keys together."""
+        """Turns of all keys together."""
         return sum(self._running.values())
 
     def _recent(self, key: Key, now: float) -> deque[float]:
         starts = self._starts.setdefault(key.id, deque())
-        # Starts that lie ahead are left from a clock that was set back.
+        # A start in the future is left from before the clock was set back.
         while starts and not now - _MINUTE < starts[0] <= now:
             starts.popleft()
         return starts

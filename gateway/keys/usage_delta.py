@@ -1,10 +1,10 @@
-"""What changes of a key's standing, in numbers that another process can take over."""
+"""UsageDelta: a change of what a key uses, which another process can apply."""
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 
-class Held(NamedTuple):
-    """Of one limit in one window: what is more reserved and more used than before."""
+class CounterDelta(NamedTuple):
+    """What is more reserved and more used of one limit in one window."""
 
     limit_id: int
     window_start: int  # unix seconds
@@ -12,23 +12,20 @@ class Held(NamedTuple):
     used: int
 
 
-class Move(NamedTuple):
-    """One step of one key; in a whole standing the steps since nothing."""
+class UsageDelta(NamedTuple):
+    """One step of a key's usage; from nothing, it is a snapshot of all of it."""
 
     key_id: int
-    running: int = 0  # turns more at a time
-    starts: tuple[float, ...] = ()  # requests that count in the rate, unix seconds
-    held: tuple[Held, ...] = ()
+    running: int = 0  # turns
+    starts: tuple[float, ...] = ()  # of requests within the minute, unix seconds
+    counters: tuple[CounterDelta, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.running or self.starts or self.held)
-
-    def as_list(self) -> list[object]:
-        """For JSON."""
-        held = [list(one) for one in self.held]
-        return [self.key_id, self.running, list(self.starts), held]
+        return bool(self.running or self.starts or self.counters)
 
     @classmethod
-    def of_list(cls, told: list) -> Self:  # type: ignore[type-arg]
-        key_id, running, starts, held = told
-        return cls(key_id, running, tuple(starts), tuple(Held(*one) for one in held))
+    def from_json(cls, value: list[Any]) -> Self:
+        """Read what a NamedTuple is in JSON: a list."""
+        key_id, running, starts, counters = value
+        changes = tuple(CounterDelta(*change) for change in counters)
+        return cls(key_id, running, tuple(starts), changes)

@@ -26,7 +26,7 @@ from gateway.errors import (
     forget_traceback,
 )
 from gateway.events import Topic
-from gateway.keys.counters import Spend
+from gateway.keys.counters import Charge
 from gateway.keys.limiter import Limiter, Reservation
 from gateway.protocol.facts import Failure
 from gateway.secret import Secret
@@ -126,8 +126,8 @@ class Turns:
         key, model = request.key, loaded.model
         if key is not None and model is not None and not key.allows(model):
             raise ModelNotAllowed(model)
-        spend = Spend.estimate(request.size, model, loaded.service_tier)
-        return await self._limiter.reserve(key, spend, model)
+        estimate = Charge.estimate(request.size, model, loaded.service_tier)
+        return await self._limiter.reserve(key, estimate, model)
 
     async def win(self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]) -> T:
         """What `open_attempt` made of the first account that answered.

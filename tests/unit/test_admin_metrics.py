@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.pool import Pool
 from gateway.admission.request_body import BodyBudget
-from gateway.keys.counters import Spend
+from gateway.keys.counters import Charge
 from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
 from gateway.monitoring.metrics import NAMESPACE, Metrics
@@ -84,7 +84,7 @@ def test_turns_of_keys_are_seen_while_they_run_or_wait(gateway):
 
     async def scenario():
         limiter = gateway.limiter
-        spend = Spend(Usage(1, output_tokens=1), 1)
+        spend = Charge(Usage(1, output_tokens=1), 1)
         held = await limiter.reserve(key, spend, "gpt-5.5")
         waiting = asyncio.create_task(limiter.reserve(key, spend, "gpt-5.5"))
         await asyncio.sleep(0)

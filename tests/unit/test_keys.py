@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.keys.key import (
-    WINDOWS,
+    LIMIT_WINDOWS,
     Key,
     KeyRing,
     Limit,
@@ -151,7 +151,7 @@ def test_a_bad_limit_says_what_is_wrong(text, complaint):
         st.just(0),
         st.sampled_from(Measure),
         st.integers(1, 10**15),
-        st.sampled_from(sorted(WINDOWS)),
+        st.sampled_from(sorted(LIMIT_WINDOWS)),
         st.none() | st.from_regex(r"[a-z0-9.*-]{1,20}", fullmatch=True),
     )
 )

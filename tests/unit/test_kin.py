@@ -1,4 +1,4 @@
-"""What processes that serve side by side tell each other: three in a row."""
+"""Processes that serve from one database, three in a row: what they send."""
 
 import asyncio
 import socket
@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 
 from gateway.accounts.affinity import Affinity, Bindings
-from gateway.cluster.peers import GO, MOST_UNREAD, RELOAD, Link, Peers
+from gateway.cluster.peers import GO, MAX_UNREAD_BYTES, RELOAD, PeerLink, Peers
 from gateway.errors import KeyLimitReached
-from gateway.keys.counters import Spend
+from gateway.keys.counters import Charge
 from gateway.keys.key import Key, KeyRing, Limit, Measure
 from gateway.keys.limiter import Limiter
 from gateway.protocol.facts import Usage
@@ -29,16 +29,16 @@ KEY = Key(
     rpm=4,
     concurrency=2,
 )
-SPEND = Spend(Usage(40), 0)
+SPEND = Charge(Usage(40), 0)
 
 
 class Process:
-    """What of a gateway its kin are told about."""
+    """What of a gateway its peers hear of."""
 
     def __init__(self):
         self.ring = KeyRing()
         self.ring.replace([KEY])
-        self.limiter = Limiter(lambda: NOW, patience=5)
+        self.limiter = Limiter(lambda: NOW, max_wait=5)
         self.bindings = Bindings()
         self.reloads = asyncio.Queue()
         self.peers = Peers(self.ring, self.limiter, self.bindings, self.reload)
@@ -79,15 +79,15 @@ class Process:
 async def succeed(old, new, meanwhile=lambda: None):
     """`new` follows `old`; `meanwhile` happens before it may begin."""
     ours, theirs = socket.socketpair()
-    to_new, to_old = await Link.open(ours), await Link.open(theirs)
+    to_new, to_old = await PeerLink.open(ours), await PeerLink.open(theirs)
 
     async def flush():
         meanwhile()
         await old.flush()
 
-    await old.peers.introduce(to_new, flush)
+    await old.peers.send_snapshot(to_new, flush)
     told = []
-    while GO not in (message := await to_old.hear()):
+    while GO not in (message := await to_old.receive()):
         told.append(message)
     new.peers.follow(to_old, told)
     old.peers.listen(to_new)
@@ -115,7 +115,9 @@ def test_a_successor_stands_where_its_predecessor_does():
         old, new = Process(), Process()
         held = await old.reserve()
         (await old.reserve()).settle(Usage(25), 0)
-        new.limiter.restore([(1, CREATED, 20)])  # the database was a little behind
+        new.limiter.ledger.restore(
+            [(1, CREATED, 20)]
+        )  # the database was a little behind
 
         def meanwhile():
             old.converse("late", 3)
@@ -123,7 +125,9 @@ def test_a_successor_stands_where_its_predecessor_does():
         await succeed(old, new, meanwhile)
         assert new.stands == old.stands == (25, 40, 2, 1)
         assert new.home("late") == 3
-        assert new.limiter.changed() == []  # nothing that it would persist again
+        assert (
+            new.limiter.ledger.take_increments() == []
+        )  # nothing that it would persist again
         held.settle(Usage(45), 0)
         await until(lambda: new.stands == (70, 0, 2, 0))
         old.peers.close()
@@ -159,7 +163,7 @@ def test_all_of_them_count_what_each_does():
             held.release()
             await until(lambda: {p.stands for p in processes} == {(30, 0, 4, 0)})
             for process in processes:
-                assert process.limiter.changed() == [
+                assert process.limiter.ledger.take_increments() == [
                     (1, CREATED, 10),
                     (2, CREATED, 1),
                 ]
@@ -210,7 +214,7 @@ def test_conversations_are_known_to_all(speaker):
 def test_a_reload_reaches_all_others_once():
     async def run():
         async with row(3) as processes:
-            processes[2].peers.tell(RELOAD)
+            processes[2].peers.broadcast(RELOAD)
             for process in processes[:2]:
                 await asyncio.wait_for(process.reloads.get(), 5)
             assert processes[2].reloads.empty()
@@ -250,7 +254,7 @@ def test_keys_and_limits_that_only_one_knows_do_no_harm():
     async def run():
         async with row(2) as (old, new):
             new.ring.replace([])
-            new.limiter.retain(new.ring)
+            new.limiter.ledger.retain(new.ring)
             held = await old.reserve()
             held.settle(Usage(7), 0)
             old.converse("after", 1)
@@ -262,10 +266,10 @@ def test_keys_and_limits_that_only_one_knows_do_no_harm():
 @pytest.mark.gen_test
 async def test_a_process_that_reads_nothing_is_given_up():
     ours, theirs = socket.socketpair()
-    process, link = Process(), await Link.open(ours)
+    process, link = Process(), await PeerLink.open(ours)
     process.peers.listen(link)
     assert process.limiter.usage_changed.has_subscribers
     with theirs:
-        for _ in range(MOST_UNREAD // 1_000_000 + 2):
-            process.peers.tell(RELOAD, "x" * 1_000_000)
+        for _ in range(MAX_UNREAD_BYTES // 1_000_000 + 2):
+            process.peers.broadcast(RELOAD, "x" * 1_000_000)
         await until(lambda: not process.limiter.usage_changed.has_subscribers)

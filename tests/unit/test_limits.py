@@ -6,10 +6,10 @@ import time
 import pytest
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
-from gateway.keys.counters import Spend
+from gateway.keys.counters import Charge
 from gateway.keys.key import Key, Limit, Measure
 from gateway.keys.limiter import Limiter
-from gateway.keys.quota_report import duration
+from gateway.keys.quota_report import format_duration
 from gateway.protocol.facts import Usage, Window
 
 CREATED = 1_764_000_000  # 2025-11-24T16:00:00Z
@@ -43,7 +43,7 @@ def key(*limits, id=1, **fields):
 
 
 def spend(tokens):
-    return Spend(Usage(tokens), 0)
+    return Charge(Usage(tokens), 0)
 
 
 def used(limiter, a_key):
@@ -178,7 +178,7 @@ def test_without_a_key_nothing_is_counted(limiter):
         reservation = await limiter.reserve(None, spend(10), "m")
         reservation.settle(Usage(10), 0)
         reservation.release()
-        assert limiter.changed() == []
+        assert limiter.ledger.take_increments() == []
 
     asyncio.run(run())
 
@@ -250,7 +250,7 @@ def test_a_released_turn_took_nothing(limiter):
         first.release()
         (await second).release()
         assert used(limiter, a_key) == [0, 0]
-        assert limiter.changed() == []
+        assert limiter.ledger.take_increments() == []
 
     asyncio.run(run())
 
@@ -304,7 +304,7 @@ def test_a_turn_of_another_model_does_not_stand_in_the_queue(limiter):
 
 
 def test_patience_ends_with_an_answer_that_may_be_retried(clock):
-    limiter = Limiter(clock, patience=0.02)
+    limiter = Limiter(clock, max_wait=0.02)
     a_key = key(limit(100))
 
     async def run():
@@ -410,7 +410,7 @@ def test_a_turn_counts_in_the_window_it_was_admitted_in(limiter, clock):
         assert used(limiter, a_key) == [0]
         reservation.settle(Usage(100), 0)
         assert used(limiter, a_key) == [0]
-        assert limiter.changed() == [(1, CREATED, 100)]
+        assert limiter.ledger.take_increments() == [(1, CREATED, 100)]
 
     asyncio.run(run())
 
@@ -524,11 +524,11 @@ def test_changed_counters_are_handed_over_once_and_restored(limiter, clock):
     async def run():
         await turn(limiter, a_key, 10)
         await turn(limiter, a_key, 20)
-        rows = limiter.changed()
+        rows = limiter.ledger.take_increments()
         assert rows == [(1, CREATED, 30), (2, CREATED, 2)]
-        assert limiter.changed() == []
+        assert limiter.ledger.take_increments() == []
         other = Limiter(clock)
-        other.restore(rows)
+        other.ledger.restore(rows)
         assert other.report(a_key, CREATED) == limiter.report(a_key, CREATED)
 
     asyncio.run(run())
@@ -536,7 +536,7 @@ def test_changed_counters_are_handed_over_once_and_restored(limiter, clock):
 
 def test_counters_of_past_windows_are_not_restored(limiter, clock):
     a_key = key(limit(100, window="1m"))
-    limiter.restore([(1, CREATED, 100), (1, CREATED + 60, 40)])
+    limiter.ledger.restore([(1, CREATED, 100), (1, CREATED + 60, 40)])
     clock.now = CREATED + 65
     assert used(limiter, a_key) == [40]
     clock.now = CREATED + 120
@@ -563,10 +563,10 @@ def test_a_changed_maximum_keeps_what_was_used(limiter):
 def test_limits_no_key_has_any_more_are_forgotten(limiter):
     async def run():
         await turn(limiter, key(limit(50)), 50)
-        limiter.restore([(2, CREATED, 50)])
-        limiter.retain(iter([key(limit(50))]))
+        limiter.ledger.restore([(2, CREATED, 50)])
+        limiter.ledger.retain(iter([key(limit(50))]))
         assert used(limiter, key(limit(50))) == [50]
-        limiter.retain([])
+        limiter.ledger.retain([])
         assert used(limiter, key(limit(50), limit(50, id=2))) == [0, 0]
 
     asyncio.run(run())
@@ -629,7 +629,7 @@ def test_rate_limit_headers_show_the_tightest_limit_of_each_kind(limiter, clock)
         reservation.settle(Usage(950, output_tokens=30), 1)
         clock.now = CREATED + 20
         await limiter.reserve(a_key, spend(900), "m")
-        assert limiter.remaining(a_key, "m", CREATED + 30) == {
+        assert limiter.ratelimit_headers(a_key, "m", CREATED + 30) == {
             "x-ratelimit-limit-requests": "10",
             "x-ratelimit-remaining-requests": "8",
             "x-ratelimit-reset-requests": "50s",
@@ -642,7 +642,7 @@ def test_rate_limit_headers_show_the_tightest_limit_of_each_kind(limiter, clock)
 
 
 def test_a_key_without_limits_has_no_rate_limit_headers(limiter):
-    assert limiter.remaining(key(), "m", CREATED) == {}
+    assert limiter.ratelimit_headers(key(), "m", CREATED) == {}
 
 
 def test_of_two_used_up_limits_the_headers_show_the_longer(limiter):
@@ -650,7 +650,7 @@ def test_of_two_used_up_limits_the_headers_show_the_longer(limiter):
 
     async def run():
         await turn(limiter, a_key, 30)
-        headers = limiter.remaining(a_key, "m", CREATED)
+        headers = limiter.ratelimit_headers(a_key, "m", CREATED)
         assert headers["x-ratelimit-remaining-tokens"] == "0"
         assert headers["x-ratelimit-reset-tokens"] == "24h0m0s"
 
@@ -671,7 +671,7 @@ def test_of_two_used_up_limits_the_headers_show_the_longer(limiter):
     ],
 )
 def test_durations_are_written_as_openai_does(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_the_report_shows_each_limit_and_the_rates(limiter, clock):
@@ -722,7 +722,7 @@ def test_codex_sees_the_fullest_short_and_the_fullest_long_window(limiter):
 
 
 def test_an_estimate_grows_with_the_body_up_to_the_longest_context():
-    least = Spend.estimate(0, "gpt-5.4")
+    least = Charge.estimate(0, "gpt-5.4")
     assert (least.input, least.output, least.price) == (1, 8192, 122_883)
-    assert Spend.estimate(4000, "gpt-5.4", "priority").price == 1000 * 5 + 8192 * 30
-    assert Spend.estimate(10**9, "unknown").input == 400_000
+    assert Charge.estimate(4000, "gpt-5.4", "priority").price == 1000 * 5 + 8192 * 30
+    assert Charge.estimate(10**9, "unknown").input == 400_000

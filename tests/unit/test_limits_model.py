@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import KeyLimitReached
-from gateway.keys.counters import Spend
-from gateway.keys.key import WINDOWS, Key, Limit, Measure
+from gateway.keys.counters import Charge
+from gateway.keys.key import LIMIT_WINDOWS, Key, Limit, Measure
 from gateway.keys.limiter import Limiter
 from gateway.protocol.facts import Usage
 
@@ -23,7 +23,7 @@ class Turn:
 
     key: Key
     model: str
-    truth: Spend
+    truth: Charge
     task: asyncio.Task
     windows: list = field(default_factory=list)
     state: str = "asked"  # → waiting → running → ended, or refused
@@ -45,7 +45,7 @@ class Model:
         return [limit for limit in turn.key.limits if limit.applies_to(turn.model)]
 
     def window(self, limit):
-        return limit.id, int(self.now - CREATED) // WINDOWS[limit.window]
+        return limit.id, int(self.now - CREATED) // LIMIT_WINDOWS[limit.window]
 
     def in_state(self, state):
         return [turn for turn in self.turns if turn.state == state]
@@ -125,7 +125,7 @@ class Model:
         error = turn.task.exception()
         assert isinstance(error, KeyLimitReached)
         ends = [
-            CREATED + (self.window(limit)[1] + 1) * WINDOWS[limit.window]
+            CREATED + (self.window(limit)[1] + 1) * LIMIT_WINDOWS[limit.window]
             for limit in self.exhausted(turn)
         ]
         assert error.resets_at == max(ends), "refused early, or with a wrong reset"
@@ -144,7 +144,7 @@ class Model:
             key.limits, self.limiter.report(key, self.now), strict=False
         ):
             assert row["current_value"] == self.used[self.window(limit)]
-        for limit_id, start, spent in self.limiter.changed():
+        for limit_id, start, spent in self.limiter.ledger.take_increments():
             self.stored[limit_id, start] += spent
 
     async def finish(self, keys):
@@ -168,13 +168,13 @@ class Model:
         if self.in_state("running") or self.in_state("waiting"):
             return
         self.limiter = Limiter(lambda: self.now)
-        self.limiter.restore(
+        self.limiter.ledger.restore(
             (limit_id, start, used) for (limit_id, start), used in self.stored.items()
         )
 
 
 def spend(input_tokens, output_tokens, cost):
-    return Spend(Usage(input_tokens, output_tokens=output_tokens), cost)
+    return Charge(Usage(input_tokens, output_tokens=output_tokens), cost)
 
 
 # Small numbers: exact hits on a maximum and ties between limits are the rule.
