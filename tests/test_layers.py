@@ -130,9 +130,3 @@ def test_handlers_do_not_override_how_a_request_comes_in(handler):
     for one in handler.mro():
         if doors & vars(one).keys() and not one.__module__.startswith("tornado."):
             assert one in BASES, f"{one.__name__} lets requests in by itself"
-
-
-def test_no_two_test_files_have_one_name():
-    """pytest would collect only one of them when all are run together."""
-    names = [path.name for path in sorted((ROOT / "tests").rglob("test_*.py"))]
-    assert sorted(set(names)) == sorted(names)

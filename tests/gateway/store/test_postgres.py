@@ -1,0 +1,274 @@
+"""The same store on a real PostgreSQL server, started for these tests."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+from playhouse.schema_diff import diff_models
+
+from gateway.store import models
+from gateway.store.backup import BackupFailed
+from gateway.store.database import StoreUnavailable, UnusableDatabase, open_database
+from gateway.store.key_rotation import Rotated, rotate_key
+from gateway.store.log_rows import DAY_MS
+from gateway.store.models import Account, Binding, RequestLog, Setting, UsageDay
+from gateway.store.queries import LogFilter, find_log, log_after, log_page, usage_report
+from gateway.store.write_queue import StoredHealth
+from tests.gateway.store.postgres_server import (
+    HAS_DRIVER,
+    Server,
+    need,
+    server_directory,
+)
+from tests.gateway.store.store_rows import NOW, log_row, make_store
+from tests.gateway.store.test_queries import COMBINATIONS, START, group_of, passes
+
+
+@pytest.fixture(scope="module")
+def driver():
+    need(HAS_DRIVER, "psycopg (pip install psycopg[binary])")
+
+
+@pytest.fixture(scope="module")
+def server(driver):
+    programs = server_directory()
+    need(programs, "a PostgreSQL server (apt install postgresql)")
+    made = Server(programs)
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(made.home)
+
+
+@contextlib.asynccontextmanager
+async def running(server, directory, **settings):
+    store = make_store(directory, url=server.url, **settings)
+    await store.start()
+    try:
+        await store.write(empty)
+        yield store
+    finally:
+        await store.stop()
+
+
+def empty():
+    for table in models.TABLES:
+        table.delete().execute()
+
+
+def test_migrations_give_the_schema_the_models_describe(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            return await store.read(
+                lambda: diff_models(models.database.obj, list(models.TABLES))
+            )
+
+    difference = asyncio.run(scenario())
+    assert not difference, difference
+
+
+def test_stores_that_start_at_once_migrate_once(server, tmp_path):
+    program = (
+        "import asyncio, pathlib, sys\n"
+        "from tests.gateway.store.store_rows import make_store\n"
+        "async def main():\n"
+        "    store = make_store(pathlib.Path(sys.argv[1]), url=sys.argv[2])\n"
+        "    await store.start()\n"
+        "    await store.stop()\n"
+        "asyncio.run(main())\n"
+    )
+    database = open_database(server.url)
+    with database.connection_context():
+        database.execute_sql("CREATE DATABASE fresh")
+    database.close_all()
+    url = server.url.replace("/postgres?", "/fresh?")
+    command = [sys.executable, "-c", program, str(tmp_path), url]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+
+
+def test_rows_sums_and_what_is_latest_are_written(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            account = await store.write(
+                lambda: Account.create(name="one", kind="chatgpt", credentials="-").id
+            )
+            for number in range(700):
+                store.writer.log(
+                    log_row(
+                        user_agent="nul\0 and lone \ud800 surrogate",
+                        input_tokens=2**70,
+                        is_prewarm=number % 2 == 0,
+                    )
+                )
+            for number in range(3):
+                store.writer.bind("a", number, NOW)
+                store.writer.count(7, NOW, number)
+                store.writer.save_state(account, StoredHealth("limited", NOW, "x"))
+            store.writer.bind("b", 1, NOW)
+            store.writer.unbind("b")
+            await store.flush()
+            assert store.writer.dropped == 0
+            return await store.read(
+                lambda: (
+                    RequestLog.select().count(),
+                    [row.requests for row in UsageDay.select()],
+                    list(Binding.select().tuples()),
+                    Account.get().state_kind,
+                    RequestLog.get().user_agent,
+                )
+            )
+
+    found = asyncio.run(scenario())
+    text = "nul and lone ? surrogate"
+    assert found == (700, [700], [("a", 2, NOW)], "limited", text)
+
+
+def test_a_row_the_database_refuses_costs_only_itself(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            twin = log_row()
+            for row in (log_row(), twin, dict(twin), log_row()):
+                store.writer.log(row)
+            await store.flush()
+            assert (store.writer.written, store.writer.dropped) == (3, 1)
+
+    asyncio.run(scenario())
+
+
+def test_pages_and_reports_agree_with_plain_lists(server, tmp_path):
+    chance = random.Random(1)
+    written = [
+        log_row(
+            created_at=START + chance.randrange(9) * DAY_MS // 4,
+            api_key_id=chance.choice([None, 1, 2]),
+            account_id=chance.choice([None, 1, 2]),
+            model=chance.choice([None, "a", "b"]),
+            status=chance.choice(["success", "error", "interrupted"]),
+        )
+        for _ in range(120)
+    ]
+    values = {"api_key_id": 1, "account_id": 2, "model": "a", "status": "error"}
+
+    def pages(wanted):
+        found, before = [], None
+        while page := log_page(wanted, before=before, limit=7):
+            found += page
+            before = page[-1]["id"]
+        return found
+
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            for row in written:
+                store.writer.log(row)
+            await store.flush()
+            for names, since in itertools.product(COMBINATIONS, (None, START + DAY_MS)):
+                wanted = LogFilter(
+                    **{name: values[name] for name in names}, since=since
+                )
+                found = await store.read(pages, wanted)
+                expected = {row["request_id"] for row in written if passes(row, wanted)}
+                assert {row["request_id"] for row in found} == expected
+                assert len(found) == len(expected)
+                places = [(row["created_at"], row["id"]) for row in found]
+                assert places == sorted(places, reverse=True)
+            for by in ("key", "account", "model", "day"):
+                since = START + DAY_MS // 4
+                report = await store.read(
+                    lambda b=by, s=since: usage_report(b, since=s)
+                )
+                counted = {}
+                for row in written:
+                    if row["created_at"] >= since:
+                        group = group_of(row, by)
+                        counted[group] = counted.get(group, 0) + 1
+                assert {row["group"]: row["requests"] for row in report} == counted
+            name = written[5]["request_id"]
+            [row] = await store.read(find_log, name)
+            assert row["request_id"] == name
+            rest = await store.read(lambda: log_after(LogFilter(), after=row["id"]))
+            assert len(rest) == 114
+
+    asyncio.run(scenario())
+
+
+def test_old_rows_go(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            for number in range(10):
+                store.writer.log(log_row(created_at=NOW - number * 10 * DAY_MS))
+        store = make_store(tmp_path, url=server.url, log_retention_days=45)
+        await store.start()
+        async with asyncio.timeout(10):
+            while await store.write(lambda: RequestLog.select().count()) != 5:
+                pass
+        await store.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_key_rotation_reseals_accounts(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            sealed = store.secrets.encrypt("x")
+            await store.write(
+                lambda: Account.create(name="one", kind="chatgpt", credentials=sealed)
+            )
+            assert await rotate_key(store, store.secrets) == Rotated(1, 0)
+            row = await store.read(Account.get)
+            assert store.secrets.decrypt(row.credentials) == "x"
+
+    asyncio.run(scenario())
+
+
+def test_rows_wait_for_a_server_that_is_gone_and_changes_fail_clearly(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            store.writer.log(log_row())
+            await store.flush()
+            server.stop()
+            store.writer.log(log_row())
+            with pytest.raises(StoreUnavailable):
+                await store.flush()
+            with pytest.raises(StoreUnavailable):
+                await store.read(lambda: RequestLog.select().count())
+            server.start()
+            await store.write(lambda: Setting.create(name="a", value="1"))
+            await store.flush()
+            assert await store.read(lambda: RequestLog.select().count()) == 2
+            assert (store.writer.dropped, store.writer.last_error) == (0, None)
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_was_restarted_meanwhile_is_not_noticed(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            await store.read(lambda: Setting.select().count())
+            server.stop()
+            server.start()
+            await store.write(lambda: Setting.create(name="a", value="1"))
+
+    asyncio.run(scenario())
+
+
+def test_a_backup_points_to_the_servers_own_tool(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            with pytest.raises(BackupFailed, match="pg_dump"):
+                await store.back_up(tmp_path / "copy.db")
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_is_not_there_says_so_without_the_password(driver, tmp_path):
+    store = make_store(tmp_path, url="postgresql://me:hidden@127.0.0.1:1/gateway")
+    with pytest.raises(UnusableDatabase) as caught:
+        asyncio.run(store.start())
+    assert "127.0.0.1" in str(caught.value)
+    assert "hidden" not in str(caught.value)

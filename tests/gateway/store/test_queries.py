@@ -1,0 +1,248 @@
+"""Log pages and reports against the same worked out from plain lists."""
+
+import asyncio
+import itertools
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.store import models
+from gateway.store.batches import write_batch
+from gateway.store.database import migrate, open_database
+from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS
+from gateway.store.queries import (
+    LogFilter,
+    find_log,
+    last_log_id,
+    log_after,
+    log_page,
+    usage_report,
+)
+from gateway.store.write_queue import Batch
+from tests.gateway.store.store_rows import log_row, make_store
+
+START = 1_700_000_000_000 // DAY_MS * DAY_MS
+# Few of them, so that rows share a time; hours and days begin with some.
+times = st.sampled_from([START + n * HOUR_MS // 2 for n in range(-1, 99, 7)] + [START])
+keys = st.sampled_from([None, 1, 2])
+accounts = st.sampled_from([None, 1, 2])
+model_names = st.sampled_from([None, "a", "b"])
+statuses = st.sampled_from(["success", "error", "interrupted"])
+rows = st.lists(
+    st.builds(
+        lambda *values: log_row(
+            **dict(
+                zip(
+                    ("created_at", "api_key_id", "account_id", "model", "status"),
+                    values[:5],
+                    strict=True,
+                )
+            ),
+            input_tokens=values[5],
+            cost_microdollars=values[6],
+        ),
+        times,
+        keys,
+        accounts,
+        model_names,
+        statuses,
+        st.integers(0, 1000),
+        st.none() | st.integers(0, 1000),
+    ),
+    max_size=30,
+)
+filters = st.just(LogFilter()) | st.builds(
+    LogFilter, keys, accounts, model_names, st.none() | statuses, st.none() | times
+)
+COMBINATIONS = [
+    names
+    for count in range(5)
+    for names in itertools.combinations(
+        ("api_key_id", "account_id", "model", "status"), count
+    )
+]
+with_database = settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = open_database(f"sqlite:///{tmp_path}/gateway.db")
+    models.database.initialize(opened)
+    with opened.connection_context():
+        migrate(opened)
+        yield opened
+    models.database.initialize(None)
+
+
+def fill(database, written):
+    for table in (models.RequestLog, models.UsageHour, models.UsageDay):
+        table.delete().execute()
+    with database.atomic():
+        write_batch(database, Batch(rows=[(0.0, row) for row in written]))
+
+
+def passes(row, wanted):
+    for name in ("api_key_id", "account_id", "model", "status"):
+        value = getattr(wanted, name)
+        if value is not None and row[name] != value:
+            return False
+    return wanted.since is None or row["created_at"] >= wanted.since
+
+
+@with_database
+@given(written=rows, wanted=filters, limit=st.integers(1, 7))
+def test_pages_hold_each_wanted_row_once_newest_first(database, written, wanted, limit):
+    fill(database, written)
+    found, before = [], None
+    while page := log_page(wanted, before=before, limit=limit):
+        assert len(page) <= limit
+        found += page
+        before = page[-1]["id"]
+    places = [(row["created_at"], row["id"]) for row in found]
+    assert places == sorted(places, reverse=True)
+    expected = {row["request_id"] for row in written if passes(row, wanted)}
+    assert [row["request_id"] for row in found] == list(
+        dict.fromkeys(row["request_id"] for row in found)
+    )
+    assert {row["request_id"] for row in found} == expected
+
+
+def test_rows_of_one_moment_are_told_apart_by_pages(database):
+    fill(database, [log_row(created_at=START) for _ in range(5)])
+    first = log_page(LogFilter(), limit=2)
+    second = log_page(LogFilter(), limit=2, before=first[-1]["id"])
+    third = log_page(LogFilter(), limit=2, before=second[-1]["id"])
+    assert [row["id"] for row in first + second + third] == [5, 4, 3, 2, 1]
+
+
+@with_database
+@given(written=rows, wanted=filters, limit=st.integers(1, 7))
+def test_a_follower_gets_each_wanted_row_once_as_written(
+    database, written, wanted, limit
+):
+    fill(database, written)
+    found, after = [], 0
+    while page := log_after(wanted, after=after, limit=limit):
+        found += page
+        after = page[-1]["id"]
+    assert [row["request_id"] for row in found] == [
+        row["request_id"] for row in written if passes(row, wanted)
+    ]
+    assert last_log_id() >= after
+
+
+def group_of(row, by):
+    if by == "day":
+        return row["created_at"] // DAY_MS * DAY_MS
+    if by == "model":
+        unserved = row["account_id"] is None and row["status"] != "success"
+        return "" if unserved else row["model"] or ""
+    return row["api_key_id" if by == "key" else "account_id"] or 0
+
+
+@with_database
+@given(
+    written=rows,
+    by=st.sampled_from(["key", "account", "model", "day"]),
+    since=times,
+    key=st.none() | st.sampled_from([1, 2]),
+)
+def test_a_report_sums_the_rows_since_the_hour(database, written, by, since, key):
+    fill(database, written)
+    requests, tokens, cost, unpriced = Counter(), Counter(), Counter(), Counter()
+    for row in written:
+        if row["created_at"] < since // HOUR_MS * HOUR_MS:
+            continue
+        if key is not None and row["api_key_id"] != key:
+            continue
+        group = group_of(row, by)
+        requests[group] += 1
+        tokens[group] += row["input_tokens"]
+        cost[group] += row["cost_microdollars"] or 0
+        unpriced[group] += row["cost_microdollars"] is None
+    report = usage_report(by, since=since, api_key_id=key)
+    assert {
+        row["group"]: (
+            row["requests"],
+            row["input_tokens"],
+            row["cost_microdollars"],
+            row["unpriced"],
+        )
+        for row in report
+    } == {
+        one: (requests[one], tokens[one], cost[one], unpriced[one]) for one in requests
+    }
+    if by == "day":
+        assert [row["group"] for row in report] == sorted(requests)
+    else:
+        costs = [row["cost_microdollars"] for row in report]
+        assert costs == sorted(costs, reverse=True)
+
+
+def test_a_row_has_all_columns_and_its_id(database):
+    fill(database, [log_row(changes='["store"]')])
+    [row] = log_page(LogFilter())
+    assert set(row) == {"id", *COLUMNS}
+    assert row["changes"] == '["store"]'
+
+
+def test_a_page_behind_a_row_that_is_gone_is_empty(database):
+    fill(database, [log_row(), log_row()])
+    assert log_page(LogFilter(), before=last_log_id() + 1) == []
+
+
+def test_a_row_is_found_by_its_id_its_beginning_and_its_response(database):
+    twins = ("ab" + "0" * 30, "ab" + "1" * 30)
+    fill(
+        database,
+        [log_row(request_id=name, response_id=f"resp_{name[:3]}") for name in twins],
+    )
+
+    def found(name):
+        return [row["request_id"] for row in find_log(name)]
+
+    assert found(twins[0]) == [twins[0]]
+    assert found("AB00") == [twins[0]]
+    assert found("resp_ab1") == [twins[1]]
+    assert found("ab") == []  # too short to mean anything
+    assert found("ffff") == found("") == found("a\0bcd") == found("%%%%") == []
+
+
+def test_several_rows_of_one_beginning_are_all_told(database):
+    fill(database, [log_row(request_id=f"abcd{n:028x}") for n in range(12)])
+    assert len(find_log("abcd")) == 10
+
+
+@pytest.mark.parametrize("names", COMBINATIONS)
+@pytest.mark.parametrize("since", [None, START])
+def test_every_filter_is_answered_from_an_index(database, names, since):
+    fill(database, [log_row(api_key_id=1)])
+    values = {"api_key_id": 1, "account_id": 1, "model": "a", "status": "error"}
+    wanted = LogFilter(**{name: values[name] for name in names}, since=since)
+    executed = []
+    database.connection().set_trace_callback(executed.append)
+    log_page(wanted)
+    database.connection().set_trace_callback(None)
+    [query] = [one for one in executed if one.startswith("SELECT id FROM request_log")]
+    plan = [row[3] for row in database.execute_sql("EXPLAIN QUERY PLAN " + query)]
+    assert len(plan) == 1, plan  # no sorting
+    assert "USING COVERING INDEX request_log_by_" in plan[0]
+
+
+def test_log_pages_come_through_the_store(tmp_path):
+    async def scenario():
+        store = make_store(tmp_path)
+        await store.start()
+        store.writer.log(log_row())
+        await store.flush()
+        page = await store.read(log_page, LogFilter(status="success"))
+        await store.stop()
+        return page
+
+    assert len(asyncio.run(scenario())) == 1

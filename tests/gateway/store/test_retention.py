@@ -1,0 +1,106 @@
+import asyncio
+
+import pytest
+
+from gateway.store import models, retention
+from gateway.store.database import migrate, open_database
+from gateway.store.log_rows import DAY_MS
+from gateway.store.models import AuditLog, Binding, LimitCounter, RequestLog, UsageHour
+from gateway.store.retention import SLICE_ROWS, Retention
+from tests.gateway.store.store_rows import NOW, log_row, make_store
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = open_database(f"sqlite:///{tmp_path}/gateway.db")
+    models.database.initialize(opened)
+    with opened.connection_context():
+        migrate(opened)
+        yield opened
+    models.database.initialize(None)
+
+
+def bind(ages):
+    Binding.insert_many(
+        [(f"key-{n}", 1, NOW - int(age)) for n, age in enumerate(ages)],
+        fields=[Binding.key, Binding.account_id, Binding.used_at],
+    ).execute()
+
+
+def test_old_rows_go_in_small_slices_and_their_sums_stay(tmp_path):
+    async def scenario():
+        store = make_store(tmp_path, log_retention_days=30)
+        await store.start()
+        for number in range(2 * SLICE_ROWS + 10):
+            age = 31 * DAY_MS if number >= 10 else 29 * DAY_MS
+            store.writer.log(log_row(created_at=NOW - age))
+        await store.stop()
+        # A start looks for old rows at once.
+        store = make_store(tmp_path, log_retention_days=30)
+        await store.start()
+        seen = set()
+        async with asyncio.timeout(10):
+            while 10 not in seen:
+                seen.add(await store.write(lambda: RequestLog.select().count()))
+        requests = await store.read(
+            lambda: sum(row.requests for row in UsageHour.select())
+        )
+        await store.stop()
+        return seen, requests
+
+    seen, requests = asyncio.run(scenario())
+    # Others had their turn between two slices.
+    assert SLICE_ROWS + 10 in seen
+    assert requests == 2 * SLICE_ROWS + 10
+
+
+def test_old_bindings_and_counters_go(database):
+    bind([6 * DAY_MS, 8 * DAY_MS])
+    for number, age in enumerate((30, 32)):
+        LimitCounter.insert(
+            limit_id=number, window_start=NOW - age * DAY_MS, used=1
+        ).execute()
+    slices = Retention(30)
+    while slices.remove_slice(NOW):
+        pass
+    assert [row.key for row in Binding.select()] == ["key-0"]
+    assert [row.limit_id for row in LimitCounter.select()] == [0]
+
+
+def test_who_changed_what_is_kept_for_a_year(database):
+    for name, days in (("recent", 364), ("old", 366)):
+        AuditLog.create(
+            at=NOW - days * DAY_MS, actor="cli", action="key.create", target=name
+        )
+    slices = Retention(1)
+    while slices.remove_slice(NOW):
+        pass
+    assert [row.target for row in AuditLog.select()] == ["recent"]
+
+
+def test_beyond_their_number_the_longest_unused_bindings_go(database):
+    surplus = SLICE_ROWS + 3
+    with database.atomic():
+        for start in range(0, retention.MAX_BINDINGS + surplus, 10_000):
+            count = min(10_000, retention.MAX_BINDINGS + surplus - start)
+            Binding.insert_many(
+                [(f"{start + n}", 1, NOW - DAY_MS + start + n) for n in range(count)],
+                fields=[Binding.key, Binding.account_id, Binding.used_at],
+            ).execute()
+    slices = Retention(30)
+    assert slices.remove_slice(NOW) == SLICE_ROWS
+    assert slices.remove_slice(NOW) == 3
+    assert slices.remove_slice(NOW) == 0
+    assert Binding.select().count() == retention.MAX_BINDINGS
+    oldest = Binding.select().order_by(Binding.used_at).first()
+    assert oldest.key == str(surplus)
+
+
+def test_the_next_slice_comes_soon_and_an_idle_look_late(database):
+    bind([8 * DAY_MS])
+    slices = Retention(30)
+    assert slices.pause == 0
+    slices.remove_slice(NOW)
+    assert 0 < slices.pause <= retention.PAUSE
+    slices.remove_slice(NOW)
+    assert slices.pause > retention.PAUSE

@@ -1,0 +1,128 @@
+"""One soak: clients talk, accounts suffer, and in the end nothing may be left of it."""
+
+import asyncio
+import statistics
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.faults.process import FaultyProcess
+from tests.tools.soak import verdict
+from tests.tools.soak.clients import Habits, Place, keep_talking
+from tests.tools.soak.figures import Found, quantiles
+from tests.tools.soak.stand import built, clients
+from tests.tools.soak.tally import Tally
+
+ACCOUNTS = ("one", "two", "three", "four")
+# Of ten clients; the others' keys are reached by one each.
+SHARES = ("free",) * 7 + ("counted", "metered", "narrow")
+# What a soak cannot do without, and what it does when its clients have the habit.
+EXPECTED = ("answered over http", "answered over websocket", "tool calls")
+EXPECTED += ("resent histories", "cut answers")
+SETTLED_AFTER = 60.0  # by then caches, pools and the allocator have their size
+RECOVERY = 25.0  # the end is without strokes, so that nothing is cut in its middle
+SAMPLE_SECONDS = 2.0
+SAMPLES = 5  # around one moment: a single one may be at a peak
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What kind of soak it is."""
+
+    seconds: float
+    seed: int
+    conversations: int = 200
+    keys: tuple = SHARES  # names, by turns; none: local clients need no key
+    habits: Habits = field(default_factory=Habits)
+
+    @property
+    def expected(self):
+        """What is to happen in it."""
+        wanted = {
+            "compactions": self.habits.compacting,
+            "left by the client": self.habits.leaving,
+            "key limits reached": self.keys,
+        }
+        return (*EXPECTED, *(name for name, is_wanted in wanted.items() if is_wanted))
+
+
+async def soak(folder, profile):
+    """Run it; what was Found."""
+    async with built(folder, ACCOUNTS, dict.fromkeys(profile.keys)) as stand:
+        process = stand.process
+        tally, memory = Tally(), Memory(process)
+        before, files = await stand.metrics(), process.open_files()
+        # Fixed now: a wall clock that is set meanwhile must not move the strokes.
+        to_monotonic = time.monotonic() - time.time()
+        end = time.monotonic() + profile.seconds
+        storm = max(profile.seconds - RECOVERY, profile.seconds / 2)
+        async with clients() as session, asyncio.TaskGroup() as tasks:
+            for number in range(profile.conversations):
+                key = profile.keys[number % len(profile.keys)] if profile.keys else ""
+                key = stand.keys.get(key, "")
+                place = Place(session, process.url, key, tally, end)
+                talk = keep_talking(place, number, profile.seed, profile.habits)
+                tasks.create_task(talk)
+            tasks.create_task(memory.watch(end))
+            raging = stand.upstream.storm(
+                process.url, stand.admin_token, storm, profile.seed
+            )
+            raging = tasks.create_task(raging)
+        held = await stand.left_over(before)
+        found = Found(
+            profile.seconds,
+            profile.seed,
+            profile.conversations,
+            dict(sorted(tally.counts.items())),
+            refused=dict(Counter(one.code for one in tally.refusals).most_common()),
+            rows={},
+            strokes=dict(sorted(raging.result().counts.items())),
+            held=held,
+            memory=memory.samples,
+            rested_bytes=process.resident_bytes(),
+            open_files=(files, process.open_files()),
+            peak_lag=(await stand.metrics()).lag(),
+            expected=profile.expected,
+        )
+    found.settled_bytes = memory.around(min(SETTLED_AFTER, profile.seconds / 2))
+    found.loaded_bytes = memory.around(profile.seconds)
+    found.answer_ms = quantiles(tally.answers)
+    found.first_event_ms = quantiles(tally.first_events)
+    judge(found, tally, raging.result(), process, to_monotonic)
+    return found
+
+
+def judge(found, tally, record, process, to_monotonic):
+    """Fill in what the record of the gateway and that of the weather say."""
+    rows = verdict.read_log(process.database)
+    found.rows = dict(Counter(f"{r['transport']} {r['status']}" for r in rows))
+    found.internal = verdict.internal(tally.refusals, rows, process.log())
+    found.cut_answers = (tally.counts["cut answers"], record.cuts)
+    found.ways_cut = dict(tally.ways_cut)
+    spent = verdict.over_budget(tally.refusals, rows)
+    found.over_budget = len(spent)
+    others = [one for one in tally.refusals if one not in spent]
+    found.unexcused, cooling = verdict.unexcused(others, record, rows)
+    found.while_cooling = len(cooling)
+    found.switches, found.groundless = verdict.switches(rows, record, to_monotonic)
+
+
+class Memory:
+    """Resident bytes of the gateway's process over time."""
+
+    def __init__(self, process: FaultyProcess) -> None:
+        self._process = process
+        self._begin = time.monotonic()
+        self.samples = []
+
+    async def watch(self, end):
+        """Sample until `end` (monotonic), and in a steady pace."""
+        while time.monotonic() < end:
+            second = time.monotonic() - self._begin
+            self.samples.append((round(second, 1), self._process.resident_bytes()))
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    def around(self, second):
+        """The median of what was seen around a moment."""
+        nearest = sorted(self.samples, key=lambda sample: abs(sample[0] - second))
+        return statistics.median(size for _, size in nearest[:SAMPLES])
