@@ -17,7 +17,13 @@ from gateway.repository import accounts, audit
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
 from gateway.store.encryption import SecretBox
-from gateway.store.models import Account, AccountClaim, ApiKey, Binding, now_ms
+from gateway.store.models import (
+    AccountClaimRow,
+    AccountRow,
+    ApiKeyRow,
+    BindingRow,
+    now_ms,
+)
 from gateway.upstream.auth_json import Login
 
 LONGEST_NAME = 80
@@ -60,9 +66,9 @@ def save_login(
     source_file: str | None = None,
 ) -> Imported:
     """Add the account of a login, or give a known one its new tokens."""
-    row = Account.get_or_none(
-        (Account.chatgpt_account_id == login.chatgpt_account_id)
-        & (Account.chatgpt_user_id == login.chatgpt_user_id)
+    row = AccountRow.get_or_none(
+        (AccountRow.chatgpt_account_id == login.chatgpt_account_id)
+        & (AccountRow.chatgpt_user_id == login.chatgpt_user_id)
     )
     if row is None:
         return _add_login(login, secrets, actor, name, source_file)
@@ -96,9 +102,9 @@ def _add_login(
     source_file: str | None,
 ) -> Imported:
     wanted = login.email or login.chatgpt_account_id
-    row = Account.create(
+    row = AccountRow.create(
         force_insert=True,
-        id=fresh_id(Account),
+        id=fresh_id(AccountRow),
         name=_free_name(name) if name is not None else _unlike_others(wanted),
         kind=AccountKind.CHATGPT.value,
         chatgpt_account_id=login.chatgpt_account_id,
@@ -124,9 +130,9 @@ def add_api_key_account(
         raise Unacceptable(
             "The API key has characters that no key has", param="api_key"
         )
-    row = Account.create(
+    row = AccountRow.create(
         force_insert=True,
-        id=fresh_id(Account),
+        id=fresh_id(AccountRow),
         name=_free_name(wanted.name),
         kind=AccountKind.API_KEY.value,
         base_url=checked_base_url(wanted.base_url),
@@ -194,21 +200,21 @@ def remove(name: str, actor: str) -> str:
             f"'{row.name}' is the only account of the keys {', '.join(only_keys)}; "
             "give them another one, or remove them first"
         )
-    Account.delete().where(Account.id == row.id).execute()
-    Binding.delete().where(Binding.account_id == row.id).execute()
-    AccountClaim.delete().where(AccountClaim.account_id == row.id).execute()
+    AccountRow.delete().where(AccountRow.id == row.id).execute()
+    BindingRow.delete().where(BindingRow.account_id == row.id).execute()
+    AccountClaimRow.delete().where(AccountClaimRow.account_id == row.id).execute()
     audit.record(actor, "account.remove", row.name, id=row.id)
     return str(row.name)
 
 
-def find(name: str) -> Account:
+def find(name: str) -> AccountRow:
     """Raises NotThere."""
-    row = Account.get_or_none(Account.name == name)
+    row = AccountRow.get_or_none(AccountRow.name == name)
     if row is None and name.isascii() and name.isdigit() and len(name) < 10:
-        row = Account.get_or_none(Account.id == int(name))
+        row = AccountRow.get_or_none(AccountRow.id == int(name))
     if row is None:
         raise NotThere("account", name)
-    found: Account = row
+    found: AccountRow = row
     return found
 
 
@@ -224,7 +230,7 @@ def checked_name(name: str, longest: int = LONGEST_NAME) -> str:
 
 def _free_name(name: str) -> str:
     name = checked_name(name)
-    if Account.get_or_none(Account.name == name) is not None:
+    if AccountRow.get_or_none(AccountRow.name == name) is not None:
         raise AlreadyThere(f"There is an account '{name}' already", param="name")
     return name
 
@@ -232,7 +238,7 @@ def _free_name(name: str) -> str:
 def _unlike_others(name: str) -> str:
     """One address may be in several workspaces."""
     name = "".join(c for c in name if c.isprintable()).strip()[: LONGEST_NAME - 4]
-    taken = {row.name for row in Account.select(Account.name)}
+    taken = {row.name for row in AccountRow.select(AccountRow.name)}
     number = 2
     found = name = name or "account"
     while found in taken:
@@ -250,5 +256,5 @@ def _number(field: str, value: object) -> int:
 
 def _keys_bound_to(account_id: int) -> list[str]:
     """Keys that may use this account alone: without it they could use none."""
-    keys = ApiKey.select().where(ApiKey.accounts.is_null(False))
+    keys = ApiKeyRow.select().where(ApiKeyRow.accounts.is_null(False))
     return [key.name for key in keys if key.accounts == f"[{account_id}]"]

@@ -13,7 +13,7 @@ from gateway.repository import audit, options
 from gateway.repository.keys import KEYS_EVER_MADE, keys_ever_made
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
-from gateway.store.models import ApiKey, ApiKeyLimit, LimitCounter, now_ms
+from gateway.store.models import ApiKeyLimitRow, ApiKeyRow, LimitCounterRow, now_ms
 
 LONGEST_NAME = 128
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -50,9 +50,9 @@ def create(name: str, rules: dict[str, Any], actor: str) -> Made:
     name = _free_name(name)
     is_first = not keys_ever_made()
     token = key.generate()
-    row = ApiKey.create(
+    row = ApiKeyRow.create(
         force_insert=True,
-        id=fresh_id(ApiKey),
+        id=fresh_id(ApiKeyRow),
         name=name,
         prefix=key.prefix(token),
         digest=key.digest(token),
@@ -92,27 +92,27 @@ def rotate(name: str, actor: str) -> Made:
 def remove(name: str, actor: str) -> str:
     """Forget the key; what it did stays in the log."""
     row = find(name)
-    for limit in ApiKeyLimit.select().where(ApiKeyLimit.api_key == row.id):
+    for limit in ApiKeyLimitRow.select().where(ApiKeyLimitRow.api_key == row.id):
         _remove_limit(limit)
-    ApiKey.delete().where(ApiKey.id == row.id).execute()
+    ApiKeyRow.delete().where(ApiKeyRow.id == row.id).execute()
     audit.record(actor, "key.remove", row.name, id=row.id, prefix=row.prefix)
     return str(row.name)
 
 
-def find(name: str) -> ApiKey:
+def find(name: str) -> ApiKeyRow:
     """By name, number or prefix. Raises NotThere."""
-    row = ApiKey.get_or_none(ApiKey.name == name)
+    row = ApiKeyRow.get_or_none(ApiKeyRow.name == name)
     if row is None and name.isascii() and name.isdigit() and len(name) < 10:
-        row = ApiKey.get_or_none(ApiKey.id == int(name))
+        row = ApiKeyRow.get_or_none(ApiKeyRow.id == int(name))
     if row is None:
-        row = ApiKey.get_or_none(ApiKey.prefix == name)
+        row = ApiKeyRow.get_or_none(ApiKeyRow.prefix == name)
     if row is None:
         raise NotThere("API key", name)
-    found: ApiKey = row
+    found: ApiKeyRow = row
     return found
 
 
-def _apply(row: ApiKey, rules: dict[str, Any]) -> None:
+def _apply(row: ApiKeyRow, rules: dict[str, Any]) -> None:
     for rule, value in rules.items():
         if rule != "limits":
             setattr(row, _COLUMNS[rule], _stored(rule, value))
@@ -122,7 +122,7 @@ def _apply(row: ApiKey, rules: dict[str, Any]) -> None:
         _set_limits(row, rules["limits"] or ())
 
 
-def _check_enforced_model(row: ApiKey) -> None:
+def _check_enforced_model(row: ApiKeyRow) -> None:
     """A key that may not use the model it is made to use could do nothing."""
     globs = json.loads(row.models or "[]")
     model = row.enforced_model
@@ -195,7 +195,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
 }
 
 
-def _set_limits(row: ApiKey, texts: list[str] | tuple[str, ...]) -> None:
+def _set_limits(row: ApiKeyRow, texts: list[str] | tuple[str, ...]) -> None:
     """A limit that stays, even with another maximum, keeps its counter."""
     try:
         wanted = {
@@ -208,7 +208,7 @@ def _set_limits(row: ApiKey, texts: list[str] | tuple[str, ...]) -> None:
         raise Unacceptable(
             "limits: two of the same measure, window and model", param="limits"
         )
-    for held in ApiKeyLimit.select().where(ApiKeyLimit.api_key == row.id):
+    for held in ApiKeyLimitRow.select().where(ApiKeyLimitRow.api_key == row.id):
         maximum = wanted.pop((held.measure, held.window, held.model), None)
         if maximum is None:
             _remove_limit(held)
@@ -216,9 +216,9 @@ def _set_limits(row: ApiKey, texts: list[str] | tuple[str, ...]) -> None:
             held.maximum = maximum
             held.save(only=["maximum"])
     for (measure, window, model), maximum in wanted.items():
-        ApiKeyLimit.create(
+        ApiKeyLimitRow.create(
             force_insert=True,
-            id=fresh_id(ApiKeyLimit),
+            id=fresh_id(ApiKeyLimitRow),
             api_key=row.id,
             measure=measure,
             window=window,
@@ -227,13 +227,13 @@ def _set_limits(row: ApiKey, texts: list[str] | tuple[str, ...]) -> None:
         )
 
 
-def _remove_limit(limit: ApiKeyLimit) -> None:
-    LimitCounter.delete().where(LimitCounter.limit_id == limit.id).execute()
-    ApiKeyLimit.delete().where(ApiKeyLimit.id == limit.id).execute()
+def _remove_limit(limit: ApiKeyLimitRow) -> None:
+    LimitCounterRow.delete().where(LimitCounterRow.limit_id == limit.id).execute()
+    ApiKeyLimitRow.delete().where(ApiKeyLimitRow.id == limit.id).execute()
 
 
 def _free_name(name: str) -> str:
     name = accounts.checked_name(name, LONGEST_NAME)
-    if ApiKey.get_or_none(ApiKey.name == name) is not None:
+    if ApiKeyRow.get_or_none(ApiKeyRow.name == name) is not None:
         raise AlreadyThere(f"There is an API key '{name}' already", param="name")
     return name

@@ -66,10 +66,10 @@ def stored_keys() -> list[dict[str, Any]]:
 
 
 def account_names() -> dict[int, str]:
-    account = models.Account
+    account = models.AccountRow
     return {row.id: row.name for row in account.select(account.id, account.name)}
 
 
 def key_names() -> dict[int, str]:
-    key = models.ApiKey
+    key = models.ApiKeyRow
     return {row.id: row.name for row in key.select(key.id, key.name)}

@@ -18,11 +18,11 @@ _SECRETS = ("access_token", "refresh_token", "id_token", "api_key")
 def load_accounts(secrets: SecretBox) -> list[Account]:
     """All accounts, as they were last seen."""
     now = time.time()
-    rows = models.Account.select().order_by(models.Account.id)
+    rows = models.AccountRow.select().order_by(models.AccountRow.id)
     return [account_of(row, secrets, now) for row in rows]
 
 
-def account_of(row: models.Account, secrets: SecretBox, now: float) -> Account:
+def account_of(row: models.AccountRow, secrets: SecretBox, now: float) -> Account:
     """An account whose credentials cannot be read needs a new login."""
     account = Account(
         id=row.id,
@@ -99,7 +99,7 @@ class AccountStore:
 
 
 def _claim(account_id: int, owner: str, ttl_ms: int) -> bool:
-    now, claim = now_ms(), models.AccountClaim
+    now, claim = now_ms(), models.AccountClaimRow
     taken = {"owner": owner, "expires_at": now + ttl_ms}
     claim.insert(account_id=account_id, **taken).on_conflict(
         conflict_target=[claim.account_id],
@@ -110,7 +110,7 @@ def _claim(account_id: int, owner: str, ttl_ms: int) -> bool:
 
 
 def _release_claim(account_id: int, owner: str) -> None:
-    claim = models.AccountClaim
+    claim = models.AccountClaimRow
     is_own = (claim.account_id == account_id) & (claim.owner == owner)
     claim.delete().where(is_own).execute()
 
@@ -118,15 +118,15 @@ def _release_claim(account_id: int, owner: str) -> None:
 def save_credentials(
     account_id: int, credentials: Credentials, secrets: SecretBox
 ) -> None:
-    models.Account.update(
+    models.AccountRow.update(
         credentials=seal(credentials, secrets),
         expires_at=expiry_ms(credentials),
         updated_at=now_ms(),
-    ).where(models.Account.id == account_id).execute()
+    ).where(models.AccountRow.id == account_id).execute()
 
 
 def _load_credentials(account_id: int, secrets: SecretBox) -> Credentials | None:
-    row = models.Account.get_or_none(models.Account.id == account_id)
+    row = models.AccountRow.get_or_none(models.AccountRow.id == account_id)
     if row is None:
         return None
     try:

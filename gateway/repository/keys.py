@@ -12,10 +12,10 @@ KEYS_EVER_MADE = "keys_ever_made"
 
 def load_keys() -> list[Key]:
     limits: dict[int, list[Limit]] = {}
-    for row in models.ApiKeyLimit.select().order_by(models.ApiKeyLimit.id):
+    for row in models.ApiKeyLimitRow.select().order_by(models.ApiKeyLimitRow.id):
         # The column's own value: `row.api_key` would be a query for each limit.
         limits.setdefault(row.__data__["api_key"], []).append(limit_of(row))
-    rows = models.ApiKey.select().order_by(models.ApiKey.id)
+    rows = models.ApiKeyRow.select().order_by(models.ApiKeyRow.id)
     return [key_of(row, limits.get(row.id, [])) for row in rows]
 
 
@@ -24,7 +24,7 @@ def keys_ever_made() -> bool:
     return options.read(KEYS_EVER_MADE) is not None
 
 
-def key_of(row: models.ApiKey, limits: list[Limit]) -> Key:
+def key_of(row: models.ApiKeyRow, limits: list[Limit]) -> Key:
     accounts = _list(row.accounts)
     return Key(
         id=row.id,
@@ -45,7 +45,7 @@ def key_of(row: models.ApiKey, limits: list[Limit]) -> Key:
     )
 
 
-def limit_of(row: models.ApiKeyLimit) -> Limit:
+def limit_of(row: models.ApiKeyLimitRow) -> Limit:
     return Limit(row.id, Measure(row.measure), row.maximum, row.window, row.model)
 
 

@@ -1,7 +1,7 @@
 """What an operator switches while the gateway runs; kept in the database."""
 
 from gateway.accounts.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
-from gateway.store.models import Setting
+from gateway.store.models import SettingRow
 
 
 def load_strategy() -> Strategy:
@@ -11,11 +11,11 @@ def load_strategy() -> Strategy:
 
 
 def read(name: str) -> str | None:
-    row = Setting.get_or_none(Setting.name == name)
+    row = SettingRow.get_or_none(SettingRow.name == name)
     return None if row is None else row.value
 
 
 def write(name: str, value: str) -> None:
-    Setting.insert(name=name, value=value).on_conflict(
-        conflict_target=[Setting.name], update={"value": value}
+    SettingRow.insert(name=name, value=value).on_conflict(
+        conflict_target=[SettingRow.name], update={"value": value}
     ).execute()

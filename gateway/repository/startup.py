@@ -6,7 +6,7 @@ from gateway.store import models
 
 def stored_bindings() -> list[BindingRow]:
     """The latest bindings, oldest first, as many as memory takes."""
-    table = models.Binding
+    table = models.BindingRow
     rows = (
         table.select()
         .order_by(table.used_at.desc())
@@ -18,7 +18,7 @@ def stored_bindings() -> list[BindingRow]:
 
 def stored_counters() -> list[tuple[int, int, int]]:
     """(limit id, window start in seconds, used) of each limit's latest window."""
-    table = models.LimitCounter
+    table = models.LimitCounterRow
     latest = {
         row.limit_id: (row.limit_id, row.window_start // 1000, row.used)
         for row in table.select().order_by(table.window_start)

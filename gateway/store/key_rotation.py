@@ -4,7 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from gateway.store.encryption import SecretBox, UnusableKey
-from gateway.store.models import Account
+from gateway.store.models import AccountRow
 from gateway.store.store import Store
 
 
@@ -31,12 +31,14 @@ async def rotate_key(store: Store, box: SecretBox) -> Rotated:
 
 def _reseal_all(box: SecretBox) -> Rotated:
     resealed = unreadable = 0
-    for account in list(Account.select(Account.id, Account.credentials)):
+    for account in list(AccountRow.select(AccountRow.id, AccountRow.credentials)):
         try:
             sealed = box.reseal(account.credentials)
         except UnusableKey:
             unreadable += 1
             continue
-        Account.update(credentials=sealed).where(Account.id == account.id).execute()
+        AccountRow.update(credentials=sealed).where(
+            AccountRow.id == account.id
+        ).execute()
         resealed += 1
     return Rotated(resealed, unreadable)

@@ -22,7 +22,7 @@ class BaseModel(pw.Model):
         legacy_table_names = False
 
 
-class Account(BaseModel):
+class AccountRow(BaseModel):
     """One upstream login or API key, and the state it was last seen in."""
 
     id = pw.AutoField()
@@ -50,19 +50,23 @@ class Account(BaseModel):
     updated_at = pw.BigIntegerField(default=now_ms)
 
     class Meta:
+        table_name = "account"
         # A second import of the same login finds its row.
         indexes = ((("chatgpt_account_id", "chatgpt_user_id"), True),)
 
 
-class AccountClaim(BaseModel):
+class AccountClaimRow(BaseModel):
     """Who refreshes an account's tokens now; void once `expires_at` is past."""
 
     account_id = pw.IntegerField(primary_key=True)
     owner = pw.CharField(max_length=80)
     expires_at = pw.BigIntegerField()
 
+    class Meta:
+        table_name = "account_claim"
 
-class ApiKey(BaseModel):
+
+class ApiKeyRow(BaseModel):
     """A key's digest and what it may do; the key itself is never stored."""
 
     id = pw.AutoField()
@@ -80,24 +84,31 @@ class ApiKey(BaseModel):
     is_disabled = pw.BooleanField(default=False)
     created_at = pw.BigIntegerField(default=now_ms)
 
+    class Meta:
+        table_name = "api_key"
 
-class ApiKeyLimit(BaseModel):
+
+class ApiKeyLimitRow(BaseModel):
     """At most `maximum` of `measure` per window, counted from the key's creation."""
 
     id = pw.AutoField()
-    api_key = pw.ForeignKeyField(ApiKey, backref="limits", on_delete="CASCADE")
+    api_key = pw.ForeignKeyField(ApiKeyRow, backref="limits", on_delete="CASCADE")
     measure = pw.CharField(max_length=16)  # tokens, input, output, cost, requests
     window = pw.CharField(max_length=8)  # 1m, 5h, 1d, 7d, 30d
     maximum = pw.BigIntegerField()  # tokens, requests or microdollars
     model = pw.CharField(max_length=120, null=True)
 
+    class Meta:
+        table_name = "api_key_limit"
 
-class LimitCounter(BaseModel):
+
+class LimitCounterRow(BaseModel):
     limit_id = pw.IntegerField()
     window_start = pw.BigIntegerField()
     used = pw.BigIntegerField()
 
     class Meta:
+        table_name = "limit_counter"
         primary_key = pw.CompositeKey("limit_id", "window_start")
 
 
@@ -218,12 +229,15 @@ class UsageDay(UsageBase):
         primary_key = pw.CompositeKey("start", "api_key_id", "account_id", "model")
 
 
-class Binding(BaseModel):
+class BindingRow(BaseModel):
     """A conversation's account. `key` is the pool's own digest of what binds."""
 
     key = pw.CharField(max_length=80, primary_key=True)
     account_id = pw.IntegerField()
     used_at = pw.BigIntegerField(index=True)  # newest at start; oldest to drop
+
+    class Meta:
+        table_name = "binding"
 
 
 class AuditLog(BaseModel):
@@ -235,21 +249,24 @@ class AuditLog(BaseModel):
     detail = pw.TextField(default="{}")  # JSON object without secrets
 
 
-class Setting(BaseModel):
+class SettingRow(BaseModel):
     name = pw.CharField(max_length=80, primary_key=True)
     value = pw.TextField()
 
+    class Meta:
+        table_name = "setting"
+
 
 TABLES: tuple[type[BaseModel], ...] = (
-    Account,
-    AccountClaim,
-    ApiKey,
-    ApiKeyLimit,
-    LimitCounter,
+    AccountRow,
+    AccountClaimRow,
+    ApiKeyRow,
+    ApiKeyLimitRow,
+    LimitCounterRow,
     RequestLog,
     UsageHour,
     UsageDay,
-    Binding,
+    BindingRow,
     AuditLog,
-    Setting,
+    SettingRow,
 )

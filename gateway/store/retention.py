@@ -3,7 +3,7 @@
 import time
 
 from gateway.store.log_rows import DAY_MS
-from gateway.store.models import AuditLog, Binding, LimitCounter, RequestLog
+from gateway.store.models import AuditLog, BindingRow, LimitCounterRow, RequestLog
 
 SLICE_ROWS = 500
 # Seconds between two slices, and until the next look when nothing was left.
@@ -56,26 +56,28 @@ def _remove_logs(cutoff: int) -> int:
 
 def _remove_bindings(cutoff: int) -> int:
     oldest = (
-        Binding.select(Binding.key).where(Binding.used_at < cutoff).limit(SLICE_ROWS)
+        BindingRow.select(BindingRow.key)
+        .where(BindingRow.used_at < cutoff)
+        .limit(SLICE_ROWS)
     )
-    return int(Binding.delete().where(Binding.key.in_(oldest)).execute())
+    return int(BindingRow.delete().where(BindingRow.key.in_(oldest)).execute())
 
 
 def _remove_surplus_bindings() -> int:
-    surplus = Binding.select().count() - MAX_BINDINGS
+    surplus = BindingRow.select().count() - MAX_BINDINGS
     if surplus <= 0:
         return 0
     oldest = (
-        Binding.select(Binding.key)
-        .order_by(Binding.used_at)
+        BindingRow.select(BindingRow.key)
+        .order_by(BindingRow.used_at)
         .limit(min(surplus, SLICE_ROWS))
     )
-    return int(Binding.delete().where(Binding.key.in_(oldest)).execute())
+    return int(BindingRow.delete().where(BindingRow.key.in_(oldest)).execute())
 
 
 def _remove_counters(cutoff: int) -> int:
     """Without slices: a limit leaves one row per window it was used in."""
-    query = LimitCounter.delete().where(LimitCounter.window_start < cutoff)
+    query = LimitCounterRow.delete().where(LimitCounterRow.window_start < cutoff)
     return int(query.execute())
 
 

@@ -43,7 +43,7 @@ def run(tmp_path, secrets, scenario):
 
 
 def login(secrets, **columns):
-    return models.Account.create(
+    return models.AccountRow.create(
         **{
             "name": "me@example.com",
             "kind": "chatgpt",
@@ -145,7 +145,7 @@ def secrets_key():
 
 def test_a_key_comes_back_with_its_limits(tmp_path, secrets):
     def make():
-        key = models.ApiKey.create(
+        key = models.ApiKeyRow.create(
             name="laptop",
             prefix="sk-cgw-abc",
             digest="d" * 64,
@@ -154,10 +154,10 @@ def test_a_key_comes_back_with_its_limits(tmp_path, secrets):
             expires_at=1_900_000_000_000,
             created_at=1_700_000_000_999,
         )
-        models.ApiKeyLimit.create(
+        models.ApiKeyLimitRow.create(
             api_key=key, measure="cost", window="7d", maximum=5_000_000, model="gpt-5*"
         )
-        models.ApiKey.create(name="plain", prefix="sk-cgw-xyz", digest="e" * 64)
+        models.ApiKeyRow.create(name="plain", prefix="sk-cgw-xyz", digest="e" * 64)
 
     async def scenario(store):
         await store.write(make)
@@ -202,12 +202,12 @@ def test_saved_credentials_are_in_the_database_when_the_call_returns(tmp_path, s
 
 def test_numbers_of_removed_rows_are_not_given_out_again(tmp_path, secrets):
     def make():
-        first = fresh_id(models.ApiKey)
-        models.ApiKey.create(
+        first = fresh_id(models.ApiKeyRow)
+        models.ApiKeyRow.create(
             id=first, name="a", prefix="p", digest="1", force_insert=True
         )
-        models.ApiKey.delete_by_id(first)
-        return first, fresh_id(models.ApiKey)
+        models.ApiKeyRow.delete_by_id(first)
+        return first, fresh_id(models.ApiKeyRow)
 
     async def scenario(store):
         return await store.write(make)

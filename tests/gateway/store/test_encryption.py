@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from gateway.secret import Secret
 from gateway.store.encryption import SecretBox, UnusableKey
 from gateway.store.key_rotation import Rotated, rotate_key
-from gateway.store.models import Account
+from gateway.store.models import AccountRow
 from tests.gateway.store.store_rows import make_store
 
 HIDDEN = "rt_hidden-value"
@@ -135,7 +135,7 @@ def test_a_new_key_of_another_process_is_used_at_once(tmp_path):
 
 
 def account(name, sealed):
-    return Account.create(name=name, kind="chatgpt", credentials=sealed).id
+    return AccountRow.create(name=name, kind="chatgpt", credentials=sealed).id
 
 
 def test_rotation_reseals_all_accounts_and_forgets_the_old_key(tmp_path):
@@ -150,7 +150,7 @@ def test_rotation_reseals_all_accounts_and_forgets_the_old_key(tmp_path):
         await store.write(account, "three", foreign)
         assert await rotate_key(store, box) == Rotated(resealed=2, unreadable=1)
         rows = await store.read(
-            lambda: {row.name: row.credentials for row in Account.select()}
+            lambda: {row.name: row.credentials for row in AccountRow.select()}
         )
         await store.stop()
         return old_key, rows, foreign
@@ -182,7 +182,7 @@ def test_a_rotation_cut_short_leaves_all_readable_and_the_next_one_tidies(
         restarted = SecretBox.open(tmp_path)
         assert restarted.decrypt(sealed) == "x"
         assert await rotate_key(store, restarted) == Rotated(1, 0)
-        row = await store.read(Account.get)
+        row = await store.read(AccountRow.get)
         await store.stop()
         return row.credentials
 
@@ -210,7 +210,7 @@ def test_a_single_key_from_the_environment_cannot_be_rotated_here(tmp_path):
         try:
             return await rotate_key(store, box)
         finally:
-            await store.write(lambda: Account.delete().execute())
+            await store.write(lambda: AccountRow.delete().execute())
             await store.stop()
 
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()

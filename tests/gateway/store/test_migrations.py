@@ -53,17 +53,17 @@ def test_migrations_are_numbered_without_gaps():
 def test_the_whole_database_passes_the_integrity_check(database):
     migrate(database)
     models.UsageHour.create(start=1, api_key_id=1, account_id=1, model="m")
-    models.Binding.create(key="a", account_id=1, used_at=1)
-    models.LimitCounter.insert(limit_id=1, window_start=1, used=1).execute()
+    models.BindingRow.create(key="a", account_id=1, used_at=1)
+    models.LimitCounterRow.insert(limit_id=1, window_start=1, used=1).execute()
     assert database.pragma("integrity_check") == "ok"
 
 
-@pytest.mark.parametrize("table", [models.Account, models.ApiKey])
+@pytest.mark.parametrize("table", [models.AccountRow, models.ApiKeyRow])
 def test_a_removed_rows_number_is_not_given_out_again(database, table):
     migrate(database)
     values = {
-        models.Account: {"kind": "chatgpt", "credentials": "-"},
-        models.ApiKey: {"prefix": "p", "digest": "d"},
+        models.AccountRow: {"kind": "chatgpt", "credentials": "-"},
+        models.ApiKeyRow: {"prefix": "p", "digest": "d"},
     }[table]
     first = table.create(name="one", **values).id
     table.delete().execute()
@@ -73,13 +73,13 @@ def test_a_removed_rows_number_is_not_given_out_again(database, table):
 def test_one_login_has_one_account(database):
     migrate(database)
     login = {"kind": "chatgpt", "credentials": "-", "chatgpt_account_id": "a"}
-    models.Account.create(name="one", chatgpt_user_id="u", **login)
-    models.Account.create(name="two", chatgpt_user_id="v", **login)
+    models.AccountRow.create(name="one", chatgpt_user_id="u", **login)
+    models.AccountRow.create(name="two", chatgpt_user_id="v", **login)
     with pytest.raises(models.pw.IntegrityError):
-        models.Account.create(name="three", chatgpt_user_id="u", **login)
+        models.AccountRow.create(name="three", chatgpt_user_id="u", **login)
     # Accounts that are just an API key have no such identity.
     for name in ("four", "five"):
-        models.Account.create(name=name, kind="api_key", credentials="-")
+        models.AccountRow.create(name=name, kind="api_key", credentials="-")
 
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path, database):

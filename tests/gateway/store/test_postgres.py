@@ -16,7 +16,13 @@ from gateway.store.backup import BackupFailed
 from gateway.store.database import StoreUnavailable, UnusableDatabase, open_database
 from gateway.store.key_rotation import Rotated, rotate_key
 from gateway.store.log_rows import DAY_MS
-from gateway.store.models import Account, Binding, RequestLog, Setting, UsageDay
+from gateway.store.models import (
+    AccountRow,
+    BindingRow,
+    RequestLog,
+    SettingRow,
+    UsageDay,
+)
 from gateway.store.queries import LogFilter, find_log, log_after, log_page, usage_report
 from gateway.store.write_queue import StoredHealth
 from tests.gateway.store.postgres_server import (
@@ -96,7 +102,9 @@ def test_rows_sums_and_what_is_latest_are_written(server, tmp_path):
     async def scenario():
         async with running(server, tmp_path) as store:
             account = await store.write(
-                lambda: Account.create(name="one", kind="chatgpt", credentials="-").id
+                lambda: AccountRow.create(
+                    name="one", kind="chatgpt", credentials="-"
+                ).id
             )
             for number in range(700):
                 store.writer.log(
@@ -118,8 +126,8 @@ def test_rows_sums_and_what_is_latest_are_written(server, tmp_path):
                 lambda: (
                     RequestLog.select().count(),
                     [row.requests for row in UsageDay.select()],
-                    list(Binding.select().tuples()),
-                    Account.get().state_kind,
+                    list(BindingRow.select().tuples()),
+                    AccountRow.get().state_kind,
                     RequestLog.get().user_agent,
                 )
             )
@@ -217,10 +225,12 @@ def test_a_key_rotation_reseals_accounts(server, tmp_path):
         async with running(server, tmp_path) as store:
             sealed = store.secrets.encrypt("x")
             await store.write(
-                lambda: Account.create(name="one", kind="chatgpt", credentials=sealed)
+                lambda: AccountRow.create(
+                    name="one", kind="chatgpt", credentials=sealed
+                )
             )
             assert await rotate_key(store, store.secrets) == Rotated(1, 0)
-            row = await store.read(Account.get)
+            row = await store.read(AccountRow.get)
             assert store.secrets.decrypt(row.credentials) == "x"
 
     asyncio.run(scenario())
@@ -238,7 +248,7 @@ def test_rows_wait_for_a_server_that_is_gone_and_changes_fail_clearly(server, tm
             with pytest.raises(StoreUnavailable):
                 await store.read(lambda: RequestLog.select().count())
             server.start()
-            await store.write(lambda: Setting.create(name="a", value="1"))
+            await store.write(lambda: SettingRow.create(name="a", value="1"))
             await store.flush()
             assert await store.read(lambda: RequestLog.select().count()) == 2
             assert (store.writer.dropped, store.writer.last_error) == (0, None)
@@ -249,10 +259,10 @@ def test_rows_wait_for_a_server_that_is_gone_and_changes_fail_clearly(server, tm
 def test_a_server_that_was_restarted_meanwhile_is_not_noticed(server, tmp_path):
     async def scenario():
         async with running(server, tmp_path) as store:
-            await store.read(lambda: Setting.select().count())
+            await store.read(lambda: SettingRow.select().count())
             server.stop()
             server.start()
-            await store.write(lambda: Setting.create(name="a", value="1"))
+            await store.write(lambda: SettingRow.create(name="a", value="1"))
 
     asyncio.run(scenario())
 

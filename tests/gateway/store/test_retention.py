@@ -5,7 +5,13 @@ import pytest
 from gateway.store import models, retention
 from gateway.store.database import migrate, open_database
 from gateway.store.log_rows import DAY_MS
-from gateway.store.models import AuditLog, Binding, LimitCounter, RequestLog, UsageHour
+from gateway.store.models import (
+    AuditLog,
+    BindingRow,
+    LimitCounterRow,
+    RequestLog,
+    UsageHour,
+)
 from gateway.store.retention import SLICE_ROWS, Retention
 from tests.gateway.store.store_rows import NOW, log_row, make_store
 
@@ -21,9 +27,9 @@ def database(tmp_path):
 
 
 def bind(ages):
-    Binding.insert_many(
+    BindingRow.insert_many(
         [(f"key-{n}", 1, NOW - int(age)) for n, age in enumerate(ages)],
-        fields=[Binding.key, Binding.account_id, Binding.used_at],
+        fields=[BindingRow.key, BindingRow.account_id, BindingRow.used_at],
     ).execute()
 
 
@@ -57,14 +63,14 @@ def test_old_rows_go_in_small_slices_and_their_sums_stay(tmp_path):
 def test_old_bindings_and_counters_go(database):
     bind([6 * DAY_MS, 8 * DAY_MS])
     for number, age in enumerate((30, 32)):
-        LimitCounter.insert(
+        LimitCounterRow.insert(
             limit_id=number, window_start=NOW - age * DAY_MS, used=1
         ).execute()
     slices = Retention(30)
     while slices.remove_slice(NOW):
         pass
-    assert [row.key for row in Binding.select()] == ["key-0"]
-    assert [row.limit_id for row in LimitCounter.select()] == [0]
+    assert [row.key for row in BindingRow.select()] == ["key-0"]
+    assert [row.limit_id for row in LimitCounterRow.select()] == [0]
 
 
 def test_who_changed_what_is_kept_for_a_year(database):
@@ -83,16 +89,16 @@ def test_beyond_their_number_the_longest_unused_bindings_go(database):
     with database.atomic():
         for start in range(0, retention.MAX_BINDINGS + surplus, 10_000):
             count = min(10_000, retention.MAX_BINDINGS + surplus - start)
-            Binding.insert_many(
+            BindingRow.insert_many(
                 [(f"{start + n}", 1, NOW - DAY_MS + start + n) for n in range(count)],
-                fields=[Binding.key, Binding.account_id, Binding.used_at],
+                fields=[BindingRow.key, BindingRow.account_id, BindingRow.used_at],
             ).execute()
     slices = Retention(30)
     assert slices.remove_slice(NOW) == SLICE_ROWS
     assert slices.remove_slice(NOW) == 3
     assert slices.remove_slice(NOW) == 0
-    assert Binding.select().count() == retention.MAX_BINDINGS
-    oldest = Binding.select().order_by(Binding.used_at).first()
+    assert BindingRow.select().count() == retention.MAX_BINDINGS
+    oldest = BindingRow.select().order_by(BindingRow.used_at).first()
     assert oldest.key == str(surplus)
 
 

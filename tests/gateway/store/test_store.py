@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from gateway.store.database import StoreUnavailable, UnusableDatabase, open_database
-from gateway.store.models import RequestLog, Setting, UsageHour
+from gateway.store.models import RequestLog, SettingRow, UsageHour
 from tests.gateway.store.store_rows import log_row, make_store
 
 WRITE_FOREVER = """
@@ -38,12 +38,12 @@ def test_what_is_written_is_there_after_a_restart(tmp_path):
         store = make_store(tmp_path)
         await store.start()
         store.writer.log(log_row())
-        await store.write(lambda: Setting.create(name="a", value="1"))
+        await store.write(lambda: SettingRow.create(name="a", value="1"))
         await store.stop()
         store = make_store(tmp_path)
         await store.start()
         found = await store.read(
-            lambda: (RequestLog.select().count(), Setting.get().value)
+            lambda: (RequestLog.select().count(), SettingRow.get().value)
         )
         await store.stop()
         return found
@@ -113,7 +113,7 @@ def test_a_second_store_of_the_process_is_refused_while_one_is_open(tmp_path):
             await second.start()
         await second.stop()
         # The first is not harmed.
-        await first.write(lambda: Setting.create(name="a", value="1"))
+        await first.write(lambda: SettingRow.create(name="a", value="1"))
         await first.stop()
 
     asyncio.run(scenario())
@@ -148,12 +148,12 @@ def test_a_write_waits_for_another_process_to_end_its_transaction(tmp_path):
         with closing(other):
             other.execute("BEGIN IMMEDIATE")
             writing = asyncio.create_task(
-                store.write(lambda: Setting.create(name="a", value="1"))
+                store.write(lambda: SettingRow.create(name="a", value="1"))
             )
             other.execute("INSERT INTO setting VALUES ('b', '2')")
             other.execute("COMMIT")
             await writing
-        names = await store.read(lambda: {row.name for row in Setting.select()})
+        names = await store.read(lambda: {row.name for row in SettingRow.select()})
         await store.stop()
         return names
 

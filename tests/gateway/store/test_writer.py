@@ -10,11 +10,11 @@ import pytest
 
 from gateway.store.database import StoreUnavailable
 from gateway.store.models import (
-    Account,
-    Binding,
-    LimitCounter,
+    AccountRow,
+    BindingRow,
+    LimitCounterRow,
     RequestLog,
-    Setting,
+    SettingRow,
     UsageDay,
     UsageHour,
 )
@@ -95,7 +95,7 @@ def test_jobs_run_after_what_was_put_in_before_and_in_their_order(tmp_path):
                     store.writer.log(log_row())
                 seen.append(store.write(count))
                 store.writer.bind(f"key-{number}", 1, NOW)
-                seen.append(store.write(count, Binding))
+                seen.append(store.write(count, BindingRow))
             results = await asyncio.gather(*seen)
             # Rows written ahead of a job's turn are no harm; missing ones are.
             assert all(n >= 300 * (i + 1) for i, n in enumerate(results[::2]))
@@ -106,14 +106,14 @@ def test_jobs_run_after_what_was_put_in_before_and_in_their_order(tmp_path):
 
 def test_a_job_is_all_or_nothing_and_its_error_is_the_callers(tmp_path):
     def half():
-        Setting.create(name="a", value="1")
+        SettingRow.create(name="a", value="1")
         raise LookupError("second step")
 
     async def scenario():
         async with running(tmp_path) as store:
             with pytest.raises(LookupError, match="second step"):
                 await store.write(half)
-            assert await store.read(count, Setting) == 0
+            assert await store.read(count, SettingRow) == 0
             assert await store.write(lambda: threading.current_thread().name) == (
                 "store-writer"
             )
@@ -127,7 +127,7 @@ def test_a_cancelled_caller_does_not_take_its_write_back(tmp_path):
             gate = threading.Event()
             first = asyncio.create_task(store.write(gate.wait))
             second = asyncio.create_task(
-                store.write(lambda: Setting.create(name="token", value="new"))
+                store.write(lambda: SettingRow.create(name="token", value="new"))
             )
             await asyncio.sleep(0)  # both are put in
             second.cancel()
@@ -135,7 +135,7 @@ def test_a_cancelled_caller_does_not_take_its_write_back(tmp_path):
             await first
             await store.flush()
             assert second.cancelled()
-            assert await store.read(count, Setting) == 1
+            assert await store.read(count, SettingRow) == 1
 
     asyncio.run(scenario())
 
@@ -144,7 +144,9 @@ def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path)
     async def scenario():
         async with running(tmp_path) as store:
             account = await store.write(
-                lambda: Account.create(name="one", kind="chatgpt", credentials="-").id
+                lambda: AccountRow.create(
+                    name="one", kind="chatgpt", credentials="-"
+                ).id
             )
             writer = store.writer
             for number in range(3):
@@ -160,10 +162,10 @@ def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path)
             await store.flush()
             kept = await store.read(
                 lambda: (
-                    list(Binding.select().tuples()),
-                    list(LimitCounter.select().tuples()),
-                    Account.get().state_kind,
-                    Account.get().state_until,
+                    list(BindingRow.select().tuples()),
+                    list(LimitCounterRow.select().tuples()),
+                    AccountRow.get().state_kind,
+                    AccountRow.get().state_until,
                 )
             )
             counted = [(7, NOW - 1, 99), (7, NOW, 38)]
@@ -261,7 +263,7 @@ def test_a_row_the_database_refuses_costs_only_itself(tmp_path):
             assert store.writer.last_error is None
             assert await store.read(count) == store.writer.written == 3
             assert await store.read(total, UsageHour) == (3, 2)
-            assert await store.read(count, Binding) == 1
+            assert await store.read(count, BindingRow) == 1
 
     asyncio.run(scenario())
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.admin import keys
 from gateway.demo.events import ScriptedTurn
-from gateway.store.models import ApiKey
+from gateway.store.models import ApiKeyRow
 from tests.serving import CHAT, CODEX, V1, payload
 
 ANYWHERE = [CODEX, V1, CODEX + "/compact", CHAT, "/backend-api/codex/alpha/search"]
@@ -112,7 +112,9 @@ async def test_wrong_disabled_expired_and_rotated_keys(serving, upstream):
     await serving.change_key(disabled=True)
     assert await refused() == "Invalid API key"
     await serving.change_key(disabled=False)
-    await serving.gateway.store.write(lambda: ApiKey.update(expires_at=1_000).execute())
+    await serving.gateway.store.write(
+        lambda: ApiKeyRow.update(expires_at=1_000).execute()
+    )
     await serving.gateway.reload()
     assert await refused() == "API key has expired"
 

@@ -233,7 +233,7 @@ async def test_a_login_that_has_ended_moves_on_and_is_not_asked_again(
 
 async def kept_as_lost(serving, name):
     """Return once the database knows."""
-    table = models.Account
+    table = models.AccountRow
     query = table.select().where(
         (table.name == name) & (table.state_kind == "reauth_required")
     )
