@@ -12,8 +12,8 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from gateway.admission.access import AccessPolicy as Door
-from gateway.admission.access import client_address
+from gateway.admission.client_address import AccessPolicy as Door
+from gateway.admission.client_address import client_address
 from gateway.admission.request_body import BodyReader
 from gateway.app import Gateway
 from gateway.errors import (

@@ -12,8 +12,9 @@ from typing import Any
 from gateway.app import Gateway
 from gateway.cluster.handover import HandoverFailed, hand_over, meet_predecessor
 from gateway.cluster.peers import SERVING
-from gateway.process import inherited_sockets, systemd
-from gateway.process.lockfile import Lock, hold
+from gateway.process import systemd
+from gateway.process.inherited_sockets import Inherited, take_inherited
+from gateway.process.lockfile import Lock, lock_data_dir
 from gateway.settings import Settings
 from handlers.server import Server
 
@@ -42,10 +43,10 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
 
 async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> int:
-    given = inherited_sockets.take(os.environ)
+    inherited = take_inherited(os.environ)
     signals = Signals()
-    with hold(settings.data_dir, given.lock) as lock:
-        server = await _start(settings, given)
+    with lock_data_dir(settings.data_dir, inherited.lock) as lock:
+        server = await _start(settings, inherited)
         _settle()
         lock.publish(settings.host, server.port)
         logger.info("listening on %s port %d", settings.host, server.port)
@@ -55,7 +56,7 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
             successor = await _until_told_to_go(server, lock, signals)
             if successor:
                 logger.info("process %d serves now; draining", successor)
-                systemd.notify(systemd.succeeded_by(successor))
+                systemd.notify(f"{systemd.MAIN_PID}{successor}")
             else:
                 logger.info("draining; a second signal ends at once")
                 systemd.notify(systemd.STOPPING)
@@ -65,17 +66,17 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     return 0
 
 
-async def _start(settings: Settings, given: inherited_sockets.Given) -> Server:
-    """Serve on what was given, after the predecessor's word where there is one."""
-    if given.peer is None:
+async def _start(settings: Settings, inherited: Inherited) -> Server:
+    """Listen; after the predecessor's GO, where there is a predecessor."""
+    if inherited.peer is None:
         server = Server(await Gateway.start(settings))
-        server.listen(given.sockets)
+        server.listen(inherited.sockets)
         systemd.notify(systemd.READY)
         return server
-    predecessor, backlog = await meet_predecessor(given.peer)
+    predecessor, backlog = await meet_predecessor(inherited.peer)
     server = Server(await Gateway.start(settings))
     server.gateway.peers.follow(predecessor, backlog)
-    server.listen(given.sockets)
+    server.listen(inherited.sockets)
     predecessor.send(SERVING)
     return server
 

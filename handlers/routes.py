@@ -6,7 +6,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
-from gateway.admission.access import AccessPolicy as Door
+from gateway.admission.client_address import AccessPolicy as Door
 from gateway.app import Gateway
 from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
 from handlers.api.chat import ChatCompletionsHandler

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.admission.access import AccessPolicy as Door
+from gateway.admission.client_address import AccessPolicy as Door
 from handlers.admin.base import AdminHandler
 from handlers.admin.routes import ADMIN_ROUTES
 from handlers.api.stream import StreamHandler

@@ -1,4 +1,4 @@
-"""Request bodies: collected within a shared budget, decoded within a bound.
+"""Request bodies: collected within a shared budget, decoded within a limit.
 
 Codex compresses with zstd (and some builds forget the header); other clients
 use gzip or deflate. A decoder never holds more than the limit, however well a
@@ -28,24 +28,24 @@ class BodyBudget:
         self._limit = limit
         self.used = 0
 
-    def take(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Raises GatewayOverloaded when the budget is exhausted."""
         if self.used + size > self._limit:
             raise GatewayOverloaded("The gateway is reading too many large bodies")
         self.used += size
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         self.used -= size
 
 
 class BodyReader:
-    """One body while it arrives. `release` frees its share of the budget."""
+    """One body while it arrives; `release` frees its part of the budget."""
 
     def __init__(self, budget: BodyBudget, limit: int) -> None:
         self._budget = budget
         self._limit = limit
         self._chunks: list[bytes] = []
-        self._taken = 0
+        self._reserved = 0
         self.size = 0  # bytes as received
 
     def feed(self, chunk: bytes) -> None:
@@ -53,11 +53,11 @@ class BodyReader:
         self.size += len(chunk)
         if self.size > self._limit:
             raise PayloadTooLarge
-        self._take(len(chunk))
+        self._reserve(len(chunk))
         self._chunks.append(chunk)
 
     async def decoded(self, encoding: str) -> bytes:
-        """The whole body in the clear; `encoding` is the Content-Encoding."""
+        """The whole body, decoded; `encoding` is the Content-Encoding."""
         raw = b"".join(self._chunks)
         self._chunks.clear()
         decode = _decoder(encoding.strip().lower(), raw)
@@ -66,30 +66,30 @@ class BodyReader:
         if len(raw) < LARGEST_INLINE_DECODE:
             body = decode(raw, min(self._limit, 16 * LARGEST_INLINE_DECODE))
             if body is not None:
-                self._take(len(body))
+                self._reserve(len(body))
                 return body
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(None, decode, raw, self._limit)
         if body is None:
             raise PayloadTooLarge
-        self._take(len(body))
+        self._reserve(len(body))
         return body
 
     def release(self) -> None:
-        self._budget.give_back(self._taken)
-        self._taken = 0
+        self._budget.release(self._reserved)
+        self._reserved = 0
         self._chunks.clear()
 
-    def _take(self, size: int) -> None:
-        self._budget.take(size)
-        self._taken += size
+    def _reserve(self, size: int) -> None:
+        self._budget.reserve(size)
+        self._reserved += size
 
 
 Decoder = Callable[[bytes, int], bytes | None]
 
 
 def _decoder(encoding: str, raw: bytes) -> Decoder | None:
-    """The decoder for a body, None for one in the clear."""
+    """The decoder for a body, None for one without encoding."""
     if encoding == "zstd" or raw.startswith(ZSTD_MAGIC):
         return decode_zstd
     if encoding in ("", "identity"):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from gateway.admin.token import admin_token
 from gateway.errors import GatewayError
-from gateway.process.lockfile import Running, find_running
+from gateway.process.lockfile import RunningGateway, find_running
 from gateway.settings import Settings
 
 TIMEOUT = 20.0  # seconds; a reload takes milliseconds
@@ -34,7 +34,7 @@ class Refused(GatewayError):
 class Client:
     """Calls to one running gateway. All block."""
 
-    def __init__(self, settings: Settings, running: Running) -> None:
+    def __init__(self, settings: Settings, running: RunningGateway) -> None:
         self.running = running
         self._token = admin_token(settings.data_dir)
 

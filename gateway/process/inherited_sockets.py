@@ -1,7 +1,7 @@
-"""Open descriptors from whoever started this process, and for one that it starts.
+"""Inherited descriptors: those this process was started with, and passes on.
 
 The protocol is systemd's (sd_listen_fds(3)): they are numbered from 3 on, LISTEN_FDS
-says how many there are, LISTEN_FDNAMES what they are, and LISTEN_PID for whom.
+is their number, LISTEN_FDNAMES their names, and LISTEN_PID whom they are for.
 """
 
 import fcntl
@@ -13,91 +13,92 @@ from dataclasses import dataclass, field
 
 FIRST = 3
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
-# What a gateway hands to its successor beside the sockets it listens on.
+# What a gateway passes to its successor. Two releases have to understand each other:
+# the names stay as they are.
 LISTENING, LOCK, PEER = "gateway-listening", "gateway-lock", "gateway-kin"
 # Only the shell knows the process's number before the program starts.
-_FOR_ITSELF = 'export LISTEN_PID=$$; exec "$@"'
+_WITH_OWN_PID = 'export LISTEN_PID=$$; exec "$@"'
 
 
 class UnusableDescriptor(Exception):
-    """What was handed to the process is nothing it can serve from."""
+    """A descriptor of LISTEN_FDS is not what the gateway can serve from."""
 
 
 @dataclass(slots=True)
-class Given:
+class Inherited:
     """What the process was started with; all of it is the receiver's to close."""
 
     sockets: list[socket.socket] = field(default_factory=list)  # bound, listening
     lock: int | None = None
-    peer: socket.socket | None = None  # to the process that started this one
+    peer: socket.socket | None = None  # to the predecessor
 
 
-def numbered(environ: Mapping[str, str], pid: int) -> list[tuple[int, str]]:
+def named_descriptors(environ: Mapping[str, str], pid: int) -> list[tuple[int, str]]:
     """The descriptors meant for the process `pid`, each with its name."""
-    told, count = environ.get("LISTEN_PID", ""), environ.get("LISTEN_FDS", "")
-    if told != str(pid) or not (count.isascii() and count.isdecimal()):
+    meant_for, count = environ.get("LISTEN_PID", ""), environ.get("LISTEN_FDS", "")
+    if meant_for != str(pid) or not (count.isascii() and count.isdecimal()):
         return []
     names = environ.get("LISTEN_FDNAMES", "").split(":")
     names += [""] * int(count)
     return [(FIRST + place, names[place]) for place in range(int(count))]
 
 
-def take(environ: MutableMapping[str, str]) -> Given:
-    """What was given to this process; the environment says nothing of it any more.
+def take_inherited(environ: MutableMapping[str, str]) -> Inherited:
+    """What this process inherited; the variables are removed from `environ`.
 
     Raises UnusableDescriptor.
     """
-    found = numbered(environ, os.getpid())
+    found = named_descriptors(environ, os.getpid())
     for name in VARIABLES:
-        environ.pop(name, None)  # a child must not take it for its own
-    given = Given()
+        environ.pop(name, None)  # a child process must not take them for its own
+    inherited = Inherited()
     for descriptor, name in found:
         try:
             os.set_inheritable(descriptor, False)
             if name == LOCK:
-                given.lock = descriptor
+                inherited.lock = descriptor
             elif name == PEER:
-                given.peer = socket.socket(fileno=descriptor)
+                inherited.peer = socket.socket(fileno=descriptor)
             else:
-                given.sockets.append(_listening(descriptor))
+                inherited.sockets.append(_listening(descriptor))
         except OSError as error:
             raise UnusableDescriptor(
                 f"Descriptor {descriptor} of LISTEN_FDS: {error.strerror}"
             ) from error
-    return given
+    return inherited
 
 
 def _listening(descriptor: int) -> socket.socket:
-    given = socket.socket(fileno=descriptor)
+    listening = socket.socket(fileno=descriptor)
     if (
-        given.family not in (socket.AF_INET, socket.AF_INET6)
-        or given.type != socket.SOCK_STREAM
-        or not given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        listening.family not in (socket.AF_INET, socket.AF_INET6)
+        or listening.type != socket.SOCK_STREAM
+        or not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     ):
         raise UnusableDescriptor(
             f"Descriptor {descriptor} of LISTEN_FDS is no listening TCP socket"
         )
-    given.setblocking(False)
-    return given
+    listening.setblocking(False)
+    return listening
 
 
 def start_process(command: Sequence[str], passed: Sequence[tuple[int, str]]) -> int:
-    """Start a program that is given the named descriptors; its process number.
+    """Start a program with the named descriptors; its process number.
 
-    What Python opens is closed on the way, all but the standard streams. Raises
+    It inherits nothing else that Python opened but the standard streams. Raises
     OSError.
     """
     environ = os.environ | {
         "LISTEN_FDS": str(len(passed)),
         "LISTEN_FDNAMES": ":".join(name for _, name in passed),
     }
+    # Copies above the numbers they get: else one could overwrite the next.
+    first_copy = FIRST + len(passed)
     with ExitStack() as stack:
         actions = []
-        for place, (descriptor, _) in enumerate(passed):
-            # Away from the numbers they get: one would overwrite the next.
-            beyond = FIRST + len(passed)
-            copy = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, beyond)
+        for number, (descriptor, _) in enumerate(passed, FIRST):
+            copy = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, first_copy)
             stack.callback(os.close, copy)
-            actions.append((os.POSIX_SPAWN_DUP2, copy, FIRST + place))
-        arguments = ["sh", "-c", _FOR_ITSELF, "sh", *command]
+            actions.append((os.POSIX_SPAWN_DUP2, copy, number))
+        arguments = ["sh", "-c", _WITH_OWN_PID, "sh", *command]
         return os.posix_spawn("/bin/sh", arguments, environ, file_actions=actions)

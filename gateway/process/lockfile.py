@@ -1,4 +1,4 @@
-"""One gateway for each data directory, and where the others find it.
+"""The lock file: one gateway for each data directory, and where others find it.
 
 The running gateway holds a lock on `gateway.lock`, which ends with its process
 however that ends; the file's text says where it listens.
@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-FILE = "gateway.lock"
-# Somebody who looks whether a gateway runs holds the lock for a moment, too.
-_PATIENCE = 1.0
+LOCK_FILE = "gateway.lock"
+# A command that looks for a running gateway holds the lock for a moment, too.
+LOCK_SECONDS = 1.0
 # A gateway takes the lock first and listens after its database is open.
-_STARTING = 10.0
+START_SECONDS = 10.0
 _POLL = 0.05
 
 
@@ -27,8 +27,8 @@ class AlreadyRunning(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A gateway that runs; `port` is 0 until it listens."""
+class RunningGateway:
+    """A gateway process; `port` is 0 until it listens."""
 
     pid: int
     host: str = ""
@@ -38,11 +38,7 @@ class Running:
     def url(self) -> str:
         """Where this machine reaches it."""
         host = "127.0.0.1" if self.host in ("", "0.0.0.0", "::") else self.host
-        return (
-            f"http://[{host}]:{self.port}"
-            if ":" in host
-            else (f"http://{host}:{self.port}")
-        )
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 class Lock:
@@ -52,29 +48,29 @@ class Lock:
         self._file = file
 
     def publish(self, host: str = "", port: int = 0) -> None:
-        """Tell others that this gateway runs, and where it listens."""
-        running = Running(os.getpid(), host, port)
+        """Write for others where this gateway listens."""
         self._file.seek(0)
         self._file.truncate()
-        json.dump(asdict(running), self._file)
+        json.dump(asdict(RunningGateway(os.getpid(), host, port)), self._file)
         self._file.flush()
 
     def fileno(self) -> int:
-        """The descriptor: who has it, holds the lock."""
+        """The descriptor; every process that has it open holds the lock."""
         return self._file.fileno()
 
 
 @contextmanager
-def hold(data_dir: Path, inherited: int | None = None) -> Iterator[Lock]:
+def lock_data_dir(
+    data_dir: Path, inherited: int | None = None, timeout: float = LOCK_SECONDS
+) -> Iterator[Lock]:
     """Be the one gateway of the data directory. Raises AlreadyRunning, OSError.
 
-    `inherited` is the descriptor of a predecessor that holds the lock and goes on
-    doing so: both have it, and it ends with the last of them. Until its successor
-    publishes, the file speaks of the predecessor.
+    `inherited` is the descriptor of a predecessor that goes on holding the lock:
+    it ends with the last of both. Until the successor publishes, the file names the
+    predecessor.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = data_dir / FILE
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     is_inherited = False
     if inherited is not None:
         # Of another directory, when the settings have changed: then it is no use.
@@ -83,10 +79,10 @@ def hold(data_dir: Path, inherited: int | None = None) -> Iterator[Lock]:
             os.dup2(inherited, descriptor, inheritable=False)
         os.close(inherited)
     with open(descriptor, "r+") as file:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + timeout
         while not _try_lock(file, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                raise AlreadyRunning(_told(data_dir, _read(file)))
+                raise AlreadyRunning(_refusal(data_dir, _read(file)))
             time.sleep(_POLL)
         lock = Lock(file)
         if not is_inherited:
@@ -94,16 +90,18 @@ def hold(data_dir: Path, inherited: int | None = None) -> Iterator[Lock]:
         yield lock
 
 
-def find_running(data_dir: Path) -> Running | None:
+def find_running(
+    data_dir: Path, timeout: float = START_SECONDS
+) -> RunningGateway | None:
     """The gateway that serves from the data directory; waits for one that starts.
 
     Blocks. Raises OSError when the file cannot be read.
     """
-    path = data_dir / FILE
+    path = data_dir / LOCK_FILE
     if not path.exists():
         return None
     with path.open(encoding="utf-8") as file:
-        deadline = time.monotonic() + _STARTING
+        deadline = time.monotonic() + timeout
         while not _try_lock(file, fcntl.LOCK_SH):
             running = _read(file)
             if running.port or time.monotonic() > deadline:
@@ -120,16 +118,16 @@ def _try_lock(file: IO[str], kind: int) -> bool:
     return True
 
 
-def _read(file: IO[str]) -> Running:
-    """What the holder wrote; read in the moment of writing, it says nothing."""
+def _read(file: IO[str]) -> RunningGateway:
+    """What the holder published; of process 0 while it is being written."""
     file.seek(0)
     try:
-        return Running(**json.load(file))
+        return RunningGateway(**json.load(file))
     except (ValueError, TypeError):
-        return Running(0)
+        return RunningGateway(0)
 
 
-def _told(data_dir: Path, running: Running) -> str:
+def _refusal(data_dir: Path, running: RunningGateway) -> str:
     where = f", port {running.port}" if running.port else ""
     return (
         f"A gateway already serves from {data_dir} (process {running.pid}{where}); "

@@ -1,27 +1,23 @@
-"""What the service manager is told of the process (sd_notify(3))."""
+"""Notifications to the service manager (sd_notify(3))."""
 
 import os
 import socket
 
 READY = "READY=1"
 STOPPING = "STOPPING=1"
+MAIN_PID = "MAINPID="  # and the number of the process that goes on with the service
 
 
 def notify(state: str) -> None:
-    """Tell whoever asked to be told; nobody did, or is there any more: no matter."""
+    """Send a state; without a service manager, or with one gone, do nothing."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
     if address.startswith("@"):
-        address = "\0" + address[1:]  # no file, a name of the kernel's
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:
-        telling.setblocking(False)
+        address = "\0" + address[1:]  # an abstract name, not a file
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying:
+        notifying.setblocking(False)
         try:
-            telling.sendto(state.encode(), address)
+            notifying.sendto(state.encode(), address)
         except OSError:
             return
-
-
-def succeeded_by(pid: int) -> str:
-    """The state of a process whose service another one goes on with."""
-    return f"MAINPID={pid}"

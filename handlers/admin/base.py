@@ -12,7 +12,8 @@ from tornado.web import stream_request_body
 
 from gateway.admin.errors import AdminTokenRequired, Unacceptable
 from gateway.admin.token import admin_token, is_token
-from gateway.admission.access import check_origin, is_local, presented_token
+from gateway.admission.access import check_origin, presented_token
+from gateway.admission.client_address import is_local
 from gateway.secret import Secret
 from handlers.base import BodyHandler
 from schemas.admin.base import first_message

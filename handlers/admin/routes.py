@@ -2,7 +2,7 @@
 
 from tornado.web import RequestHandler
 
-from gateway.admission.access import AccessPolicy as Door
+from gateway.admission.client_address import AccessPolicy as Door
 from handlers.admin.accounts import (
     AccountHandler,
     AccountImportHandler,

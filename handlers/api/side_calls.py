@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from tornado.web import stream_request_body
 
 from gateway.accounts.codex_status import NEUTRAL, pool_windows, usage_answer
-from gateway.admission.access import is_https, is_known_without_key
+from gateway.admission.client_address import is_https, is_known_without_key
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.keys.limiter import PLAN_TYPE
 from gateway.protocol.lenient_json import text

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from tornado.web import stream_request_body
 
-from gateway.admission.access import client_address, is_https
+from gateway.admission.client_address import client_address, is_https
 from gateway.errors import GatewayOverloaded, InvalidPayload
 from handlers.api.stream import StreamHandler
 from handlers.wire.request_head import peer_address

@@ -4,8 +4,8 @@ import random
 
 from tornado.httputil import HTTPServerRequest
 
-from gateway.admission.access import AccessPolicy as Door
-from gateway.admission.access import RequestFacts
+from gateway.admission.client_address import AccessPolicy as Door
+from gateway.admission.client_address import RequestFacts
 
 # Codex sends about 2 kB; proxies add some.
 MAX_HEAD_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ def facts_of(request: HTTPServerRequest, fields: Fields, door: Door) -> RequestF
     return RequestFacts(
         peer=peer_address(request),
         headers=dict(fields),
-        route=door,
+        policy=door,
         is_upgrade=is_upgrade(request),
     )
 

@@ -117,7 +117,7 @@ def test_every_metric_is_set_and_read_back(gateway):
     gateway.pool.switches["limited"] += 2
     gateway.turns.running.add(exchange())
     gateway.channels.add(object())
-    gateway.body_budget.take(1234)
+    gateway.body_budget.reserve(1234)
     writer = gateway.store.writer
     writer.log(done.as_row())
     writer.log(done.as_row())  # one more than there is room for

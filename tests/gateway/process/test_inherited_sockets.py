@@ -11,9 +11,9 @@ from gateway.process.inherited_sockets import (
     LISTENING,
     LOCK,
     PEER,
-    numbered,
+    named_descriptors,
     start_process,
-    take,
+    take_inherited,
 )
 
 
@@ -39,12 +39,12 @@ from gateway.process.inherited_sockets import (
     ],
 )
 def test_descriptors_are_numbered_from_three(told, expected):
-    assert numbered(told, 7) == expected
+    assert named_descriptors(told, 7) == expected
 
 
 def test_nobodys_variables_are_removed_all_the_same():
     environ = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "a", "A": "b"}
-    given = take(environ)
+    given = take_inherited(environ)
     assert (given.sockets, given.lock, given.peer) == ([], None, None)
     assert environ == {"A": "b"}
 
@@ -53,10 +53,10 @@ def test_nobodys_variables_are_removed_all_the_same():
 PROGRAM = """
 import os, sys
 sys.path.insert(0, {root!r})
-from gateway.process.inherited_sockets import (UnusableDescriptor, take)
+from gateway.process.inherited_sockets import (UnusableDescriptor, take_inherited)
 before = os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"] == str(os.getpid())
 try:
-    given = take(os.environ)
+    given = take_inherited(os.environ)
 except UnusableDescriptor as error:
     print(error, file=open({out!r}, "w"))
     sys.exit(3)

@@ -7,13 +7,18 @@ import stat
 import pytest
 
 from gateway.admin.token import admin_token, is_token
-from gateway.process.lockfile import AlreadyRunning, Running, find_running, hold
+from gateway.process.lockfile import (
+    AlreadyRunning,
+    RunningGateway,
+    find_running,
+    lock_data_dir,
+)
 from gateway.secret import Secret
 
 
 def test_a_gateway_is_found_while_it_runs_and_not_after(tmp_path):
     assert find_running(tmp_path) is None
-    with hold(tmp_path) as lock:
+    with lock_data_dir(tmp_path) as lock:
         lock.publish("0.0.0.0", 2455)
         found = find_running(tmp_path)
         assert found is not None
@@ -22,7 +27,7 @@ def test_a_gateway_is_found_while_it_runs_and_not_after(tmp_path):
 
 
 def _hold_and_die(data_dir, published):
-    with hold(data_dir) as lock:
+    with lock_data_dir(data_dir) as lock:
         lock.publish("127.0.0.1", 1)
         published.set()
         import os
@@ -41,39 +46,42 @@ def test_a_gateway_that_was_killed_is_not_found(tmp_path):
 
 
 def test_a_second_gateway_is_refused_and_told_of_the_first(tmp_path):
-    with hold(tmp_path) as lock:
+    with lock_data_dir(tmp_path) as lock:
         lock.publish("127.0.0.1", 2455)
-        with pytest.raises(AlreadyRunning, match="port 2455"), hold(tmp_path):
+        with (
+            pytest.raises(AlreadyRunning, match="port 2455"),
+            lock_data_dir(tmp_path, timeout=0),
+        ):
             pass
 
 
 def test_a_lock_is_handed_over_without_a_moment_in_which_it_is_free(tmp_path):
-    with hold(tmp_path) as lock:
+    with lock_data_dir(tmp_path) as lock:
         lock.publish("127.0.0.1", 2455)
         handed = os.dup(lock.fileno())
-        with hold(tmp_path, handed) as taken:
+        with lock_data_dir(tmp_path, handed) as taken:
             # It does not serve yet, and the other one does.
             assert find_running(tmp_path).port == 2455
             taken.publish("127.0.0.1", 2456)
             assert find_running(tmp_path).port == 2456
         # Whoever closes first: the other one holds it.
-        with pytest.raises(AlreadyRunning), hold(tmp_path):
-            pass
+        with pytest.raises(AlreadyRunning):
+            lock_data_dir(tmp_path, timeout=0).__enter__()
     assert find_running(tmp_path) is None
 
 
 def test_a_lock_of_another_directory_is_no_use(tmp_path):
-    with hold(tmp_path / "old") as lock:
+    with lock_data_dir(tmp_path / "old") as lock:
         handed = os.dup(lock.fileno())
-        with hold(tmp_path / "new", handed):
-            assert find_running(tmp_path / "new").pid == os.getpid()
-            assert find_running(tmp_path / "old").pid == os.getpid()
+        with lock_data_dir(tmp_path / "new", handed):
+            assert find_running(tmp_path / "new", timeout=0).pid == os.getpid()
+            assert find_running(tmp_path / "old", timeout=0).pid == os.getpid()
         assert find_running(tmp_path / "new") is None
 
 
 def test_an_ipv6_address_becomes_a_url():
-    assert Running(1, "::1", 80).url == "http://[::1]:80"
-    assert Running(1, "::", 80).url == "http://127.0.0.1:80"
+    assert RunningGateway(1, "::1", 80).url == "http://[::1]:80"
+    assert RunningGateway(1, "::", 80).url == "http://127.0.0.1:80"
 
 
 def test_the_admin_token_is_made_once_and_for_its_owner_alone(tmp_path):

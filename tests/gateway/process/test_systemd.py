@@ -1,4 +1,4 @@
-"""Words to the service manager."""
+"""Notifications to the service manager."""
 
 import socket
 
@@ -17,7 +17,7 @@ def test_the_service_manager_hears(tmp_path, monkeypatch, kind):
         shown = name if kind == "file" else "@" + name
         monkeypatch.setenv("NOTIFY_SOCKET", shown)
         systemd.notify(systemd.READY)
-        systemd.notify(systemd.succeeded_by(77))
+        systemd.notify(f"{systemd.MAIN_PID}77")
         assert manager.recv(99) == b"READY=1"
         assert manager.recv(99) == b"MAINPID=77"
 
