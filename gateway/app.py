@@ -76,7 +76,7 @@ class Gateway:
             session,
             settings.auth_base_url,
             AccountStore(self.store, secrets),
-            self.pool.observe_trouble,
+            self.pool.observe_account_failure,
         )
         self.calls = AccountCalls(session, self.tokens)
         base_url = settings.upstream_base_url

@@ -46,6 +46,7 @@ class GatewayError(Exception):
         super().__init__(message or self.message)
         self.param = param
         self.phase = phase
+        self.passed_over: tuple[tuple[str, str], ...] = ()  # (account, why not it)
         self.retry_after = retry_after  # seconds
         if origin is not None:
             self.origin = origin

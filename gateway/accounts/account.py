@@ -1,4 +1,4 @@
-"""One upstream account: who it is, what it may do, how it fares.
+"""One upstream account: identity, credentials, models, usage and health.
 
 Pure; `now` (unix seconds) is an argument everywhere.
 """
@@ -13,7 +13,7 @@ from gateway.accounts.health import AccountHealth
 from gateway.protocol.facts import Window
 from gateway.secret import Secret
 
-# Accounts that cost money per token come after those that are paid for anyhow.
+# Accounts billed per token serve only when no subscription can.
 SUBSCRIPTION_PRIORITY = 0
 API_KEY_PRIORITY = 100
 DEFAULT_CONCURRENCY = 1_000
@@ -50,7 +50,7 @@ class Credentials:
 
     @property
     def fingerprint(self) -> str:
-        """Tells these tokens from others, and nothing about them."""
+        """A digest that tells these tokens from others."""
         held = (self.bearer, self.refresh_token)
         tokens = "\n".join(token.reveal() for token in held if token)
         return blake2b(tokens.encode(), digest_size=8).hexdigest()
@@ -72,7 +72,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class PolledUsage:
-    """What upstream says of an account's usage when asked."""
+    """An account's usage as upstream reports it to a poll."""
 
     windows: tuple[Window, ...] = ()
     plan: str | None = None
@@ -81,7 +81,7 @@ class PolledUsage:
 
 
 class SeenWindow(NamedTuple):
-    """A window with the date it was seen; live answers outrank polled ones."""
+    """A window with the date it was seen; live responses outrank polled ones."""
 
     window: Window
     at: float
@@ -116,7 +116,7 @@ class Account:
     has_credits: bool = False  # goes on beyond a used-up window
     refused_models: dict[str, float] = field(default_factory=dict)
     in_flight: int = 0
-    chosen: int = 0  # number of the pool's last choice of this account
+    last_choice: int = 0  # number of the pool's last choice of this account
 
     @property
     def is_chatgpt(self) -> bool:
@@ -132,7 +132,7 @@ class Account:
         return self.in_flight >= self.cap
 
     def serves(self, model: str | None, now: float) -> bool:
-        """An unknown catalogue allows everything that was not refused of late."""
+        """Whether it has the model; without a catalogue, whether it was not refused."""
         if model is None:
             return True
         if self.refused_models.get(model, 0.0) > now:
@@ -145,16 +145,16 @@ class Account:
         while len(self.refused_models) > MAX_REFUSALS:
             del self.refused_models[next(iter(self.refused_models))]
 
-    def see_windows(self, windows: Iterable[Window], now: float) -> None:
-        """Windows a live answer told; a used-up one bars the account."""
+    def record_windows(self, windows: Iterable[Window], now: float) -> None:
+        """Take over windows of a live response; a used-up one limits the account."""
         for window in windows:
             self.windows[window.name] = SeenWindow(window, now, True)
             resets_at = window.resets_at
             if window.used_percent >= 100 and resets_at and not self.has_credits:
                 self.health.set_limit(now, window.name, resets_at)
 
-    def see_usage(self, usage: PolledUsage, asked_at: float, now: float) -> None:
-        """A polled answer: never outranks a live one newer than its question."""
+    def record_usage(self, usage: PolledUsage, asked_at: float, now: float) -> None:
+        """Take over polled usage; windows seen live since it was asked for stay."""
         self.plan = usage.plan or self.plan
         self.has_credits = usage.has_credits
         is_outdated = False

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
-from gateway.accounts.bounded_cache import Recent, key_of
+from gateway.accounts.bounded_cache import BoundedCache, hash_key
 from gateway.events import Topic
 
 MAX_OWNERS = 20_000
@@ -70,18 +70,17 @@ def scoped(key_id: int | None, kind: str, value: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class Conversation:
-    """Where a conversation lives, and where it is for the moment.
+    """Which account a conversation belongs to, and which serves it for the moment.
 
-    `account_id` is home. `stand_in` answers while home cannot; it is remembered so
-    that a conversation away from home is not spread over the whole pool. Until
-    home has answered once (`served_by`), nothing is lost by changing it.
+    `fallback` serves while `home` cannot; it is remembered so that a conversation
+    away from home is not spread over the whole pool. Until an account has answered
+    (`answered_by`), nothing is lost by changing its home.
     """
 
-    account_id: int
+    home: int
     used_at: float
-    stand_in: int | None = None
-    served_by: int | None = None
-    switches: int = 0
+    fallback: int | None = None
+    answered_by: int | None = None
 
 
 class BindingRow(NamedTuple):
@@ -110,8 +109,8 @@ class Bindings:
         max_owners: int = MAX_OWNERS,
         max_conversations: int = MAX_CONVERSATIONS,
     ) -> None:
-        self._owners: Recent[_Owner] = Recent(max_owners, self._forget)
-        self._conversations: Recent[Conversation] = Recent(
+        self._owners: BoundedCache[_Owner] = BoundedCache(max_owners, self._forget)
+        self._conversations: BoundedCache[Conversation] = BoundedCache(
             max_conversations, self._forget
         )
         self._latest: dict[int, _Owner] = {}  # by account
@@ -125,7 +124,7 @@ class Bindings:
         self, key_id: int | None, kind: str, value: str, now: float
     ) -> int | None:
         """The account that spoke this response id ("response") or turn state."""
-        key = key_of(scoped(key_id, kind, value))
+        key = hash_key(scoped(key_id, kind, value))
         owner = self._owners.get(key)
         if owner is None:
             return None
@@ -134,11 +133,11 @@ class Bindings:
             return None
         return owner.account_id
 
-    def own(
+    def set_owner(
         self, key_id: int | None, kind: str, value: str, account_id: int, now: float
     ) -> None:
         name = scoped(key_id, kind, value)
-        known = self._owners.get(key_of(name))
+        known = self._owners.get(hash_key(name))
         if (
             known is None
             or known.account_id != account_id
@@ -150,7 +149,7 @@ class Bindings:
     def conversation(self, keys: Keys, now: float) -> tuple[Conversation | None, str]:
         """The conversation the request belongs to, and the kind that told."""
         for kind, name in keys:
-            key = key_of(name)
+            key = hash_key(name)
             conversation = self._conversations.get(key)
             if conversation is None:
                 continue
@@ -171,13 +170,13 @@ class Bindings:
         self, keys: Keys, conversation: Conversation, home: int, now: float
     ) -> None:
         """The conversation was answered; it lives at `home`, under all these names."""
-        changed = conversation.account_id != home or conversation.served_by is None
+        changed = conversation.home != home or conversation.answered_by is None
         stale = now - conversation.used_at > TOUCH_INTERVAL
-        conversation.account_id = home
+        conversation.home = home
         if stale:
             conversation.used_at = now
         for _, name in keys:
-            is_known = self._conversations.get(key_of(name)) is conversation
+            is_known = self._conversations.get(hash_key(name)) is conversation
             if not is_known:
                 self._put_conversation(name, conversation)
             if changed or stale or not is_known:
@@ -197,30 +196,30 @@ class Bindings:
                 self._put_owner(row.key, row.account_id, used_at)
             else:
                 conversation = Conversation(
-                    row.account_id, used_at, served_by=row.account_id
+                    row.account_id, used_at, answered_by=row.account_id
                 )
                 self._put_conversation(row.key, conversation)
 
     def learn(self, row: BindingRow, now: float) -> None:
         """Take up what another process has just bound."""
-        known = self._conversations.get(key_of(row.key))
+        known = self._conversations.get(hash_key(row.key))
         if known is None:
             self.restore([row], now)
         else:
-            known.account_id = known.served_by = row.account_id
+            known.home = known.answered_by = row.account_id
 
     def _put_owner(self, name: str, account_id: int, used_at: float) -> None:
         owner = self._latest.get(account_id)
         if owner is None or not 0 <= used_at - owner.used_at <= TOUCH_INTERVAL:
             owner = self._latest[account_id] = _Owner(account_id, used_at)
-        self._owners.put(key_of(name), owner)
+        self._owners.put(hash_key(name), owner)
 
     def _put_conversation(self, name: str, conversation: Conversation) -> None:
-        self._conversations.put(key_of(name), conversation)
+        self._conversations.put(hash_key(name), conversation)
 
     def _mark(self, name: str, account_id: int, now: float) -> None:
         row = BindingRow(name, account_id, int(now * 1_000))
-        self._dirty[key_of(name)] = row
+        self._dirty[hash_key(name)] = row
         self.binding_changed.publish(row)
 
     def _forget(self, keys: Iterable[int]) -> None:

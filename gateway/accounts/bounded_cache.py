@@ -11,12 +11,12 @@ T = TypeVar("T")
 _BITS = (1 << 60) - 1
 
 
-def key_of(name: str) -> int:
+def hash_key(name: str) -> int:
     """What stands for a name in this process; in no other, and in no file."""
     return hash(name) & _BITS
 
 
-class Recent(Generic[T]):
+class BoundedCache(Generic[T]):
     """At most so many values by key; of these the half used last is always there.
 
     A list in the order of use would take three times the memory. So there are two

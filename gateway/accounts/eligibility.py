@@ -1,7 +1,4 @@
-"""Which accounts can take a request, why the others cannot, and what that means.
-
-Pure: what a request demands, one account and a date in, a verdict out.
-"""
+"""Decides which accounts can take a request, and the error when none can. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +8,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.affinity import Affinity, Keys
 from gateway.accounts.health import AccountStatus
 from gateway.errors import (
+    LONGEST_RETRY_AFTER,
     GatewayError,
     ModelNotAvailable,
     NoAccounts,
@@ -18,9 +16,8 @@ from gateway.errors import (
     UsageLimitReached,
 )
 
-# A conversation waits out a shorter limit elsewhere, and moves for a longer one.
+# A conversation uses a fallback account for a shorter limit, and moves for a longer.
 LASTING_SECONDS = 60.0
-LONGEST_RETRY_AFTER = 5.0
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -42,16 +39,18 @@ class Demand:
 
 
 class Reason(StrEnum):
-    GONE = "removed"
-    FORBIDDEN = "not_allowed"
+    """What keeps an account from a request."""
+
+    REMOVED = "removed"
+    NOT_ALLOWED = "not_allowed"
     PAUSED = "paused"
-    LOGIN = "reauth_required"
+    LOGIN_REQUIRED = "reauth_required"
     MODEL = "model"
-    SOCKET = "no_sockets"
+    NO_SOCKETS = "no_sockets"
     LIMITED = "limited"
     COOLING = "cooling"
-    EXCLUDED = "failed"
-    TRIAL = "on_trial"
+    FAILED = "failed"
+    ON_TRIAL = "on_trial"
     FULL = "full"
 
 
@@ -59,36 +58,40 @@ class Reason(StrEnum):
 class Ineligibility:
     """Why an account cannot take a request; `until` when that ends by itself."""
 
-    kind: Reason
+    reason: Reason
     text: str
     until: float | None = None
 
     def is_lasting(self, now: float) -> bool:
-        """Whether a conversation should look for a new home."""
-        if self.kind is Reason.LIMITED:
+        """Whether a conversation should move to another home account."""
+        if self.reason is Reason.LIMITED:
             return self.until is not None and self.until - now > LASTING_SECONDS
-        return self.kind in _GONE
+        return self.reason in OUT_OF_SERVICE
 
     @property
-    def is_waiting(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether the account is about to be free."""
-        return self.kind in (Reason.FULL, Reason.TRIAL)
+        return self.reason in (Reason.FULL, Reason.ON_TRIAL)
 
-    def is_brief(self, now: float) -> bool:
+    def is_short(self, now: float) -> bool:
         """Whether a request can wait for its end, as its client would have to."""
         ends = now + LONGEST_RETRY_AFTER
-        is_short = self.kind is Reason.COOLING and (self.until or ends) < ends
-        return self.is_waiting or is_short
+        is_short = self.reason is Reason.COOLING and (self.until or ends) < ends
+        return self.is_busy or is_short
 
 
-# Out of service until somebody does something about it.
-_GONE = frozenset({Reason.GONE, Reason.FORBIDDEN, Reason.PAUSED, Reason.LOGIN})
-REMOVED = Ineligibility(Reason.GONE, "no longer among the accounts")
+# These end only when an operator does something about them.
+OUT_OF_SERVICE = frozenset(
+    {Reason.REMOVED, Reason.NOT_ALLOWED, Reason.PAUSED, Reason.LOGIN_REQUIRED}
+)
+REMOVED = Ineligibility(Reason.REMOVED, "no longer among the accounts")
 
 
-def bar(account: Account, demand: Demand, now: float) -> Ineligibility | None:
+def check_eligibility(
+    account: Account, demand: Demand, now: float
+) -> Ineligibility | None:
     """What keeps `account` from the request; None when nothing does."""
-    checks = (_belongs,) if demand.probe else _CHECKS
+    checks = (_is_allowed,) if demand.probe else _CHECKS
     for check in checks:
         found = check(account, demand, now)
         if found is not None:
@@ -96,96 +99,93 @@ def bar(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     return None
 
 
-def _belongs(account: Account, demand: Demand, now: float) -> Ineligibility | None:
+def _is_allowed(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     allowed = demand.allowed_accounts
     if allowed is not None and account.id not in allowed:
-        return Ineligibility(Reason.FORBIDDEN, "not among the accounts of this API key")
+        return Ineligibility(
+            Reason.NOT_ALLOWED, "not among the accounts of this API key"
+        )
     if demand.pinned is not None and account.id != demand.pinned:
-        return Ineligibility(Reason.FORBIDDEN, "the request belongs to another account")
+        return Ineligibility(
+            Reason.NOT_ALLOWED, "the request belongs to another account"
+        )
     return None
 
 
 def _in_service(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    kind = _OUT_OF_SERVICE.get(account.health.status(now))
-    return None if kind is None else Ineligibility(kind, account.health.why(now))
+    if account.health.is_in_service:
+        return None
+    reason = Reason.PAUSED if account.health.paused else Reason.LOGIN_REQUIRED
+    return Ineligibility(reason, account.health.why(now))
 
 
 def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     if not account.serves(demand.model, now):
         return Ineligibility(Reason.MODEL, f"does not have model {demand.model}")
     if demand.websocket and not account.websockets:
-        return Ineligibility(Reason.SOCKET, "does not speak WebSocket")
+        return Ineligibility(Reason.NO_SOCKETS, "does not speak WebSocket")
     return None
 
 
-def _is_well(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    status = account.health.status(now)
+def _is_healthy(account: Account, demand: Demand, now: float) -> Ineligibility | None:
+    health, status = account.health, account.health.status(now)
     if status in _UNTIL:
-        until = account.health.until(now) or now
-        text = (
-            f"{status}: {account.health.why(now)}, for {max(1, round(until - now))} s"
-        )
+        until = health.until(now) or now
+        text = f"{status}: {health.why(now)}, for {max(1, round(until - now))} s"
         return Ineligibility(_UNTIL[status], text, until)
     if account.id in demand.excluded:
-        return Ineligibility(Reason.EXCLUDED, "failed for this request")
+        return Ineligibility(Reason.FAILED, "failed for this request")
     return None
 
 
 def _is_free(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     if account.health.on_trial and account.health.trial_running:
         return Ineligibility(
-            Reason.TRIAL, "on trial after cooling, its probe is running"
+            Reason.ON_TRIAL, "on trial after cooling, its probe is running"
         )
     if account.is_full:
         return Ineligibility(Reason.FULL, f"at its cap of {account.in_flight} requests")
     return None
 
 
-_CHECKS = (_belongs, _in_service, _fits, _is_well, _is_free)
-_OUT_OF_SERVICE = {
-    AccountStatus.PAUSED: Reason.PAUSED,
-    AccountStatus.REAUTH_REQUIRED: Reason.LOGIN,
-}
+_CHECKS = (_is_allowed, _in_service, _fits, _is_healthy, _is_free)
 _UNTIL = {AccountStatus.LIMITED: Reason.LIMITED, AccountStatus.COOLING: Reason.COOLING}
 
 
 def refusal(
-    bars: Mapping[Account, Ineligibility], demand: Demand, now: float
+    ineligible: Mapping[Account, Ineligibility], demand: Demand, now: float
 ) -> GatewayError | None:
-    """The error when no account is able; None when waiting helps.
+    """The error when no account is eligible; None when waiting helps.
 
-    `bars` covers every account of the pool.
+    `ineligible` covers every account of the pool.
     """
-    error = _refusal(bars, demand, now)
+    error = _refusal(ineligible, demand, now)
     if error is not None:
-        explain(error, bars)
+        error.passed_over = passed_over(ineligible)
     return error
 
 
-def explain(error: GatewayError, bars: Mapping[Account, Ineligibility]) -> None:
-    """Leave (account, why) pairs on the error, as `passed_over`, for the receipt."""
-    vars(error)["passed_over"] = passed_over(bars)
-
-
-def passed_over(bars: Mapping[Account, Ineligibility]) -> tuple[tuple[str, str], ...]:
-    return tuple((account.name, found.text) for account, found in bars.items())
+def passed_over(
+    verdicts: Mapping[Account, Ineligibility],
+) -> tuple[tuple[str, str], ...]:
+    return tuple((account.name, found.text) for account, found in verdicts.items())
 
 
 def _refusal(
-    bars: Mapping[Account, Ineligibility], demand: Demand, now: float
+    verdicts: Mapping[Account, Ineligibility], demand: Demand, now: float
 ) -> GatewayError | None:
-    own = {a: b for a, b in bars.items() if b.kind is not Reason.FORBIDDEN}
-    if not bars:
+    own = {a: b for a, b in verdicts.items() if b.reason is not Reason.NOT_ALLOWED}
+    if not verdicts:
         return NoAccounts("No account has been added to this gateway")
     if not own:
         return NoAccounts("No account of this gateway is assigned to this API key")
-    serving = {a: b for a, b in own.items() if b.kind not in _GONE}
+    serving = {a: b for a, b in own.items() if b.reason not in OUT_OF_SERVICE}
     if not serving:
         return NoAccounts(_out_of_service(own.values()))
-    fitting = {a: b for a, b in serving.items() if b.kind is not Reason.MODEL}
+    fitting = {a: b for a, b in serving.items() if b.reason is not Reason.MODEL}
     if not fitting:
         return ModelNotAvailable(demand.model or "")
-    if any(found.is_brief(now) for found in fitting.values()):
+    if any(found.is_short(now) for found in fitting.values()):
         return None
     return _for_now(fitting, demand, now)
 
@@ -194,14 +194,14 @@ def _for_now(
     fitting: Mapping[Account, Ineligibility], demand: Demand, now: float
 ) -> GatewayError:
     """All that could serve are limited, cooling, tried or without sockets."""
-    speaking = {a: b for a, b in fitting.items() if b.kind is not Reason.SOCKET}
+    speaking = {a: b for a, b in fitting.items() if b.reason is not Reason.NO_SOCKETS}
     silent = [account for account in fitting if account not in speaking]
     over_http = [a for a in silent if a.health.status(now) is AccountStatus.ACTIVE]
     if not speaking or (
         over_http and all(found.is_lasting(now) for found in speaking.values())
     ):
         return UpgradeRequired()
-    limited = {a: b for a, b in speaking.items() if b.kind is Reason.LIMITED}
+    limited = {a: b for a, b in speaking.items() if b.reason is Reason.LIMITED}
     if len(limited) == len(speaking):
         first, found = min(limited.items(), key=lambda item: item[1].until or 0)
         return UsageLimitReached(resets_at=found.until, plan_type=first.plan)
@@ -213,10 +213,10 @@ def _for_now(
     )
 
 
-def _out_of_service(bars: Iterable[Ineligibility]) -> str:
-    kinds = {found.kind for found in bars}
+def _out_of_service(verdicts: Iterable[Ineligibility]) -> str:
+    kinds = {found.reason for found in verdicts}
     if kinds == {Reason.PAUSED}:
         return "All accounts are paused"
-    if kinds == {Reason.LOGIN}:
+    if kinds == {Reason.LOGIN_REQUIRED}:
         return "All accounts require a new login"
     return "All accounts are paused or require a new login"

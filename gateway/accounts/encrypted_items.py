@@ -9,7 +9,7 @@ when a conversation moves. What is not known here passes; upstream refuses it wi
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.accounts.bounded_cache import Recent, key_of
+from gateway.accounts.bounded_cache import BoundedCache, hash_key
 from gateway.protocol.lenient_json import child, load_object
 
 MARK = b'"encrypted_content"'
@@ -21,7 +21,7 @@ class EncryptedItems:
     """Who made which encrypted item; bounded, the longest unused are forgotten."""
 
     def __init__(self, most: int = MOST_ITEMS) -> None:
-        self._makers: Recent[int] = Recent(most)
+        self._makers: BoundedCache[int] = BoundedCache(most)
 
     def note(self, event_type: str, data: bytes | str, account_id: int) -> None:
         """Remember the maker of the item that an event announces as done."""
@@ -82,4 +82,4 @@ def _seal_of(item: Any) -> int | None:
     content = item.get("encrypted_content") if isinstance(item, dict) else None
     if not isinstance(content, str) or not content:
         return None
-    return key_of(content)
+    return hash_key(content)

@@ -2,16 +2,35 @@
 
 from gateway.accounts.account import Account
 from gateway.accounts.health import AccountHealth, AccountLimit
+from gateway.accounts.lease import Lease
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import (
     KINDS,
     LONGEST_COOLING,
     Blame,
     Cooling,
-    FailureKind,
     kind_of,
     rules_of,
 )
+
+
+def apply_to_lease(lease: Lease, failure: Failure, now: float) -> bool:
+    """Apply a failed attempt to the lease's account; False when it is only noted.
+
+    A first 401 is only noted while the token can be refreshed: it may simply be old,
+    and what comes of the refresh decides.
+    """
+    account, rules = lease.account, rules_of(failure)
+    is_news = lease.attempt_at >= account.health.cooled_at
+    lease.attempt_at = now  # what this lease does from here on, it begins later
+    if rules.retry.refreshes_token and lease.may_refresh():
+        account.health.note(f"{kind_of(failure)}: {failure.message}", now)
+        return False
+    counts = is_news and not lease.has_failed
+    apply(account, failure, now, model=lease.demand.model, counts=counts)
+    lease.has_failed = lease.has_failed or rules.cooling is not None
+    lease.end_trial()
+    return True
 
 
 def apply(
@@ -21,8 +40,8 @@ def apply(
     *,
     model: str | None = None,
     counts: bool = True,
-) -> FailureKind:
-    """Bring the account's state up to date; the failure's kind.
+) -> None:
+    """Change the account's health as the failure's kind demands.
 
     `counts` is False when it says nothing new: its request was counted already, or
     it began before the cooldown that others brought about.
@@ -43,7 +62,6 @@ def apply(
             _limit(account, failure, now)
     if rules.cooling is not None:
         _cool(account, failure, rules.cooling, now, counts=counts)
-    return kind
 
 
 def _limit(account: Account, failure: Failure, now: float) -> None:

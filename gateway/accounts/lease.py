@@ -1,4 +1,4 @@
-"""One request's hold on an account."""
+"""Lease: one request's hold on an account, from the grant to the release."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,20 +10,19 @@ from gateway.accounts.eligibility import Demand
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One request's hold on an account; `release` it in every case."""
+    """An account held for one request; `release` it in every case."""
 
     account: Account
     demand: Demand
     reason: str
     passed_over: tuple[tuple[str, str], ...] = ()
     switched_from: str | None = None  # name of the account that answered before
-    cause: str | None = None  # of the switch
+    switch_cause: str | None = None
     turn_state: str | None = None  # the client's, when this account may see it
-    granted: float = 0.0  # monotonic seconds
+    granted_at: float = 0.0  # monotonic seconds
     attempt_at: float = 0.0  # when the latest attempt can have begun
-    waited: float = 0.0  # seconds in the line
     is_trial: bool = False
-    moves_from: int | None = None  # the conversation's lost home: this becomes it
+    lost_home: int | None = None  # the conversation's lost home: this becomes it
     conversation: Conversation | None = None
     has_failed: bool = False  # and was counted
     was_unauthorised: bool = False
@@ -36,7 +35,7 @@ class Lease:
             callback(self)
 
     def end_trial(self) -> None:
-        """The probe is over, whatever it found: the next one may run."""
+        """Let the next request be the account's trial."""
         if self.is_trial:
             self.is_trial = self.account.health.trial_running = False
 

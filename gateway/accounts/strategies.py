@@ -36,7 +36,7 @@ def _capacity_weighted(
 
 
 def _round_robin(able: Sequence[Account], now: float, rng: random.Random) -> Account:
-    return min(able, key=lambda account: (account.chosen, account.id))
+    return min(able, key=lambda account: (account.last_choice, account.id))
 
 
 def _fill_first(able: Sequence[Account], now: float, rng: random.Random) -> Account:

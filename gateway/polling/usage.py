@@ -38,7 +38,7 @@ class UsagePoller:
         self._url = upstream_base_url.rstrip("/") + "/wham/usage"
         self._clock = clock
         self._due: dict[int, float] = {}
-        self._chosen: dict[int, int] = {}  # account.chosen at the last poll
+        self._chosen: dict[int, int] = {}  # account.last_choice at the last poll
 
     async def run(self) -> None:
         """Poll what is due, for ever; its owner cancels it."""
@@ -63,14 +63,14 @@ class UsagePoller:
         if now < self._due.get(account.id, 0.0):
             return False
         is_used = account.in_flight > 0 or (
-            account.chosen != self._chosen.get(account.id)
+            account.last_choice != self._chosen.get(account.id)
         )
         return is_used or account.health.status(now) is AccountStatus.LIMITED
 
     async def poll(self, account: Account) -> None:
         """Ask once; a failure costs the number its freshness and no more."""
         asked_at = self._clock()
-        self._chosen[account.id] = account.chosen
+        self._chosen[account.id] = account.last_choice
         pause = POLL_SECONDS
         try:
             answer = await self._calls.get(account, self._url)
@@ -82,7 +82,7 @@ class UsagePoller:
             pause = FORBIDDEN_SECONDS
         if answer is not None and answer.status in _JUDGING_STATUSES:
             told = read_failure(answer.status, answer.headers, answer.body, asked_at)
-            self._pool.observe_trouble(account, told)
+            self._pool.observe_account_failure(account, told)
         # Jitter, so that many accounts do not ask in one moment.
         self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)
 

@@ -94,9 +94,7 @@ class Turns:
             yield turn
         except GatewayError as error:
             exchange.fail(error)
-            exchange.passed_over = exchange.passed_over or getattr(
-                error, "passed_over", ()
-            )
+            exchange.passed_over = exchange.passed_over or error.passed_over
             raise
         finally:
             self.running.discard(exchange)
@@ -180,7 +178,7 @@ class Turns:
         exchange.lease_reason = lease.reason
         exchange.passed_over = lease.passed_over
         exchange.switched_from = lease.switched_from
-        exchange.switch_cause = lease.cause
+        exchange.switch_cause = lease.switch_cause
         return lease
 
     async def _recover(
@@ -233,7 +231,7 @@ class Turns:
         demand = turn.resent_demand if turn.is_anchored else turn.demand
         attempt = Attempt(
             number=progress.number,
-            accounts_left=self._pool.able(demand, frozenset(tried)),
+            accounts_left=self._pool.count_eligible(demand, frozenset(tried)),
             here=progress.here,
             elapsed=turn.exchange.elapsed_ms / 1000,
             refreshed=progress.refreshed,

@@ -66,7 +66,7 @@ def test_usage_limit_lasts_until_its_reset(account):
 
 
 def test_limit_is_named_after_the_window_that_is_reset_then(account):
-    account.see_windows(
+    account.record_windows(
         [
             Window("primary", 40.0, 300, NOW + 600),
             Window("secondary", 99.0, 10_080, NOW + 90_000),
@@ -169,10 +169,10 @@ def test_accounts_that_are_to_blame_cool_and_no_others():
 def test_used_up_window_limits_until_its_reset_unless_there_are_credits(account):
     full = Window("secondary", 100.0, 10_080, NOW + 500)
     account.has_credits = True
-    account.see_windows([full], NOW)
+    account.record_windows([full], NOW)
     assert status(account) is AccountStatus.ACTIVE
     account.has_credits = False
-    account.see_windows([full], NOW)
+    account.record_windows([full], NOW)
     assert (status(account), account.health.until(NOW)) == (
         AccountStatus.LIMITED,
         NOW + 500,
@@ -180,18 +180,18 @@ def test_used_up_window_limits_until_its_reset_unless_there_are_credits(account)
 
 
 def test_window_is_empty_again_after_its_reset(account):
-    account.see_windows([Window("secondary", 80.0, 10_080, NOW + 500)], NOW)
+    account.record_windows([Window("secondary", 80.0, 10_080, NOW + 500)], NOW)
     assert account.weekly_left(NOW) == pytest.approx(0.2)
     assert account.weekly_left(NOW + 501) == 1.0
 
 
 def test_polled_number_does_not_replace_a_newer_live_one(account):
-    account.see_windows([Window("primary", 50.0, 300, NOW + 500)], NOW)
+    account.record_windows([Window("primary", 50.0, 300, NOW + 500)], NOW)
     polled = PolledUsage((Window("primary", 10.0, 300, NOW + 500),), is_limited=True)
-    account.see_usage(polled, NOW - 1, NOW + 1)
+    account.record_usage(polled, NOW - 1, NOW + 1)
     assert account.windows["primary"].window.used_percent == 50.0
     assert status(account) is AccountStatus.ACTIVE
-    account.see_usage(polled, NOW + 1, NOW + 2)
+    account.record_usage(polled, NOW + 1, NOW + 2)
     assert account.windows["primary"].window.used_percent == 10.0
     assert status(account, 2) is AccountStatus.LIMITED
 
@@ -199,9 +199,9 @@ def test_polled_number_does_not_replace_a_newer_live_one(account):
 def test_poll_ends_a_settled_limit_but_not_a_young_one(account):
     fine = PolledUsage((Window("primary", 0.0, 300, None),), "plus", is_limited=False)
     account.health.set_limit(NOW, "primary", NOW + 9_000)
-    account.see_usage(fine, NOW + 10, NOW + 11)
+    account.record_usage(fine, NOW + 10, NOW + 11)
     assert status(account, 11) is AccountStatus.LIMITED
-    account.see_usage(fine, NOW + 70, NOW + 71)
+    account.record_usage(fine, NOW + 70, NOW + 71)
     assert status(account, 71) is AccountStatus.ACTIVE
     assert account.plan == "plus"
 
@@ -214,7 +214,7 @@ def test_refusals_of_models_are_bounded(account):
 
 
 def test_state_is_taken_up_after_a_restart(account):
-    account.see_windows([Window("primary", 100.0, 300, NOW + 500)], NOW)
+    account.record_windows([Window("primary", 100.0, 300, NOW + 500)], NOW)
     account.health.note("broken", NOW)
     account.catalogue = Catalogue(frozenset({"m"}))
     assert describe(account, NOW + 5)["windows"][0]["age"] == 5

@@ -16,7 +16,7 @@ def answered(bindings, scope, account_id, now=NOW):
     """A conversation whose first request was answered."""
     conversation = bindings.begin(scope, account_id, now)
     bindings.confirm(scope, conversation, account_id, now)
-    conversation.served_by = account_id
+    conversation.answered_by = account_id
     return conversation
 
 
@@ -43,7 +43,7 @@ def test_session_goes_before_thread_before_cache_key():
     for removed, account_id in (("", 3), ("session_id", 2), ("thread_id", 1)):
         every.pop(removed, None)
         found, _ = bindings.conversation(keys(**every), NOW)
-        assert found.account_id == account_id
+        assert found.home == account_id
 
 
 def test_all_names_of_a_request_lead_to_its_conversation():
@@ -58,7 +58,7 @@ def test_all_names_of_a_request_lead_to_its_conversation():
 def test_names_are_scoped_by_key():
     bindings = Bindings()
     answered(bindings, keys(1, session_id="s"), 1)
-    bindings.own(1, "response", "r", 1, NOW)
+    bindings.set_owner(1, "response", "r", 1, NOW)
     assert bindings.conversation(keys(2, session_id="s"), NOW) == (None, "")
     assert bindings.owner(2, "response", "r", NOW) is None
     assert bindings.owner(1, "response", "r", NOW) == 1
@@ -77,7 +77,7 @@ def test_scoped_keys_fit_their_column_whatever_the_client_sent(key_id, kind, val
 def test_bindings_end_after_seven_days():
     bindings = Bindings()
     answered(bindings, keys(session_id="s"), 1)
-    bindings.own(None, "turn", "x", 1, NOW)
+    bindings.set_owner(None, "turn", "x", 1, NOW)
     later = NOW + MAX_AGE + 1
     assert bindings.conversation(keys(session_id="s"), later) == (None, "")
     assert bindings.owner(None, "turn", "x", later) is None
@@ -88,11 +88,11 @@ def test_the_longest_unused_go_first():
     bindings = Bindings(max_owners=2, max_conversations=2)
     for name in "ab":
         answered(bindings, keys(session_id=name), 1)
-        bindings.own(None, "response", name, 1, NOW)
+        bindings.set_owner(None, "response", name, 1, NOW)
     bindings.conversation(keys(session_id="a"), NOW)
     bindings.owner(None, "response", "a", NOW)
     answered(bindings, keys(session_id="c"), 1)
-    bindings.own(None, "response", "c", 1, NOW)
+    bindings.set_owner(None, "response", "c", 1, NOW)
     for name, is_known in (("a", True), ("b", False), ("c", True)):
         found, _ = bindings.conversation(keys(session_id=name), NOW)
         assert (found is not None) is is_known
@@ -105,7 +105,7 @@ def test_only_changes_are_written_and_only_once():
     conversation = bindings.begin(scope, 1, NOW)
     assert bindings.dirty() == []  # not answered yet
     bindings.confirm(scope, conversation, 1, NOW)
-    conversation.served_by = 1
+    conversation.answered_by = 1
     assert [(row.account_id, row.used_at) for row in bindings.dirty()] == [
         (1, int(NOW * 1_000))
     ]
@@ -120,20 +120,20 @@ def test_only_changes_are_written_and_only_once():
 def test_batches_are_bounded():
     bindings = Bindings()
     for number in range(25):
-        bindings.own(None, "response", str(number), 1, NOW)
+        bindings.set_owner(None, "response", str(number), 1, NOW)
     assert [len(bindings.dirty(10)) for _ in range(4)] == [10, 10, 5, 0]
 
 
 def test_what_was_written_is_there_after_a_restart():
     before = Bindings()
     answered(before, keys(3, session_id="s", thread_id="t"), 7)
-    before.own(3, "response", "r", 8, NOW)
-    before.own(3, "turn", "x", 9, NOW)
+    before.set_owner(3, "response", "r", 8, NOW)
+    before.set_owner(3, "turn", "x", 9, NOW)
     answered(before, keys(3, session_id="old"), 7, NOW - MAX_AGE)
     after = Bindings()
     after.restore(before.dirty(), NOW + 10)
     found, _ = after.conversation(keys(3, thread_id="t"), NOW + 10)
-    assert (found.account_id, found.served_by) == (7, 7)
+    assert (found.home, found.answered_by) == (7, 7)
     assert after.owner(3, "response", "r", NOW) == 8
     assert after.owner(3, "turn", "x", NOW) == 9
     assert after.conversation(keys(3, session_id="old"), NOW + 10) == (None, "")
@@ -149,7 +149,7 @@ def test_memory_and_batches_stay_bounded(steps):
     bindings = Bindings(max_owners=5, max_conversations=7)
     for what, name, account_id in steps:
         if what == "o":
-            bindings.own(None, "response", str(name), account_id, NOW)
+            bindings.set_owner(None, "response", str(name), account_id, NOW)
         elif what == "c":
             answered(bindings, keys(session_id=str(name), thread_id="t"), account_id)
         else:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.accounts.bounded_cache import Recent, key_of
+from gateway.accounts.bounded_cache import BoundedCache, hash_key
 
 steps = st.lists(
     st.tuples(st.sampled_from(["put", "put", "get", "drop"]), st.integers(0, 30)),
@@ -16,9 +16,9 @@ steps = st.lists(
 @example([*(("put", name) for name in (0, 1, 2, 4, 5, 0, 2, 3)), ("get", 1)], 8)
 def test_the_half_used_last_is_always_there(done, most):
     kept, latest = {}, []
-    recent = Recent(most, lambda keys: [kept.pop(key) for key in keys])
+    recent = BoundedCache(most, lambda keys: [kept.pop(key) for key in keys])
     for number, (what, name) in enumerate(done):
-        key = key_of(str(name))
+        key = hash_key(str(name))
         if what == "get":
             assert recent.get(key) == kept.get(key)
         elif what == "put":
@@ -34,7 +34,7 @@ def test_the_half_used_last_is_always_there(done, most):
 
 
 def test_what_is_used_outlives_what_is_not():
-    recent = Recent(100)
+    recent = BoundedCache(100)
     for number in range(1_000):
         recent.put(number, number)
         assert recent.get(0) == 0
@@ -43,5 +43,5 @@ def test_what_is_used_outlives_what_is_not():
 
 @pytest.mark.parametrize("name", ["", "0:session:" + "f" * 32, "x" * 100_000, "\ud800"])
 def test_a_key_is_small_whatever_it_stands_for(name):
-    assert 0 <= key_of(name) < 2**60
-    assert key_of(name) == key_of(name)
+    assert 0 <= hash_key(name) < 2**60
+    assert hash_key(name) == hash_key(name)

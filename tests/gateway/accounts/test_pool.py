@@ -11,7 +11,7 @@ from gateway.accounts.account import Account, AccountKind, Catalogue, Credential
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.pool import Pool
-from gateway.accounts.wait_queue import LONGEST_QUEUE, SHORTEST_LINE, WaitQueue
+from gateway.accounts.wait_queue import LONGEST_QUEUE, SHORTEST_QUEUE, WaitQueue
 from gateway.errors import (
     GatewayOverloaded,
     ModelNotAvailable,
@@ -185,7 +185,7 @@ def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
         await asyncio.sleep(0)
         assert (asked.done(), pool.waiting) == (False, 1)
         clock.now += 4
-        pool.serve_line()
+        pool.serve_queue()
         return await asked
 
     assert asyncio.run(scenario()).account is pool.accounts[2]
@@ -233,15 +233,15 @@ def test_passing_outage_sends_elsewhere_and_home_again(pool, clock):
     home.health.cool(clock.now, 10, "broken")
     away = answered(pool, session())
     assert away.account is not home
-    assert (away.switched_from, away.cause) == (home.name, "cooling")
+    assert (away.switched_from, away.switch_cause) == (home.name, "cooling")
     clock.now += 11
     back = answered(pool, session())
     assert back.account is home
-    assert back.cause == "returned"
+    assert back.switch_cause == "returned"
     assert pool.switches == {"cooling": 1, "returned": 1}
 
 
-def test_conversation_away_from_home_stays_with_its_stand_in(pool, clock):
+def test_conversation_away_from_home_stays_with_its_fallback(pool, clock):
     pool.replace([account(n) for n in range(1, 7)])
     home = answered(pool, session()).account
     home.health.cool(clock.now, 100, "broken")
@@ -290,7 +290,7 @@ def test_previous_response_binds_hard(pool, clock):
     pool.bind(granted, response_id="resp_1")
     follow = Demand(affinity=Affinity(previous_response_id="resp_1"))
     assert {answered(pool, follow).account for _ in range(9)} == {granted.account}
-    assert pool.able(follow) == 0
+    assert pool.count_eligible(follow, frozenset()) == 0
     granted.account.health.cool(clock.now, 20, "broken")
     refused(pool, follow, NoAccounts)
     socket = Demand(websocket=True, affinity=follow.affinity)
@@ -342,12 +342,12 @@ def test_first_come_first_served_when_all_are_full(pool):
             order.append(number)
             granted.release()
 
-        tasks = [asyncio.create_task(wait(n)) for n in range(SHORTEST_LINE)]
+        tasks = [asyncio.create_task(wait(n)) for n in range(SHORTEST_QUEUE)]
         await asyncio.sleep(0)
-        assert pool.waiting == SHORTEST_LINE
+        assert pool.waiting == SHORTEST_QUEUE
         held.release()
         await asyncio.gather(*tasks)
-        assert order == list(range(SHORTEST_LINE))
+        assert order == list(range(SHORTEST_QUEUE))
 
     asyncio.run(scenario())
     assert pool.waiting == 0
@@ -372,7 +372,7 @@ def test_cancelled_in_the_moment_of_the_grant_leaks_nothing(pool):
 
 @pytest.mark.parametrize(
     ("caps", "longest"),
-    [((1,), SHORTEST_LINE), ((10, 10), 10), ((300, 300), LONGEST_QUEUE)],
+    [((1,), SHORTEST_QUEUE), ((10, 10), 10), ((300, 300), LONGEST_QUEUE)],
 )
 def test_half_as_many_wait_as_can_run(pool, caps, longest):
     pool.replace([account(n, concurrency=cap) for n, cap in enumerate(caps, 1)])
@@ -402,17 +402,17 @@ def test_half_as_many_wait_as_can_run(pool, caps, longest):
 
 def test_nobody_waits_who_would_be_refused_in_the_end():
     """Turns of two minutes, ten at a time: the second waits 24 s, the third longer."""
-    ten, line = [account(1, concurrency=10)], WaitQueue(None)
+    ten, line = [account(1, concurrency=10)], WaitQueue()
 
     async def scenario():
         with contextlib.ExitStack() as stack:
-            line.note_turn(120.0)
+            line.record_lease(120.0)
             for _ in range(2):
                 assert line.has_room(ten)
-                stack.enter_context(line.place(Demand(), ten))
+                stack.enter_context(line.join(Demand(), ten))
             assert not line.has_room(ten)
             for _ in range(50):
-                line.note_turn(10.0)
+                line.record_lease(10.0)
             assert line.has_room(ten)
 
     asyncio.run(scenario())
@@ -425,13 +425,13 @@ def test_who_waits_for_other_accounts_is_in_nobodys_way(pool):
     async def scenario():
         for demand in (one, two):
             await pool.lease(demand)
-        tasks = [asyncio.create_task(pool.lease(one)) for _ in range(SHORTEST_LINE)]
+        tasks = [asyncio.create_task(pool.lease(one)) for _ in range(SHORTEST_QUEUE)]
         await asyncio.sleep(0)
         with pytest.raises(GatewayOverloaded):
             await pool.lease(one)
         tasks.append(asyncio.create_task(pool.lease(two)))
         await asyncio.sleep(0)
-        assert pool.waiting == SHORTEST_LINE + 1
+        assert pool.waiting == SHORTEST_QUEUE + 1
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -447,7 +447,7 @@ def test_conversation_goes_elsewhere_when_too_many_wait_for_its_home(pool):
     async def scenario():
         await pool.lease(Demand())
         home = Demand(allowed_accounts=frozenset({1}))
-        tasks = [asyncio.create_task(pool.lease(home)) for _ in range(SHORTEST_LINE)]
+        tasks = [asyncio.create_task(pool.lease(home)) for _ in range(SHORTEST_QUEUE)]
         await asyncio.sleep(0)
         granted = await asyncio.wait_for(pool.lease(session()), 1)
         assert granted.account.id == 2

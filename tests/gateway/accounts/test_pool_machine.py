@@ -21,12 +21,12 @@ from hypothesis.stateful import (
 
 from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
 from gateway.accounts.affinity import Affinity
-from gateway.accounts.eligibility import LONGEST_RETRY_AFTER, Demand, Reason
+from gateway.accounts.eligibility import Demand, Reason
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.accounts.strategies import STRATEGIES
 from gateway.accounts.wait_queue import LONGEST_QUEUE
-from gateway.errors import GatewayError, UsageLimitReached
+from gateway.errors import LONGEST_RETRY_AFTER, GatewayError, UsageLimitReached
 from gateway.protocol.facts import Failure, Window
 from gateway.secret import Secret
 from gateway.settings import Settings
@@ -156,7 +156,7 @@ class PoolMachine(RuleBasedStateMachine):
         session = (demand.key_id, demand.affinity.session_id)
         before = self.served.get(session)
         if demand.affinity.session_id and before not in (None, account.id):
-            assert lease.cause in CAUSES
+            assert lease.switch_cause in CAUSES
             assert lease.switched_from
 
     def able(self, demand):
@@ -263,7 +263,7 @@ class PoolMachine(RuleBasedStateMachine):
             return multiple()  # it ended with its process
         self.pool.observe_failure(lease, failure)
         self.turn()
-        left = self.pool.able(lease.demand, frozenset({lease.account.id}))
+        left = self.pool.count_eligible(lease.demand, frozenset({lease.account.id}))
         decision = decide(failure, Attempt(number=1, accounts_left=left))
         allowed = self.budget.allow(decision, self.now)
         if allowed is decision and getattr(decision, "costs_budget", False):
@@ -297,7 +297,7 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(pause=seconds(400))
     def time_passes(self, pause):
         self.now += pause
-        self.pool.serve_line()
+        self.pool.serve_queue()
         self.turn()
 
     @rule(number=numbers, used=st.sampled_from([0, 50, 96, 100]), resets=seconds(600))
@@ -320,7 +320,7 @@ class PoolMachine(RuleBasedStateMachine):
         else:
             del self.rows[account.id]
             self.reload()
-        self.pool.serve_line()
+        self.pool.serve_queue()
         self.turn()
 
     @rule(number=numbers, pause=seconds(200), limit=st.booleans())
@@ -332,7 +332,7 @@ class PoolMachine(RuleBasedStateMachine):
             account.health.set_limit(self.now, "primary", self.now + pause)
         else:
             account.health.cool(self.now, pause, "broken")
-        self.pool.serve_line()
+        self.pool.serve_queue()
         self.turn()
 
     @rule(number=numbers)
@@ -349,7 +349,7 @@ class PoolMachine(RuleBasedStateMachine):
         account = self.account(number)
         if account is not None:
             account.catalogue = Catalogue(frozenset(models)) if models else None
-            self.pool.serve_line()
+            self.pool.serve_queue()
             self.turn()
 
     @rule(data=st.data())

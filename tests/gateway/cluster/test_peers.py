@@ -67,7 +67,7 @@ class Process:
     def home(self, name):
         keys = Affinity(session_id=name).conversation_keys(None)
         conversation, _ = self.bindings.conversation(keys, time.time())
-        return conversation and conversation.account_id
+        return conversation and conversation.home
 
     def converse(self, name, account_id):
         """A conversation is answered for the first time."""
@@ -193,7 +193,9 @@ def test_conversations_are_known_to_all(speaker):
     async def run():
         async with row(3) as processes:
             processes[speaker].converse("here", 7)
-            processes[speaker].bindings.own(None, "response", "resp_1", 8, time.time())
+            processes[speaker].bindings.set_owner(
+                None, "response", "resp_1", 8, time.time()
+            )
             await until(lambda: {p.home("here") for p in processes} == {7})
 
             def owners():

@@ -113,7 +113,7 @@ def test_every_metric_is_set_and_read_back(gateway):
 
     account = gateway.pool.accounts[1]
     account.in_flight = 3
-    account.see_windows([Window("primary", 42.0, 300, NOW + 3600)], NOW)
+    account.record_windows([Window("primary", 42.0, 300, NOW + 3600)], NOW)
     gateway.pool.switches["limited"] += 2
     gateway.turns.running.add(exchange())
     gateway.channels.add(object())

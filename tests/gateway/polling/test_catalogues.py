@@ -109,7 +109,7 @@ async def parts():
     )
     try:
         async with aiohttp.ClientSession() as session:
-            tokens = TokenSource(session, url, NoStore(), pool.observe_trouble)
+            tokens = TokenSource(session, url, NoStore(), pool.observe_account_failure)
             calls = AccountCalls(session, tokens)
             yield Parts(
                 upstream,
@@ -227,7 +227,7 @@ def test_usage_is_polled_once_a_minute_while_accounts_are_used():
         assert len(made.upstream.requests) == 1  # the account with a key has no usage
         later = time.time() + 70
         assert not made.usage.is_due(account, later)  # idle
-        account.chosen += 1
+        account.last_choice += 1
         assert not made.usage.is_due(account, now + 50)
         assert made.usage.is_due(account, later)
 
