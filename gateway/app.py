@@ -14,8 +14,8 @@ from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
 from gateway.monitoring.metrics import Metrics
+from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
-from gateway.monitoring.recorder.survey import survey
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.usage import UsagePoller
 from gateway.repository.account_state import to_keep
@@ -87,7 +87,7 @@ class Gateway:
         self.proxy = Proxy(settings, self.turns, self.pool, self._http, timing)
         self.metrics = Metrics(self)
         self._recorder = Recorder(
-            settings.data_dir, partial(survey, self), self.metrics.of_the_loop
+            settings.data_dir, partial(sample_gateway, self), self.metrics.loop
         )
         self._changed: set[Account] = set()
         self._opened = AsyncExitStack()

@@ -1,11 +1,10 @@
-"""What an operator's monitoring reads: counters kept as rows are logged, gauges read
-when they are asked for."""
+"""Metrics for Prometheus: counters from log rows, gauges read when scraped."""
 
 import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from prometheus_client import (
@@ -21,7 +20,7 @@ from prometheus_client.registry import Collector
 from gateway.accounts.health import AccountStatus
 from gateway.errors import GatewayError
 from gateway.monitoring.observed import Observed
-from gateway.monitoring.recorder.counts import LoopCounts
+from gateway.monitoring.recorder.loop_metrics import LoopMetrics
 
 NAMESPACE = "codex_gateway"
 # A first event within a tenth of a second up to the longest that is waited for.
@@ -30,9 +29,9 @@ _TOKENS = tuple(
     (kind, f"{kind}_tokens")
     for kind in ("input", "cached", "cache_write", "output", "reasoning")
 )
-# Whose word a refusal is; the rest are failures.
+# The origins of refusals; errors of others are failures.
 _REFUSING = ("client", "gateway")
-# A fault of ours, which refuses nobody anything.
+# A fault of ours, which is no refusal.
 _DEFECT = {GatewayError.code}
 
 
@@ -47,12 +46,11 @@ class Metrics:
         self._counted = defaultdict(float)
         registry = self.registry = CollectorRegistry()
         self._own_codes = own_codes() - _DEFECT
-        self._requests = Counter(
+        counter = partial(Counter, namespace=NAMESPACE, registry=registry)
+        self._requests = counter(
             "requests",
             "Exchanges that ended.",
             ("surface", "transport", "status", "account"),
-            namespace=NAMESPACE,
-            registry=registry,
         )
         first_event = Histogram(
             "first_event_seconds",
@@ -64,28 +62,22 @@ class Metrics:
         )
         # Finding a series takes the library longer than counting in it.
         self._first_event_of = lru_cache(32)(first_event.labels)
-        self._tokens = Counter(
+        self._tokens = counter(
             "tokens",
             "Tokens of answers; input includes cached, output includes reasoning.",
             ("kind", "account"),
-            namespace=NAMESPACE,
-            registry=registry,
         )
-        self._cost = Counter(
+        self._cost = counter(
             "cost_dollars",
             "Cost of answers with a known price.",
             ("account",),
-            namespace=NAMESPACE,
-            registry=registry,
         )
-        self._refusals = Counter(
+        self._refusals = counter(
             "refusals",
             "Requests refused by the gateway itself, by error code.",
             ("code",),
-            namespace=NAMESPACE,
-            registry=registry,
         )
-        self.of_the_loop = LoopCounts(registry, NAMESPACE)
+        self.loop = LoopMetrics(registry, NAMESPACE)
         registry.register(Gauges(gateway))
         ProcessCollector(namespace=NAMESPACE, registry=registry)
 
@@ -110,7 +102,7 @@ class Metrics:
     def refuse(self, code: str) -> None:
         """Count a request that was turned away; `code` is one of ours.
 
-        For those that leave no row: the ones refused at the door.
+        Called for requests that are not admitted, and leave no row.
         """
         self._refusals.labels(code).inc()
 
@@ -127,7 +119,7 @@ class Metrics:
 
 
 def own_codes() -> set[str]:
-    """Of all errors of the gateway itself; what upstream names has no end."""
+    """The codes of the gateway's own errors; upstream's have no bound."""
     codes: set[str] = set()
     found = [GatewayError]
     while found:
@@ -138,7 +130,7 @@ def own_codes() -> set[str]:
 
 
 class Gauges(Collector):
-    """The state of things, read from the parts at the time of the scrape."""
+    """The state of the parts at the time of the scrape."""
 
     def __init__(self, gateway: Observed) -> None:
         self._gateway = gateway

@@ -1,16 +1,16 @@
-"""A block of the loop, and what was the matter."""
+"""Block: how long the event loop was blocked, and by what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateway.monitoring.recorder.watchdog import BLOCKED_AFTER_SECONDS, Sight
+from gateway.monitoring.recorder.watchdog import BLOCKED_AFTER_SECONDS, StackSample
 
 BLOCKED_SECONDS = 0.1
 
 
-class Cause(StrEnum):
+class BlockCause(StrEnum):
     COLLECTION = "collection"
     BUSY = "busy"
     WAITING = "waiting"
@@ -19,61 +19,61 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Seconds: how long the loop gave no sign of life, and what went on meanwhile."""
+    """The loop between two heartbeats; times in seconds."""
 
-    lasted: float
+    duration: float
     cpu: float  # of the loop's thread
     collecting: float  # garbage, in any thread: the interpreter does nothing else
-    sights: Sequence[Sight] = ()
+    stacks: Sequence[StackSample] = ()
 
     @property
-    def cause(self) -> Cause:
+    def cause(self) -> BlockCause:
         # What takes that long would have been a block on any machine, however long
         # it took on this one.
-        enough = min(BLOCKED_SECONDS, self.lasted / 2)
+        enough = min(BLOCKED_SECONDS, self.duration / 2)
         if self.collecting >= enough:
-            return Cause.COLLECTION
+            return BlockCause.COLLECTION
         if self.cpu >= enough:
-            return Cause.BUSY
+            return BlockCause.BUSY
         # The watchdog ran and the loop could have: it waited for something else.
         if any(
-            sight.late < BLOCKED_AFTER_SECONDS
-            and not sight.is_idle
-            and sight.state in "SD"
-            for sight in self.sights
+            stack.late < BLOCKED_AFTER_SECONDS
+            and not stack.is_idle
+            and stack.state in "SD"
+            for stack in self.stacks
         ):
-            return Cause.WAITING
-        return Cause.STOPPED
+            return BlockCause.WAITING
+        return BlockCause.STOPPED
 
     @property
     def where(self) -> str:
-        """The line of code it was in, "" when that is not to blame, or not known."""
-        if self.cause not in (Cause.BUSY, Cause.WAITING):
+        """The line of code it was in; "" where that is not the cause, or not known."""
+        if self.cause not in (BlockCause.BUSY, BlockCause.WAITING):
             return ""
-        return next((one.where for one in self.sights if not one.is_idle), "")
+        return next((one.where for one in self.stacks if not one.is_idle), "")
 
     def __str__(self) -> str:
         match self.cause:
-            case Cause.COLLECTION:
+            case BlockCause.COLLECTION:
                 what = "garbage was collected"
-            case Cause.STOPPED:
+            case BlockCause.STOPPED:
                 what = "the process was stopped, or starved of CPU"
-            case Cause.BUSY:
+            case BlockCause.BUSY:
                 what = f"busy in {self.where or 'code that was not seen'}"
-            case Cause.WAITING:
+            case BlockCause.WAITING:
                 what = f"waiting in {self.where}"
-        return f"{self.lasted * 1000:.0f} ms, {what}"
+        return f"{self.duration * 1000:.0f} ms, {what}"
 
-    def as_line(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         return {
             "kind": "block",
-            "blocked_ms": round(self.lasted * 1000),
+            "blocked_ms": round(self.duration * 1000),
             "cause": self.cause,
             "where": self.where,
             "cpu_ms": round(self.cpu * 1000),
             "collecting_ms": round(self.collecting * 1000),
             "stacks": [
                 {"after_ms": round(one.after * 1000), "frames": one.frames}
-                for one in self.sights
+                for one in self.stacks
             ],
         }

@@ -1,4 +1,4 @@
-"""Recorder: beats on the loop, samples the gateway, writes after a block."""
+"""Recorder: samples the gateway, and writes the last minute after a blocked loop."""
 
 import asyncio
 import gc
@@ -11,17 +11,17 @@ from typing import Any
 import orjson
 
 from gateway.monitoring.recorder.block import BLOCKED_SECONDS, Block
-from gateway.monitoring.recorder.counts import LoopCounts
 from gateway.monitoring.recorder.files import write_recording
-from gateway.monitoring.recorder.ring import Ring
+from gateway.monitoring.recorder.loop_metrics import LoopMetrics
+from gateway.monitoring.recorder.ring import RingBuffer
 from gateway.monitoring.recorder.watchdog import Watchdog
 
 logger = logging.getLogger("gateway.recorder")
 
-# A sign of life of the loop. The time between two is that of a block and up to one of
-# these: none above the bound escapes, and one of half of it may be counted. More
-# beats would be more exact; an idle machine pays for being woken, not for the beats.
-BEAT_SECONDS = 0.05
+# Between heartbeats of the loop. The measured time of a block is up to one of these too
+# long: none above the bound is missed, and one of half of it may be counted. More
+# heartbeats would be more exact; an idle machine pays for being woken.
+HEARTBEAT_SECONDS = 0.05
 SAMPLE_SECONDS = 0.5
 RING_SECONDS = 60.0
 RING_BYTES = 1024 * 1024
@@ -30,40 +30,40 @@ PAUSE_SECONDS = RING_SECONDS
 
 
 class Recorder:
-    """Started and stopped on its loop. `look` gives the rest of a sample."""
+    """Started and stopped on its loop; `sample` makes a sample at the loop's time."""
 
     def __init__(
         self,
         data_dir: Path,
-        look: Callable[[float], dict[str, Any]],
-        counts: LoopCounts,
+        sample: Callable[[float], dict[str, Any]],
+        metrics: LoopMetrics,
     ) -> None:
         self._data_dir = data_dir
-        self._look = look
-        self._counts = counts
-        self._ring = Ring(seconds=RING_SECONDS, size=RING_BYTES)
+        self._sample_gateway = sample
+        self._metrics = metrics
+        self._ring = RingBuffer(seconds=RING_SECONDS, size=RING_BYTES)
         self._watchdog: Watchdog | None = None
-        self._next_beat: asyncio.Handle | None = None
+        self._next_heartbeat: asyncio.Handle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._unwritten: list[Block] = []
         self._may_write_at = 0.0
         self._is_failing = False
         self._worst_lag = 0.0
-        self._collecting = 0.0  # seconds, since the last beat
+        self._collecting = 0.0  # seconds, since the last heartbeat
         self._collection_began = 0.0
 
     def start(self) -> None:
-        """Begin with the loop's next round: what its start takes is no block."""
+        """Begin with the loop's next iteration: the start itself is no block."""
         self._loop = asyncio.get_running_loop()
-        self._next_beat = self._loop.call_soon(self._first_beat)
+        self._next_heartbeat = self._loop.call_soon(self._first_heartbeat)
         gc.callbacks.append(self._on_collection)
 
     async def stop(self) -> None:
         """Write what is still to be written. Safe when not started."""
-        if self._next_beat is None:
+        if self._next_heartbeat is None:
             return
-        self._next_beat.cancel()
-        self._next_beat = None
+        self._next_heartbeat.cancel()
+        self._next_heartbeat = None
         gc.callbacks.remove(self._on_collection)
         if self._watchdog is not None:
             self._watchdog.stop()
@@ -72,54 +72,54 @@ class Recorder:
         if self._unwritten:
             await self._write()
 
-    def _first_beat(self) -> None:
+    def _first_heartbeat(self) -> None:
         self._watchdog = Watchdog()
-        self._last_beat = self._last_sample = time.monotonic()
+        self._last_heartbeat = self._last_sample = time.monotonic()
         self._last_cpu = self._sampled_cpu = time.thread_time()
-        self._next_beat = self._loop.call_later(BEAT_SECONDS, self._beat)
+        self._next_heartbeat = self._loop.call_later(HEARTBEAT_SECONDS, self._heartbeat)
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         now, cpu = time.monotonic(), time.thread_time()
         assert self._watchdog is not None
-        sights = self._watchdog.beat(now)
-        lasted = now - self._last_beat
-        self._worst_lag = max(self._worst_lag, lasted - BEAT_SECONDS)
-        if lasted > BLOCKED_SECONDS:
+        stacks = self._watchdog.heartbeat(now)
+        duration = now - self._last_heartbeat
+        self._worst_lag = max(self._worst_lag, duration - HEARTBEAT_SECONDS)
+        if duration > BLOCKED_SECONDS:
             used = cpu - self._last_cpu
-            self._note(now, Block(lasted, used, self._collecting, sights))
+            self._note(now, Block(duration, used, self._collecting, stacks))
         if now - self._last_sample >= SAMPLE_SECONDS:
             self._sample(now, cpu)
-        self._last_beat, self._last_cpu, self._collecting = now, cpu, 0.0
-        self._next_beat = self._loop.call_later(BEAT_SECONDS, self._beat)
+        self._last_heartbeat, self._last_cpu, self._collecting = now, cpu, 0.0
+        self._next_heartbeat = self._loop.call_later(HEARTBEAT_SECONDS, self._heartbeat)
 
     def _note(self, now: float, block: Block) -> None:
-        self._counts.block(block.cause)
+        self._metrics.count_block(block.cause)
         self._unwritten.append(block)
-        self._add(now, block.as_line())
+        self._add(now, block.as_dict())
 
     def _sample(self, now: float, cpu: float) -> None:
-        """A line of the ring; and the ring to disk when that is due."""
-        self._counts.lag(self._worst_lag)
+        """Add a sample; write the ring where a block is unwritten and a file is due."""
+        self._metrics.observe_lag(self._worst_lag)
         busy = (cpu - self._sampled_cpu) / (now - self._last_sample)
-        told = {
+        sample = {
             "kind": "sample",
             "lag_ms": round(self._worst_lag * 1000, 1),
             "cpu": round(busy, 3),
-            **self._look(self._loop.time()),
+            **self._sample_gateway(self._loop.time()),
         }
-        self._add(now, told)
+        self._add(now, sample)
         self._worst_lag, self._last_sample, self._sampled_cpu = 0.0, now, cpu
         if self._unwritten and self._writing is None and now >= self._may_write_at:
             self._may_write_at = now + PAUSE_SECONDS
             self._writing = self._loop.create_task(self._write())
 
-    def _add(self, now: float, told: dict[str, Any]) -> None:
+    def _add(self, now: float, entry: dict[str, Any]) -> None:
         """`at`: unix time, may jump; `clock`: seconds that do not."""
-        stamped = {"at": round(time.time(), 3), "clock": round(now, 3), **told}
+        stamped = {"at": round(time.time(), 3), "clock": round(now, 3), **entry}
         self._ring.add(now, orjson.dumps(stamped))
 
     async def _write(self) -> None:
-        """The ring as it is now, off the loop. A failure is told once and counted."""
+        """Write the ring, off the loop; of failures only the first is logged."""
         blocks, self._unwritten = self._unwritten, []
         lines = self._ring.lines()
         try:
@@ -127,21 +127,21 @@ class Recorder:
                 None, write_recording, self._data_dir, lines
             )
         except OSError as error:
-            self._counts.recording(written=False)
+            self._metrics.count_recording(written=False)
             if not self._is_failing:
                 logger.warning("no recording of a blocked loop: %s", error)
             self._is_failing = True
         else:
-            self._counts.recording(written=True)
+            self._metrics.count_recording(written=True)
             self._is_failing = False
-            worst = max(blocks, key=lambda block: block.lasted)
+            worst = max(blocks, key=lambda block: block.duration)
             more = f" ({len(blocks)} blocks, this the longest)" if blocks[1:] else ""
             logger.warning("the loop was blocked: %s%s; see %s", worst, more, path)
         finally:
             self._writing = None
 
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
-        """The interpreter's call at the start and end of each collection."""
+        """Called by the interpreter at the start and end of each collection."""
         if phase == "start":
             self._collection_began = time.monotonic()
         else:

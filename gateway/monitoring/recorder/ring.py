@@ -1,9 +1,9 @@
-"""Ring: the newest lines, within bounds."""
+"""RingBuffer: the newest lines, within a duration and a size."""
 
 from collections import deque
 
 
-class Ring:
+class RingBuffer:
     """Lines no older than `seconds`, together no larger than `size` bytes.
 
     Times are seconds of a clock that does not go back.

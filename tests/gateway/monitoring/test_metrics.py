@@ -171,7 +171,7 @@ def test_a_blocked_loop_is_measured_and_counted(gateway, tmp_path):
     metrics = Metrics(gateway)
 
     async def block_the_loop():
-        recorder = Recorder(tmp_path, lambda now: {}, metrics.of_the_loop)
+        recorder = Recorder(tmp_path, lambda now: {}, metrics.loop)
         recorder.start()
         await asyncio.sleep(0)
         time.sleep(0.7)  # noqa: ASYNC251 - the fault that is to be seen

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.monitoring.recorder.block import Block, Cause
+from gateway.monitoring.recorder.block import Block, BlockCause
 from gateway.monitoring.recorder.files import (
     FOLDER,
     MOST_FILES,
     recordings,
     write_recording,
 )
-from gateway.monitoring.recorder.ring import Ring
-from gateway.monitoring.recorder.watchdog import MOST_FRAMES, Sight, frames_of
+from gateway.monitoring.recorder.ring import RingBuffer
+from gateway.monitoring.recorder.watchdog import MOST_FRAMES, StackSample, stack_of
 
 SECONDS, SIZE = 60, 200
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.binary(max_size=250))))
 def test_a_ring_keeps_the_newest_lines_within_its_bounds(added):
-    ring = Ring(seconds=SECONDS, size=SIZE)
+    ring = RingBuffer(seconds=SECONDS, size=SIZE)
     now, stamped = 0.0, []
     for pause, line in added:
         now += pause
@@ -37,7 +37,7 @@ def test_a_ring_keeps_the_newest_lines_within_its_bounds(added):
 
 
 def test_a_ring_drops_nothing_that_has_room():
-    ring = Ring(seconds=SECONDS, size=10)
+    ring = RingBuffer(seconds=SECONDS, size=10)
     for moment, line in ((0, b"abcd"), (SECONDS, b"efgh")):
         ring.add(moment, line)
     assert ring.lines() == [b"abcd", b"efgh"]
@@ -46,7 +46,7 @@ def test_a_ring_drops_nothing_that_has_room():
 
 
 def sight(*frames, late=0.0, state="S"):
-    return Sight(after=0.08, late=late, state=state, frames=frames)
+    return StackSample(after=0.08, late=late, state=state, frames=frames)
 
 
 IDLE = "asyncio/runners.py:118 Runner.run"
@@ -61,26 +61,26 @@ SLOW = (
 @pytest.mark.parametrize(
     ("block", "cause", "where"),
     [
-        (Block(0.2, 0.19, 0.0, [sight(*SLOW)]), Cause.BUSY, SLOW[1]),
+        (Block(0.2, 0.19, 0.0, [sight(*SLOW)]), BlockCause.BUSY, SLOW[1]),
         # On a machine that gives it a tenth of a core, still its own fault.
-        (Block(2.0, 0.2, 0.0, [sight(*SLOW, state="R")]), Cause.BUSY, SLOW[1]),
-        (Block(0.2, 0.19, 0.15, [sight(*SLOW)]), Cause.COLLECTION, ""),
-        (Block(0.2, 0.0, 0.0, [sight(*SLOW, state="D")]), Cause.WAITING, SLOW[1]),
+        (Block(2.0, 0.2, 0.0, [sight(*SLOW, state="R")]), BlockCause.BUSY, SLOW[1]),
+        (Block(0.2, 0.19, 0.15, [sight(*SLOW)]), BlockCause.COLLECTION, ""),
+        (Block(0.2, 0.0, 0.0, [sight(*SLOW, state="D")]), BlockCause.WAITING, SLOW[1]),
         (
             Block(0.2, 0.0, 0.0, [sight("x/y.py:1 f", IDLE)]),
-            Cause.WAITING,
+            BlockCause.WAITING,
             "x/y.py:1 f",
         ),
         # It could not run, or the watchdog could not either.
-        (Block(0.2, 0.0, 0.0, [sight(*SLOW, state="R")]), Cause.STOPPED, ""),
-        (Block(9.0, 0.0, 0.0, [sight(*SLOW, late=8.0)]), Cause.STOPPED, ""),
-        (Block(9.0, 0.0, 0.0, [sight(IDLE)]), Cause.STOPPED, ""),
-        (Block(0.2, 0.0, 0.0, []), Cause.STOPPED, ""),
+        (Block(0.2, 0.0, 0.0, [sight(*SLOW, state="R")]), BlockCause.STOPPED, ""),
+        (Block(9.0, 0.0, 0.0, [sight(*SLOW, late=8.0)]), BlockCause.STOPPED, ""),
+        (Block(9.0, 0.0, 0.0, [sight(IDLE)]), BlockCause.STOPPED, ""),
+        (Block(0.2, 0.0, 0.0, []), BlockCause.STOPPED, ""),
     ],
 )
 def test_a_block_is_laid_at_the_right_door(block, cause, where):
     assert (block.cause, block.where) == (cause, where)
-    assert f"{block.lasted * 1000:.0f} ms" in str(block)
+    assert f"{block.duration * 1000:.0f} ms" in str(block)
     assert where in str(block)
 
 
@@ -88,7 +88,7 @@ def test_a_stack_is_named_without_its_values_and_bounded():
     def deep(password, left):
         if left:
             return deep(password, left - 1)
-        return frames_of(threading.get_ident())
+        return stack_of(threading.get_ident())
 
     frames = deep("hunter2", 2 * MOST_FRAMES)
     assert len(frames) == MOST_FRAMES

@@ -1,14 +1,16 @@
-"""What monitoring is told of the loop."""
+"""LoopMetrics: lag and blocks of the event loop, and recordings of them."""
+
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from gateway.monitoring.recorder.block import Cause
+from gateway.monitoring.recorder.block import BlockCause
 
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 
-class LoopCounts:
-    """Its series, in the registry of all."""
+class LoopMetrics:
+    """Their series, in the registry of all."""
 
     def __init__(self, registry: CollectorRegistry, namespace: str) -> None:
         self._lag = Histogram(
@@ -18,31 +20,28 @@ class LoopCounts:
             registry=registry,
             buckets=LAG_BUCKETS,
         )
-        self._blocked = Counter(
+        counter = partial(Counter, namespace=namespace, registry=registry)
+        self._blocked = counter(
             "loop_blocked",
             "Blocks of the event loop of more than a tenth of a second.",
             ("cause",),
-            namespace=namespace,
-            registry=registry,
         )
-        self._recordings = Counter(
+        self._recordings = counter(
             "recordings",
             "Recordings of a blocked loop, written or failed.",
             ("outcome",),
-            namespace=namespace,
-            registry=registry,
         )
         # There from the start: a series that begins at 1 is no increase.
-        for cause in Cause:
+        for cause in BlockCause:
             self._blocked.labels(cause)
         for outcome in ("written", "failed"):
             self._recordings.labels(outcome)
 
-    def lag(self, seconds: float) -> None:
+    def observe_lag(self, seconds: float) -> None:
         self._lag.observe(max(0.0, seconds))
 
-    def block(self, cause: Cause) -> None:
+    def count_block(self, cause: BlockCause) -> None:
         self._blocked.labels(cause).inc()
 
-    def recording(self, *, written: bool) -> None:
+    def count_recording(self, *, written: bool) -> None:
         self._recordings.labels("written" if written else "failed").inc()

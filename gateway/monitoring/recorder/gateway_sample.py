@@ -1,4 +1,4 @@
-"""What a sample tells of the gateway: numbers, and who waits for whom."""
+"""A sample of the gateway's load: its queues, and the streams longest silent."""
 
 import heapq
 from typing import Any
@@ -11,10 +11,10 @@ from gateway.turns.exchange import Exchange
 MOST_STREAMS = 32
 
 
-def survey(gateway: Observed, now: float) -> dict[str, Any]:
+def sample_gateway(gateway: Observed, now: float) -> dict[str, Any]:
     """`now` is the loop's time."""
     running = gateway.turns.running
-    shown = heapq.nsmallest(MOST_STREAMS, running, key=_heard_at)
+    shown = heapq.nsmallest(MOST_STREAMS, running, key=_last_received_at)
     return {
         "turns": len(running),
         "sockets": len(gateway.channels),
@@ -29,17 +29,17 @@ def _stream(exchange: Exchange, now: float) -> dict[str, Any]:
     def since(moment: float) -> float:
         return round(max(0.0, now - moment), 2)
 
-    told: dict[str, Any] = {
+    sample: dict[str, Any] = {
         "id": exchange.request.client.request_id,
         "reached": next(reversed(exchange.marks), ""),
         "age": since(exchange.started),
     }
     if exchange.silence is not None:
-        told["heard"] = since(exchange.silence.heard_at)
-        told["sent"] = since(exchange.silence.sent_at)
-    return told
+        sample["heard"] = since(exchange.silence.heard_at)
+        sample["sent"] = since(exchange.silence.sent_at)
+    return sample
 
 
-def _heard_at(exchange: Exchange) -> float:
+def _last_received_at(exchange: Exchange) -> float:
     silence = exchange.silence
     return exchange.started if silence is None else silence.heard_at
