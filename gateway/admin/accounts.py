@@ -12,6 +12,7 @@ from gateway.accounts.account import (
     AccountKind,
     Credentials,
 )
+from gateway.admin.entities import ACCOUNT_CHANGE
 from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
 from gateway.repository import accounts, audit
 from gateway.repository.row_ids import fresh_id
@@ -28,12 +29,6 @@ from gateway.upstream.auth_json import Login
 
 LONGEST_NAME = 80
 _VISIBLE = re.compile(r"[!-~]+")
-_CHANGEABLE = {
-    "name": "name",
-    "priority": "priority",
-    "concurrency": "concurrency",
-    "websockets": "has_websockets",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +170,21 @@ def set_paused(name: str, paused: bool, actor: str) -> str:
     return str(row.name)
 
 
-def change(name: str, changes: dict[str, Any], actor: str) -> str:
+def change(account: str, changes: dict[str, Any], actor: str) -> str:
     """Set `name`, `priority`, `concurrency`, `websockets`; gives the name."""
-    row = find(name)
+    row = find(account)
     before = str(row.name)
-    for field, value in changes.items():
-        if field == "name":
-            value = row.name if value == row.name else _free_name(value)
-        elif field in ("priority", "concurrency"):
-            value = _number(field, value)
-        setattr(row, _CHANGEABLE[field], value)
+    columns = ["updated_at"]
     row.updated_at = now_ms()
-    row.save(only=[*(_CHANGEABLE[field] for field in changes), "updated_at"])
+    for name, value in changes.items():
+        field = ACCOUNT_CHANGE[name]
+        if name == "name":
+            value = row.name if value == row.name else _free_name(value)
+        elif field.type is int:
+            value = field.check_bounds(value)
+        columns.append(field.column or name)
+        setattr(row, columns[-1], value)
+    row.save(only=columns)
     audit.record(actor, "account.update", before, **changes)
     return str(row.name)
 
@@ -244,14 +242,6 @@ def _unlike_others(name: str) -> str:
     while found in taken:
         found, number = f"{name}-{number}", number + 1
     return found
-
-
-def _number(field: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Unacceptable(f"{field} is a whole number", param=field)
-    if not (0 if field == "concurrency" else -1000) <= value <= 100_000:
-        raise Unacceptable(f"{field} {value} is out of range", param=field)
-    return value
 
 
 def _keys_bound_to(account_id: int) -> list[str]:

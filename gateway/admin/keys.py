@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gateway.admin import accounts
+from gateway.admin.entities import KEY_CHANGE
+from gateway.admin.entity import Field
 from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
 from gateway.keys import key
 from gateway.repository import audit, options
@@ -18,18 +20,6 @@ from gateway.store.models import ApiKeyLimitRow, ApiKeyRow, LimitCounterRow, now
 LONGEST_NAME = 128
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 TIERS = ("auto", "default", "priority", "flex", "fast")
-_COLUMNS = {
-    "name": "name",
-    "models": "models",
-    "accounts": "accounts",
-    "enforce_model": "enforced_model",
-    "enforce_effort": "enforced_effort",
-    "enforce_tier": "enforced_tier",
-    "rpm": "rpm",
-    "concurrency": "concurrency",
-    "expires": "expires_at",
-    "disabled": "is_disabled",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +104,9 @@ def find(name: str) -> ApiKeyRow:
 
 def _apply(row: ApiKeyRow, rules: dict[str, Any]) -> None:
     for rule, value in rules.items():
+        field = KEY_CHANGE[rule]
         if rule != "limits":
-            setattr(row, _COLUMNS[rule], _stored(rule, value))
+            setattr(row, field.column or rule, _stored(field, value))
     _check_enforced_model(row)
     row.save()
     if "limits" in rules:
@@ -133,13 +124,16 @@ def _check_enforced_model(row: ApiKeyRow) -> None:
         )
 
 
-def _stored(rule: str, value: Any) -> Any:
+def _stored(field: Field, value: Any) -> Any:
     """A rule's value as its column has it. Raises Unacceptable."""
-    if rule == "disabled":
+    if field.type is bool:
         return bool(value)
     if value is None or value in ([], ()):
         return None
-    return _READERS[rule](rule, value)
+    if field.type is int:
+        return field.check_bounds(value)
+    reader = _READERS.get(field.name)
+    return value if reader is None else reader(field.name, value)
 
 
 def _pattern(rule: str, text: str) -> str:
@@ -155,12 +149,6 @@ def _patterns(rule: str, texts: list[str]) -> str:
 
 def _accounts(rule: str, names: list[str]) -> str:
     return json.dumps(sorted({accounts.find(name).id for name in names}))
-
-
-def _count(rule: str, value: int) -> int:
-    if not 1 <= value <= 1_000_000:
-        raise Unacceptable(f"{rule} {value} is out of range", param=rule)
-    return value
 
 
 def _effort(rule: str, value: str) -> str:
@@ -183,14 +171,11 @@ def _expiry(rule: str, text: str) -> int:
 
 
 _READERS: dict[str, Callable[[str, Any], Any]] = {
-    "name": lambda rule, name: name,
     "models": _patterns,
     "accounts": _accounts,
     "enforce_model": _pattern,
     "enforce_effort": _effort,
     "enforce_tier": _tier,
-    "rpm": _count,
-    "concurrency": _count,
     "expires": _expiry,
 }
 

@@ -12,8 +12,9 @@ from typing import IO, Any
 import click
 
 from gateway.admin import reports
+from gateway.admin.entities import LOG_STATUSES
 from gateway.cli.base import json_option, opened, pass_settings, tell
-from gateway.cli.logs import STATUSES, pages
+from gateway.cli.logs import pages
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
 from gateway.store.log_rows import COLUMNS
@@ -34,7 +35,7 @@ _FIELDS = (*COLUMNS, "key", "account")
 @click.option("--key", help="Name of an API key.")
 @click.option("--account", help="Name of an account.")
 @click.option("--model")
-@click.option("--status", type=STATUSES)
+@click.option("--status", type=click.Choice(LOG_STATUSES))
 @click.option("--since", help="2h, 7d, 4w or a date.")
 @json_option
 @pass_settings

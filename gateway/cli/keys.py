@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from gateway.admin import keys as admin
+from gateway.admin.entities import KEY_CHANGE
 from gateway.admin.views import stored_keys
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
@@ -27,7 +28,17 @@ FIRST_KEY = (
     "after the last key is removed."
 )
 NO_KEYS = "No keys yet; `run.py keys create --name NAME` makes one."
-_LISTS = ("models", "accounts")
+_OPTIONS = (
+    "expires",
+    "models",
+    "enforce_model",
+    "enforce_effort",
+    "enforce_tier",
+    "accounts",
+    "limits",
+    "rpm",
+    "concurrency",
+)
 
 
 @click.group()
@@ -37,26 +48,15 @@ def keys() -> None:
 
 def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of everything a key may be held to."""
-    for option in reversed(
-        (
-            click.option("--expires", help="12h, 90d, 8w or a date."),
-            click.option("--models", help="Names or globs, separated by commas."),
-            click.option("--enforce-model", help="Used whatever is asked for."),
-            click.option("--enforce-effort", help="The reasoning effort."),
-            click.option("--enforce-tier", help="The service tier."),
-            click.option("--accounts", help="Names, separated by commas."),
-            click.option(
-                "--limit",
-                "limits",
-                multiple=True,
-                help="'tokens 2M/7d', 'cost 5.50/30d model=gpt-5*'; repeatable. "
-                "tokens, input, output, cost (dollars), requests per 1m, 5h, 1d, "
-                "7d, 30d.",
-            ),
-            click.option("--rpm", type=int, help="Requests a minute."),
-            click.option("--concurrency", type=int, help="Requests at a time."),
-        )
-    ):
+    for name in reversed(_OPTIONS):
+        field = KEY_CHANGE[name]
+        flag = "--" + name.replace("_", "-")
+        if name == "limits":
+            option = click.option("--limit", name, multiple=True, help=field.help)
+        elif field.type is int:
+            option = click.option(flag, type=int, help=field.help)
+        else:
+            option = click.option(flag, help=field.help)
         command = option(command)
     return command
 
@@ -67,10 +67,9 @@ def _rules(given: dict[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if value is None or value == ():
             continue
-        if name in _LISTS:
-            rules[name] = [one.strip() for one in value.split(",") if one.strip()]
-        elif name == "limits":
-            rules[name] = [one for one in value if one.strip()]
+        if KEY_CHANGE[name].many:
+            texts = value if name == "limits" else map(str.strip, value.split(","))
+            rules[name] = [one for one in texts if one.strip()]
         else:
             rules[name] = value or None
     return rules

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gateway.admin import reports
+from gateway.admin.entities import GROUPINGS, LOG_STATUSES, LONGEST_PAGE
 from gateway.cli.base import (
     ask,
     emit,
@@ -23,8 +24,6 @@ from gateway.store import queries
 from gateway.store.queries import Grouping, LogFilter, Record
 
 FOLLOW_SECONDS = 0.5
-STATUSES = click.Choice(["success", "error", "interrupted"])
-GROUPINGS = click.Choice(["key", "account", "model", "day"])
 _TOTALS = ("requests", "errors", "interrupted", "input_tokens", "output_tokens")
 
 
@@ -32,7 +31,7 @@ _TOTALS = ("requests", "errors", "interrupted", "input_tokens", "output_tokens")
 @click.option("--key", help="Name of an API key.")
 @click.option("--account", help="Name of an account.")
 @click.option("--model")
-@click.option("--status", type=STATUSES)
+@click.option("--status", type=click.Choice(LOG_STATUSES))
 @click.option("--since", help="30m, 2h, 7d, 4w or a date.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
@@ -62,7 +61,7 @@ def pages(wanted: LogFilter, limit: int | None) -> Iterator[Record]:
     before: int | None = None
     left = limit
     while left is None or left > 0:
-        size = min(reports.LONGEST_PAGE, left or reports.LONGEST_PAGE)
+        size = min(LONGEST_PAGE, left or LONGEST_PAGE)
         rows = reports.log_rows(wanted, before=before, limit=size)
         yield from rows
         if len(rows) < size:
@@ -92,7 +91,7 @@ def _print(row: Record, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--by", type=GROUPINGS, default="key", show_default=True)
+@click.option("--by", type=click.Choice(GROUPINGS), default="key", show_default=True)
 @click.option("--since", default="30d", show_default=True, help="7d, 4w or a date.")
 @click.option("--key", help="Of one API key only.")
 @click.option("--account", help="Of one account only.")

@@ -6,6 +6,17 @@ from typing import Any, ClassVar
 
 from gateway.accounts.account import Account
 from gateway.admin import accounts
+from gateway.admin.entities import (
+    ACCOUNT,
+    ACCOUNT_CHANGE,
+    ACCOUNT_LIST,
+    IMPORTED,
+    LOGIN_IMPORT,
+    NAMED,
+    NEW_ACCOUNT,
+    PROBE,
+    PROBED,
+)
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.probe import probe
 from gateway.admin.views import show_account
@@ -14,27 +25,13 @@ from gateway.repository import audit
 from gateway.secret import Secret
 from gateway.upstream.auth_json import read_document
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin.accounts import (
-    AccountChangeSchema,
-    AccountListSchema,
-    AccountSchema,
-    ImportedSchema,
-    ImportSchema,
-    NewAccountSchema,
-    ProbedSchema,
-    ProbeSchema,
-)
-from schemas.admin.base import NamedSchema
-
-ACCOUNT = AccountSchema()
-NAMED = NamedSchema()
 
 
 class AccountsHandler(AdminHandler):
     operations: ClassVar = {
-        "get": Operation("All accounts and how they fare", AccountListSchema()),
+        "get": Operation("All accounts and how they fare", ACCOUNT_LIST),
         "post": Operation(
-            "Add an endpoint with an API key", ACCOUNT, NewAccountSchema(), status=201
+            "Add an endpoint with an API key", ACCOUNT, NEW_ACCOUNT, status=201
         ),
     }
 
@@ -57,8 +54,8 @@ class AccountImportHandler(AdminHandler):
     operations: ClassVar = {
         "post": Operation(
             "Import a Codex login, or update its account",
-            ImportedSchema(),
-            ImportSchema(),
+            IMPORTED,
+            LOGIN_IMPORT,
         )
     }
 
@@ -76,7 +73,7 @@ class AccountImportHandler(AdminHandler):
 class AccountHandler(AdminHandler):
     operations: ClassVar = {
         "get": Operation("One account", ACCOUNT),
-        "patch": Operation("Change an account", ACCOUNT, AccountChangeSchema()),
+        "patch": Operation("Change an account", ACCOUNT, ACCOUNT_CHANGE),
         "delete": Operation("Remove an account", NAMED),
     }
 
@@ -111,8 +108,8 @@ class AccountProbeHandler(AdminHandler):
     operations: ClassVar = {
         "post": Operation(
             "Send one small request, whatever the account's state",
-            ProbedSchema(),
-            ProbeSchema(),
+            PROBED,
+            PROBE,
         )
     }
 

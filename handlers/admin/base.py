@@ -10,13 +10,14 @@ import orjson
 from marshmallow import Schema, ValidationError
 from tornado.web import stream_request_body
 
+from gateway.admin.entity import Entity
 from gateway.admin.errors import AdminTokenRequired, Unacceptable
 from gateway.admin.token import admin_token, is_token
 from gateway.admission.access import check_origin, presented_token
 from gateway.admission.client_address import is_local
 from gateway.secret import Secret
+from handlers.admin.schemas import first_message, schema_class
 from handlers.base import BodyHandler
-from schemas.admin.base import first_message
 
 T = TypeVar("T")
 
@@ -26,9 +27,9 @@ class Operation:
     """One method of a route: what comes in and goes out, for code and document."""
 
     summary: str
-    answer: Schema
-    body: Schema | None = None
-    query: Schema | None = None
+    answer: Entity
+    body: Entity | None = None
+    query: Entity | None = None
     status: int = 200
 
 
@@ -58,8 +59,8 @@ class AdminHandler(BodyHandler):
 
     async def fields(self) -> dict[str, Any]:
         """The body's fields. Raises Unacceptable with the first mistake."""
-        schema = self._operation.body
-        assert schema is not None
+        entity = self._operation.body
+        assert entity is not None
         raw = await self.read_body()
         if b"\\u0000" in raw:
             raise Unacceptable("There is a NUL character in the body")
@@ -67,18 +68,18 @@ class AdminHandler(BodyHandler):
             document = orjson.loads(raw or b"{}")
         except orjson.JSONDecodeError as error:
             raise Unacceptable("The body is not JSON") from error
-        return _load(schema, document)
+        return load(entity, document)
 
     def query(self) -> dict[str, Any]:
         """The query's fields; of a repeated one the last."""
-        schema = self._operation.query
-        assert schema is not None
+        entity = self._operation.query
+        assert entity is not None
         given = {name: self.get_query_argument(name) for name in self._query_names()}
-        return _load(schema, given)
+        return load(entity, given)
 
     def answer(self, body: object) -> None:
         operation = self._operation
-        self.write_json(operation.answer.dump(body), operation.status)
+        self.write_json(_schema(operation.answer).dump(body), operation.status)
 
     async def change(self, function: Callable[..., T], *args: Any) -> T:
         """Make a change in the database, and have it hold for the next request."""
@@ -100,10 +101,17 @@ def _token_of(data_dir: Path) -> Secret:
     return admin_token(data_dir)
 
 
-def _load(schema: Schema, document: object) -> dict[str, Any]:
+def load(entity: Entity, document: object) -> dict[str, Any]:
+    """A document's fields. Raises Unacceptable with the first mistake."""
     try:
-        loaded: dict[str, Any] = schema.load(document)  # type: ignore[arg-type]
+        loaded: dict[str, Any] = _schema(entity).load(document)  # type: ignore[arg-type]
     except ValidationError as error:
         text, field = first_message(error)
         raise Unacceptable(text, param=field) from error
     return loaded
+
+
+@functools.cache
+def _schema(entity: Entity) -> Schema:
+    """Building one costs more than using it."""
+    return schema_class(entity)()

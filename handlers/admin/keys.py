@@ -4,32 +4,22 @@ import time
 from typing import Any, ClassVar
 
 from gateway.admin import keys
+from gateway.admin.entities import KEY, KEY_CHANGE, KEY_LIST, MADE_KEY, NAMED, NEW_KEY
 from gateway.admin.errors import NotThere
 from gateway.admin.views import show_key
 from gateway.app import Gateway
 from gateway.keys.key import Key
 from gateway.repository import audit
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin.base import NamedSchema
-from schemas.admin.keys import (
-    KeyChangeSchema,
-    KeyListSchema,
-    KeySchema,
-    MadeKeySchema,
-    NewKeySchema,
-)
-
-KEY = KeySchema()
-MADE = MadeKeySchema()
 
 
 class KeysHandler(AdminHandler):
     operations: ClassVar = {
-        "get": Operation("All keys", KeyListSchema()),
+        "get": Operation("All keys", KEY_LIST),
         "post": Operation(
             "Make a key; the answer shows it this once",
-            MADE,
-            NewKeySchema(),
+            MADE_KEY,
+            NEW_KEY,
             status=201,
         ),
     }
@@ -48,8 +38,8 @@ class KeysHandler(AdminHandler):
 class KeyHandler(AdminHandler):
     operations: ClassVar = {
         "get": Operation("One key, with what is used of its limits", KEY),
-        "patch": Operation("Change a key", KEY, KeyChangeSchema()),
-        "delete": Operation("Remove a key", NamedSchema()),
+        "patch": Operation("Change a key", KEY, KEY_CHANGE),
+        "delete": Operation("Remove a key", NAMED),
     }
 
     def get(self, name: str) -> None:
@@ -71,7 +61,7 @@ class KeyHandler(AdminHandler):
 
 class KeyRotateHandler(AdminHandler):
     operations: ClassVar = {
-        "post": Operation("A new key with the same rules; the old one ends", MADE)
+        "post": Operation("A new key with the same rules; the old one ends", MADE_KEY)
     }
 
     async def post(self, name: str) -> None:

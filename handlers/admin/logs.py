@@ -4,22 +4,14 @@ import time
 from typing import ClassVar
 
 from gateway.admin import reports
+from gateway.admin.entities import LOG_PAGE, LOG_QUERY, LOG_ROW, USAGE, USAGE_QUERY
 from gateway.store.queries import Record
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin.logs import (
-    LogPageSchema,
-    LogQuerySchema,
-    LogRowSchema,
-    UsageQuerySchema,
-    UsageSchema,
-)
 
 
 class LogsHandler(AdminHandler):
     operations: ClassVar = {
-        "get": Operation(
-            "A page of the request log", LogPageSchema(), query=LogQuerySchema()
-        )
+        "get": Operation("A page of the request log", LOG_PAGE, query=LOG_QUERY)
     }
 
     async def get(self) -> None:
@@ -39,7 +31,7 @@ class LogHandler(AdminHandler):
     operations: ClassVar = {
         "get": Operation(
             "One request, by its id, the id's beginning or the response's id",
-            LogRowSchema(),
+            LOG_ROW,
         )
     }
 
@@ -49,9 +41,7 @@ class LogHandler(AdminHandler):
 
 class UsageReportHandler(AdminHandler):
     operations: ClassVar = {
-        "get": Operation(
-            "Requests, tokens and cost, summed", UsageSchema(), query=UsageQuerySchema()
-        )
+        "get": Operation("Requests, tokens and cost, summed", USAGE, query=USAGE_QUERY)
     }
 
     async def get(self) -> None:

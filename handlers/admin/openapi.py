@@ -7,11 +7,12 @@ from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import Schema
 
+from gateway.admin.entities import ERROR
+from gateway.admin.entity import Entity
 from handlers.admin.base import AdminHandler, Operation
+from handlers.admin.schemas import schema_class
 from handlers.base import RouteOptions
-from schemas.admin.base import ErrorSchema
 
 Entry = tuple[str, type, RouteOptions]
 
@@ -62,27 +63,29 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "responses": {
             str(operation.status): _content("OK", operation.answer),
-            "default": _content("The error", ErrorSchema()),
+            "default": _content("The error", ERROR),
         },
     }
     if operation.body is not None:
         described["requestBody"] = {"required": True, **_media(operation.body)}
     if operation.query is not None:
-        described["parameters"] = [{"in": "query", "schema": operation.query}]
+        described["parameters"] = [
+            {"in": "query", "schema": schema_class(operation.query)}
+        ]
     return described
 
 
-def _content(text: str, schema: Schema) -> dict[str, Any]:
-    return {"description": text, **_media(schema)}
+def _content(text: str, entity: Entity) -> dict[str, Any]:
+    return {"description": text, **_media(entity)}
 
 
-def _media(schema: Schema) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": schema}}}
+def _media(entity: Entity) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema_class(entity)}}}
 
 
 def _schema_name(schema: Any) -> str:
-    name = schema.__name__ if isinstance(schema, type) else type(schema).__name__
-    return name.removesuffix("Schema")
+    name: str = schema.__name__ if isinstance(schema, type) else type(schema).__name__
+    return name
 
 
 def all_operations(routes: Iterable[Entry]) -> list[tuple[str, str]]:

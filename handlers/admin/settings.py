@@ -2,12 +2,10 @@
 
 from typing import ClassVar
 
+from gateway.admin.entities import RELOADED, SETTINGS
 from gateway.admin.strategy import set_strategy
 from gateway.repository import audit
 from handlers.admin.base import AdminHandler, Operation
-from schemas.admin.settings import ReloadedSchema, SettingsSchema
-
-SETTINGS = SettingsSchema()
 
 
 class SettingsHandler(AdminHandler):
@@ -29,7 +27,7 @@ class ReloadHandler(AdminHandler):
     """For the command line, which changes the database itself."""
 
     operations: ClassVar = {
-        "post": Operation("Take over what the database says", ReloadedSchema())
+        "post": Operation("Take over what the database says", RELOADED)
     }
 
     async def post(self) -> None:

@@ -1,0 +1,251 @@
+"""The operator's entities, each field described once.
+
+Plain data: `handlers.admin.schemas` makes the API's schemas and its document from it,
+`gateway.cli` its options, `gateway.admin` the checks. Times are unix seconds unless a
+name says otherwise.
+"""
+
+from dataclasses import replace
+from typing import get_args
+
+import peewee as pw
+
+from gateway.accounts.account import AccountKind
+from gateway.accounts.health import AccountStatus
+from gateway.accounts.strategies import STRATEGIES
+from gateway.admin.entity import Field, entity, similar_fields
+from gateway.store.log_rows import MEASURES
+from gateway.store.models import RequestLog
+from gateway.store.queries import Grouping, LogStatus
+
+LOG_STATUSES: tuple[str, ...] = get_args(LogStatus)
+GROUPINGS: tuple[str, ...] = get_args(Grouping)
+LONGEST_PAGE = 1000  # rows of the request log
+
+_SHORT = (1, 128)
+_COUNT = (1, 1_000_000)
+_NAME = Field("name", bounds=_SHORT)
+NAMED = entity("Named", Field("name", required=True))
+_ERROR_BODY = entity(
+    "ErrorBody",
+    *similar_fields("message code", required=True),
+    *similar_fields("type origin param request_id"),
+)
+ERROR = entity("Error", Field("error", _ERROR_BODY, required=True))
+
+ACCOUNT_CHANGE = entity(
+    "AccountChange",
+    _NAME,
+    Field("priority", int, bounds=(-1000, 100_000)),
+    Field("concurrency", int, bounds=(0, 100_000)),
+    Field("websockets", bool, column="has_websockets"),
+)
+NEW_ACCOUNT = entity(
+    "NewAccount",
+    replace(_NAME, required=True),
+    Field("base_url", required=True, bounds=(None, 300)),
+    Field("api_key", required=True, bounds=(1, 2000), is_secret=True),
+    *ACCOUNT_CHANGE.fields[1:],
+)
+_WINDOW = entity(
+    "Window",
+    Field("name"),
+    Field("used_percent", float),
+    Field("window_minutes", int, nullable=True),
+    Field("resets_at", float, nullable=True),
+    *similar_fields("seen_at age", float),
+    Field("live", bool, description="told by an answer, not polled"),
+)
+_LAST_ERROR = entity("Trouble", Field("message"), Field("at", float))
+ACCOUNT = entity(
+    "Account",
+    Field("id", int),
+    _NAME.in_answer(),
+    Field("kind", choices=tuple(AccountKind)),
+    *similar_fields("email plan chatgpt_account_id base_url", nullable=True),
+    Field("priority", int, description="lower goes first"),
+    ACCOUNT_CHANGE["concurrency"].in_answer(nullable=True),
+    ACCOUNT_CHANGE["websockets"].in_answer(),
+    Field("source_file", nullable=True),
+    Field("token_expires_at", float, nullable=True),
+    Field("state", choices=tuple(AccountStatus)),
+    Field("why"),
+    Field("until", float, nullable=True),
+    Field("windows", _WINDOW, many=True),
+    Field("has_credits", bool),
+    Field("in_flight", int),
+    Field("failures", int, description="consecutive"),
+    Field("last_error", _LAST_ERROR, nullable=True),
+    Field("models", int, nullable=True),
+)
+ACCOUNT_LIST = entity(
+    "AccountList", Field("accounts", ACCOUNT, many=True, required=True)
+)
+LOGIN_IMPORT = entity(
+    "Import",
+    Field("auth", dict, required=True),
+    replace(_NAME, nullable=True, default=None),
+)
+_KEPT_NEWER = "the stored tokens are newer and were kept"
+IMPORTED = entity(
+    "Imported",
+    Field("name", required=True),
+    Field("is_new", bool, required=True),
+    Field("kept_newer", bool, description=_KEPT_NEWER),
+)
+PROBE = entity("Probe", Field("model", nullable=True, default=None, bounds=_SHORT))
+PROBED = entity(
+    "Probed",
+    Field("account", required=True),
+    Field("ok", bool, required=True),
+    Field("model", required=True, nullable=True),
+    Field("status", int, nullable=True),
+    *similar_fields("error code", nullable=True),
+    Field("first_event_ms", int, nullable=True),
+    Field("duration_ms", int),
+    Field("state"),
+)
+
+# What is absent stays; null takes a rule away.
+KEY_CHANGE = entity(
+    "KeyChange",
+    Field(
+        "models",
+        many=True,
+        nullable=True,
+        bounds=_SHORT,
+        most=100,
+        description="names or globs",
+        help="Names or globs, separated by commas.",
+    ),
+    Field(
+        "accounts",
+        many=True,
+        nullable=True,
+        bounds=_SHORT,
+        help="Names, separated by commas.",
+    ),
+    Field(
+        "enforce_model",
+        nullable=True,
+        bounds=_SHORT,
+        help="Used whatever is asked for.",
+        column="enforced_model",
+    ),
+    Field(
+        "enforce_effort",
+        nullable=True,
+        help="The reasoning effort.",
+        column="enforced_effort",
+    ),
+    Field(
+        "enforce_tier",
+        nullable=True,
+        help="The service tier.",
+        column="enforced_tier",
+    ),
+    Field("rpm", int, nullable=True, bounds=_COUNT, help="Requests a minute."),
+    Field("concurrency", int, nullable=True, bounds=_COUNT, help="Requests at a time."),
+    Field(
+        "expires",
+        nullable=True,
+        description="12h, 90d, 8w or a date",
+        help="12h, 90d, 8w or a date.",
+        column="expires_at",
+    ),
+    Field("disabled", bool, column="is_disabled"),
+    Field(
+        "limits",
+        many=True,
+        nullable=True,
+        most=50,
+        description="as in `tokens 2M/7d`; replaces all limits",
+        help="'tokens 2M/7d', 'cost 5.50/30d model=gpt-5*'; repeatable. tokens, "
+        "input, output, cost (dollars), requests per 1m, 5h, 1d, 7d, 30d.",
+    ),
+    _NAME,
+)
+NEW_KEY = entity(
+    "NewKey", *KEY_CHANGE.fields[:-1], replace(KEY_CHANGE["name"], required=True)
+)
+KEY = entity(
+    "Key",
+    Field("id", int),
+    _NAME.in_answer(),
+    Field("prefix", description="to recognise it by"),
+    Field("state", choices=("active", "disabled", "expired")),
+    Field("created_at", int),
+    Field("expires_at", float, nullable=True),
+    KEY_CHANGE["models"].in_answer(nullable=False),
+    *(
+        KEY_CHANGE[f"enforce_{rule}"].in_answer()
+        for rule in ("model", "effort", "tier")
+    ),
+    *(KEY_CHANGE[name].in_answer() for name in ("accounts", "rpm", "concurrency")),
+    KEY_CHANGE["limits"].in_answer(nullable=False),
+    Field("usage", dict, many=True, description="each limit's running window"),
+)
+KEY_LIST = entity("KeyList", Field("keys", KEY, many=True, required=True))
+MADE_KEY = entity(
+    "MadeKey",
+    *similar_fields("name key prefix", required=True),
+    Field("is_first", bool, description="from now on everybody needs a key"),
+)
+
+_FILTER = (
+    *similar_fields("key account model", bounds=_SHORT),
+    Field("since", description="30m, 2h, 7d, 4w ago, or a date"),
+)
+_NEXT = "`next` of the page before"
+LOG_QUERY = entity(
+    "LogQuery",
+    *_FILTER,
+    Field("status", choices=LOG_STATUSES),
+    Field("limit", int, default=50, bounds=(1, LONGEST_PAGE), is_query=True),
+    Field(
+        "before",
+        int,
+        default=None,
+        bounds=(0, 2**63 - 1),
+        is_query=True,
+        description=_NEXT,
+    ),
+)
+USAGE_QUERY = entity(
+    "UsageQuery", *_FILTER, Field("by", default="key", choices=GROUPINGS)
+)
+# Where an answer does not show a column as it is: names in place of numbers, JSON read.
+_LOG_FIELDS = {
+    "api_key_id": Field("key", nullable=True),
+    "account_id": Field("account", nullable=True),
+    "status": Field("status", choices=LOG_STATUSES),
+    "changes": Field("changes", many=True),
+    "receipt": Field("receipt", dict),
+}
+
+
+def _log_field(column: pw.Field) -> Field:
+    is_number = isinstance(column, pw.IntegerField)
+    kind = bool if isinstance(column, pw.BooleanField) else int if is_number else str
+    plain = Field(column.name, kind, nullable=column.null)
+    return _LOG_FIELDS.get(column.name, plain)
+
+
+LOG_ROW = entity("LogRow", *map(_log_field, RequestLog._meta.sorted_fields))
+LOG_PAGE = entity(
+    "LogPage",
+    Field("logs", LOG_ROW, many=True, required=True),
+    Field("next", int, nullable=True, required=True),
+)
+_SUMS = {"duration_ms": "sum", "first_output_ms": "sum over `first_outputs`"}
+_USAGE_ROW = entity(
+    "UsageRow",
+    *similar_fields("key account model", nullable=True),
+    Field("day", description="UTC"),
+    *(Field(name, int, description=_SUMS.get(name, "")) for name in MEASURES),
+    Field("cached_ratio", float, nullable=True),
+)
+USAGE = entity("Usage", Field("usage", _USAGE_ROW, many=True, required=True))
+
+SETTINGS = entity("Settings", Field("strategy", required=True, choices=STRATEGIES))
+RELOADED = entity("Reloaded", *similar_fields("accounts keys", int, required=True))

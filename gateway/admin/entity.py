@@ -1,0 +1,63 @@
+"""How an operator's entity is described: its fields, their types and bounds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.admin.errors import Unacceptable
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: `many` makes it a list of its type, `default` is for an absent one.
+
+    `help` is the command line's, `column` the table's where its name differs.
+    """
+
+    name: str
+    type: "type | Entity" = str
+    many: bool = False
+    nullable: bool = False
+    required: bool = False
+    default: Any = ...
+    bounds: tuple[int | None, int] | None = None  # a number's, or a text's length's
+    most: int | None = None  # elements of a list
+    choices: tuple[str, ...] = ()
+    description: str = ""
+    help: str = ""
+    column: str = ""
+    is_query: bool = False  # comes as text, whatever its type
+    is_secret: bool = False  # never sent out
+
+    def in_answer(self, *, nullable: bool | None = None) -> "Field":
+        """The field in an answer, where its bounds need no mention."""
+        is_null = self.nullable if nullable is None else nullable
+        return Field(self.name, self.type, self.many, is_null)
+
+    def check_bounds(self, number: int) -> int:
+        """The number, for callers that no schema has checked. Raises Unacceptable."""
+        assert self.bounds is not None
+        low, high = self.bounds
+        if not (low is None or low <= number) or number > high:
+            raise Unacceptable(f"{self.name} {number} is out of range", param=self.name)
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What an answer, a body or a query holds."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+    def __getitem__(self, name: str) -> Field:
+        return next(field for field in self.fields if field.name == name)
+
+
+def entity(name: str, *fields: Field) -> Entity:
+    return Entity(name, fields)
+
+
+def similar_fields(names: str, type: type = str, **same: Any) -> Iterator[Field]:
+    """Fields that differ in their names only."""
+    return (Field(name, type, **same) for name in names.split())
