@@ -1,13 +1,12 @@
-"""Who may come in: addresses, Host, origins, keys and their failures."""
+"""Which requests are admitted: addresses, Host, origins and keys."""
 
 from dataclasses import replace
-from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission.access import FAILED_KEYS_PER_MINUTE, Access, FailedKeys
+from gateway.admission.access import Access
 from gateway.admission.client_address import (
     AccessPolicy,
     RequestFacts,
@@ -19,38 +18,18 @@ from gateway.errors import (
     ForbiddenOrigin,
     GatewayError,
     InvalidApiKey,
-    TooManyFailedKeys,
 )
-from gateway.keys.key import Key, KeyRing, digest, prefix
-from gateway.settings import Settings
-
-NOW = 1_764_000_000.0
-GOOD, EXPIRED, DISABLED = ("sk-cgw-" + letter * 43 for letter in "ged")
-SETTINGS = replace(
-    Settings.from_env("/nonexistent"),
-    trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
-    unauthenticated_cidrs=(ip_network("192.168.0.0/16"),),
-    public_url="https://gw.example:8443",
+from gateway.keys.key import KeyRing
+from tests.gateway.admission.requests import (
+    DISABLED,
+    EXPIRED,
+    GOOD,
+    NOW,
+    SETTINGS,
+    bearer,
+    facts,
+    make_ring,
 )
-
-
-def make_ring():
-    ring = KeyRing()
-    ring.replace(
-        [
-            Key(1, "good", prefix(GOOD), digest(GOOD), 0),
-            Key(2, "expired", prefix(EXPIRED), digest(EXPIRED), 0, expires_at=NOW),
-            Key(3, "disabled", prefix(DISABLED), digest(DISABLED), 0, disabled=True),
-        ]
-    )
-    return ring
-
-
-def facts(peer="127.0.0.1", host="localhost:2455", route=AccessPolicy.PROXY, **headers):
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    if host is not None:
-        named["host"] = host
-    return RequestFacts(peer, named, route)
 
 
 @pytest.fixture
@@ -59,13 +38,32 @@ def open_door():
     return Access(SETTINGS, KeyRing())
 
 
-@pytest.fixture
-def door():
-    return Access(SETTINGS, make_ring())
+hostile = st.text() | st.sampled_from(
+    [
+        "127.0.0.1",
+        "[",
+        "[::1",
+        "http://[",
+        "http://[::1]:",
+        ",,,",
+        "%",
+        "::ffff:1.2.3.4",
+    ]
+)
 
 
-def bearer(token, **fields):
-    return facts(authorization=f"Bearer {token}", **fields)
+names = st.sampled_from(
+    [
+        "host",
+        "origin",
+        "sec-fetch-site",
+        "authorization",
+        "x-api-key",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "forwarded",
+    ]
+)
 
 
 # Before any key
@@ -248,151 +246,6 @@ def test_without_a_public_url_a_broken_origin_is_still_foreign():
     for host, origin in [("", "http://"), (None, "http://a"), ("a:99999999", "://")]:
         with pytest.raises(ForbiddenOrigin):
             door.admit(bearer(GOOD, host=host, origin=origin), NOW)
-
-
-# Failed attempts
-
-
-def fail(door, times, now=NOW, **fields):
-    errors = []
-    for number in range(times):
-        with pytest.raises(GatewayError) as caught:
-            door.admit(bearer(f"wrong-{number}", **fields), now)
-        errors.append(type(caught.value))
-    return errors
-
-
-def test_a_peer_with_many_wrong_keys_is_slowed_down_and_recovers(door):
-    allowed = [InvalidApiKey] * FAILED_KEYS_PER_MINUTE
-    assert fail(door, FAILED_KEYS_PER_MINUTE + 2) == [
-        *allowed,
-        *[TooManyFailedKeys] * 2,
-    ]
-    assert fail(door, 2, NOW + 6) == [InvalidApiKey, TooManyFailedKeys]
-    assert fail(door, FAILED_KEYS_PER_MINUTE, NOW + 3600) == allowed
-
-
-def test_the_refusal_says_how_long_to_wait(door):
-    fail(door, FAILED_KEYS_PER_MINUTE)
-    with pytest.raises(TooManyFailedKeys) as caught:
-        door.admit(bearer("wrong"), NOW)
-    assert caught.value.headers(codex=False) == {"retry-after": "6"}
-
-
-def test_a_good_key_behind_the_same_address_still_passes(door):
-    fail(door, 100)
-    assert door.admit(bearer(GOOD), NOW).id == 1
-
-
-def test_a_missing_or_expired_key_is_not_a_failed_attempt(door):
-    for _ in range(100):
-        with pytest.raises(InvalidApiKey):
-            door.admit(facts(), NOW)
-        with pytest.raises(InvalidApiKey):
-            door.admit(bearer(EXPIRED), NOW)
-
-
-def test_a_handshake_is_answered_401_even_then(door):
-    fail(door, 100)
-    with pytest.raises(InvalidApiKey):
-        door.admit(replace(bearer("wrong"), is_upgrade=True), NOW)
-
-
-def test_peers_are_told_apart_behind_a_trusted_proxy(door):
-    fail(door, 100, peer="10.0.0.1", x_forwarded_for="203.0.113.1")
-    assert fail(door, 1, peer="10.0.0.1", x_forwarded_for="203.0.113.2") == [
-        InvalidApiKey
-    ]
-
-
-def test_the_addresses_of_one_ipv6_network_count_together(door):
-    fail(door, 100, peer="2001:db8::1")
-    assert fail(door, 1, peer="2001:db8::2") == [TooManyFailedKeys]
-    assert fail(door, 1, peer="2001:db8:0:1::2") == [InvalidApiKey]
-
-
-def test_a_flood_from_many_addresses_takes_bounded_memory():
-    failed = FailedKeys()
-    for number in range(10_000):
-        failed.count(str(number), NOW)
-    assert len(failed._left) == 4096
-
-
-def test_a_clock_that_steps_back_neither_frees_nor_locks_a_peer():
-    failed = FailedKeys(per_minute=1)
-    assert failed.count("a", NOW) == 0
-    assert 0 < failed.count("a", NOW - 3600) <= 60
-    assert failed.count("a", NOW - 3540) == 0
-
-
-# Behind proxies
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "address"),
-    [
-        ("203.0.113.9", "1.1.1.1", "203.0.113.9"),  # nobody we trust says so
-        ("10.0.0.1", None, "10.0.0.1"),
-        ("10.0.0.1", "1.1.1.1", "1.1.1.1"),
-        ("::ffff:10.0.0.1", "1.1.1.1", "1.1.1.1"),
-        ("10.0.0.1", "9.9.9.9, 1.1.1.1, 10.0.0.2", "1.1.1.1"),
-        ("10.0.0.1", "9.9.9.9,1.1.1.1:4711", "1.1.1.1"),
-        ("10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
-        ("fd00::1%eth0", "2001:db8::1", "2001:db8::1"),
-        ("10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3"),
-        ("10.0.0.1", "1.1.1.1, nonsense", "10.0.0.1"),
-        ("10.0.0.1", "1.1.1.1, nonsense, 10.0.0.2", "10.0.0.2"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("", "1.1.1.1", "unix"),
-        ("x" * 100, None, "x" * 64),
-    ],
-)
-def test_the_client_is_the_nearest_address_no_trusted_proxy_has(
-    peer, forwarded, address
-):
-    headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
-    assert client_address(RequestFacts(peer, headers), SETTINGS) == address
-
-
-@pytest.mark.parametrize(
-    ("peer", "proto", "https"),
-    [
-        ("10.0.0.1", "https", True),
-        ("10.0.0.1", "http, HTTPS ", True),
-        ("10.0.0.1", "https, http", False),
-        ("10.0.0.1", "", False),
-        ("203.0.113.9", "https", False),
-        ("", "https", False),
-    ],
-)
-def test_only_a_trusted_proxy_can_say_that_the_client_uses_tls(peer, proto, https):
-    assert is_https(RequestFacts(peer, {"x-forwarded-proto": proto}), SETTINGS) is https
-
-
-hostile = st.text() | st.sampled_from(
-    [
-        "127.0.0.1",
-        "[",
-        "[::1",
-        "http://[",
-        "http://[::1]:",
-        ",,,",
-        "%",
-        "::ffff:1.2.3.4",
-    ]
-)
-names = st.sampled_from(
-    [
-        "host",
-        "origin",
-        "sec-fetch-site",
-        "authorization",
-        "x-api-key",
-        "x-forwarded-for",
-        "x-forwarded-proto",
-        "forwarded",
-    ]
-)
 
 
 @given(

@@ -1,132 +1,52 @@
-"""What accounts are asked by the gateway itself: catalogues and usage."""
+"""Catalogues are polled, merged and listed."""
 
-import asyncio
 import time
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
-import aiohttp
-import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.accounts.account import Account, AccountKind, Catalogue, Credentials
+from gateway.accounts.account import Catalogue
 from gateway.accounts.health import AccountStatus
-from gateway.accounts.pool import Pool
-from gateway.polling.catalogues import Catalogues, read_codex, read_openai
-from gateway.polling.usage import UsagePoller, read_usage
-from gateway.secret import Secret
-from gateway.settings import Settings
-from gateway.upstream.account_api import AccountCalls
+from gateway.polling.catalogues import read_codex, read_openai
+from gateway.polling.usage import read_usage
 from gateway.upstream.api import ApiResponse
-from gateway.upstream.tokens import TokenSource
-
-SETTINGS = Settings.from_env(dotenv="")
-
-
-class NoStore:
-    async def claim(self, account_id, owner, ttl):
-        return True
-
-    async def release_claim(self, account_id, owner):
-        pass
-
-    async def save_credentials(self, account_id, credentials):
-        pass
-
-    async def load_credentials(self, account_id):
-        return None
+from tests.gateway.polling.accounts_api import (
+    run,
+)
 
 
-class Upstream:
-    def __init__(self):
-        self.requests = []
-        self.models = [{"slug": "m1", "odd": None}, {"slug": "m2", "priority": 1}]
-        self.status = 200
-        self.used = 12.0
+class Key:
+    def __init__(self, accounts=None, models=()):
+        self.accounts = accounts
+        self.models = models
 
-    async def answer(self, request):
-        self.requests.append(request)
-        if self.status != 200:
-            return web.json_response({"error": {"message": "no"}}, status=self.status)
-        if request.path.endswith("/wham/usage"):
-            return web.json_response(self.usage())
-        if request.path.startswith("/own/"):
-            return web.json_response({"data": [{"id": "gpt-x"}, {"id": 3}]})
-        if request.headers.get("if-none-match") == '"e1"':
-            return web.Response(status=304)
-        return web.json_response({"models": self.models}, headers={"etag": '"e1"'})
-
-    def usage(self):
-        return {
-            "plan_type": "pro",
-            "rate_limit": {
-                "allowed": self.used < 100,
-                "limit_reached": self.used >= 100,
-                "primary_window": {
-                    "used_percent": self.used,
-                    "limit_window_seconds": 18_000,
-                    "reset_at": time.time() + 900,
-                },
-                "secondary_window": None,
-            },
-            "credits": {"has_credits": False, "unlimited": False},
-        }
+    def allows(self, model):
+        return not self.models or model in self.models
 
 
-@dataclass
-class Parts:
-    upstream: Upstream
-    pool: Pool
-    catalogues: Catalogues
-    usage: UsagePoller
+WORDS = (
+    *("models", "data", "slug", "id", "plan_type", "rate_limit", "credits"),
+    *("primary_window", "used_percent", "limit_window_seconds", "reset_at"),
+)
 
 
-@asynccontextmanager
-async def parts():
-    upstream = Upstream()
-    app = web.Application()
-    app.router.add_get("/{path:.*}", upstream.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    pool = Pool(SETTINGS)
-    token = Credentials(access_token=Secret("at"), refresh_token=Secret("rt"))
-    pool.replace(
-        [
-            Account(1, "a", chatgpt_account_id="acc", credentials=token),
-            Account(
-                2,
-                "k",
-                AccountKind.API_KEY,
-                base_url=f"{url}/own/",
-                priority=100,
-                credentials=Credentials(api_key=Secret("sk")),
-            ),
-        ]
-    )
-    try:
-        async with aiohttp.ClientSession() as session:
-            tokens = TokenSource(session, url, NoStore(), pool.observe_account_failure)
-            calls = AccountCalls(session, tokens)
-            yield Parts(
-                upstream,
-                pool,
-                Catalogues(pool, calls, f"{url}/backend-api"),
-                UsagePoller(pool, calls, f"{url}/backend-api"),
-            )
-    finally:
-        await runner.cleanup()
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(WORDS),
+        inner,
+        max_size=5,
+    ),
+    max_leaves=20,
+)
 
 
-def run(scenario):
-    async def main():
-        async with parts() as made:
-            await scenario(made)
+class Told(ApiResponse):
+    """An answer with ready-made JSON."""
 
-    asyncio.run(main())
+    def json(self):
+        return self.body if isinstance(self.body, dict) else {}
 
 
 def test_each_kind_of_account_is_asked_its_own_way():
@@ -176,15 +96,6 @@ def test_newest_client_version_is_passed_on_and_nothing_else_is():
     run(scenario)
 
 
-class Key:
-    def __init__(self, accounts=None, models=()):
-        self.accounts = accounts
-        self.models = models
-
-    def allows(self, model):
-        return not self.models or model in self.models
-
-
 def test_listing_passes_entries_as_they_came_with_a_stable_etag():
     async def scenario(made):
         listing = made.catalogues.listing
@@ -213,77 +124,6 @@ def test_first_account_describes_a_model_that_several_have():
         assert made.catalogues.listing()[0] == [{"slug": "m", "by": "first"}]
 
     run(scenario)
-
-
-def test_usage_is_polled_once_a_minute_while_accounts_are_used():
-    async def scenario(made):
-        account, now = made.pool.accounts[1], time.time()
-        assert made.usage.is_due(account, now)  # new
-        await made.usage.poll_due()
-        seen = account.windows["primary"]
-        assert (seen.window.used_percent, seen.window.window_minutes) == (12.0, 300)
-        assert not seen.live
-        assert account.plan == "pro"
-        assert len(made.upstream.requests) == 1  # the account with a key has no usage
-        later = time.time() + 70
-        assert not made.usage.is_due(account, later)  # idle
-        account.last_choice += 1
-        assert not made.usage.is_due(account, now + 50)
-        assert made.usage.is_due(account, later)
-
-    run(scenario)
-
-
-def test_limited_account_is_polled_for_its_return():
-    async def scenario(made):
-        account = made.pool.accounts[1]
-        made.upstream.used = 100.0
-        await made.usage.poll(account)
-        assert account.health.status(time.time()) is AccountStatus.LIMITED
-        assert made.usage.is_due(account, time.time() + 70)
-
-    run(scenario)
-
-
-@pytest.mark.parametrize(
-    ("status", "state"),
-    [
-        (401, AccountStatus.COOLING),
-        (402, AccountStatus.LIMITED),
-        (500, AccountStatus.ACTIVE),
-    ],
-)
-def test_polls_judge_an_account_only_by_what_is_its_own(status, state):
-    async def scenario(made):
-        account = made.pool.accounts[1]
-        made.upstream.status = status
-        await made.usage.poll(account)
-        assert account.health.status(time.time()) is state
-
-    run(scenario)
-
-
-WORDS = (
-    *("models", "data", "slug", "id", "plan_type", "rate_limit", "credits"),
-    *("primary_window", "used_percent", "limit_window_seconds", "reset_at"),
-)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(WORDS),
-        inner,
-        max_size=5,
-    ),
-    max_leaves=20,
-)
-
-
-class Told(ApiResponse):
-    """An answer with ready-made JSON."""
-
-    def json(self):
-        return self.body if isinstance(self.body, dict) else {}
 
 
 def test_what_could_not_be_said_again_is_left_out_of_a_catalogue():

@@ -3,51 +3,23 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from openai.lib.streaming.chat import ChatCompletionStreamState
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.protocol.chat import ChatFold, ChatStream
 from gateway.protocol.response_fold import ResponseTooLarge
-from gateway.protocol.sse import events as blocks
-
-ID = "resp_1"
-USAGE = {
-    "input_tokens": 10,
-    "input_tokens_details": {"cached_tokens": 4},
-    "output_tokens": 5,
-    "output_tokens_details": {"reasoning_tokens": 2},
-    "total_tokens": 15,
-}
-CREATED = {"type": "response.created", "response": {"id": ID, "status": "in_progress"}}
-
-
-def event(type, **fields):
-    return {"type": f"response.{type}", **fields}
-
-
-def ended(status="completed", output=(), **fields):
-    response = {"id": ID, "status": status, "output": list(output), "usage": USAGE}
-    return event(status, response={**response, **fields})
-
-
-def message(*parts):
-    return {"id": "msg_1", "type": "message", "role": "assistant", "content": parts}
-
-
-def output_text(value):
-    return {"type": "output_text", "text": value, "annotations": []}
-
-
-def call(number, arguments=""):
-    return {
-        "id": f"fc_{number}",
-        "type": "function_call",
-        "call_id": f"call_{number}",
-        "name": f"tool_{number}",
-        "arguments": arguments,
-    }
+from tests.gateway.protocol.chat_events import (
+    CREATED,
+    ID,
+    assembled,
+    call,
+    call_events,
+    deltas,
+    ended,
+    event,
+    fold,
+    message,
+    output_text,
+    stream,
+)
 
 
 def text_events(index=0):
@@ -61,56 +33,6 @@ def text_events(index=0):
         event("content_part.done", **place, part=output_text("ok€")),
         event("output_item.done", output_index=index, item=message(output_text("ok€"))),
     ]
-
-
-def call_events(index, number, pieces):
-    place = {"item_id": f"fc_{number}", "output_index": index}
-    whole = "".join(pieces)
-    deltas = [
-        event("function_call_arguments.delta", **place, delta=piece) for piece in pieces
-    ]
-    return [
-        event("output_item.added", output_index=index, item=call(number)),
-        *deltas,
-        event("function_call_arguments.done", **place, arguments=whole),
-        event("output_item.done", output_index=index, item=call(number, whole)),
-    ]
-
-
-def stream(events, include_usage=False):
-    """The chunks, each checked by the SDK, and whether [DONE] ended them."""
-    chat = ChatStream("gpt-5.4", include_usage, created=7)
-    sent = b"".join(chat.feed(e["type"], json.dumps(e).encode()) for e in events)
-    data = [block.data for block in blocks(sent)]
-    is_done = bool(data) and data[-1] == b"[DONE]"
-    chunks = [json.loads(one) for one in data if one != b"[DONE]"]
-    for chunk in chunks:
-        if "error" not in chunk:
-            ChatCompletionChunk.model_validate(chunk, strict=True)
-            assert (chunk["id"], chunk["model"], chunk["created"]) == (ID, "gpt-5.4", 7)
-    return chunks, is_done
-
-
-def fold(events):
-    chat = ChatFold("gpt-5.4", created=7)
-    for one in events:
-        chat.feed(one["type"], json.dumps(one).encode())
-    result = chat.result()
-    if "error" not in result:
-        ChatCompletion.model_validate(result)
-    return result
-
-
-def assembled(events):
-    """What the SDK's own assembler makes of the chunks."""
-    state = ChatCompletionStreamState()
-    for chunk in stream(events)[0]:
-        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
-    return state.current_completion_snapshot.choices[0]
-
-
-def deltas(chunks):
-    return [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
 
 
 def test_text_streams_as_it_comes_and_only_once():
@@ -360,112 +282,4 @@ def test_an_answer_of_endless_parts_fails_visibly():
         data = json.dumps({"output_index": index, "delta": "x"})
         sent = chat.feed("response.output_text.delta", data) or sent
     assert b"too many parts" in sent
-    assert sent.endswith(b"data: [DONE]\n\n")
-
-
-texts = st.text(max_size=6)
-parts = st.lists(texts, min_size=1, max_size=4)
-
-
-@given(st.lists(st.tuples(st.booleans(), parts), max_size=4), st.data())
-def test_the_streamed_and_the_folded_answer_are_the_same(items, data):
-    """Whatever is left out of the deltas, both say what the items say."""
-    events = [CREATED]
-    for index, (is_call, pieces) in enumerate(items):
-        whole = "".join(pieces)
-        if is_call:
-            made = call_events(index, index, pieces)
-        else:
-            place = {"output_index": index, "content_index": 0}
-            made = [
-                event("output_text.delta", **place, delta=piece) for piece in pieces
-            ]
-            item = message(output_text(whole))
-            made.append(event("output_item.done", output_index=index, item=item))
-        # The first pieces came, the rest of the deltas did not.
-        keep = data.draw(st.integers(0, len(made) - 1))
-        events += [*made[:keep], made[-1]]
-    events.append(ended())
-    expected = "".join("".join(pieces) for is_call, pieces in items if not is_call)
-    calls = ["".join(pieces) for is_call, pieces in items if is_call]
-    folded = fold(events)["choices"][0]
-    told = assembled(events)
-    assert (folded["message"]["content"] or "") == expected
-    assert (told.message.content or "") == expected
-    made_calls = folded["message"].get("tool_calls", [])
-    assert [one["function"]["arguments"] for one in made_calls] == calls
-    assert [one.function.arguments for one in told.message.tool_calls or []] == calls
-    assert folded["finish_reason"] == told.finish_reason
-
-
-odd = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "response",
-                    "item",
-                    "part",
-                    "delta",
-                    "text",
-                    "refusal",
-                    "arguments",
-                    "content",
-                    "output",
-                    "output_index",
-                    "content_index",
-                    "item_id",
-                    "error",
-                    "usage",
-                    "id",
-                    "call_id",
-                    "name",
-                ]
-            )
-            | st.just("type"),
-            inner
-            | st.sampled_from(
-                ["message", "function_call", "custom_tool_call", "output_text"]
-            ),
-            max_size=6,
-        )
-    ),
-    max_leaves=25,
-)
-TYPES = [
-    "",
-    "error",
-    "response.created",
-    "response.output_text.delta",
-    "response.output_text.done",
-    "response.refusal.delta",
-    "response.refusal.done",
-    "response.content_part.done",
-    "response.output_item.added",
-    "response.output_item.done",
-    "response.completed",
-    "response.incomplete",
-    "response.failed",
-    "response.function_call_arguments.delta",
-    "response.function_call_arguments.done",
-    "response.custom_tool_call_input.done",
-]
-
-
-@given(st.lists(st.tuples(st.sampled_from(TYPES), odd | st.binary()), max_size=8))
-def test_odd_events_never_raise_and_the_answer_stays_well_formed(events):
-    chat, folded = ChatStream("m", True, created=7), ChatFold("m", created=7)
-    sent = b""
-    for type, value in [*events, ("response.completed", {"response": {"id": ID}})]:
-        data = value if isinstance(value, bytes) else json.dumps(value).encode()
-        sent += chat.feed(type, data)
-        folded.feed(type, data)
-    result = folded.result()
-    if "error" not in result:
-        ChatCompletion.model_validate(result)
-    for block in blocks(sent):
-        if block.type != "[DONE]" and b'"error"' not in block.data:
-            ChatCompletionChunk.model_validate_json(block.data)
     assert sent.endswith(b"data: [DONE]\n\n")

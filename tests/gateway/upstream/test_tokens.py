@@ -1,49 +1,17 @@
-"""Refreshes and logins against a token endpoint on a real socket."""
+"""Refreshes against a token endpoint on a real socket."""
 
 import asyncio
-import base64
-import contextlib
 import json
 import time
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.accounts.account import Account, Credentials
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
-from gateway.upstream.auth_json import claims, parse_login, read_login
-from gateway.upstream.device_login import DeviceLogin
 from gateway.upstream.tokens import CLIENT_ID, TokenSource
-
-
-def jwt(**about):
-    encoded = base64.urlsafe_b64encode(json.dumps(about).encode()).rstrip(b"=")
-    return f"e30.{encoded.decode()}.sig"
-
-
-def document(account_id="acc", lifetime=86_400, refresh_token="file-token"):
-    about = {
-        "email": "a@example.com",
-        "https://api.openai.com/auth": {
-            "chatgpt_account_id": account_id,
-            "chatgpt_plan_type": "pro",
-            "chatgpt_user_id": "user-1",
-        },
-    }
-    return {
-        "tokens": {
-            "id_token": jwt(**about),
-            "access_token": jwt(exp=int(time.time() + lifetime)),
-            "refresh_token": refresh_token,
-            "account_id": account_id,
-        },
-        "last_refresh": "2026-01-02T03:04:05.123456789Z",
-    }
+from tests.gateway.upstream.token_endpoint import Endpoint, document, serving
 
 
 def credentials(lifetime, refresh_token="rt-1"):
@@ -57,61 +25,6 @@ def credentials(lifetime, refresh_token="rt-1"):
 def account(lifetime=-10, **fields):
     fields.setdefault("credentials", credentials(lifetime))
     return Account(id=1, name="a", chatgpt_account_id="acc", **fields)
-
-
-class Endpoint:
-    """The token endpoint: rotates, and refuses a token that was spent."""
-
-    def __init__(self):
-        self.requests = []
-        self.spent = set()
-        self.answer = None  # (status, body) instead of tokens
-        self.pending = 0  # device polls that are answered "not yet"
-        self.gate = None
-        self.arrived = asyncio.Event()
-
-    async def token(self, request):
-        text = await request.text()
-        self.requests.append((request.content_type, text))
-        self.arrived.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.answer is not None:
-            return web.json_response(self.answer[1], status=self.answer[0])
-        if request.content_type == "application/x-www-form-urlencoded":
-            return web.json_response(document()["tokens"])
-        used = json.loads(text)["refresh_token"]
-        if used in self.spent:
-            return web.json_response(
-                {"error": {"code": "refresh_token_reused"}}, status=401
-            )
-        self.spent.add(used)
-        return web.json_response(
-            {
-                "access_token": jwt(exp=int(time.time() + 3_600), n=len(self.spent)),
-                "refresh_token": f"{used}+",
-            }
-        )
-
-    async def usercode(self, request):
-        assert (await request.json()) == {"client_id": CLIENT_ID}
-        return web.json_response(
-            {
-                "device_auth_id": "dev",
-                "user_code": "AB-12",
-                "interval": "0.01",
-                "expires_in": 60,
-            }
-        )
-
-    async def device_token(self, request):
-        assert (await request.json()) == {"device_auth_id": "dev", "user_code": "AB-12"}
-        if self.pending:
-            self.pending -= 1
-            return web.json_response({"error": "not yet"}, status=403)
-        return web.json_response(
-            {"authorization_code": "code-1", "code_verifier": "verifier-1"}
-        )
 
 
 class Database:
@@ -140,24 +53,6 @@ class Database:
     async def load_credentials(self, account_id):
         await asyncio.sleep(0)
         return self.stored
-
-
-@asynccontextmanager
-async def serving(endpoint):
-    app = web.Application()
-    app.router.add_post("/oauth/token", endpoint.token)
-    app.router.add_post("/api/accounts/deviceauth/usercode", endpoint.usercode)
-    app.router.add_post("/api/accounts/deviceauth/token", endpoint.device_token)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    try:
-        async with aiohttp.ClientSession() as session:
-            yield session, f"http://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
 
 
 def run(scenario, endpoint=None, database=None):
@@ -375,82 +270,3 @@ def test_account_with_a_key_has_nothing_to_refresh():
             await tokens.ensure_fresh(account(credentials=Credentials()))
 
     assert not run(scenario).requests
-
-
-def test_device_login_waits_for_its_confirmation():
-    endpoint = Endpoint()
-    endpoint.pending = 2
-
-    async def main():
-        async with serving(endpoint) as (session, url):
-            login = DeviceLogin(session, url)
-            code = await login.start()
-            assert (code.user_code, code.verification_url) == (
-                "AB-12",
-                f"{url}/codex/device",
-            )
-            granted = await login.finish(code)
-            assert granted.chatgpt_account_id == "acc"
-            assert granted.email == "a@example.com"
-            (_, text), *_ = endpoint.requests
-            assert "code_verifier=verifier-1" in text
-            assert "grant_type=authorization_code" in text
-            assert "%2Fdeviceauth%2Fcallback" in text
-
-    asyncio.run(main())
-
-
-def test_both_spellings_of_auth_json_are_read(tmp_path):
-    path = tmp_path / "auth.json"
-    path.write_text(json.dumps(document()))
-    snake = read_login(path)
-    tokens = document()["tokens"]
-    camel = parse_login(
-        json.dumps(
-            {
-                "tokens": {
-                    "idToken": tokens["id_token"],
-                    "accessToken": tokens["access_token"],
-                    "refreshToken": tokens["refresh_token"],
-                    "accountId": "acc",
-                },
-                "lastRefreshAt": "2026-01-02T03:04:05Z",
-            }
-        )
-    )
-    assert snake.plan == camel.plan == "pro"
-    assert snake.chatgpt_user_id == "user-1"
-    assert abs(snake.refreshed_at - camel.refreshed_at) < 1
-    assert "file-token" not in repr(snake)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"\xff", "is not JSON"),
-        ("[]", "is not a JSON object"),
-        ("{}", "has no tokens"),
-        ('{"OPENAI_API_KEY": "sk-secret"}', "accounts add"),
-        ('{"tokens": {}}', "has no access token"),
-        ('{"tokens": {"access_token": "secret"}}', "has no refresh token"),
-        (
-            '{"tokens": {"access_token": "secret", "refresh_token": "secret"}}',
-            "does not say which",
-        ),
-    ],
-)
-def test_bad_files_are_explained_without_being_quoted(content, words):
-    with pytest.raises(ValueError, match=words) as caught:
-        parse_login(content)
-    assert "secret" not in str(caught.value)
-
-
-@given(st.binary() | st.text())
-def test_any_file_is_read_or_explained(content):
-    with contextlib.suppress(ValueError):
-        parse_login(content)
-
-
-@given(st.text() | st.builds("a.{}.b".format, st.text()))
-def test_any_token_has_claims_or_none(token):
-    assert isinstance(claims(token), dict)

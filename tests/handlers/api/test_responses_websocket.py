@@ -8,12 +8,10 @@ import pytest
 
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
-from gateway.turns.keepalive import StreamTiming
-from tests.serving import CODEX, V1, output_text, payload, rest_of_turn, turn_on, user
+from tests.handlers.api.websocket_turns import TURN
+from tests.serving import CODEX, V1, output_text, payload, rest_of_turn, turn_on
 
 ALIAS = "/backend-api/codex/v1/responses"
-TURN = ScriptedTurn().text("one two three").completed()
-KEEPALIVE = {"type": "codex.keepalive"}
 
 
 def types(frames):
@@ -103,129 +101,6 @@ async def test_a_prewarm_and_the_turn_that_builds_on_it(serving, upstream):
     assert first["is_prewarm"]
     assert not second["is_prewarm"]
     assert third["receipt"]["reason"] == "previous_response_id"
-
-
-@pytest.mark.parametrize(
-    ("frame", "param"),
-    [
-        ('{"type":"response.create","input":"x"}', "model"),
-        ('{"type":"response.create","model":"m"}', None),
-        ('{"type":"response.create","model":"m","input":3}', "input"),
-        ('{"type":"response.create",', None),
-        ("not json", None),
-        ("[]", None),
-        ("", None),
-    ],
-)
-@pytest.mark.gen_test
-async def test_a_bad_frame_is_refused_and_the_socket_stays(
-    serving, upstream, frame, param
-):
-    async with serving.socket() as ws:
-        await ws.send_str(frame)
-        refusal = await ws.receive_json(timeout=5)
-        assert refusal["type"] == "error"
-        assert refusal["status"] == 400
-        assert refusal["error"]["code"] == "invalid_request_error"
-        assert refusal["error"]["message"] == "Invalid request payload"
-        if param:
-            assert refusal["error"]["param"] == param
-        if "response.create" in frame:
-            assert refusal["error"]["request_id"]
-        assert (await turn_on(ws))[-1]["type"] == "response.completed"
-
-
-@pytest.mark.gen_test
-async def test_a_binary_frame_is_refused(serving):
-    async with serving.socket() as ws:
-        await ws.send_bytes(b'{"type":"response.create"}')
-        assert (await ws.receive_json(timeout=5))["status"] == 400
-
-
-@pytest.mark.gen_test
-async def test_other_frames_pass_to_an_open_upstream_only(serving, upstream):
-    async with serving.socket() as ws:
-        await ws.send_json({"type": "response.cancel"})
-        refusal = await ws.receive_json(timeout=5)
-        assert refusal["status"] == 400
-        await turn_on(ws)
-        upstream.answer(*TURN.events)
-        await ws.send_str('{"type": "response.odd",  "x": 1}')
-        received = await upstream.arrived(2)
-        assert received.body == b'{"type": "response.odd",  "x": 1}'
-
-
-@pytest.mark.gen_test
-async def test_a_frame_of_two_types_is_one_turn_at_most(serving, upstream):
-    """What is counted as no turn must not become one upstream."""
-    tail = json.dumps(payload())[1:]
-    async with serving.socket() as ws:
-        await turn_on(ws)
-        await ws.send_str('{"type":"response.cancel","type":"response.create",' + tail)
-        await rest_of_turn(ws)
-    await serving.rows(2)
-
-
-@pytest.mark.gen_test
-async def test_frames_wait_for_their_turn(serving, upstream):
-    go_on = asyncio.Event()
-    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
-    async with serving.socket() as ws:
-        for number in range(3):
-            await ws.send_json({"type": "response.create", **payload(f"n{number}")})
-        await upstream.arrived()
-        await ws.receive(timeout=5)
-        assert len(upstream.of()) == 1
-        go_on.set()
-        for _ in range(3):
-            assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
-    assert [r.payload["input"] for r in upstream.of()] == [
-        [user(f"n{number}")] for number in range(3)
-    ]
-
-
-@pytest.mark.settings(pace=StreamTiming(data_keepalive=0.02))
-@pytest.mark.gen_test
-async def test_codex_gets_keepalives_before_and_in_an_answer(serving, upstream):
-    first, second = asyncio.Event(), asyncio.Event()
-    upstream.answer(first, *TURN.events[:6], second, *TURN.events[6:])
-    async with serving.socket() as ws:
-        await ws.send_json({"type": "response.create", **payload()})
-        assert await ws.receive_json(timeout=5) == KEEPALIVE
-        first.set()
-        seen = []
-        while not seen or seen[-1] != KEEPALIVE or len(seen) < 7:
-            seen.append(await ws.receive_json(timeout=5))
-        second.set()
-        await rest_of_turn(ws)
-
-
-@pytest.mark.settings(pace=StreamTiming(data_keepalive=0.01), keepalive_interval=0.02)
-@pytest.mark.gen_test
-async def test_the_public_socket_gets_pings_only(serving, upstream):
-    go_on = asyncio.Event()
-    upstream.answer(*TURN.events[:6], go_on, *TURN.events[6:])
-    async with serving.socket(V1, autoping=False) as ws:
-        await ws.send_json({"type": "response.create", **payload()})
-        seen = []
-        while aiohttp.WSMsgType.PING not in [message.type for message in seen]:
-            seen.append(await ws.receive(timeout=5))
-        go_on.set()
-        texts = [m.data for m in seen if m.type is aiohttp.WSMsgType.TEXT]
-        assert not any("keepalive" in text for text in texts)
-
-
-@pytest.mark.settings(pace=StreamTiming(hold=0.02))
-@pytest.mark.gen_test
-async def test_held_frames_leave_after_a_while(serving, upstream):
-    go_on = asyncio.Event()
-    upstream.answer(*TURN.events[:2], go_on, *TURN.events[2:])
-    async with serving.socket() as ws:
-        await ws.send_json({"type": "response.create", **payload()})
-        assert await ws.receive_json(timeout=5) == TURN.events[0]
-        assert await ws.receive_json(timeout=5) == TURN.events[1]
-        go_on.set()
-        await rest_of_turn(ws)
 
 
 @pytest.mark.gen_test

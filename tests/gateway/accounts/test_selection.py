@@ -1,0 +1,154 @@
+"""Which account is selected, and what is said when none is eligible."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from gateway.accounts.account import AccountKind, Catalogue
+from gateway.accounts.eligibility import Demand
+from gateway.errors import (
+    ModelNotAvailable,
+    NoAccounts,
+    UpgradeRequired,
+    UsageLimitReached,
+)
+from gateway.protocol.facts import Window
+from tests.gateway.accounts.pools import (
+    NOW,
+    account,
+    answered,
+    failure,
+    lease,
+    limit,
+    refused,
+)
+
+
+def catalogue(*models):
+    return Catalogue(frozenset(models))
+
+
+def test_new_conversations_spread_by_what_is_left_times_capacity(pool):
+    pool.replace([account(1, plan="plus"), account(2, plan="pro")])
+    week = Window("secondary", 70.0, 10_080, NOW + 9_000)
+    pool.observe_windows(pool.accounts[2], [week])
+    taken = Counter(answered(pool, Demand()).account.id for _ in range(600))
+    # 7,560 against 0.3 x 50,400: one in three goes to the smaller plan.
+    assert 150 < taken[1] < 250
+
+
+def test_account_near_the_end_of_a_window_takes_no_new_conversation(pool):
+    pool.observe_windows(pool.accounts[1], [Window("primary", 96.0, 300, NOW + 600)])
+    assert {answered(pool, Demand()).account.id for _ in range(20)} == {2}
+
+
+def test_round_robin_takes_turns(pool):
+    pool.strategy = "round_robin"
+    assert [answered(pool, Demand()).account.id for _ in range(4)] == [1, 2, 1, 2]
+
+
+def test_fill_first_stays_with_the_first_until_it_is_limited(pool):
+    pool.strategy = "fill_first"
+    assert {answered(pool, Demand()).account.id for _ in range(5)} == {1}
+    limit(pool, 1, 600)
+    assert answered(pool, Demand()).account.id == 2
+
+
+def test_unknown_strategy_is_refused(pool):
+    with pytest.raises(ValueError, match="capacity_weighted"):
+        pool.strategy = "coin"
+
+
+def test_higher_priority_number_serves_only_when_the_others_cannot(pool):
+    key = account(3, kind=AccountKind.API_KEY, priority=100)
+    pool.replace([account(1), key])
+    assert {answered(pool, Demand()).account.id for _ in range(10)} == {1}
+    limit(pool, 1, 600)
+    assert answered(pool, Demand()).account.id == 3
+
+
+def test_catalogue_decides_and_an_unknown_one_allows(pool):
+    pool.accounts[1].catalogue = catalogue("old")
+    assert answered(pool, Demand(model="new")).account.id == 2
+    pool.accounts[2].catalogue = catalogue("old")
+    error = refused(pool, Demand(model="new"), ModelNotAvailable)
+    assert "'new'" in str(error)
+    assert dict(error.passed_over) == {
+        "a": "does not have model new",
+        "b": "does not have model new",
+    }
+
+
+def test_refused_model_is_not_sent_to_that_account_again(pool, clock):
+    granted = lease(pool, Demand(model="m"))
+    pool.observe_failure(granted, failure(400, "model_not_found"))
+    granted.release()
+    other = answered(pool, Demand(model="m"))
+    assert other.account is not granted.account
+    assert granted.account.serves("other", NOW)
+    clock.now += 3_600
+    assert granted.account.serves("m", clock.now)
+
+
+def test_all_limited_names_the_first_return(pool):
+    limit(pool, 1, 900)
+    limit(pool, 2, 300)
+    pool.accounts[2].plan = "plus"
+    error = refused(pool, Demand(), UsageLimitReached)
+    assert (error.resets_at, error.plan_type) == (NOW + 300, "plus")
+    told = pool.refusal(Demand())
+    assert (told.resets_at, told.plan_type) == (NOW + 300, "plus")
+
+
+def test_cooling_accounts_ask_for_a_short_wait(pool):
+    limit(pool, 1, 900)
+    pool.accounts[2].health.cool(NOW, 60, "broken")
+    error = refused(pool, Demand(), NoAccounts)
+    assert 1 <= error.retry_after <= 5
+
+
+def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
+    limit(pool, 1, 900)
+    pool.accounts[2].health.cool(NOW, 4, "broken")
+
+    async def scenario():
+        asked = asyncio.create_task(pool.lease(Demand()))
+        await asyncio.sleep(0)
+        assert (asked.done(), pool.waiting) == (False, 1)
+        clock.now += 4
+        pool.serve_queue()
+        return await asked
+
+    assert asyncio.run(scenario()).account is pool.accounts[2]
+
+
+def test_paused_and_logged_out_accounts_are_named(pool):
+    pool.accounts[1].health.pause()
+    pool.accounts[2].health.require_login("refresh_token_reused")
+    error = refused(pool, Demand(), NoAccounts)
+    assert str(error) == "All accounts are paused or require a new login"
+    assert dict(error.passed_over)["b"] == "refresh_token_reused"
+
+
+def test_keys_see_only_their_accounts(pool):
+    only = Demand(allowed_accounts=frozenset({2}))
+    assert {answered(pool, only).account.id for _ in range(10)} == {2}
+    refused(pool, Demand(allowed_accounts=frozenset({9})), NoAccounts)
+
+
+def test_sockets_need_an_account_that_speaks_them(pool):
+    pool.replace([account(1, websockets=False), account(2)])
+    assert answered(pool, Demand(websocket=True)).account.id == 2
+    assert pool.can_open_socket()
+    # A short trouble is no reason to lose the client's sockets for good.
+    pool.accounts[2].health.cool(NOW, 5, "broken")
+    refused(pool, Demand(websocket=True), NoAccounts)
+    assert pool.can_open_socket()
+    # A long limit is, while another account could serve over HTTP.
+    pool.accounts[2].health.resume()
+    limit(pool, 2, 900)
+    refused(pool, Demand(websocket=True), UpgradeRequired)
+    pool.accounts[2].websockets = False
+    refused(pool, Demand(websocket=True), UpgradeRequired)
+    assert not pool.can_open_socket()

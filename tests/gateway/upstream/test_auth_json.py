@@ -1,0 +1,67 @@
+"""Codex's auth.json is read or explained."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.upstream.auth_json import claims, parse_login, read_login
+from tests.gateway.upstream.token_endpoint import document
+
+
+def test_both_spellings_of_auth_json_are_read(tmp_path):
+    path = tmp_path / "auth.json"
+    path.write_text(json.dumps(document()))
+    snake = read_login(path)
+    tokens = document()["tokens"]
+    camel = parse_login(
+        json.dumps(
+            {
+                "tokens": {
+                    "idToken": tokens["id_token"],
+                    "accessToken": tokens["access_token"],
+                    "refreshToken": tokens["refresh_token"],
+                    "accountId": "acc",
+                },
+                "lastRefreshAt": "2026-01-02T03:04:05Z",
+            }
+        )
+    )
+    assert snake.plan == camel.plan == "pro"
+    assert snake.chatgpt_user_id == "user-1"
+    assert abs(snake.refreshed_at - camel.refreshed_at) < 1
+    assert "file-token" not in repr(snake)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ("{}", "has no tokens"),
+        ('{"OPENAI_API_KEY": "sk-secret"}', "accounts add"),
+        ('{"tokens": {}}', "has no access token"),
+        ('{"tokens": {"access_token": "secret"}}', "has no refresh token"),
+        (
+            '{"tokens": {"access_token": "secret", "refresh_token": "secret"}}',
+            "does not say which",
+        ),
+    ],
+)
+def test_bad_files_are_explained_without_being_quoted(content, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        parse_login(content)
+    assert "secret" not in str(caught.value)
+
+
+@given(st.binary() | st.text())
+def test_any_file_is_read_or_explained(content):
+    with contextlib.suppress(ValueError):
+        parse_login(content)
+
+
+@given(st.text() | st.builds("a.{}.b".format, st.text()))
+def test_any_token_has_claims_or_none(token):
+    assert isinstance(claims(token), dict)

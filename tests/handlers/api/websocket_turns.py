@@ -1,0 +1,5 @@
+"""What a turn on a WebSocket looks like."""
+
+from gateway.demo.events import ScriptedTurn
+
+TURN = ScriptedTurn().text("one two three").completed()
