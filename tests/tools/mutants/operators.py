@@ -1,8 +1,9 @@
 """What is changed: every mutant of a source file, as a replacement of some bytes.
 
 Left out are annotations, decorators, assertions, f-strings and log lines; the values of
-constants in capitals and of defaults beyond 1, which are tuned, and of which only the
-use is behaviour; and `<` for `<=` between readings of a clock, which are never equal.
+constants in capitals, of defaults beyond 1 and of numbers beyond HTTP's statuses, which
+are tuned, and of which only the use is behaviour; and `<` for `<=` between readings of
+a clock, which are never equal.
 """
 
 import ast
@@ -127,7 +128,7 @@ def _changes(node: ast.AST, is_in_function: bool) -> Iterator[_Change]:
     """Each node in this one that can be replaced, with what it becomes."""
     if _is_skipped(node, is_in_function):
         return
-    if isinstance(node, ast.expr) and (is_in_function or not _is_tuned(node)):
+    if isinstance(node, ast.expr) and not _is_tuned(node, is_in_function):
         for new in _expression_changes(node):
             yield node, new, is_in_function
     elif isinstance(node, ast.stmt):
@@ -164,8 +165,12 @@ def _is_skipped(node: ast.AST, is_in_function: bool) -> bool:
     return False
 
 
-def _is_tuned(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value not in (0, 1)
+def _is_tuned(node: ast.expr, is_in_function: bool) -> bool:
+    """Whether it is a number of which one more or less is nobody's concern."""
+    match node:
+        case ast.Constant(value=int(value) | float(value)):
+            return value > (599 if is_in_function else 1)
+    return False
 
 
 def _conditions(node: ast.AST) -> list[ast.expr]:

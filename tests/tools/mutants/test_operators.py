@@ -65,6 +65,7 @@ def test_a_statement_is_changed(line, expected):
     "line",
     [
         "a = b",
+        "a = 4096",
         "return None",
         "return False",
         "await a.close()",
