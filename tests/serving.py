@@ -8,6 +8,7 @@ import io
 import json
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 
 import aiohttp
 
@@ -169,12 +170,16 @@ class Serving:
 
     async def pause(self, *names):
         for name in names:
-            await self.gateway.store.write(set_paused, name, True, "test")
+            await self.gateway.store.write(
+                partial(set_paused, paused=True), name, "test"
+            )
         await self.gateway.reload()
 
     async def resume(self, *names):
         for name in names:
-            await self.gateway.store.write(set_paused, name, False, "test")
+            await self.gateway.store.write(
+                partial(set_paused, paused=False), name, "test"
+            )
         await self.gateway.reload()
 
     def account(self, name):

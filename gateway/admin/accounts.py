@@ -13,7 +13,8 @@ from gateway.accounts.account import (
     Credentials,
 )
 from gateway.admin.entities import ACCOUNT_CHANGE
-from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
+from gateway.admin.errors import AlreadyThere, Unacceptable
+from gateway.admin.names import find_row, free_name, unlike_others
 from gateway.repository import accounts, audit
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
@@ -27,7 +28,6 @@ from gateway.store.models import (
 )
 from gateway.upstream.auth_json import Login
 
-LONGEST_NAME = 80
 _VISIBLE = re.compile(r"[!-~]+")
 
 
@@ -68,7 +68,7 @@ def save_login(
     if row is None:
         return _add_login(login, secrets, actor, name, source_file)
     if name is not None and name != row.name:
-        row.name = _free_name(name)
+        row.name = free_name(AccountRow, name)
     row.email = login.email or row.email
     row.plan = login.plan or row.plan
     # A login of the gateway's own is not read from any file again.
@@ -100,7 +100,7 @@ def _add_login(
     row = AccountRow.create(
         force_insert=True,
         id=fresh_id(AccountRow),
-        name=_free_name(name) if name is not None else _unlike_others(wanted),
+        name=free_name(AccountRow, name) if name is not None else unlike_others(wanted),
         kind=AccountKind.CHATGPT.value,
         chatgpt_account_id=login.chatgpt_account_id,
         chatgpt_user_id=login.chatgpt_user_id,
@@ -128,7 +128,7 @@ def add_api_key_account(
     row = AccountRow.create(
         force_insert=True,
         id=fresh_id(AccountRow),
-        name=_free_name(wanted.name),
+        name=free_name(AccountRow, wanted.name),
         kind=AccountKind.API_KEY.value,
         base_url=checked_base_url(wanted.base_url),
         credentials=accounts.seal(Credentials(api_key=wanted.api_key), secrets),
@@ -161,9 +161,9 @@ def checked_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def set_paused(name: str, paused: bool, actor: str) -> str:
+def set_paused(name: str, actor: str, *, paused: bool) -> str:
     """Out of service from the next request on, or back; gives the name."""
-    row = find(name)
+    row = find_row(AccountRow, name)
     row.is_paused, row.updated_at = paused, now_ms()
     row.save(only=["is_paused", "updated_at"])
     audit.record(actor, "account.pause" if paused else "account.resume", row.name)
@@ -172,14 +172,14 @@ def set_paused(name: str, paused: bool, actor: str) -> str:
 
 def change(account: str, changes: dict[str, Any], actor: str) -> str:
     """Set `name`, `priority`, `concurrency`, `websockets`; gives the name."""
-    row = find(account)
+    row = find_row(AccountRow, account)
     before = str(row.name)
     columns = ["updated_at"]
     row.updated_at = now_ms()
     for name, value in changes.items():
         field = ACCOUNT_CHANGE[name]
         if name == "name":
-            value = row.name if value == row.name else _free_name(value)
+            value = row.name if value == row.name else free_name(AccountRow, value)
         elif field.type is int:
             value = field.check_bounds(value)
         columns.append(field.column or name)
@@ -191,7 +191,7 @@ def change(account: str, changes: dict[str, Any], actor: str) -> str:
 
 def remove(name: str, actor: str) -> str:
     """Forget the account and its credentials; what it did stays in the log."""
-    row = find(name)
+    row = find_row(AccountRow, name)
     only_keys = _keys_bound_to(row.id)
     if only_keys:
         raise AlreadyThere(
@@ -203,45 +203,6 @@ def remove(name: str, actor: str) -> str:
     AccountClaimRow.delete().where(AccountClaimRow.account_id == row.id).execute()
     audit.record(actor, "account.remove", row.name, id=row.id)
     return str(row.name)
-
-
-def find(name: str) -> AccountRow:
-    """Raises NotThere."""
-    row = AccountRow.get_or_none(AccountRow.name == name)
-    if row is None and name.isascii() and name.isdigit() and len(name) < 10:
-        row = AccountRow.get_or_none(AccountRow.id == int(name))
-    if row is None:
-        raise NotThere("account", name)
-    found: AccountRow = row
-    return found
-
-
-def checked_name(name: str, longest: int = LONGEST_NAME) -> str:
-    """Raises Unacceptable."""
-    name = name.strip()
-    if not name or len(name) > longest or not name.isprintable():
-        raise Unacceptable(
-            f"a name has 1 to {longest} printable characters", param="name"
-        )
-    return name
-
-
-def _free_name(name: str) -> str:
-    name = checked_name(name)
-    if AccountRow.get_or_none(AccountRow.name == name) is not None:
-        raise AlreadyThere(f"There is an account '{name}' already", param="name")
-    return name
-
-
-def _unlike_others(name: str) -> str:
-    """One address may be in several workspaces."""
-    name = "".join(c for c in name if c.isprintable()).strip()[: LONGEST_NAME - 4]
-    taken = {row.name for row in AccountRow.select(AccountRow.name)}
-    number = 2
-    found = name = name or "account"
-    while found in taken:
-        found, number = f"{name}-{number}", number + 1
-    return found
 
 
 def _keys_bound_to(account_id: int) -> list[str]:

@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gateway.admin import accounts
 from gateway.admin.entities import KEY_CHANGE
 from gateway.admin.entity import Field
-from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
+from gateway.admin.errors import Unacceptable
+from gateway.admin.names import find_row, free_name
 from gateway.keys import key
 from gateway.repository import audit, options
 from gateway.repository.keys import KEYS_EVER_MADE, keys_ever_made
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
-from gateway.store.models import ApiKeyLimitRow, ApiKeyRow, LimitCounterRow, now_ms
+from gateway.store.models import (
+    AccountRow,
+    ApiKeyLimitRow,
+    ApiKeyRow,
+    LimitCounterRow,
+    now_ms,
+)
 
-LONGEST_NAME = 128
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 TIERS = ("auto", "default", "priority", "flex", "fast")
 
@@ -37,7 +42,7 @@ def create(name: str, rules: dict[str, Any], actor: str) -> Made:
 
     Raises Unacceptable, NotThere for an account, AlreadyThere for a name.
     """
-    name = _free_name(name)
+    name = free_name(ApiKeyRow, name)
     is_first = not keys_ever_made()
     token = key.generate()
     row = ApiKeyRow.create(
@@ -60,10 +65,10 @@ def change(name: str, rules: dict[str, Any], actor: str) -> str:
     `enforce_tier`, `rpm`, `concurrency`, `expires` ("90d" or a date), `disabled`,
     `name`, `limits` (texts, all of them: one that is not among them goes).
     """
-    row = find(name)
+    row = find_row(ApiKeyRow, name)
     before = str(row.name)
     if "name" in rules and rules["name"] != row.name:
-        rules = {**rules, "name": _free_name(rules["name"])}
+        rules = {**rules, "name": free_name(ApiKeyRow, rules["name"])}
     _apply(row, rules)
     audit.record(actor, "key.update", before, **rules)
     return str(row.name)
@@ -71,7 +76,7 @@ def change(name: str, rules: dict[str, Any], actor: str) -> str:
 
 def rotate(name: str, actor: str) -> Made:
     """A new token with the same rules; the old one is refused from now on."""
-    row = find(name)
+    row = find_row(ApiKeyRow, name)
     token = key.generate()
     row.prefix, row.digest = key.prefix(token), key.digest(token)
     row.save(only=["prefix", "digest"])
@@ -81,25 +86,12 @@ def rotate(name: str, actor: str) -> Made:
 
 def remove(name: str, actor: str) -> str:
     """Forget the key; what it did stays in the log."""
-    row = find(name)
+    row = find_row(ApiKeyRow, name)
     for limit in ApiKeyLimitRow.select().where(ApiKeyLimitRow.api_key == row.id):
         _remove_limit(limit)
     ApiKeyRow.delete().where(ApiKeyRow.id == row.id).execute()
     audit.record(actor, "key.remove", row.name, id=row.id, prefix=row.prefix)
     return str(row.name)
-
-
-def find(name: str) -> ApiKeyRow:
-    """By name, number or prefix. Raises NotThere."""
-    row = ApiKeyRow.get_or_none(ApiKeyRow.name == name)
-    if row is None and name.isascii() and name.isdigit() and len(name) < 10:
-        row = ApiKeyRow.get_or_none(ApiKeyRow.id == int(name))
-    if row is None:
-        row = ApiKeyRow.get_or_none(ApiKeyRow.prefix == name)
-    if row is None:
-        raise NotThere("API key", name)
-    found: ApiKeyRow = row
-    return found
 
 
 def _apply(row: ApiKeyRow, rules: dict[str, Any]) -> None:
@@ -148,7 +140,7 @@ def _patterns(rule: str, texts: list[str]) -> str:
 
 
 def _accounts(rule: str, names: list[str]) -> str:
-    return json.dumps(sorted({accounts.find(name).id for name in names}))
+    return json.dumps(sorted({find_row(AccountRow, name).id for name in names}))
 
 
 def _effort(rule: str, value: str) -> str:
@@ -215,10 +207,3 @@ def _set_limits(row: ApiKeyRow, texts: list[str] | tuple[str, ...]) -> None:
 def _remove_limit(limit: ApiKeyLimitRow) -> None:
     LimitCounterRow.delete().where(LimitCounterRow.limit_id == limit.id).execute()
     ApiKeyLimitRow.delete().where(ApiKeyLimitRow.id == limit.id).execute()
-
-
-def _free_name(name: str) -> str:
-    name = accounts.checked_name(name, LONGEST_NAME)
-    if ApiKeyRow.get_or_none(ApiKeyRow.name == name) is not None:
-        raise AlreadyThere(f"There is an API key '{name}' already", param="name")
-    return name

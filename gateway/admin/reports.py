@@ -5,11 +5,12 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.admin import accounts, keys
 from gateway.admin.errors import NotThere, Unacceptable
+from gateway.admin.names import NamedRow, find_row
 from gateway.admin.views import account_names, key_names
 from gateway.store import queries
 from gateway.store.log_rows import MEASURES
+from gateway.store.models import AccountRow, ApiKeyRow
 from gateway.store.queries import Grouping, LogFilter, LogStatus, Record
 
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -44,8 +45,8 @@ def log_filter(wanted: dict[str, Any], now: float) -> LogFilter:
     since = wanted.get("since")
     status: LogStatus | None = wanted.get("status")
     return LogFilter(
-        api_key_id=_key_id(wanted.get("key")),
-        account_id=_account_id(wanted.get("account")),
+        api_key_id=_id_of(ApiKeyRow, wanted.get("key")),
+        account_id=_id_of(AccountRow, wanted.get("account")),
         model=wanted.get("model"),
         status=status,
         since=None if since is None else parse_since(since, now),
@@ -98,8 +99,8 @@ def usage(by: Grouping, wanted: dict[str, Any], now: float) -> list[Record]:
     rows = queries.usage_report(
         by,
         since=parse_since(wanted.get("since") or DEFAULT_SPAN, now),
-        api_key_id=_key_id(wanted.get("key")),
-        account_id=_account_id(wanted.get("account")),
+        api_key_id=_id_of(ApiKeyRow, wanted.get("key")),
+        account_id=_id_of(AccountRow, wanted.get("account")),
         model=wanted.get("model"),
     )
     names = {"key": key_names, "account": account_names}.get(by, dict)()
@@ -123,21 +124,13 @@ def _name(names: dict[int, str], number: int | None) -> str | None:
     return names.get(number, f"#{number}") if number else None
 
 
-def _key_id(name: str | None) -> int | None:
-    """Also of a key that was removed, as "#3"."""
+def _id_of(table: type[NamedRow], name: str | None) -> int | None:
+    """Also of a row that was removed, as "#3"."""
     if name is None:
         return None
-    return int(keys.find(name).id) if not _is_number(name) else int(name[1:])
-
-
-def _account_id(name: str | None) -> int | None:
-    if name is None:
-        return None
-    return int(accounts.find(name).id) if not _is_number(name) else int(name[1:])
-
-
-def _is_number(name: str) -> bool:
-    return re.fullmatch(r"#[0-9]{1,9}", name, re.ASCII) is not None
+    if re.fullmatch(r"#[0-9]{1,9}", name, re.ASCII):
+        return int(name[1:])
+    return int(find_row(table, name).id)
 
 
 def _read(text: str, default: Any) -> Any:

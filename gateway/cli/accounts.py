@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from gateway.admin.views import stored_accounts
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     Commands,
+    add_change_command,
     ask,
     change,
-    json_option,
     moment,
-    pass_settings,
     secrets_of,
+    settings_and_json,
     show,
     span,
     tell,
@@ -46,8 +47,7 @@ def accounts() -> None:
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…"
 )
 @click.option("--name", help="What to call it; for one file.")
-@json_option
-@pass_settings
+@settings_and_json
 def import_logins(
     settings: Settings, files: tuple[Path, ...], name: str | None, as_json: bool
 ) -> None:
@@ -105,8 +105,7 @@ def _save_all(
 @click.option("--priority", type=int, help="Lower goes first; default 100.")
 @click.option("--concurrency", type=int, help="Requests at a time.")
 @click.option("--websockets/--no-websockets", default=False, show_default=True)
-@json_option
-@pass_settings
+@settings_and_json
 def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) -> None:
     """Add an OpenAI-compatible endpoint with an API key.
 
@@ -129,8 +128,7 @@ def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) ->
 
 
 @accounts.command("list")
-@json_option
-@pass_settings
+@settings_and_json
 def list_accounts(settings: Settings, as_json: bool) -> None:
     """All accounts: state, why, until when, windows, load."""
     client = find_client(settings)
@@ -166,34 +164,27 @@ def _readable(row: dict[str, Any], now: float) -> dict[str, Any]:
     }
 
 
-@accounts.command()
-@click.argument("name")
-@json_option
-@pass_settings
-def pause(settings: Settings, name: str, as_json: bool) -> None:
-    """Take an account out of service; its running requests end."""
-    name = change(settings, admin.set_paused, name, True, shell_actor())
-    tell({"name": name, "state": "paused"}, f"Paused '{name}'.", as_json=as_json)
-
-
-@accounts.command()
-@click.argument("name")
-@json_option
-@pass_settings
-def resume(settings: Settings, name: str, as_json: bool) -> None:
-    """Put a paused account back into service."""
-    name = change(settings, admin.set_paused, name, False, shell_actor())
-    tell({"name": name, "state": "resumed"}, f"Resumed '{name}'.", as_json=as_json)
-
-
-@accounts.command()
-@click.argument("name")
-@json_option
-@pass_settings
-def remove(settings: Settings, name: str, as_json: bool) -> None:
-    """Forget an account and its credentials; its log rows stay."""
-    name = change(settings, admin.remove, name, shell_actor())
-    tell({"name": name, "state": "removed"}, f"Removed '{name}'.", as_json=as_json)
+add_change_command(
+    accounts,
+    "pause",
+    partial(admin.set_paused, paused=True),
+    {"state": "paused"},
+    ("Take an account out of service; its running requests end.", "Paused '{}'."),
+)
+add_change_command(
+    accounts,
+    "resume",
+    partial(admin.set_paused, paused=False),
+    {"state": "resumed"},
+    ("Put a paused account back into service.", "Resumed '{}'."),
+)
+add_change_command(
+    accounts,
+    "remove",
+    admin.remove,
+    {"state": "removed"},
+    ("Forget an account and its credentials; its log rows stay.", "Removed '{}'."),
+)
 
 
 @accounts.command("set")
@@ -202,8 +193,7 @@ def remove(settings: Settings, name: str, as_json: bool) -> None:
 @click.option("--priority", type=int, help="Lower goes first.")
 @click.option("--concurrency", type=int, help="Requests at a time; 0: the default.")
 @click.option("--websockets/--no-websockets", default=None)
-@json_option
-@pass_settings
+@settings_and_json
 def set_account(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
     """Change an account's name, priority, concurrency or use of WebSockets."""
     given["name"] = given.pop("new_name")

@@ -12,7 +12,7 @@ from gateway.admin.errors import NotThere
 from gateway.admin.probe import probe as send_probe
 from gateway.app import Gateway
 from gateway.cli.admin_client import find_client, path_of, reload_running
-from gateway.cli.base import change, emit, json_option, pass_settings, secrets_of, tell
+from gateway.cli.base import change, emit, secrets_of, settings_and_json, tell
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
@@ -29,8 +29,7 @@ PROBE_SECONDS = 120.0
 
 @click.command()
 @click.option("--name", help="What to call the account.")
-@json_option
-@pass_settings
+@settings_and_json
 def login(settings: Settings, name: str | None, as_json: bool) -> None:
     """Log in with a code, in any browser: a login of the gateway's own.
 
@@ -74,8 +73,7 @@ def _show_code(code: DeviceCode, as_json: bool) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--model", help="By default a cheap one of the account's.")
-@json_option
-@pass_settings
+@settings_and_json
 def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> None:
     """Send one small real request at an account, whatever its state."""
     client = find_client(settings)
@@ -110,8 +108,7 @@ async def _probe(settings: Settings, name: str, model: str | None) -> dict[str, 
 
 
 @click.command("rotate-key")
-@json_option
-@pass_settings
+@settings_and_json
 def rotate_key(settings: Settings, as_json: bool) -> None:
     """Encrypt all credentials with a new key; the old one is then destroyed."""
     rotated = asyncio.run(_rotate(settings, secrets_of(settings)))

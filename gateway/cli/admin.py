@@ -5,7 +5,7 @@ import click
 from gateway.accounts.strategies import STRATEGIES
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
-from gateway.cli.base import ask, change, json_option, pass_settings, tell
+from gateway.cli.base import ask, change, settings_and_json, tell
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
@@ -17,8 +17,7 @@ def admin() -> None:
 
 
 @admin.command()
-@json_option
-@pass_settings
+@settings_and_json
 def token(settings: Settings, as_json: bool) -> None:
     """Print the token that the admin API and /metrics ask for."""
     found = admin_token(settings.data_dir).reveal()
@@ -27,8 +26,7 @@ def token(settings: Settings, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(STRATEGIES))
-@json_option
-@pass_settings
+@settings_and_json
 def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
     """How an account is chosen for a new conversation; with NAME, change it."""
     if name is None:

@@ -15,6 +15,7 @@ from gateway.cli.admin_client import reload_running
 from gateway.errors import GatewayError
 from gateway.process.inherited_sockets import UnusableDescriptor
 from gateway.process.lockfile import AlreadyRunning
+from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
 from gateway.store import models
 from gateway.store.database import (
@@ -30,7 +31,15 @@ T = TypeVar("T")
 OutputRow = Mapping[str, Any]
 
 pass_settings = click.make_pass_decorator(Settings)
-json_option = click.option("--json", "as_json", is_flag=True, help="One object a line.")
+_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One object a line."
+)
+
+
+def settings_and_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the settings as its first argument, and the option --json."""
+    return _json_option(pass_settings(command))
+
 
 # What a command tells in one line instead of a traceback.
 EXPECTED = (
@@ -138,6 +147,27 @@ def tell(row: OutputRow, sentence: str, *, as_json: bool) -> None:
         emit(row)
     else:
         click.echo(sentence)
+
+
+def add_change_command(
+    group: click.Group,
+    name: str,
+    function: Callable[[str, str], str],
+    row: OutputRow,
+    texts: tuple[str, str],
+) -> None:
+    """Add a command for a change that takes a name only.
+
+    `texts`: its help, and the sentence for people; `row` is added to the JSON.
+    """
+    help_text, sentence = texts
+
+    @group.command(name, help=help_text)
+    @click.argument("name")
+    @settings_and_json
+    def command(settings: Settings, name: str, as_json: bool) -> None:
+        name = change(settings, function, name, shell_actor())
+        tell({"name": name, **row}, sentence.format(name), as_json=as_json)
 
 
 def text(value: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.admin_client import find_client
-from gateway.cli.base import json_option, pass_settings, tell
+from gateway.cli.base import settings_and_json, tell
 from gateway.cli.codex_config_file import CannotPatch, Provider, patch
 from gateway.settings import Settings
 
@@ -30,8 +30,7 @@ from gateway.settings import Settings
     default=Path("~/.codex"),
     help="Where config.toml is.",
 )
-@json_option
-@pass_settings
+@settings_and_json
 def codex_config(
     settings: Settings,
     /,

@@ -12,7 +12,7 @@ import click
 
 from gateway.admin import keys
 from gateway.cli.admin_client import find_client
-from gateway.cli.base import ask, change, emit, json_option, pass_settings, secrets_of
+from gateway.cli.base import ask, change, emit, secrets_of, settings_and_json
 from gateway.doctor import client_checks, local_checks
 from gateway.doctor.client import Visit
 from gateway.doctor.findings import Finding, Level
@@ -36,8 +36,7 @@ _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
     default=Path("~/.codex"),
     help="Of the Codex on this machine.",
 )
-@json_option
-@pass_settings
+@settings_and_json
 def doctor(
     settings: Settings,
     /,

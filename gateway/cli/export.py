@@ -13,7 +13,7 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
-from gateway.cli.base import json_option, opened, pass_settings, tell
+from gateway.cli.base import opened, settings_and_json, tell
 from gateway.cli.logs import pages
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
@@ -37,8 +37,7 @@ _FIELDS = (*COLUMNS, "key", "account")
 @click.option("--model")
 @click.option("--status", type=click.Choice(LOG_STATUSES))
 @click.option("--since", help="2h, 7d, 4w or a date.")
-@json_option
-@pass_settings
+@settings_and_json
 def export(
     settings: Settings, /, kind: str, output: Path | None, as_json: bool, **wanted: Any
 ) -> None:
@@ -95,8 +94,7 @@ def _harmless(value: Any) -> Any:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@json_option
-@pass_settings
+@settings_and_json
 def backup(settings: Settings, file: Path, as_json: bool) -> None:
     """Copy the database to a new file, also while the gateway runs.
 

@@ -1,27 +1,30 @@
 """`run.py keys …`"""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 
 from gateway.admin import keys as admin
 from gateway.admin.entities import KEY_CHANGE
+from gateway.admin.names import find_row
 from gateway.admin.views import stored_keys
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
+    add_change_command,
     ask,
     change,
     emit,
-    json_option,
     moment,
-    pass_settings,
+    settings_and_json,
     show,
     tell,
     text,
 )
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
+from gateway.store.models import ApiKeyRow
 
 FIRST_KEY = (
     "This is the first key: from now on every client needs one, local ones too, also "
@@ -78,8 +81,7 @@ def _rules(given: dict[str, Any]) -> dict[str, Any]:
 @keys.command()
 @click.option("--name", required=True)
 @rule_options
-@json_option
-@pass_settings
+@settings_and_json
 def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
     """Make a key and print it, this once."""
     made = change(settings, admin.create, name, _rules(given), shell_actor())
@@ -90,8 +92,7 @@ def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> Non
 
 @keys.command()
 @click.argument("name")
-@json_option
-@pass_settings
+@settings_and_json
 def rotate(settings: Settings, name: str, as_json: bool) -> None:
     """Give a key a new token; the old one is refused from now on."""
     _show_made(change(settings, admin.rotate, name, shell_actor()), "Rotated", as_json)
@@ -109,8 +110,7 @@ def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
 
 
 @keys.command("list")
-@json_option
-@pass_settings
+@settings_and_json
 def list_keys(settings: Settings, as_json: bool) -> None:
     """All keys and what they may do."""
     rows = ask(settings, stored_keys)
@@ -125,11 +125,10 @@ def list_keys(settings: Settings, as_json: bool) -> None:
 
 @keys.command("show")
 @click.argument("name")
-@json_option
-@pass_settings
+@settings_and_json
 def show_key(settings: Settings, name: str, as_json: bool) -> None:
     """One key; with a running gateway also what is used of its limits."""
-    key_id = ask(settings, lambda: admin.find(name).id)
+    key_id = ask(settings, lambda: find_row(ApiKeyRow, name).id)
     client = find_client(settings)
     if client is not None:
         row = client.get(path_of("keys", str(key_id)))
@@ -155,8 +154,7 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--rename", "new_name", help="Another name.")
 @rule_options
-@json_option
-@pass_settings
+@settings_and_json
 def update(
     settings: Settings, /, name: str, new_name: str | None, as_json: bool, **given: Any
 ) -> None:
@@ -169,39 +167,32 @@ def update(
         rules["name"] = new_name
     if not rules:
         raise click.UsageError("Nothing to change: give at least one option.")
-    _change(settings, name, rules, "Changed", as_json)
-
-
-@keys.command()
-@click.argument("name")
-@json_option
-@pass_settings
-def disable(settings: Settings, name: str, as_json: bool) -> None:
-    """Refuse a key until it is enabled again."""
-    _change(settings, name, {"disabled": True}, "Disabled", as_json)
-
-
-@keys.command()
-@click.argument("name")
-@json_option
-@pass_settings
-def enable(settings: Settings, name: str, as_json: bool) -> None:
-    """Accept a disabled key again."""
-    _change(settings, name, {"disabled": False}, "Enabled", as_json)
-
-
-def _change(
-    settings: Settings, name: str, rules: dict[str, Any], what: str, as_json: bool
-) -> None:
     name = change(settings, admin.change, name, rules, shell_actor())
-    tell({"name": name, **rules}, f"{what} key '{name}'.", as_json=as_json)
+    tell({"name": name, **rules}, f"Changed key '{name}'.", as_json=as_json)
 
 
-@keys.command()
-@click.argument("name")
-@json_option
-@pass_settings
-def remove(settings: Settings, name: str, as_json: bool) -> None:
-    """Forget a key; its log rows stay."""
-    name = change(settings, admin.remove, name, shell_actor())
-    tell({"name": name, "state": "removed"}, f"Removed key '{name}'.", as_json=as_json)
+def _set_disabled(name: str, actor: str, *, disabled: bool) -> str:
+    return admin.change(name, {"disabled": disabled}, actor)
+
+
+add_change_command(
+    keys,
+    "disable",
+    partial(_set_disabled, disabled=True),
+    {"disabled": True},
+    ("Refuse a key until it is enabled again.", "Disabled key '{}'."),
+)
+add_change_command(
+    keys,
+    "enable",
+    partial(_set_disabled, disabled=False),
+    {"disabled": False},
+    ("Accept a disabled key again.", "Enabled key '{}'."),
+)
+add_change_command(
+    keys,
+    "remove",
+    admin.remove,
+    {"state": "removed"},
+    ("Forget a key; its log rows stay.", "Removed key '{}'."),
+)

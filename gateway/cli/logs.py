@@ -11,10 +11,9 @@ from gateway.admin.entities import GROUPINGS, LOG_STATUSES, LONGEST_PAGE
 from gateway.cli.base import (
     ask,
     emit,
-    json_option,
     moment,
     opened,
-    pass_settings,
+    settings_and_json,
     show,
     text,
 )
@@ -35,8 +34,7 @@ _TOTALS = ("requests", "errors", "interrupted", "input_tokens", "output_tokens")
 @click.option("--since", help="30m, 2h, 7d, 4w or a date.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
-@json_option
-@pass_settings
+@settings_and_json
 def logs(
     settings: Settings, /, limit: int, follow: bool, as_json: bool, **wanted: Any
 ) -> None:
@@ -96,8 +94,7 @@ def _print(row: Record, as_json: bool) -> None:
 @click.option("--key", help="Of one API key only.")
 @click.option("--account", help="Of one account only.")
 @click.option("--model", help="Of one model only.")
-@json_option
-@pass_settings
+@settings_and_json
 def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> None:
     """Requests, tokens and cost, summed."""
     rows = ask(settings, reports.usage, by, wanted, time.time())
@@ -118,8 +115,7 @@ def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> 
 
 @click.command()
 @click.argument("request_id")
-@json_option
-@pass_settings
+@settings_and_json
 def explain(settings: Settings, request_id: str, as_json: bool) -> None:
     """What became of a request, and why: a request id, its beginning, or a
     response id."""

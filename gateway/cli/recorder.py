@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.base import json_option, moment, pass_settings, show, text
+from gateway.cli.base import moment, settings_and_json, show, text
 from gateway.monitoring.recorder.files import recordings
 from gateway.settings import Settings
 
@@ -14,8 +14,7 @@ _COLUMNS = ("time", "lag_ms", "turns", "sockets", "waiting", "log_rows", "silent
 
 
 @click.command()
-@json_option
-@pass_settings
+@settings_and_json
 def recorder(settings: Settings, as_json: bool) -> None:
     """The last recording of a blocked loop: the blocks, and the time around them."""
     there = recordings(settings.data_dir)

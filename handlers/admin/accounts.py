@@ -95,7 +95,8 @@ class AccountPauseHandler(AdminHandler):
     paused: ClassVar[bool] = True
 
     async def post(self, name: str) -> None:
-        name = await self.change(accounts.set_paused, name, self.paused, audit.API)
+        change = partial(accounts.set_paused, paused=self.paused)
+        name = await self.change(change, name, audit.API)
         self.answer(shown(self.gateway, name))
 
 
