@@ -34,8 +34,8 @@ def main(ctx: click.Context, no_key: bool) -> None:
     except EnvValidationError as error:
         messages = error.error_messages
         for name in messages:
-            told = messages[name] if isinstance(messages, dict) else ()
-            click.echo(": ".join([name, *told]), err=True)
+            reasons = messages[name] if isinstance(messages, dict) else ()
+            click.echo(": ".join([name, *reasons]), err=True)
         ctx.exit(2)
     if ctx.invoked_subcommand is None:
         ctx.invoke(serve, no_key=no_key)

@@ -1,4 +1,4 @@
-"""Gateway: builds the parts, starts and stops them in order."""
+"""Gateway: builds the parts of a process, starts and stops them in order."""
 
 import asyncio
 import time
@@ -41,9 +41,9 @@ from gateway.upstream.websocket import UpstreamSockets
 # Counters, bindings and account states reach the writer this often: what a killed
 # process may lose of them.
 PERSIST_SECONDS = 0.5
-# A row that waits longer for the database than this is trouble worth telling.
+# A row that waits longer for the database than this makes the process unready.
 WRITER_LAG_SECONDS = 10.0
-# For turns that were cut to leave their rows.
+# Turns that were cut get so long to leave their rows.
 STOP_SECONDS = 2.0
 
 
@@ -151,15 +151,15 @@ class Gateway:
             return
 
     async def flush(self) -> None:
-        """Return once the database has all that was known until now.
+        """Return once all changes until now are in the database.
 
-        Raises StoreUnavailable when it does not take it.
+        Raises StoreUnavailable when it takes none.
         """
         self._persist()
         await self.store.flush()
 
     async def reload(self) -> None:
-        """Take over accounts and keys as the database has them now."""
+        """Load accounts and keys from the database, here and at the peers."""
         await self._load()
         self.peers.broadcast(RELOAD)
 
@@ -167,7 +167,7 @@ class Gateway:
         accounts = await self.store.read(load_accounts, self.secrets)
         keys = await self.store.read(load_keys)
         self.pool.replace(accounts)
-        # Kept apart from the keys: the last one's removal opens no door.
+        # Stored apart from the keys: to remove the last one admits nobody.
         ever_made = await self.store.read(keys_ever_made)
         self.ring.replace(keys, ever_made=ever_made)
         self.pool.strategy = await self.store.read(load_strategy)
@@ -186,7 +186,7 @@ class Gateway:
         return channel
 
     def readiness(self) -> dict[str, str]:
-        """What `/health/ready` tells: "ok", or what is wrong, by check."""
+        """What `/health/ready` answers: "ok", or what is wrong, by check."""
         writer = self.store.writer
         database = "ok"
         if writer.last_error is not None:
@@ -214,7 +214,7 @@ class Gateway:
             self._persist()
 
     def _persist(self) -> None:
-        """Hand the writer what changed; it never waits."""
+        """Hand the writer what changed; does not wait for it."""
         writer, now = self.store.writer, time.time()
         for row in self.pool.bindings.dirty():
             writer.bind(row.key, row.account_id, row.used_at)

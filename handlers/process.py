@@ -1,4 +1,4 @@
-"""The process's life: starts, serves until a signal, hands over, drains, ends."""
+"""The server process: starts, serves until a signal, hands over, drains, ends."""
 
 import asyncio
 import gc
@@ -37,7 +37,7 @@ def run_server(
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
-    """Run a whole process's main coroutine on the platform's best loop."""
+    """Run the main coroutine of a process on the platform's fastest loop."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main)
 
@@ -47,13 +47,13 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     signals = Signals()
     with lock_data_dir(settings.data_dir, inherited.lock) as lock:
         server = await _start(settings, inherited)
-        _settle()
+        _tune_runtime()
         lock.publish(settings.host, server.port)
         logger.info("listening on %s port %d", settings.host, server.port)
         if on_ready is not None:
             on_ready(server.port)
         try:
-            successor = await _until_told_to_go(server, lock, signals)
+            successor = await _wait_for_end(server, lock, signals)
             if successor:
                 logger.info("process %d serves now; draining", successor)
                 systemd.notify(f"{systemd.MAIN_PID}{successor}")
@@ -81,55 +81,57 @@ async def _start(settings: Settings, inherited: Inherited) -> Server:
     return server
 
 
-async def _until_told_to_go(server: Server, lock: Lock, signals: "Signals") -> int:
-    """The successor's process number; 0 when there is none, and the service ends."""
+async def _wait_for_end(server: Server, lock: Lock, signals: "Signals") -> int:
+    """Serve until the end; the successor's process number, 0 when there is none."""
     while True:
         await signals.wait()
         if signals.first.is_set():
             return 0
-        handing = asyncio.create_task(
+        handover = asyncio.create_task(
             hand_over(server.gateway.peers, server.gateway.flush, server.sockets, lock)
         )
         stopping = asyncio.create_task(signals.first.wait())
         try:
-            await asyncio.wait({stopping, handing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {stopping, handover}, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             stopping.cancel()
-            handing.cancel()  # nothing to one that is done
-            await asyncio.wait({handing})
-        if handing.cancelled():
+            handover.cancel()  # without effect once it is done
+            await asyncio.wait({handover})
+        if handover.cancelled():
             continue
         try:
-            successor = handing.result()
+            successor = handover.result()
         except HandoverFailed as error:
             logger.error("no successor: %s; this process goes on", error)
             signals.restart.clear()
             continue
         if signals.first.is_set():
-            os.kill(successor, signal.SIGTERM)  # it was meant for the service
+            os.kill(successor, signal.SIGTERM)  # the signal was for the service
         return successor
 
 
 async def _drain(server: Server, signals: "Signals", *, is_succeeded: bool) -> None:
     seconds = server.gateway.settings.drain_seconds
     draining = asyncio.create_task(server.drain(seconds, is_succeeded=is_succeeded))
-    hurry = asyncio.create_task(signals.second.wait())
-    await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (draining, hurry):
+    second_signal = asyncio.create_task(signals.second.wait())
+    await asyncio.wait({draining, second_signal}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (draining, second_signal):
         task.cancel()
 
 
-def _settle() -> None:
-    """What was built for the process's life is not looked through again.
+def _tune_runtime() -> None:
+    """Exempt what was built at the start from garbage collection, and collect less.
 
-    And a turn makes some thousand short-lived objects: looking for cycles after
-    every 700 of them, the default, costs 2 to 4 % of a turn and finds none.
+    A turn makes some thousand short-lived objects: looking for cycles after every
+    700 of them, the default, costs 2 to 4 % of a turn and finds none.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-    # The loop waits so long for a thread that writes rows or parses a body; the
-    # default of 5 ms is what one turn in a hundred would take longer.
+    # So long the loop waits for a thread that writes rows or parses a body: with the
+    # default of 5 ms, one turn in a hundred would take that much longer.
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
@@ -149,7 +151,7 @@ class StopSignals:
 
 
 class Signals(StopSignals):
-    """And SIGHUP: a restart is wanted, or the terminal has gone."""
+    """And SIGHUP: a restart is wanted, or the terminal was closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +172,7 @@ class Signals(StopSignals):
 
     def _hang_up(self) -> None:
         if self._had_terminal and not os.isatty(0):
-            self._receive()  # nobody would know of a successor in the background
+            self._receive()  # a successor in the background would go unnoticed
         elif os.getpid() == 1:
             # A container ends with its first process, whoever else may serve in it.
             logger.error("SIGHUP: a container's first process cannot be succeeded")

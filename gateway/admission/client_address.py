@@ -44,7 +44,7 @@ class AccessPolicy(StrEnum):
     """What a route requires of its clients."""
 
     PROXY = "proxy"  # a key once keys are in use; before that, a local client
-    SIDE = "side"  # nothing: answered locally, with nobody's numbers
+    SIDE = "side"  # nothing: answered locally, without data of any account
     KEY_REQUIRED = "key-required"  # a valid key, always
 
 

@@ -1,4 +1,4 @@
-"""What a usage costs, from the dated price table in prices.json.
+"""Prices: what a usage costs, from the dated table in prices.json.
 
 The table is data: `match` holds globs, first match wins; a tier or a long-context
 rate that is not in it is unknown, and so is the cost. A price in dollars per
@@ -7,13 +7,12 @@ million tokens is the same number in micro-dollars per token.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import translate
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from gateway.protocol.facts import Usage
 
@@ -66,45 +65,34 @@ class TokenPrices:
         return (scaled + _SCALE // 2) // _SCALE
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPrices:
-    match: tuple[str, ...]
-    rates: Mapping[str, TokenPrices]  # by tier, "_long" appended above the threshold
-
-    def find(self, tier: str, *, is_long: bool) -> TokenPrices | None:
-        """A model without any long-context rate has one price for all lengths."""
-        if is_long and any(name.endswith("_long") for name in self.rates):
-            return self.rates.get(f"{tier}_long")
-        return self.rates.get(tier)
+ModelPrices = Mapping[str, TokenPrices]  # by tier; "_long" appended for long input
 
 
-@dataclass(frozen=True, slots=True)
 class PriceTable:
-    as_of: str
-    long_above: int  # input tokens; the rate above it holds for the whole request
-    models: tuple[ModelPrices, ...]
-    # All globs as one: a turn asks twice, and the table is long.
-    _pattern: re.Pattern[str]
-    _dearest: TokenPrices
+    """The prices of all models; the first entry whose globs match a model is its."""
 
-    @classmethod
-    def read(cls, path: Path) -> "PriceTable":
+    def __init__(self, path: Path) -> None:
         data = json.loads(path.read_bytes(), parse_float=Decimal, parse_int=Decimal)
-        models = tuple(_read_model(entry) for entry in data["models"])
-        return cls(
-            as_of=data["as_of"],
-            long_above=int(data["long_context_above_input_tokens"]),
-            models=models,
-            _pattern=_pattern_of(models),
-            _dearest=_dearest_of(models),
+        # Input tokens; the rate above holds for the whole request.
+        self._long_above = int(data["long_context_above_input_tokens"])
+        globs: list[list[str]] = [entry.pop("match") for entry in data["models"]]
+        # All globs as one, for a turn asks twice and the table is long: group n
+        # matches what the n-th entry does, and no entry before it.
+        self._pattern = re.compile(
+            "|".join(f"({'|'.join(map(translate, some))})" for some in globs)
         )
-
-    def find(self, model: str) -> ModelPrices | None:
-        """The first entry that names the model."""
-        found = self._pattern.match(model)
-        if found is None or found.lastindex is None:
-            return None
-        return self.models[found.lastindex - 1]
+        self._models: list[ModelPrices] = [
+            {name: TokenPrices.read(prices) for name, prices in entry.items()}
+            for entry in data["models"]
+        ]
+        every = [prices for model in self._models for prices in model.values()]
+        self._highest = TokenPrices(
+            input=max(prices.input for prices in every),
+            # A rate that is not given is the one for other input.
+            cached=max(prices.cached for prices in every),
+            output=max(prices.output for prices in every),
+            cache_write=max(prices.cache_write or prices.input for prices in every),
+        )
 
     def cost(self, model: str | None, usage: Usage, tier: str | None) -> int | None:
         """Micro-dollars; None when model, tier or their combination has no price.
@@ -112,56 +100,31 @@ class PriceTable:
         `tier` is the one upstream says it served, not the one asked for.
         """
         name = _TIERS.get(tier.strip().lower() if tier else None)
-        if model is None or name is None:
+        match = None if model is None else self._pattern.match(model)
+        if name is None or match is None or match.lastindex is None:
             return None
-        prices = self.find(model)
-        if prices is None:
-            return None
-        rates = prices.find(name, is_long=usage.input_tokens > self.long_above)
-        return None if rates is None else rates.cost(usage)
+        model_prices = self._models[match.lastindex - 1]
+        # A model without any long-context rate has one price for all lengths.
+        if usage.input_tokens > self._long_above and any(
+            name.endswith("_long") for name in model_prices
+        ):
+            name += "_long"
+        prices = model_prices.get(name)
+        return None if prices is None else prices.cost(usage)
 
     def highest_cost(self, usage: Usage) -> int:
-        """What the usage costs at most, at the table's dearest rates.
+        """What the usage costs at most, at the table's highest rates.
 
         Budgets count an unpriced turn so: counted as nothing, an unknown model
         would be a way around every cost limit.
         """
-        return self._dearest.cost(usage)
-
-
-def _pattern_of(models: Sequence[ModelPrices]) -> re.Pattern[str]:
-    """Group n matches what the n-th entry does, and no entry before it."""
-    return re.compile(
-        "|".join(f"({'|'.join(map(translate, prices.match))})" for prices in models)
-    )
-
-
-def _dearest_of(models: Sequence[ModelPrices]) -> TokenPrices:
-    rates = [rate for prices in models for rate in prices.rates.values()]
-    return TokenPrices(
-        input=max(rate.input for rate in rates),
-        # A rate that is not given is the one for other input.
-        cached=max(rate.cached for rate in rates),
-        output=max(rate.output for rate in rates),
-        cache_write=max(rate.cache_write or rate.input for rate in rates),
-    )
-
-
-def _read_model(entry: Mapping[str, Any]) -> ModelPrices:
-    return ModelPrices(
-        match=tuple(entry["match"]),
-        rates={
-            name: TokenPrices.read(prices)
-            for name, prices in entry.items()
-            if name != "match"
-        },
-    )
+        return self._highest.cost(usage)
 
 
 @cache
 def default_table() -> PriceTable:
     """The table shipped with the gateway; read once, so call it before serving."""
-    return PriceTable.read(Path(__file__).with_name("prices.json"))
+    return PriceTable(Path(__file__).with_name("prices.json"))
 
 
 def cost_microdollars(
