@@ -3,45 +3,18 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
+from gateway.protocol.event_kinds import ResponseStatus, kind_of_event
 from gateway.protocol.facts import Failure, Usage, Window
 from gateway.protocol.failures import event_failure
 from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, count, load_object, text
 
-ResponseStatus = Literal["", "completed", "incomplete", "failed", "error"]
-
-# Events that come before the model's first output: an attempt that fails after no
-# others can still be repeated elsewhere, unseen.
-HELD = frozenset(
-    {
-        "response.created",
-        "response.in_progress",
-        "response.metadata",
-        "response.queued",
-    }
-)
-_TERMINAL: dict[str, ResponseStatus] = {
-    "response.completed": "completed",
-    "response.incomplete": "incomplete",
-    "response.failed": "failed",
-    "error": "error",
-}
 # The created event repeats instructions and tools: no need to parse it for its id.
 _CREATED_ID = re.compile(
-    r'"response"\s{0,8}:\s{0,8}\{\s{0,8}"id"\s{0,8}:\s{0,8}"([\w-]{1,200})"'
+    rb'"response"\s{0,8}:\s{0,8}\{\s{0,8}"id"\s{0,8}:\s{0,8}"([\w-]{1,200})"'
 )
-_CREATED_ID_IN_BYTES = re.compile(_CREATED_ID.pattern.encode())
-
-
-def is_held(type: str) -> bool:
-    """Whether an event waits for the commit point.
-
-    Comments and events that do not say what they are ("") wait too: they are no
-    sign that the response has begun.
-    """
-    return not type or type in HELD or type.startswith("codex.")
 
 
 class OutcomeReader:
@@ -68,9 +41,11 @@ class OutcomeReader:
     def is_terminal(self) -> bool:
         return self.status != ""
 
-    def feed(self, type: str, data: bytes | str) -> None:
-        if type in _TERMINAL:
-            self._end(type, data)
+    def feed(self, type: str, data: bytes) -> None:
+        """Read one event: its JSON "type", "" without one, and its data."""
+        kind = kind_of_event(type)
+        if kind.ends_as:
+            self._end(type, kind.ends_as, data)
         elif type == "response.created":
             self._begin(data)
         elif type == "response.metadata":
@@ -80,22 +55,20 @@ class OutcomeReader:
         elif not type:
             self._read_unnamed(data)
         elif not self.output_started:
-            self.output_started = type.startswith("response.") and type not in HELD
+            self.output_started = type.startswith("response.") and not kind.is_held
 
-    def _begin(self, data: bytes | str) -> None:
-        if isinstance(data, str):
-            in_text = _CREATED_ID.search(data, 0, 400)
-            found = in_text[1] if in_text else None
+    def _begin(self, data: bytes) -> None:
+        found = _CREATED_ID.search(data, 0, 400)
+        if found is not None:
+            self.response_id = found[1].decode()
         else:
-            in_bytes = _CREATED_ID_IN_BYTES.search(data, 0, 400)
-            found = in_bytes[1].decode() if in_bytes else None
-        self.response_id = found or text(child(load_object(data), "response").get("id"))
+            self.response_id = text(child(load_object(data), "response").get("id"))
 
-    def _end(self, type: str, data: bytes | str) -> None:
+    def _end(self, type: str, status: ResponseStatus, data: bytes) -> None:
         event = load_object(data)
         if self.status or not event:
             return
-        self.status = _TERMINAL[type]
+        self.status = status
         response = child(event, "response")
         self.response_id = text(response.get("id")) or self.response_id
         self.service_tier = text(response.get("service_tier"))
@@ -104,13 +77,12 @@ class OutcomeReader:
         if self.status in ("failed", "error"):
             self.failure = event_failure(type, data, self._clock())
 
-    def _read_unnamed(self, data: bytes | str) -> None:
+    def _read_unnamed(self, data: bytes) -> None:
         """Some upstreams send `{"error": {…}}` and no type."""
-        names_error = '"error"' in data if isinstance(data, str) else b'"error"' in data
-        if names_error and child(load_object(data), "error"):
-            self._end("error", data)
+        if b'"error"' in data and child(load_object(data), "error"):
+            self._end("error", "error", data)
 
-    def _read_metadata(self, data: bytes | str) -> None:
+    def _read_metadata(self, data: bytes) -> None:
         event = load_object(data)
         for holder in (event, child(event, "response")):
             for name, value in child(holder, "headers").items():
@@ -118,7 +90,7 @@ class OutcomeReader:
                     first = value[0] if isinstance(value, list) and value else value
                     self.turn_state = text(first) or self.turn_state
 
-    def _read_rate_limits(self, data: bytes | str) -> None:
+    def _read_rate_limits(self, data: bytes) -> None:
         event = load_object(data)
         self.plan_type = text(event.get("plan_type")) or self.plan_type
         limits = child(event, "rate_limits")

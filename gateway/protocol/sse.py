@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.protocol.event_kinds import notable_pattern
 from gateway.protocol.lenient_json import load_object
 
 DONE = "[DONE]"
@@ -32,12 +33,8 @@ _TYPE_SOURCE = (
 )
 _TYPE = re.compile(_TYPE_SOURCE.encode())
 _TYPE_IN_TEXT = re.compile(_TYPE_SOURCE)
-# Without escapes the name stands in the bytes as it is, whatever the spacing. The
-# one leading quote is what makes the search fast.
-_NOTABLE = re.compile(
-    rb'"(?:response\.(?:completed|incomplete|failed|metadata)|error"|codex\.'
-    rb'|encrypted_content")'
-)
+# Without escapes the name stands in the bytes as it is, whatever the spacing.
+_NOTABLE = notable_pattern()
 # Otherwise it is spelt with the code of a letter, a dot or an underscore. The codes
 # of <, >, & and ' are not looked for: some encoders escape those in every text.
 _ESCAPED_NAME = re.compile(rb"\\u00(?:2[eE]|[4-7])")
@@ -188,8 +185,8 @@ def data_of(raw: bytes) -> bytes:
 def is_notable(block: bytes) -> bool:
     """Whether blocks may hold an event the accounting has to see.
 
-    These are response.completed, .incomplete, .failed, .metadata, error and
-    codex.*; never false when one is there, sometimes true when none is.
+    Those that `event_kinds` calls notable; never false when one is there, sometimes
+    true when none is.
     """
     return _NOTABLE.search(block) is not None or _has_escaped_name(block)
 

@@ -1,12 +1,9 @@
-"""What a client may see of the few events that speak about the account."""
+"""ClientView: what a client may see of the events that speak about the account."""
 
 from dataclasses import dataclass
 
+from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.headers import filter_event
-from gateway.protocol.sse import Event
-
-# All other events pass as they came.
-FILTERED = frozenset({"response.metadata", "codex.rate_limits"})
 
 
 @dataclass(slots=True)
@@ -20,24 +17,12 @@ class ClientView:
     requested_model: str | None
     keys_in_use: bool
 
-    def of_event(self, event: Event) -> bytes | None:
-        """The bytes the client gets of an SSE event, None for none."""
-        if event.type not in FILTERED:
-            return event.raw
-        data = self._filtered(event.type, event.data)
-        if data is None or data == event.data:
-            return data and event.raw
-        return b"event: " + event.type.encode() + b"\ndata: " + data + b"\n\n"
-
-    def of_payload(self, kind: str, payload: bytes) -> bytes | None:
-        """The message the client gets on a socket, None for none."""
-        if kind not in FILTERED:
-            return payload
-        return self._filtered(kind, payload)
-
-    def _filtered(self, kind: str, data: bytes) -> bytes | None:
+    def visible(self, event_type: str, data: bytes) -> bytes | None:
+        """The data the client gets of an event, `data` itself if all; None for none."""
+        if not kind_of_event(event_type).is_filtered:
+            return data
         return filter_event(
-            kind,
+            event_type,
             data,
             requested_model=self.requested_model,
             keys_in_use=self.keys_in_use,

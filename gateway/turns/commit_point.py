@@ -6,46 +6,43 @@ Both transports read their events through it, so that the rule is written once.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
 
-from gateway.protocol.facts import Failure
+from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.failure_kind import rules_of
 from gateway.protocol.failures import event_failure
 from gateway.protocol.local_failures import no_first_event
-from gateway.protocol.outcome import is_held
 from gateway.upstream import UpstreamFault
 
-Raw = TypeVar("Raw", str | bytes, bytes)
 
-
-class CommitPoint(Generic[Raw]):
+class CommitPoint:
     """Collects events until one may not be held back any longer."""
 
     def __init__(self, hold_seconds: float) -> None:
-        self.held: list[Raw] = []
+        self.held: list[bytes] = []
         self._hold_seconds = hold_seconds
         self._holds_event = False
         self._committed = False
+        self.failure_may_be_shown = False  # by the client, as upstream sent it
 
-    def take(self, event_type: str, data: str | bytes, seen: Raw | None) -> bool:
+    def take(self, event_type: str, data: bytes, visible: bytes | None) -> bool:
         """Hold one event; whether the exchange is committed by it.
 
-        `seen` is what the client gets of it, None for nothing. Raises
+        `visible` is what the client gets of it, None for nothing. Raises
         UpstreamFault when a failure is the first thing upstream has to say.
         """
-        if seen is not None:
-            self.held.append(seen)
+        if visible is not None:
+            self.held.append(visible)
         if not data:
             return self._committed  # a comment says nothing
         self._holds_event = True
-        if is_held(event_type):
+        if kind_of_event(event_type).is_held:
             return self._committed
         if not self._committed and event_type in ("error", "response.failed"):
             failure = event_failure(event_type, data, time.time())
-            raise UpstreamFault(
-                failure.in_phase("first_event"),
-                may_be_shown=_may_be_shown(event_type, failure),
+            self.failure_may_be_shown = (
+                event_type == "response.failed" and not rules_of(failure).is_usage_limit
             )
+            raise UpstreamFault(failure.in_phase("first_event"))
         self._committed = True
         return True
 
@@ -70,8 +67,3 @@ class CommitPoint(Generic[Raw]):
         except TimeoutError as error:
             if not self._holds_event:
                 raise UpstreamFault(no_first_event()) from error
-
-
-def _may_be_shown(event_type: str, failure: Failure) -> bool:
-    """Whether the client may get upstream's event as the end of its stream."""
-    return event_type == "response.failed" and not rules_of(failure).is_usage_limit

@@ -18,9 +18,10 @@ from gateway.protocol.local_failures import protocol_error
 from gateway.protocol.outcome import read_usage
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
+from gateway.turns.event_source import SseSource
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
+from gateway.turns.relay import FailedStream, Relay, RelayLimits
 from gateway.turns.runner import Turns
-from gateway.turns.sse_relay import Relay, RelayPolicy
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
@@ -53,10 +54,15 @@ class Proxy:
         turns: Turns,
         pool: Pool,
         http: UpstreamHttp,
-        pace: StreamTiming = STREAM_TIMING,
+        timing: StreamTiming = STREAM_TIMING,
     ) -> None:
         self._settings = settings
-        self._pace = pace
+        self._limits = RelayLimits(
+            first_event_timeout=settings.first_event_timeout,
+            idle_timeout=settings.idle_timeout,
+            keepalive_interval=settings.keepalive_interval,
+            timing=timing,
+        )
         self._turns = turns
         self._pool = pool
         self._http = http
@@ -70,7 +76,7 @@ class Proxy:
         """
         async with self._turns.begin(request) as turn:
             if request.route is Endpoint.RESPONSES:
-                send_to = partial(self._relay, turn, await self._open_stream(turn))
+                send_to = (await self._open_stream(turn)).send_to
             else:
                 document = await self._open_document(turn)
                 send_to = partial(_send_document, turn, document)
@@ -88,28 +94,19 @@ class Proxy:
 
     async def _open_stream(self, turn: Turn) -> Relay:
         """A stream read up to its commit point, from whichever account answered."""
-        policy = RelayPolicy(
-            first_event_timeout=self._settings.first_event_timeout,
-            idle_timeout=self._settings.idle_timeout,
-            keepalive_interval=self._settings.keepalive_interval,
-            view=turn.view(),
-            pace=self._pace,
-        )
-        relays: list[Relay] = []
 
         async def attempt(lease: Lease) -> Relay:
             response = await self._send(turn, lease)
             _check_content_type(response, "text/event-stream")
             turn.restart()
-            relay = Relay(response, policy, turn)
-            relays.append(relay)
+            relay = Relay(SseSource(response), self._limits, turn)
             await relay.reach_commit_point()
             return relay
 
         try:
             return await self._turns.win(turn, attempt)
-        except UpstreamFault:
-            return relays[-1]  # the last word is upstream's own response.failed
+        except FailedStream as failed:
+            return failed.relay  # the last word is upstream's own response.failed
 
     async def _open_document(self, turn: Turn) -> bytes:
         async def attempt(lease: Lease) -> bytes:
@@ -149,20 +146,6 @@ class Proxy:
             raise UpstreamFault(
                 protocol_error("The upstream sent nothing for too long")
             ) from error
-
-    async def _relay(self, turn: Turn, relay: Relay, sink: Sink) -> bytes:
-        exchange = turn.exchange
-        exchange.mark("first_output")
-
-        def counted(block: bytes) -> "asyncio.Future[None] | None":
-            exchange.response_bytes += len(block)
-            return sink(block)
-
-        last = await relay.send_to(counted)
-        exchange.response_bytes += len(last)
-        if relay.broken is not None:
-            exchange.break_off(relay.broken)
-        return last
 
 
 async def _send_document(turn: Turn, document: bytes, sink: Sink) -> bytes:

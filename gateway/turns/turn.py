@@ -49,7 +49,7 @@ class Turn:
         """Forget what a failed attempt told; the next one tells anew."""
         self.reader = OutcomeReader()
 
-    def see(self, event_type: str, data: bytes | str) -> None:
+    def see(self, event_type: str, data: bytes) -> None:
         """Take in one event on its way to the client."""
         self.reader.feed(event_type, data)
         if self.lease is not None:

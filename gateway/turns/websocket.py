@@ -25,12 +25,12 @@ from gateway.protocol.websocket_frames import frame
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.client_view import ClientView
+from gateway.turns.event_source import SocketSource
 from gateway.turns.frame_queue import Frame, FrameQueue
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
+from gateway.turns.relay import FailedStream, Relay, RelayLimits, written
 from gateway.turns.runner import Turns
-from gateway.turns.sse_relay import written
 from gateway.turns.turn import Turn
-from gateway.turns.websocket_relay import KEEPALIVE, SocketRelay
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
 from gateway.upstream.endpoints import Endpoint, url_of
@@ -54,10 +54,15 @@ class Channel:
         sockets: UpstreamSockets,
         request_of: Callable[[Frame], ClientRequest],
         view: ClientView,
-        pace: StreamTiming = STREAM_TIMING,
+        timing: StreamTiming = STREAM_TIMING,
     ) -> None:
         self._settings = settings
-        self._pace = pace
+        self._limits = RelayLimits(
+            first_event_timeout=settings.first_event_timeout,
+            idle_timeout=settings.idle_timeout,
+            keepalive_interval=settings.keepalive_interval,
+            timing=timing,
+        )
         self._turns = turns
         self._sockets = sockets
         self._request_of = request_of  # raises what the frame's key may not do
@@ -173,49 +178,41 @@ class Channel:
         winning = asyncio.create_task(self._win(turn))
         try:
             while not winning.done():
-                await asyncio.wait({winning}, timeout=self._pace.data_keepalive)
+                await asyncio.wait(
+                    {winning}, timeout=self._limits.timing.data_keepalive
+                )
                 if not winning.done() and self._view.is_codex:
-                    await written(sink(KEEPALIVE))
+                    await written(sink(SocketSource.keepalive))
         finally:
             if not winning.done():
                 winning.cancel()
                 await asyncio.wait({winning})
         relay = winning.result()
-        exchange = turn.exchange
-        exchange.mark("first_output")
-
-        def counted(run: bytes) -> "asyncio.Future[None] | None":
-            exchange.response_bytes += len(run)
-            return sink(run)
-
-        await relay.send_to(counted, self._settings.idle_timeout)
+        last = await relay.send_to(sink)
+        if last:
+            await written(sink(last))
         if relay.broken is not None:
             # No terminal frame: the client reconnects silently and resends all.
             self._is_lost, self.close_code = True, UPSTREAM_LOST
-            exchange.break_off(relay.broken)
 
-    async def _win(self, turn: Turn) -> SocketRelay:
-        shown: list[SocketRelay] = []
-
-        async def attempt(lease: Lease) -> SocketRelay:
+    async def _win(self, turn: Turn) -> Relay:
+        async def attempt(lease: Lease) -> Relay:
             upstream = await self._connected(turn, lease)
             turn.restart()
-            relay = SocketRelay(upstream, turn, self._pace)
+            relay = Relay(SocketSource(upstream), self._limits, turn)
             try:
                 await upstream.send(turn.body(lease))
-                await relay.reach_commit_point(self._settings.first_event_timeout)
+                await relay.reach_commit_point()
             except UpstreamFault as fault:
-                if fault.may_be_shown:
-                    shown.append(relay)
-                else:
+                if not fault.may_be_shown:
                     await self._drop_upstream()
                 raise
             return relay
 
         try:
             return await self._turns.win(turn, attempt)
-        except UpstreamFault:
-            return shown[-1]  # the last word is upstream's own response.failed
+        except FailedStream as failed:
+            return failed.relay  # the last word is upstream's own response.failed
 
     async def _connected(self, turn: Turn, lease: Lease) -> UpstreamSocket:
         """The upstream socket of the lease's account, opened when there is none."""
@@ -248,7 +245,7 @@ class Channel:
         if kind == "error" or kind.startswith("response."):
             # About its socket, which it will close, or of a turn that has ended.
             return None
-        return self._view.of_payload(kind, payload)
+        return self._view.visible(kind, payload)
 
     async def _drop_upstream(self) -> None:
         upstream, self._upstream = self._upstream, None

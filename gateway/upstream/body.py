@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 class Body:
-    """One answer's body: `read` or `pour` it, or `close` it before its end."""
+    """One response's body: `read` it, have it delivered, or `close` it early."""
 
     def __init__(self, source: Source, framing: Framing) -> None:
         self._source: Source | None = source  # None: it may serve another by now
@@ -41,7 +41,7 @@ class Body:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._pour: Pour | None = None
+        self._delivery: BodyDelivery | None = None
         self.is_ended = False  # nothing more will come
         self.error: BrokenAnswer | None = None  # of a body that ended early
 
@@ -67,14 +67,16 @@ class Body:
         self.resume()
         return piece
 
-    def pour(self, sink: Sink, translate: Callable[[Exception], Exception]) -> "Pour":
-        """Have all that comes handed to `sink`; begins with `Pour.deliver`."""
-        self._pour = Pour(self, sink, translate)
-        return self._pour
+    def deliver_to(
+        self, sink: Sink, translate: Callable[[Exception], Exception]
+    ) -> "BodyDelivery":
+        """Have all that comes handed to `sink`; begins with its `deliver`."""
+        self._delivery = BodyDelivery(self, sink, translate)
+        return self._delivery
 
-    def leave(self, pour: "Pour") -> None:
-        if self._pour is pour:
-            self._pour = None
+    def detach(self, delivery: "BodyDelivery") -> None:
+        if self._delivery is delivery:
+            self._delivery = None
 
     def take(self) -> bytes:
         """What is held."""
@@ -109,7 +111,7 @@ class Body:
         elif framing.is_over:
             self._end(None)
         elif piece:
-            self._tell()
+            self._notify()
 
     def lose(self, lost: BrokenAnswer) -> None:
         """Its connection is lost: with some framings that is the proper end."""
@@ -123,17 +125,17 @@ class Body:
         elif self._source is not None:
             source, self._source = self._source, None
             source.finish(has_surplus=self._framing.has_surplus)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Let who takes the body know that there is more of it, or no more."""
-        if self._pour is not None:
-            self._pour.deliver()
+        if self._delivery is not None:
+            self._delivery.deliver()
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
 
-class Pour:
+class BodyDelivery:
     """Feeds a body to a sink; `ended` is done when there is no more.
 
     What the sink raises (UpstreamFault, OSError, ValueError) ends it.
@@ -162,7 +164,7 @@ class Pour:
             if waiting is not None:
                 self.is_full = True
                 body.pause()
-                waiting.add_done_callback(self._go_on)
+                waiting.add_done_callback(self._resume_delivery)
                 return
         if self.is_full:
             return
@@ -183,7 +185,7 @@ class Pour:
         go with the turn.
         """
         self._sink = None
-        self._body.leave(self)
+        self._body.detach(self)
         if self._deadline is not None:
             self._deadline.cancel()
         if not self.ended.done():
@@ -191,7 +193,7 @@ class Pour:
         elif not self.ended.cancelled():
             self.ended.exception()  # who was cancelled will not ask for it
 
-    def _go_on(self, waited: "asyncio.Future[None]") -> None:
+    def _resume_delivery(self, waited: "asyncio.Future[None]") -> None:
         self.is_full = False
         if waited.cancelled() or waited.exception() is not None:
             return  # the client left; its handler ends the exchange

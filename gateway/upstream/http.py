@@ -21,7 +21,7 @@ from gateway.protocol.local_failures import (
 )
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
-from gateway.upstream.body import BrokenAnswer, Pour, Sink
+from gateway.upstream.body import BodyDelivery, BrokenAnswer, Sink
 from gateway.upstream.connection import HEAD_BYTES, Connection, RawResponse
 
 # An error answer is read up to here; more than that explains nothing.
@@ -98,9 +98,9 @@ class UpstreamResponse:
         except BrokenAnswer as error:
             raise UpstreamFault(connection_failure(error, phase)) from error
 
-    def pour(self, sink: Sink) -> Pour:
+    def deliver_to(self, sink: Sink) -> BodyDelivery:
         """Have the rest of the body handed to `sink` as it arrives."""
-        return self._body.pour(
+        return self._body.deliver_to(
             sink, lambda error: UpstreamFault(connection_failure(error, "stream"))
         )
 

@@ -38,8 +38,8 @@ MOST_HELD_BYTES = 256 * 1024
 class UpstreamSocket:
     """One open socket of one account. Owned by one channel, which closes it.
 
-    Messages are waited for one by one (`receive`), or poured into a sink as they
-    come (`pour`); none is lost between the two.
+    Messages are received one by one (`receive`), or delivered to a sink as they
+    arrive (`deliver_to`); none is lost between the two.
     """
 
     def __init__(
@@ -51,7 +51,6 @@ class UpstreamSocket:
         assert connection.transport is not None
         self.account_id = account_id
         self.is_open = True
-        self.is_paused = False  # by a sink that has enough
         self._response = response
         self._transport = connection.transport
         self._writer = WebSocketWriter(
@@ -60,7 +59,7 @@ class UpstreamSocket:
         self._splitter = websocket_frames.FrameSplitter(limit)
         self._held: deque[bytes] = deque()  # payloads
         self._held_bytes = 0
-        self._sink: Sink | None = None
+        self._delivery: SocketDelivery | None = None
         self._arrival: asyncio.Future[None] | None = None
         connection.protocol.set_parser(self, self)
 
@@ -90,17 +89,33 @@ class UpstreamSocket:
         self._transport.resume_reading()
         return payload
 
-    def pour(self, sink: Sink | None) -> None:
-        """Have runs of whole frames given to the sink as they come; None: no more."""
-        self._sink = sink
-        if sink is None:
-            return
+    @property
+    def has_more(self) -> bool:
+        """Whether a message has arrived that was not received."""
+        return bool(self._held)
+
+    def deliver_to(self, sink: Sink) -> "SocketDelivery":
+        """Have runs of whole frames given to the sink as they arrive."""
+        self._delivery = SocketDelivery(self, sink)
+        return self._delivery
+
+    def detach(self, delivery: "SocketDelivery") -> None:
+        """Keep what arrives from now on for `receive`, or the next delivery."""
+        if self._delivery is delivery:
+            self._delivery = None
+
+    def take_held(self) -> bytes:
+        """The frames that arrived and were not received."""
         held = b"".join(websocket_frames.frame(payload) for payload in self._held)
         self._held.clear()
         self._held_bytes = 0
+        return held
+
+    def pause(self) -> None:
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
         self._transport.resume_reading()
-        if held:
-            self._give(sink, held)
 
     async def close(self) -> None:
         """Say goodbye, where upstream still listens, and let the connection go."""
@@ -108,7 +123,7 @@ class UpstreamSocket:
             self.is_open = False
             with suppress(aiohttp.ClientError, OSError):  # it may be gone already
                 await self._writer.close()
-        self._end()
+        self.end()
 
     # What the library calls its parser.
 
@@ -117,27 +132,27 @@ class UpstreamSocket:
         try:
             run = self._splitter.feed(data)
         except websocket_frames.ProtocolError:
-            self._end()
+            self.end()
             return True, b""
         for control in self._splitter.controls:
             self._answer(control)
         self._splitter.controls.clear()
         if run:
-            if self._sink is None:
+            if self._delivery is None:
                 self.hold(run)
             else:
-                self._give(self._sink, run)
+                self._delivery.give(run)
         if self._splitter.error is not None:
-            self._end()
+            self.end()
         return self._splitter.error is not None, b""
 
     def feed_eof(self) -> None:
-        self._end()
+        self.end()
 
     def set_exception(
         self, error: BaseException, cause: BaseException | None = None
     ) -> None:
-        self._end()
+        self.end()
 
     def hold(self, run: bytes) -> None:
         """Keep a run of frames for `receive`."""
@@ -148,35 +163,80 @@ class UpstreamSocket:
             self._transport.pause_reading()
         self._wake()
 
-    def _give(self, sink: Sink, run: bytes) -> None:
-        try:
-            waiting = sink(run)
-        except OSError:
-            self._end()  # the client left; its handler ends the turn
-            return
-        if waiting is not None and self.is_open:
-            self.is_paused = True
-            self._transport.pause_reading()
-            waiting.add_done_callback(self._go_on)
-
-    def _go_on(self, waited: "asyncio.Future[None]") -> None:
-        self.is_paused = False
-        self._transport.resume_reading()
-
     def _answer(self, control: websocket_frames.Control) -> None:
         if control.opcode == websocket_frames.PING:
             self._transport.write(_pong(control.payload))
         elif control.opcode == websocket_frames.CLOSE:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Let the connection go at once; idempotent."""
         self.is_open = False
         self._response.close()
         self._wake()
+        if self._delivery is not None:
+            self._delivery.lose()
 
     def _wake(self) -> None:
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
+
+
+class SocketDelivery:
+    """Gives runs of whole frames to a sink, until the turn or the socket ends."""
+
+    def __init__(self, socket: UpstreamSocket, sink: Sink) -> None:
+        self._socket = socket
+        self._sink: Sink | None = sink
+        self.is_full = False  # the sink has enough for now
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def deliver(self) -> None:
+        """Give the sink what has arrived, and notice a socket that has ended."""
+        held = self._socket.take_held()
+        self._socket.resume()
+        if held:
+            self.give(held)
+        if not self._socket.is_open:
+            self.lose()
+
+    def give(self, run: bytes) -> None:
+        """Hand one run over; the socket is not read while the sink has enough."""
+        if self._sink is None:
+            return
+        try:
+            waiting = self._sink(run)
+        except OSError:
+            self._socket.end()  # the client left; its handler ends the turn
+            return
+        if waiting is not None and self._socket.is_open:
+            self.is_full = True
+            self._socket.pause()
+            waiting.add_done_callback(self._resume)
+
+    def lose(self) -> None:
+        """The socket has ended inside the turn."""
+        if not self.ended.done():
+            self.ended.set_exception(UpstreamFault(socket_closed()))
+
+    def end_within(self, seconds: float) -> None:
+        """End at once: nothing of the turn follows its last frame."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+        self.stop()
+
+    def stop(self) -> None:
+        """Hand over nothing any more; idempotent. Lets go of the sink's turn."""
+        self._sink = None
+        self._socket.detach(self)
+        if not self.ended.done():
+            self.ended.cancel()
+        elif not self.ended.cancelled():
+            self.ended.exception()  # who was cancelled will not ask for it
+
+    def _resume(self, waited: "asyncio.Future[None]") -> None:
+        self.is_full = False
+        self._socket.resume()
 
 
 class UpstreamSockets:

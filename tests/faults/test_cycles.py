@@ -15,9 +15,9 @@ from tornado.websocket import WebSocketProtocol13
 from gateway.demo import faults
 from gateway.demo.answers import Cut
 from gateway.demo.events import ScriptedTurn
-from gateway.turns.sse_relay import Relay
+from gateway.turns.relay import Relay
 from gateway.turns.websocket import Channel
-from gateway.upstream.body import Body, Pour
+from gateway.upstream.body import Body, BodyDelivery
 from gateway.upstream.websocket import UpstreamSocket
 from handlers.api.responses import ResponsesHandler
 from handlers.api.responses_websocket import ResponsesSocket
@@ -63,8 +63,10 @@ async def test_an_answer_over_http_is_free_at_its_end(
     upstream.answer(*TURN.events[:6], go_on, *rest)
     async with serving.stream() as response:
         await response.content.readany()
-        await until(lambda: any(isinstance(one, Pour) for one in gc.get_objects()))
-        left = watch(ResponsesHandler, Relay, Body, Pour)
+        await until(
+            lambda: any(isinstance(one, BodyDelivery) for one in gc.get_objects())
+        )
+        left = watch(ResponsesHandler, Relay, Body, BodyDelivery)
         go_on.set()
         await response.read()
     await until(lambda: not left)

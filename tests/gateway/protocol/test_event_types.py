@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.protocol.event_kinds import EVENT_KINDS
 from gateway.protocol.sse import (
     Event,
     EventScanner,
@@ -26,14 +27,7 @@ json_values = st.recursive(
 )
 
 
-NOTABLE = [
-    "response.completed",
-    "response.incomplete",
-    "response.failed",
-    "response.metadata",
-    "error",
-    "codex.rate_limits",
-]
+NOTABLE = [name for name, kind in EVENT_KINDS.items() if kind.is_notable]
 
 
 @pytest.mark.parametrize(
