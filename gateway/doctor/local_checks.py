@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 from gateway.accounts.account import Account
 from gateway.accounts.health import AccountStatus
 from gateway.doctor.findings import Finding, fail, ok, warn
-from gateway.settings import Settings
+from gateway.settings import MEBIBYTE, Settings
 
-MEBIBYTE = 1024 * 1024
 LITTLE_SPACE = 1024 * MEBIBYTE
 NO_SPACE = 100 * MEBIBYTE
 LOGIN = "python run.py accounts login"
