@@ -19,6 +19,7 @@ error_log {folder}/error.log;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
+    proxy_read_timeout {silence}s;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -41,9 +42,14 @@ def version_of(binary: str) -> str:
 
 
 class Nginx:
-    """nginx with the shipped file; only the lines marked "yours" are changed."""
+    """nginx with the shipped file; only the lines marked "yours" are changed.
 
-    def __init__(self, binary: str, folder: Path, gateway_port: int) -> None:
+    `silence` (seconds) is what nginx puts up with where the file says nothing else.
+    """
+
+    def __init__(
+        self, binary: str, folder: Path, gateway_port: int, *, silence: int = 60
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._binary = binary
@@ -62,7 +68,8 @@ class Nginx:
         )
         assert count == shipped.count("# yours") == 3
         (folder / "gateway.conf").write_text(changed)
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+        main = MAIN.format(folder=folder, silence=silence)
+        (folder / "nginx.conf").write_text(main)
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(

@@ -20,8 +20,8 @@ JSON = {"content-type": "application/json"}
 def start_nginx(io_loop, nginx_binary, tmp_path):
     started = []
 
-    async def start(port):
-        nginx = Nginx(nginx_binary, tmp_path / f"nginx{len(started)}", port)
+    async def start(port, **more):
+        nginx = Nginx(nginx_binary, tmp_path / f"nginx{len(started)}", port, **more)
         started.append(nginx)
         await nginx.start()
         return nginx
@@ -125,11 +125,22 @@ async def test_a_body_of_8_mebibytes_passes(proxied, upstream):
     assert upstream.of()[0].payload["input"][0]["content"] == text
 
 
+@pytest.mark.parametrize(
+    ("silence", "limit"),
+    [
+        pytest.param(3.0, 1, id="short"),
+        pytest.param(70.0, 60, id="nginx's default", marks=pytest.mark.nightly),
+    ],
+)
 @pytest.mark.gen_test(timeout=120)
-async def test_70_seconds_of_silence_are_survived(proxied, upstream):
+async def test_more_silence_than_nginx_takes_by_itself_is_survived(
+    proxied, start_nginx, upstream, silence, limit
+):
+    nginx = await start_nginx(proxied.gateway.port, silence=limit)
+    proxied.url = nginx.url
     events = ScriptedTurn().text("finally").completed().events
-    upstream.answer(*events[:4], 70.0, *events[4:])
-    upstream.answer(*events[:4], 70.0, *events[4:])
+    upstream.answer(*events[:4], silence, *events[4:])
+    upstream.answer(*events[:4], silence, *events[4:])
     frame = {"type": "response.create", **body()}
 
     async def over_http():

@@ -26,8 +26,8 @@ def judge(found, growth):
 
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=300)
-async def test_two_minutes_of_bad_weather(io_loop, tmp_path):
-    judge(await soak(tmp_path, Profile(120.0, seed(1))), SHORT_GROWTH)
+async def test_a_minute_of_bad_weather(io_loop, tmp_path):
+    judge(await soak(tmp_path, Profile(60.0, seed(1))), SHORT_GROWTH)
 
 
 @pytest.mark.nightly
