@@ -283,3 +283,16 @@ def test_an_answer_of_endless_parts_fails_visibly():
         sent = chat.feed("response.output_text.delta", data) or sent
     assert b"too many parts" in sent
     assert sent.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_part_that_is_known_goes_on_when_there_is_no_room_for_more():
+    chat = ChatStream("gpt-5.4", False, created=7)
+
+    def given(index):
+        data = json.dumps({"output_index": index, "delta": "x"})
+        return chat.feed("response.output_text.delta", data)
+
+    for index in range(10_000):
+        given(index)
+    assert b'"content":"x"' in given(0)
+    assert b"too many parts" in given(10_000)

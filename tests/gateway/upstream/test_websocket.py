@@ -1,0 +1,110 @@
+"""Sockets to upstream, against a server that speaks in bytes."""
+
+import asyncio
+import base64
+import hashlib
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from gateway.settings import Settings
+from gateway.upstream import UpstreamFault
+from gateway.upstream.websocket import UpstreamSockets
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+PING = b"\x89\x05hello"
+PONG = b"\x8a\x85\0\0\0\0hello"
+
+
+async def upgraded(reader, writer):
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+    key = {name.lower(): value for name, value in lines.items()}[b"sec-websocket-key"]
+    accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+    )
+
+
+@asynccontextmanager
+async def connecting(serve, tmp_path):
+    """Opens a socket to a server that does `await serve(reader, writer)`."""
+    served = []
+
+    async def one(reader, writer):
+        served.append(asyncio.current_task())
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    settings = Settings.from_env(dotenv=str(tmp_path / "none"))
+    async with server, aiohttp.ClientSession() as session:
+        sockets = UpstreamSockets(session, settings)
+        yield lambda: sockets.connect(f"http://127.0.0.1:{port}/", {}, 1)
+        await asyncio.wait_for(asyncio.gather(*served), 5)
+
+
+def test_a_ping_is_answered(tmp_path):
+    async def serve(reader, writer):
+        await upgraded(reader, writer)
+        writer.write(PING)
+        assert await reader.readexactly(len(PONG)) == PONG
+
+    async def main():
+        async with connecting(serve, tmp_path) as connect:
+            await connect()
+
+    asyncio.run(main())
+
+
+def test_a_goodbye_is_said_once(tmp_path):
+    async def serve(reader, writer):
+        await upgraded(reader, writer)
+        rest = await reader.read()
+        assert len(rest) == 8  # one close frame: its head, a mask, a code
+        assert rest[0] == 0x88
+
+    async def main():
+        async with connecting(serve, tmp_path) as connect:
+            socket = await connect()
+            await socket.close()
+            assert not socket.is_open
+            await socket.close()
+
+    asyncio.run(main())
+
+
+def test_a_message_for_a_socket_that_is_gone_is_a_fault(tmp_path):
+    async def serve(reader, writer):
+        await upgraded(reader, writer)
+
+    async def main():
+        async with connecting(serve, tmp_path) as connect:
+            socket = await connect()
+            await asyncio.wait_for(socket.arrival(), 5)
+            assert not socket.is_open
+            with pytest.raises(UpstreamFault) as caught:
+                await socket.send(b"{}")
+            assert caught.value.failure.phase == "headers"
+
+    asyncio.run(main())
+
+
+def test_a_refusal_whose_body_breaks_off_is_told_by_its_status(tmp_path):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 429 Too Many\r\nContent-Length: 100\r\n\r\nhalf")
+
+    async def main():
+        async with connecting(serve, tmp_path) as connect:
+            with pytest.raises(UpstreamFault) as caught:
+                await connect()
+        failure = caught.value.failure
+        assert (failure.status, failure.phase) == (429, "handshake")
+
+    asyncio.run(main())

@@ -1,0 +1,46 @@
+"""Frames beside `response.create` go to the upstream socket that is open, if one is."""
+
+import asyncio
+
+import pytest
+
+from gateway.demo.answers import Close
+from tests.handlers.api.websocket_turns import TURN
+from tests.serving import turn_on, until
+
+NO_SESSION = "WebSocket connection has no active upstream session"
+OTHER = {"type": "response.processed", "response_id": "resp_1"}
+
+
+async def refused(ws):
+    answer = await ws.receive_json(timeout=5)
+    assert answer["type"] == "error"
+    return answer["error"]["message"]
+
+
+@pytest.mark.gen_test
+async def test_before_the_first_turn_it_is_refused(serving):
+    async with serving.socket() as ws:
+        await ws.send_json(OTHER)
+        assert await refused(ws) == NO_SESSION
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+
+
+@pytest.mark.gen_test
+async def test_after_a_turn_it_passes(serving, upstream):
+    async with serving.socket() as ws:
+        await turn_on(ws)
+        await ws.send_json(OTHER)
+        await until(lambda: upstream.requests[-1].payload == OTHER)
+
+
+@pytest.mark.gen_test
+async def test_once_upstream_has_closed_it_is_refused(serving, upstream):
+    upstream.answer(*TURN.events, Close(1001))
+    async with serving.socket() as ws:
+        await turn_on(ws)
+        # Frames that are sent before the close has come vanish without a word.
+        for _ in range(50):
+            await ws.send_json(OTHER)
+            await asyncio.sleep(0.01)
+        assert await refused(ws) == NO_SESSION
