@@ -99,6 +99,23 @@ def test_consecutive_failures_cool_ever_longer_up_to_a_cap(account):
     assert pauses == [0, 0, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]
 
 
+@pytest.mark.parametrize(
+    ("met", "seconds"),
+    [
+        (failure(429), 2),
+        (failure(429, retry_after=1.0), 1),
+        (failure(500, retry_after=1.0), 2),
+        (failure(500, retry_after=7.0), 7),
+    ],
+)
+def test_only_a_rate_limit_is_paused_for_exactly_what_upstream_asks(
+    account, met, seconds
+):
+    account.health.failures = 0 if met.status == 429 else 2
+    apply(account, met, NOW)
+    assert account.health.cooling_until == NOW + seconds
+
+
 def test_success_between_failures_keeps_the_account_in(account):
     for _ in range(10):
         apply(account, failure(500), NOW)

@@ -55,6 +55,16 @@ def test_all_names_of_a_request_lead_to_its_conversation():
     assert kind == "thread"
 
 
+def test_bindings_hold_for_seven_days():
+    bindings, week = Bindings(), 7 * 86_400
+    bindings.set_owner(1, "response", "resp", 2, NOW)
+    answered(bindings, keys(session_id="s"), 2)
+    assert bindings.owner(1, "response", "resp", NOW + week) == 2
+    assert bindings.conversation(keys(session_id="s"), NOW + week)[0]
+    assert bindings.owner(1, "response", "resp", NOW + week + 1) is None
+    assert not bindings.conversation(keys(session_id="s"), NOW + week + 1)[0]
+
+
 def test_names_are_scoped_by_key():
     bindings = Bindings()
     answered(bindings, keys(1, session_id="s"), 1)

@@ -131,6 +131,16 @@ def test_paused_and_logged_out_accounts_are_named(pool):
     assert dict(error.passed_over)["b"] == "refresh_token_reused"
 
 
+def test_the_error_says_what_all_accounts_lack(pool):
+    for one in pool.accounts.values():
+        one.health.require_login("refresh_token_reused")
+    error = refused(pool, Demand(), NoAccounts)
+    assert str(error) == "All accounts require a new login"
+    for one in pool.accounts.values():
+        one.health.pause()
+    assert str(refused(pool, Demand(), NoAccounts)) == "All accounts are paused"
+
+
 def test_keys_see_only_their_accounts(pool):
     only = Demand(allowed_accounts=frozenset({2}))
     assert {answered(pool, only).account.id for _ in range(10)} == {2}

@@ -211,8 +211,13 @@ def test_a_flat_error_event_is_read_too():
         ("usage_limit_reached", "account"),
         ("rate_limit_exceeded", "account"),
         ("insufficient_quota", "account"),
-        ("invalid_prompt", "client"),
         ("context_length_exceeded", "client"),
+        ("invalid_encrypted_content", "client"),
+        ("invalid_function_parameters", "client"),
+        ("invalid_json_schema", "client"),
+        ("invalid_prompt", "client"),
+        ("invalid_request_error", "client"),
+        ("previous_response_not_found", "client"),
         ("server_is_overloaded", "upstream"),
         ("anything else", "upstream"),
     ],
@@ -223,6 +228,14 @@ def test_a_failed_response_has_the_origin_of_its_code(code, origin):
     assert failure.origin == origin
     assert failure.phase == "first_event"
     assert failure.in_phase("stream").phase == "stream"
+
+
+@pytest.mark.parametrize(("size", "is_kept"), [(65_536, True), (65_537, False)])
+def test_the_error_of_an_event_is_kept_up_to_a_bound(size, is_kept):
+    padding = "x" * (size - len('{"error":{"code":"c","param":""}}'))
+    event = {"response": {"error": {"code": "c", "param": padding}}}
+    failure = event_failure("response.failed", json.dumps(event), NOW)
+    assert (failure.body is not None) == is_kept
 
 
 def test_a_failed_response_without_an_error_still_has_a_message():

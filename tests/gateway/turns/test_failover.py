@@ -196,7 +196,8 @@ def test_a_pinned_request_never_leaves_its_account():
 
 def test_a_spent_socket_is_replaced_at_the_same_account():
     ended = failure(400, "websocket_connection_limit_reached")
-    assert isinstance(decide(ended, FIRST), RetryHere)
+    assert decide(ended, FIRST) == RetryHere(0.2)
+    assert decide(ended, SECOND) == Elsewhere(0.0)
 
 
 failures = st.builds(
