@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from gateway.cli.codex_config_file import Provider
+from gateway.cli.codex_config import Provider
 from gateway.protocol.failure_kind import CODES
 from gateway.settings import Settings
 from handlers.demo import CONFIG

@@ -14,14 +14,14 @@ from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     Commands,
     add_change_command,
-    ask,
     change,
-    moment,
+    format_duration,
+    format_time,
+    print_result,
+    print_table,
+    run_query,
     secrets_of,
     settings_and_json,
-    show,
-    span,
-    tell,
 )
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
@@ -64,7 +64,7 @@ def import_logins(
         what = "Added" if saved.is_new else "Updated"
         note = "; its stored tokens are newer and were kept" if saved.kept_newer else ""
         row = {"name": saved.name, "is_new": saved.is_new, "file": str(path)}
-        tell(
+        print_result(
             row | {"kept_newer": saved.kept_newer},
             f"{what} account '{saved.name}' from {path}{note}.",
             as_json=as_json,
@@ -120,7 +120,7 @@ def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) ->
     )
     secrets = secrets_of(settings)
     made = change(settings, admin.add_api_key_account, wanted, secrets, shell_actor())
-    tell(
+    print_result(
         {"name": made.name, "is_new": True},
         f"Added account '{made.name}'.",
         as_json=as_json,
@@ -136,9 +136,9 @@ def list_accounts(settings: Settings, as_json: bool) -> None:
     if client is not None:
         rows = client.get("/api/accounts")["accounts"]
     else:
-        rows = ask(settings, stored_accounts, secrets_of(settings))
+        rows = run_query(settings, stored_accounts, secrets_of(settings))
     if as_json:
-        show(rows, (), as_json=True)
+        print_table(rows, (), as_json=True)
         return
     if not rows:
         click.echo("No accounts yet; `run.py accounts import FILE` adds one.")
@@ -146,19 +146,23 @@ def list_accounts(settings: Settings, as_json: bool) -> None:
     columns = ("id", "name", "plan", "state", "why", "until", "windows")
     now = time.time()
     shown = [_readable(row, now) for row in rows]
-    show(shown, (*columns, "in_flight", "last_error"), as_json=False)
+    print_table(shown, (*columns, "in_flight", "last_error"), as_json=False)
 
 
 def _readable(row: dict[str, Any], now: float) -> dict[str, Any]:
     windows = [
-        f"{one['name']} {one['used_percent']:.0f} % ({span(one['age'])} old)"
+        f"{one['name']} {one['used_percent']:.0f} % ({format_duration(one['age'])} old)"
         for one in row["windows"]
     ]
     error = row["last_error"]
-    when = "" if error is None else f"{span(now - error['at'])} ago: {error['message']}"
+    when = (
+        ""
+        if error is None
+        else f"{format_duration(now - error['at'])} ago: {error['message']}"
+    )
     return row | {
         "plan": row["plan"] or ("API key" if row["kind"] == "api_key" else None),
-        "until": moment(row["until"]),
+        "until": format_time(row["until"]),
         "windows": windows,
         "last_error": when[:70],
     }
@@ -201,4 +205,4 @@ def set_account(settings: Settings, /, name: str, as_json: bool, **given: Any) -
     if not changes:
         raise click.UsageError("Nothing to change: give at least one option.")
     name = change(settings, admin.change, name, changes, shell_actor())
-    tell({"name": name, **changes}, f"Changed '{name}'.", as_json=as_json)
+    print_result({"name": name, **changes}, f"Changed '{name}'.", as_json=as_json)

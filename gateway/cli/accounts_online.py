@@ -12,7 +12,13 @@ from gateway.admin.errors import NotThere
 from gateway.admin.probe import probe as send_probe
 from gateway.app import Gateway
 from gateway.cli.admin_client import find_client, path_of, reload_running
-from gateway.cli.base import change, emit, secrets_of, settings_and_json, tell
+from gateway.cli.base import (
+    change,
+    print_json,
+    print_result,
+    secrets_of,
+    settings_and_json,
+)
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
@@ -43,7 +49,7 @@ def login(settings: Settings, name: str | None, as_json: bool) -> None:
     saved = change(settings, _save, found, secrets, actor, name)
     what = "Added" if saved.is_new else "Updated"
     row = {"name": saved.name, "is_new": saved.is_new}
-    tell(row, f"{what} account '{saved.name}'.", as_json=as_json)
+    print_result(row, f"{what} account '{saved.name}'.", as_json=as_json)
 
 
 def _save(
@@ -62,7 +68,9 @@ async def _log_in(settings: Settings, as_json: bool) -> Login:
 
 def _show_code(code: DeviceCode, as_json: bool) -> None:
     if as_json:
-        emit({"verification_url": code.verification_url, "user_code": code.user_code})
+        print_json(
+            {"verification_url": code.verification_url, "user_code": code.user_code}
+        )
         return
     click.echo(
         f"Open {code.verification_url} in a browser and enter the code\n\n"
@@ -90,7 +98,7 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
     else:
         status = f" (status {found['status']})" if found["status"] else ""
         sentence = f"'{found['account']}' failed{status}: {found['error']}"
-    tell(found, sentence, as_json=as_json)
+    print_result(found, sentence, as_json=as_json)
     if not found["ok"]:
         raise SystemExit(1)
 
@@ -116,7 +124,7 @@ def rotate_key(settings: Settings, as_json: bool) -> None:
     sentence = f"A new key encrypts the credentials of {rotated.resealed} accounts."
     if rotated.unreadable:
         sentence += f" Of {rotated.unreadable} they could not be read; log in again."
-    tell(rotated._asdict(), sentence, as_json=as_json)
+    print_result(rotated._asdict(), sentence, as_json=as_json)
 
 
 async def _rotate(settings: Settings, secrets: SecretBox) -> Rotated:

@@ -5,7 +5,7 @@ import click
 from gateway.accounts.strategies import STRATEGIES
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
-from gateway.cli.base import ask, change, settings_and_json, tell
+from gateway.cli.base import change, print_result, run_query, settings_and_json
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
@@ -21,7 +21,7 @@ def admin() -> None:
 def token(settings: Settings, as_json: bool) -> None:
     """Print the token that the admin API and /metrics ask for."""
     found = admin_token(settings.data_dir).reveal()
-    tell({"token": found}, found, as_json=as_json)
+    print_result({"token": found}, found, as_json=as_json)
 
 
 @click.command()
@@ -30,8 +30,8 @@ def token(settings: Settings, as_json: bool) -> None:
 def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
     """How an account is chosen for a new conversation; with NAME, change it."""
     if name is None:
-        found = ask(settings, options.load_strategy)
-        tell({"strategy": found}, found, as_json=as_json)
+        found = run_query(settings, options.load_strategy)
+        print_result({"strategy": found}, found, as_json=as_json)
         return
     change(settings, set_strategy, name, shell_actor())
-    tell({"strategy": name}, f"New conversations: {name}.", as_json=as_json)
+    print_result({"strategy": name}, f"New conversations: {name}.", as_json=as_json)

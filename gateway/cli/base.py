@@ -86,7 +86,7 @@ class Commands(click.Group):
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[pw.Database]:
+def connected_database(settings: Settings) -> Iterator[pw.Database]:
     """The database, up to date and connected; the tables belong to it meanwhile."""
     database = open_database(settings.database_url)
     try:
@@ -102,15 +102,15 @@ def opened(settings: Settings) -> Iterator[pw.Database]:
             database.close_all()
 
 
-def ask(settings: Settings, function: Callable[..., T], *args: Any) -> T:
+def run_query(settings: Settings, function: Callable[..., T], *args: Any) -> T:
     """What a function reads from the database."""
-    with opened(settings):
+    with connected_database(settings):
         return function(*args)
 
 
 def change(settings: Settings, function: Callable[..., T], *args: Any) -> T:
     """Make a change, whole or not at all; it holds for the next request."""
-    with opened(settings) as database, transaction(database):
+    with connected_database(settings) as database, transaction(database):
         result = function(*args)
     reload_running(settings)
     return result
@@ -121,17 +121,19 @@ def secrets_of(settings: Settings) -> SecretBox:
     return SecretBox.open(settings.data_dir, key.reveal() if key else "")
 
 
-def emit(row: OutputRow) -> None:
+def print_json(row: OutputRow) -> None:
     """One object, one line; whoever reads it gets it now."""
     click.echo(json.dumps(row, ensure_ascii=False, default=str))
     sys.stdout.flush()
 
 
-def show(rows: Iterable[OutputRow], columns: Sequence[str], *, as_json: bool) -> None:
+def print_table(
+    rows: Iterable[OutputRow], columns: Sequence[str], *, as_json: bool
+) -> None:
     """A table of the columns, or all of each row as JSON."""
     if as_json:
         for row in rows:
-            emit(row)
+            print_json(row)
         return
     lines = [[text(row.get(name)) for name in columns] for row in rows]
     titles = [name.replace("_", " ").upper() for name in columns]
@@ -141,10 +143,10 @@ def show(rows: Iterable[OutputRow], columns: Sequence[str], *, as_json: bool) ->
         click.echo("  ".join(padded).rstrip())
 
 
-def tell(row: OutputRow, sentence: str, *, as_json: bool) -> None:
+def print_result(row: OutputRow, sentence: str, *, as_json: bool) -> None:
     """What was done, for programs or for people."""
     if as_json:
-        emit(row)
+        print_json(row)
     else:
         click.echo(sentence)
 
@@ -167,7 +169,7 @@ def add_change_command(
     @settings_and_json
     def command(settings: Settings, name: str, as_json: bool) -> None:
         name = change(settings, function, name, shell_actor())
-        tell({"name": name, **row}, sentence.format(name), as_json=as_json)
+        print_result({"name": name, **row}, sentence.format(name), as_json=as_json)
 
 
 def text(value: Any) -> str:
@@ -183,14 +185,14 @@ def text(value: Any) -> str:
     )
 
 
-def moment(seconds: float | None) -> str:
+def format_time(seconds: float | None) -> str:
     """A unix time in the zone of whoever reads it."""
     if seconds is None:
         return "-"
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration in its largest unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:

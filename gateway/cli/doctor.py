@@ -12,7 +12,13 @@ import click
 
 from gateway.admin import keys
 from gateway.cli.admin_client import find_client
-from gateway.cli.base import ask, change, emit, secrets_of, settings_and_json
+from gateway.cli.base import (
+    change,
+    print_json,
+    run_query,
+    secrets_of,
+    settings_and_json,
+)
 from gateway.doctor import client_checks, local_checks
 from gateway.doctor.client import Visit
 from gateway.doctor.findings import Finding, Level
@@ -62,7 +68,9 @@ def doctor(
         found.append(finding)
         _print(finding, as_json)
 
-    accounts = ask(settings, load_accounts, secrets_of(settings)) if is_home else []
+    accounts = (
+        run_query(settings, load_accounts, secrets_of(settings)) if is_home else []
+    )
     for finding in local_checks.examine(settings, accounts) if is_home else ():
         tell(finding)
     for finding in local_checks.codex_configuration(home, {url, own}):
@@ -86,7 +94,7 @@ def _visiting_key(
     settings: Settings, key: str | None, *, is_running: bool
 ) -> Iterator[str | None]:
     """The key given, else one that lives as long as the visit, else none."""
-    if key is not None or not is_running or not ask(settings, keys_ever_made):
+    if key is not None or not is_running or not run_query(settings, keys_ever_made):
         yield key
         return
     actor, name = shell_actor(), f"doctor-{secrets.token_hex(4)}"
@@ -109,7 +117,7 @@ async def _visit(
 
 def _print(finding: Finding, as_json: bool) -> None:
     if as_json:
-        emit(asdict(finding))
+        print_json(asdict(finding))
         return
     click.echo(f"{_MARKS[finding.level]}  {finding.check}: {finding.message}")
     if finding.fix:

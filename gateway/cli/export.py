@@ -13,7 +13,7 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
-from gateway.cli.base import opened, settings_and_json, tell
+from gateway.cli.base import connected_database, print_result, settings_and_json
 from gateway.cli.logs import pages
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
@@ -45,7 +45,7 @@ def export(
 
     --json is the same as --format jsonl.
     """
-    with opened(settings), _destination(output) as file:
+    with connected_database(settings), _destination(output) as file:
         rows = pages(reports.log_filter(wanted, time.time()), None)
         shown = _counted(rows) if output is not None else rows
         if as_json or kind == "jsonl":
@@ -102,7 +102,7 @@ def backup(settings: Settings, file: Path, as_json: bool) -> None:
     the encryption key of the data directory as well, elsewhere.
     """
     bar = click.progressbar(length=1, label="Pages", file=sys.stderr)
-    with opened(settings) as database, bar:
+    with connected_database(settings) as database, bar:
 
         def progress(done: int, whole: int) -> None:
             bar.length = max(1, whole)
@@ -114,4 +114,6 @@ def backup(settings: Settings, file: Path, as_json: bool) -> None:
             raise click.ClickException(str(error)) from error
     told = ", ".join(f"{number} {name}" for name, number in counted.items() if number)
     row = {"file": str(file), "bytes": file.stat().st_size, "rows": counted}
-    tell(row, f"{file}: {told or 'an empty database'}, checked.", as_json=as_json)
+    print_result(
+        row, f"{file}: {told or 'an empty database'}, checked.", as_json=as_json
+    )

@@ -13,13 +13,13 @@ from gateway.admin.views import stored_keys
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
     add_change_command,
-    ask,
     change,
-    emit,
-    moment,
+    format_time,
+    print_json,
+    print_result,
+    print_table,
+    run_query,
     settings_and_json,
-    show,
-    tell,
     text,
 )
 from gateway.repository.audit import shell_actor
@@ -102,7 +102,7 @@ def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
     token = made.token.reveal()
     if as_json:
         row = {"name": made.name, "key": token, "prefix": made.prefix}
-        emit(row | {"is_first": made.is_first})
+        print_json(row | {"is_first": made.is_first})
         return
     # The key alone on standard output, so that it can be piped.
     click.echo(f"{what} key '{made.name}'. It is shown this once:", err=True)
@@ -113,14 +113,14 @@ def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
 @settings_and_json
 def list_keys(settings: Settings, as_json: bool) -> None:
     """All keys and what they may do."""
-    rows = ask(settings, stored_keys)
+    rows = run_query(settings, stored_keys)
     if not rows and not as_json:
         click.echo(NO_KEYS)
         return
     columns = ("id", "name", "prefix", "state", "expires_at", "models", "accounts")
     if not as_json:
-        rows = [row | {"expires_at": moment(row["expires_at"])} for row in rows]
-    show(rows, (*columns, "limits"), as_json=as_json)
+        rows = [row | {"expires_at": format_time(row["expires_at"])} for row in rows]
+    print_table(rows, (*columns, "limits"), as_json=as_json)
 
 
 @keys.command("show")
@@ -128,18 +128,20 @@ def list_keys(settings: Settings, as_json: bool) -> None:
 @settings_and_json
 def show_key(settings: Settings, name: str, as_json: bool) -> None:
     """One key; with a running gateway also what is used of its limits."""
-    key_id = ask(settings, lambda: find_row(ApiKeyRow, name).id)
+    key_id = run_query(settings, lambda: find_row(ApiKeyRow, name).id)
     client = find_client(settings)
     if client is not None:
         row = client.get(path_of("keys", str(key_id)))
     else:
-        row = next(one for one in ask(settings, stored_keys) if one["id"] == key_id)
+        row = next(
+            one for one in run_query(settings, stored_keys) if one["id"] == key_id
+        )
     if as_json:
-        emit(row)
+        print_json(row)
         return
     for field, value in row.items():
         if field != "usage":
-            shown = moment(value) if field.endswith("_at") else text(value)
+            shown = format_time(value) if field.endswith("_at") else text(value)
             click.echo(f"{field.replace('_', ' ') + ':':<16}{shown}")
     for one in row.get("usage", ()):
         window = f" per {one['limit_window']}" if one["limit_window"] else ""
@@ -168,7 +170,7 @@ def update(
     if not rules:
         raise click.UsageError("Nothing to change: give at least one option.")
     name = change(settings, admin.change, name, rules, shell_actor())
-    tell({"name": name, **rules}, f"Changed key '{name}'.", as_json=as_json)
+    print_result({"name": name, **rules}, f"Changed key '{name}'.", as_json=as_json)
 
 
 def _set_disabled(name: str, actor: str, *, disabled: bool) -> str:

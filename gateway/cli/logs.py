@@ -9,12 +9,12 @@ import click
 from gateway.admin import reports
 from gateway.admin.entities import GROUPINGS, LOG_STATUSES, LONGEST_PAGE
 from gateway.cli.base import (
-    ask,
-    emit,
-    moment,
-    opened,
+    connected_database,
+    format_time,
+    print_json,
+    print_table,
+    run_query,
     settings_and_json,
-    show,
     text,
 )
 from gateway.cli.receipt import print_receipt
@@ -39,7 +39,7 @@ def logs(
     settings: Settings, /, limit: int, follow: bool, as_json: bool, **wanted: Any
 ) -> None:
     """The request log, the newest row last."""
-    with opened(settings):
+    with connected_database(settings):
         chosen = reports.log_filter(wanted, time.time())
         last = queries.last_log_id()
         for row in reversed(list(pages(chosen, limit))):
@@ -70,12 +70,12 @@ def pages(wanted: LogFilter, limit: int | None) -> Iterator[Record]:
 
 def _print(row: Record, as_json: bool) -> None:
     if as_json:
-        emit(row)
+        print_json(row)
         return
     tokens = f"{row['input_tokens']}+{row['output_tokens']} tokens"
     outcome = row["status"] if row["error_code"] is None else row["error_code"]
     parts = (
-        moment(row["created_at"] / 1000),
+        format_time(row["created_at"] / 1000),
         row["request_id"][:12],
         f"{row['surface']}/{row['transport']}",
         text(row["model"]),
@@ -97,9 +97,9 @@ def _print(row: Record, as_json: bool) -> None:
 @settings_and_json
 def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> None:
     """Requests, tokens and cost, summed."""
-    rows = ask(settings, reports.usage, by, wanted, time.time())
+    rows = run_query(settings, reports.usage, by, wanted, time.time())
     if as_json:
-        show(rows, (), as_json=True)
+        print_table(rows, (), as_json=True)
         return
     readable = [
         {
@@ -110,7 +110,7 @@ def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> 
         }
         for row in rows
     ]
-    show(readable, (by, *_TOTALS, "cached", "cost"), as_json=False)
+    print_table(readable, (by, *_TOTALS, "cached", "cost"), as_json=False)
 
 
 @click.command()
@@ -119,9 +119,9 @@ def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> 
 def explain(settings: Settings, request_id: str, as_json: bool) -> None:
     """What became of a request, and why: a request id, its beginning, or a
     response id."""
-    row = ask(settings, reports.explain, request_id)
+    row = run_query(settings, reports.explain, request_id)
     if as_json:
-        emit(row)
+        print_json(row)
     else:
         print_receipt(row)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.base import moment, text
+from gateway.cli.base import format_time, text
 from gateway.store.queries import Record
 
 _PHASES = (
@@ -47,7 +47,7 @@ def _facts(row: Record) -> list[tuple[str, str]]:
         ("request", row["request_id"]),
         ("response", row["response_id"]),
         ("upstream id", row["upstream_request_id"]),
-        ("at", moment(row["created_at"] / 1000)),
+        ("at", format_time(row["created_at"] / 1000)),
         ("from", f"{row['client_address']} {row['user_agent']}"),
         ("key", row["key"]),
         ("route", f"{row['surface']} {row['route']} over {row['transport']}"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.base import moment, settings_and_json, show, text
+from gateway.cli.base import format_time, print_table, settings_and_json, text
 from gateway.monitoring.recorder.files import recordings
 from gateway.settings import Settings
 
@@ -31,13 +31,13 @@ def recorder(settings: Settings, as_json: bool) -> None:
             _print_block(line)
     samples = [line for line in told if line["kind"] == "sample"]
     click.echo()
-    show(map(_readable, samples[-SHOWN_SAMPLES:]), _COLUMNS, as_json=False)
+    print_table(map(_readable, samples[-SHOWN_SAMPLES:]), _COLUMNS, as_json=False)
 
 
 def _print_block(block: dict[str, Any]) -> None:
     where = f" in {text(block['where'])}" if block["where"] else ""
     cause = f"{block['blocked_ms']} ms, {text(block['cause'])}{where}"
-    click.echo(f"\n{moment(block['at'])}  {cause}")
+    click.echo(f"\n{format_time(block['at'])}  {cause}")
     for stack in block["stacks"][:1]:
         click.echo(f"  after {stack['after_ms']} ms:")
         for frame in stack["frames"]:
@@ -47,4 +47,4 @@ def _print_block(block: dict[str, Any]) -> None:
 def _readable(sample: dict[str, Any]) -> dict[str, Any]:
     """`silent`: the longest that a stream's upstream has been."""
     silent = max((one.get("heard", one["age"]) for one in sample["streams"]), default=0)
-    return {**sample, "time": moment(sample["at"]), "silent": f"{silent:.1f} s"}
+    return {**sample, "time": format_time(sample["at"]), "silent": f"{silent:.1f} s"}

@@ -2,7 +2,7 @@
 
 import click
 
-from gateway.cli.base import ask
+from gateway.cli.base import run_query
 from gateway.doctor.client import is_loopback
 from gateway.repository.keys import keys_ever_made
 from gateway.settings import Settings
@@ -10,7 +10,7 @@ from gateway.settings import Settings
 
 def refuse_open_door(settings: Settings, no_key: bool) -> None:
     """Raises when others could reach a gateway that has no keys yet."""
-    if no_key or is_loopback(settings.host) or ask(settings, keys_ever_made):
+    if no_key or is_loopback(settings.host) or run_query(settings, keys_ever_made):
         return
     raise click.ClickException(
         f"The gateway would listen on {settings.host}, where other machines reach it, "

@@ -47,7 +47,7 @@ class AccountsHandler(AdminHandler):
         made = await self.change(
             accounts.add_api_key_account, wanted, self.gateway.secrets, audit.API
         )
-        self.answer(shown(self.gateway, made.name))
+        self.answer(account_answer(self.gateway, made.name))
 
 
 class AccountImportHandler(AdminHandler):
@@ -78,12 +78,12 @@ class AccountHandler(AdminHandler):
     }
 
     def get(self, name: str) -> None:
-        self.answer(shown(self.gateway, name))
+        self.answer(account_answer(self.gateway, name))
 
     async def patch(self, name: str) -> None:
         given = await self.fields()
         name = await self.change(accounts.change, name, given, audit.API)
-        self.answer(shown(self.gateway, name))
+        self.answer(account_answer(self.gateway, name))
 
     async def delete(self, name: str) -> None:
         gone = await self.change(accounts.remove, name, audit.API)
@@ -97,7 +97,7 @@ class AccountPauseHandler(AdminHandler):
     async def post(self, name: str) -> None:
         change = partial(accounts.set_paused, paused=self.paused)
         name = await self.change(change, name, audit.API)
-        self.answer(shown(self.gateway, name))
+        self.answer(account_answer(self.gateway, name))
 
 
 class AccountResumeHandler(AccountPauseHandler):
@@ -116,11 +116,11 @@ class AccountProbeHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         given = await self.fields()
-        account = live(self.gateway, name)
+        account = find_account(self.gateway, name)
         self.answer(await probe(self.gateway, account, given["model"]))
 
 
-def live(gateway: Gateway, name: str) -> Account:
+def find_account(gateway: Gateway, name: str) -> Account:
     """An account of the pool by name or number. Raises NotThere."""
     account = gateway.pool.find(name)
     if account is None and name.isascii() and name.isdigit() and len(name) < 10:
@@ -130,5 +130,5 @@ def live(gateway: Gateway, name: str) -> Account:
     return account
 
 
-def shown(gateway: Gateway, name: str) -> dict[str, Any]:
-    return show_account(live(gateway, name), time.time())
+def account_answer(gateway: Gateway, name: str) -> dict[str, Any]:
+    return show_account(find_account(gateway, name), time.time())

@@ -74,7 +74,8 @@ class AdminHandler(BodyHandler):
         """The query's fields; of a repeated one the last."""
         entity = self._operation.query
         assert entity is not None
-        given = {name: self.get_query_argument(name) for name in self._query_names()}
+        names = self.request.query_arguments
+        given = {name: self.get_query_argument(name) for name in names}
         return load(entity, given)
 
     def answer(self, body: object) -> None:
@@ -90,9 +91,6 @@ class AdminHandler(BodyHandler):
     @property
     def _operation(self) -> Operation:
         return self.operations[(self.request.method or "").lower()]
-
-    def _query_names(self) -> list[str]:
-        return list(self.request.query_arguments)
 
 
 @functools.cache

@@ -26,13 +26,15 @@ class KeysHandler(AdminHandler):
 
     def get(self) -> None:
         now = time.time()
-        self.answer({"keys": [shown(self.gateway, k, now) for k in self.gateway.ring]})
+        self.answer(
+            {"keys": [key_answer(self.gateway, k, now) for k in self.gateway.ring]}
+        )
 
     async def post(self) -> None:
         rules = await self.fields()
         name = rules.pop("name")
         made = await self.change(keys.create, name, rules, audit.API)
-        self.answer(told(made))
+        self.answer(made_key_answer(made))
 
 
 class KeyHandler(AdminHandler):
@@ -53,10 +55,10 @@ class KeyHandler(AdminHandler):
         self.answer({"name": await self.change(keys.remove, name, audit.API)})
 
     def answer_key(self, name: str) -> None:
-        key = live(self.gateway, name)
+        key = find_key(self.gateway, name)
         now = time.time()
         usage = self.gateway.limiter.report(key, now)
-        self.answer(shown(self.gateway, key, now) | {"usage": usage})
+        self.answer(key_answer(self.gateway, key, now) | {"usage": usage})
 
 
 class KeyRotateHandler(AdminHandler):
@@ -65,24 +67,26 @@ class KeyRotateHandler(AdminHandler):
     }
 
     async def post(self, name: str) -> None:
-        self.answer(told(await self.change(keys.rotate, name, audit.API)))
+        self.answer(made_key_answer(await self.change(keys.rotate, name, audit.API)))
 
 
-def live(gateway: Gateway, name: str) -> Key:
+def find_key(gateway: Gateway, name: str) -> Key:
     """A key of the ring by name, number or prefix. Raises NotThere."""
-    for attribute in ("name", "id", "prefix"):
-        for key in gateway.ring:
-            if str(getattr(key, attribute)) == name:
-                return key
-    raise NotThere("API key", name)
+    by_name = {key.name: key for key in gateway.ring}
+    by_id = {str(key.id): key for key in gateway.ring}
+    by_prefix = {key.prefix: key for key in gateway.ring}
+    key = by_name.get(name) or by_id.get(name) or by_prefix.get(name)
+    if key is None:
+        raise NotThere("API key", name)
+    return key
 
 
-def shown(gateway: Gateway, key: Key, now: float) -> dict[str, Any]:
+def key_answer(gateway: Gateway, key: Key, now: float) -> dict[str, Any]:
     names = {one.id: one.name for one in gateway.pool.accounts.values()}
     return show_key(key, names, now)
 
 
-def told(made: keys.Made) -> dict[str, Any]:
+def made_key_answer(made: keys.Made) -> dict[str, Any]:
     return {
         "name": made.name,
         "key": made.token.reveal(),

@@ -1,8 +1,7 @@
-"""/api/openapi.json: the admin API described from the schemas it checks with."""
+"""The OpenAPI document of the admin API, from the entities it checks with."""
 
 import functools
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from apispec import APISpec
@@ -14,18 +13,11 @@ from handlers.admin.base import AdminHandler, Operation
 from handlers.admin.schemas import schema_class
 from handlers.base import RouteOptions
 
-Entry = tuple[str, type, RouteOptions]
-
-
-class OpenApiHandler(AdminHandler):
-    def get(self) -> None:
-        from handlers.admin.routes import ADMIN_ROUTES  # which name this handler
-
-        self.write_json(describe(tuple(ADMIN_ROUTES)))
+AdminRoute = tuple[str, type[AdminHandler], RouteOptions]
 
 
 @functools.cache
-def describe(routes: tuple[Entry, ...]) -> dict[str, Any]:
+def openapi_document(routes: tuple[AdminRoute, ...]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the routes that have operations."""
     spec = APISpec(
         title="Codex Gateway admin API",
@@ -37,10 +29,9 @@ def describe(routes: tuple[Entry, ...]) -> dict[str, Any]:
     )
     spec.components.security_scheme("admin_token", {"type": "http", "scheme": "bearer"})
     for pattern, handler, _ in routes:
-        operations = getattr(handler, "operations", {})
-        if operations:
+        if handler.operations:
             path, parameters = _path(pattern)
-            described = {m: _operation(one) for m, one in operations.items()}
+            described = {m: _operation(one) for m, one in handler.operations.items()}
             spec.path(path=path, operations=described, parameters=parameters)
     document: dict[str, Any] = spec.to_dict()
     return document
@@ -86,12 +77,3 @@ def _media(entity: Entity) -> dict[str, Any]:
 def _schema_name(schema: Any) -> str:
     name: str = schema.__name__ if isinstance(schema, type) else type(schema).__name__
     return name
-
-
-def all_operations(routes: Iterable[Entry]) -> list[tuple[str, str]]:
-    """(path, method) of everything described."""
-    return [
-        (_path(pattern)[0], method)
-        for pattern, handler, _ in routes
-        for method in getattr(handler, "operations", {})
-    ]

@@ -11,29 +11,38 @@ from handlers.admin.accounts import (
     AccountResumeHandler,
     AccountsHandler,
 )
+from handlers.admin.base import AdminHandler
 from handlers.admin.keys import KeyHandler, KeyRotateHandler, KeysHandler
 from handlers.admin.logs import LogHandler, LogsHandler, UsageReportHandler
 from handlers.admin.metrics import MetricsHandler
-from handlers.admin.openapi import OpenApiHandler
+from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.base import RouteOptions
 from handlers.operations.doctor import DoctorHandler
 
 ADMIN = RouteOptions("admin", Door.SIDE)
-NAME = r"/([^/]+)"
+_NAME = r"/([^/]+)"
 
-ADMIN_ROUTES: list[tuple[str, type[RequestHandler], RouteOptions]] = [
+
+class OpenApiHandler(AdminHandler):
+    """GET /api/openapi.json"""
+
+    def get(self) -> None:
+        self.write_json(openapi_document(tuple(ADMIN_ROUTES)))
+
+
+ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/accounts", AccountsHandler, ADMIN),
     (r"/api/accounts/import", AccountImportHandler, ADMIN),
-    (r"/api/accounts" + NAME, AccountHandler, ADMIN),
-    (r"/api/accounts" + NAME + "/pause", AccountPauseHandler, ADMIN),
-    (r"/api/accounts" + NAME + "/resume", AccountResumeHandler, ADMIN),
-    (r"/api/accounts" + NAME + "/probe", AccountProbeHandler, ADMIN),
+    (r"/api/accounts" + _NAME, AccountHandler, ADMIN),
+    (r"/api/accounts" + _NAME + "/pause", AccountPauseHandler, ADMIN),
+    (r"/api/accounts" + _NAME + "/resume", AccountResumeHandler, ADMIN),
+    (r"/api/accounts" + _NAME + "/probe", AccountProbeHandler, ADMIN),
     (r"/api/keys", KeysHandler, ADMIN),
-    (r"/api/keys" + NAME, KeyHandler, ADMIN),
-    (r"/api/keys" + NAME + "/rotate", KeyRotateHandler, ADMIN),
+    (r"/api/keys" + _NAME, KeyHandler, ADMIN),
+    (r"/api/keys" + _NAME + "/rotate", KeyRotateHandler, ADMIN),
     (r"/api/logs", LogsHandler, ADMIN),
-    (r"/api/logs" + NAME, LogHandler, ADMIN),
+    (r"/api/logs" + _NAME, LogHandler, ADMIN),
     (r"/api/usage", UsageReportHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),

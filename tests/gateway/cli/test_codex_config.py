@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.codex_config import has_chatgpt_login, write_config
-from gateway.cli.codex_config_file import CannotPatch, Provider, patch
+from gateway.cli.codex_config import (
+    CannotPatch,
+    Provider,
+    has_chatgpt_login,
+    patch,
+    write_config,
+)
 
 LOCAL = Provider("http://127.0.0.1:2455")
 FILE = """\

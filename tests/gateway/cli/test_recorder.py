@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from gateway.cli.base import opened
+from gateway.cli.base import connected_database
 from gateway.monitoring.recorder.files import write_recording
 from gateway.settings import Settings
 from gateway.store.batches import write_batch
@@ -45,7 +45,7 @@ def record(commands, monkeypatch):
             monkeypatch.setenv(name, value)
 
     def write(*rows):
-        with opened(Settings.from_env()) as database, database.atomic():
+        with connected_database(Settings.from_env()) as database, database.atomic():
             batch = Batch([(0.0, one) for one in rows], Sums(), {}, {}, {})
             write_batch(database, batch)
 
