@@ -1,4 +1,4 @@
-"""The one error vocabulary: status, code, type, param and whose fault it is.
+"""All errors of the gateway: status, code, type, param and whose fault it is.
 
 Every class is one row of the table of answers. `envelope` and `headers` give
 what the client gets; the Codex surface and the public one differ in a few rows,

@@ -1,4 +1,4 @@
-"""Which account a conversation belongs to, as the client's own identifiers tell.
+"""Bindings of conversations to accounts, by the identifiers a client sends.
 
 A response id and a turn state are upstream's own words: the account that spoke
 them *owns* them. Session, thread and cache key name a conversation, and all of
@@ -51,7 +51,7 @@ class Affinity(NamedTuple):
         )
 
     def conversation_keys(self, key_id: int | None) -> Keys:
-        """What names the conversation."""
+        """The scoped identifiers that name the conversation."""
         named = (
             ("session", self.session_id),
             ("thread", self.thread_id),
@@ -92,7 +92,7 @@ class BindingRow(NamedTuple):
 
 
 class _Owner(NamedTuple):
-    """Whose a response id or turn state is; one object for all of an hour."""
+    """The account of a response id or turn state; one object for all of an hour."""
 
     account_id: int
     used_at: float
@@ -123,7 +123,7 @@ class Bindings:
     def owner(
         self, key_id: int | None, kind: str, value: str, now: float
     ) -> int | None:
-        """The account that spoke this response id ("response") or turn state."""
+        """The account that issued this response id ("response") or turn state."""
         key = hash_key(scoped(key_id, kind, value))
         owner = self._owners.get(key)
         if owner is None:
@@ -147,7 +147,7 @@ class Bindings:
             self._mark(name, account_id, now)
 
     def conversation(self, keys: Keys, now: float) -> tuple[Conversation | None, str]:
-        """The conversation the request belongs to, and the kind that told."""
+        """The conversation of a request, and the kind of identifier that named it."""
         for kind, name in keys:
             key = hash_key(name)
             conversation = self._conversations.get(key)
@@ -169,7 +169,7 @@ class Bindings:
     def confirm(
         self, keys: Keys, conversation: Conversation, home: int, now: float
     ) -> None:
-        """The conversation was answered; it lives at `home`, under all these names."""
+        """Bind an answered conversation to `home`, under all these identifiers."""
         changed = conversation.home != home or conversation.answered_by is None
         stale = now - conversation.used_at > TOUCH_INTERVAL
         conversation.home = home
@@ -187,7 +187,7 @@ class Bindings:
         return [self._dirty.pop(key) for key in list(islice(self._dirty, limit))]
 
     def restore(self, rows: Iterable[BindingRow], now: float) -> None:
-        """Take up what an earlier process left; rows oldest first."""
+        """Load the bindings of an earlier process; rows oldest first."""
         for row in rows:
             used_at = row.used_at / 1_000
             if used_at < now - MAX_AGE:
@@ -201,7 +201,7 @@ class Bindings:
                 self._put_conversation(row.key, conversation)
 
     def learn(self, row: BindingRow, now: float) -> None:
-        """Take up what another process has just bound."""
+        """Load a binding that another process has just made."""
         known = self._conversations.get(hash_key(row.key))
         if known is None:
             self.restore([row], now)

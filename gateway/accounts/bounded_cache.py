@@ -1,4 +1,4 @@
-"""What was used lately: bounded, in few bytes an entry, the long unused go."""
+"""A bounded cache that evicts what was not used of late, in few bytes an entry."""
 
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ _BITS = (1 << 60) - 1
 
 
 def hash_key(name: str) -> int:
-    """What stands for a name in this process; in no other, and in no file."""
+    """A short key for a name, valid in this process only."""
     return hash(name) & _BITS
 
 
@@ -27,7 +27,7 @@ class BoundedCache(Generic[T]):
     def __init__(
         self, most: int, forget: Callable[[Iterable[int]], None] | None = None
     ) -> None:
-        """`forget` hears of the keys that are forgotten for others."""
+        """`forget` is called with the keys that are evicted."""
         self._half = most // 2
         self._forget = forget
         self._young: dict[int, T] = {}
@@ -37,7 +37,7 @@ class BoundedCache(Generic[T]):
         return len(self._young) + len(self._old)
 
     def get(self, key: int) -> T | None:
-        """The value, which counts as used by that."""
+        """The value; reading it counts as use."""
         value = self._young.get(key)
         if value is None and key in self._old:
             value = self._old[key]
@@ -45,7 +45,7 @@ class BoundedCache(Generic[T]):
         return value
 
     def put(self, key: int, value: T) -> None:
-        """Keep it as used last."""
+        """Store the value as the one used last."""
         self._old.pop(key, None)
         if key not in self._young and len(self._young) >= self._half:
             if self._forget is not None:

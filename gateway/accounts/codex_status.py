@@ -6,7 +6,7 @@ from typing import Any
 from gateway.accounts.account import Account, SeenWindow
 from gateway.protocol.facts import Window
 
-# Shown where the accounts' own windows are nobody's business: nothing is used up.
+# Shown to keys that must not see the accounts' own windows: nothing is used up.
 NEUTRAL = (
     Window("primary", 0.0, 300, None),
     Window("secondary", 0.0, 10_080, None),

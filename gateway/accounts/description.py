@@ -1,4 +1,4 @@
-"""An account's state as people and the database see it."""
+"""An account's status, windows and failures as plain values."""
 
 from typing import Any
 

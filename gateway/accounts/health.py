@@ -27,7 +27,7 @@ class AccountLimit:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The last thing that went wrong."""
+    """The last failure of an account."""
 
     message: str
     at: float
@@ -35,7 +35,7 @@ class Trouble:
 
 @dataclass(slots=True)
 class AccountHealth:
-    """Paused and login are the owner's facts, the rest is seen on the wire.
+    """Pause and login as the operator set them, limits and failures as observed.
 
     After a cooldown the account is on trial: one request at a time goes to it,
     until one has succeeded.

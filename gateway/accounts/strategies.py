@@ -1,4 +1,4 @@
-"""Strategies: which of the able accounts takes a new conversation."""
+"""Routing strategies: which eligible account takes a new conversation."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 def choose(
     strategy: Strategy, able: Sequence[Account], now: float, rng: random.Random
 ) -> Account:
-    """One of `able` (not empty); a lower priority number always goes first."""
+    """Choose among eligible accounts (not empty); a lower priority goes first."""
     first = min(account.priority for account in able)
     return _STRATEGIES[strategy](
         [account for account in able if account.priority == first], now, rng

@@ -59,7 +59,7 @@ Decision = RetryHere | Elsewhere | GiveUp
 
 
 def decide(failure: Failure, attempt: Attempt) -> Decision:
-    """The one answer to a failed attempt before the commit point."""
+    """Decide what follows a failed attempt; called before the commit point only."""
     kind = kind_of(failure)
     rule = KINDS[kind].retry
     end = _end(kind, rule, attempt)

@@ -1,4 +1,4 @@
-"""What the client gets of the failure that ended its last attempt. Pure."""
+"""Turns the failure of the last attempt into the client's error. Pure."""
 
 from typing import Any
 
@@ -39,6 +39,6 @@ def final_error(failure: Failure, *, codex: bool) -> GatewayError:
 
 
 def _envelope(body: bytes | None) -> dict[str, Any] | None:
-    """Upstream's own words, where they can be said again."""
+    """Upstream's own error body, if it can be serialised again."""
     value = load_object(body or b"")
     return value if value and dump(value) is not None else None
