@@ -23,9 +23,9 @@ class EncryptedItems:
     def __init__(self, most: int = MOST_ITEMS) -> None:
         self._makers: BoundedCache[int] = BoundedCache(most)
 
-    def note(self, event_type: str, data: bytes | str, account_id: int) -> None:
+    def note(self, event_type: str, data: bytes, account_id: int) -> None:
         """Remember the maker of the item that an event announces as done."""
-        if event_type == "response.output_item.done" and _is_marked(data):
+        if event_type == "response.output_item.done" and MARK in data:
             self.note_item(child(load_object(data), "item"), account_id)
 
     def note_item(self, item: Any, account_id: int) -> None:
@@ -72,10 +72,6 @@ def _sealed(payload: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str,
             and item.get("encrypted_content")
         ):
             yield index, item
-
-
-def _is_marked(data: bytes | str) -> bool:
-    return MARK.decode() in data if isinstance(data, str) else MARK in data
 
 
 def _seal_of(item: Any) -> int | None:

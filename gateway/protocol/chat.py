@@ -28,7 +28,7 @@ class ChatStream:
         self._has_role = False
         self._is_over = False
 
-    def feed(self, type: str, data: bytes | str) -> bytes:
+    def feed(self, type: str, data: bytes) -> bytes:
         """The bytes for the client; empty for most of what is no output."""
         if self._is_over:
             return b""
@@ -88,7 +88,7 @@ class ChatFold:
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
         self._calls: list[tuple[dict[str, Any], list[str]]] = []
 
-    def feed(self, type: str, data: bytes | str) -> None:
+    def feed(self, type: str, data: bytes) -> None:
         """Raises ResponseTooLarge."""
         for delta in self._answer.feed(type, data):
             self._bytes += len(data)

@@ -38,7 +38,7 @@ class ChatDeltas:
         self._calls: dict[int | str, _Call] = {}
         self._given: dict[tuple[int | str, int, str], int] = {}  # characters
 
-    def feed(self, type: str, data: bytes | str) -> list[Delta]:
+    def feed(self, type: str, data: bytes) -> list[Delta]:
         """The deltas that one event adds."""
         read = _READERS.get(type)
         if read is None or self.finish_reason or self.error:
@@ -56,7 +56,7 @@ class ChatDeltas:
             return []
         return read(self, event)
 
-    def _fail(self, type: str, data: bytes | str) -> None:
+    def _fail(self, type: str, data: bytes) -> None:
         failure = event_failure(type, data, now=0)
         self.error = {
             "message": failure.message,

@@ -14,7 +14,6 @@ _CHUNK_HEAD_BYTES = 4096
 _HEAD_BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
 _RUN_BYTES = 2048  # what makes looking for many chunks worth it
 _TRAILER_BYTES = 64 * 1024
-_SHOWN_BYTES = 64 * 1024
 # Statuses whose answers have no body (RFC 9110, 15).
 _BODILESS = frozenset({204, 205, 304})
 
@@ -29,10 +28,6 @@ class Framing(Protocol):
     @property
     def has_surplus(self) -> bool:
         """Whether something came behind it, which nobody asked for."""
-
-    @property
-    def end(self) -> bytes | None:
-        """What ends this body for a parser that saw none of it; None: nothing can."""
 
     @property
     def fault(self) -> str | None:
@@ -72,8 +67,6 @@ class Chunked:
         "has_surplus",
         "is_over",
     )
-
-    end = b"0\r\n\r\n"
 
     def __init__(self) -> None:
         self.is_over = self.has_surplus = False
@@ -163,19 +156,14 @@ def _take_run(data: bytes, at: int, pieces: list[bytes]) -> int:
 class Sized:
     """So many bytes."""
 
-    __slots__ = ("_left", "_length", "has_surplus", "is_over")
+    __slots__ = ("_left", "has_surplus", "is_over")
 
     fault = None
 
     def __init__(self, length: int) -> None:
-        self._length = self._left = length
+        self._left = length
         self.is_over = not length
         self.has_surplus = False
-
-    @property
-    def end(self) -> bytes | None:
-        """As many bytes of nothing, which is cheap while they are few."""
-        return bytes(self._length) if self._length <= _SHOWN_BYTES else None
 
     def feed(self, data: bytes) -> bytes:
         piece = data[: self._left]
@@ -191,7 +179,7 @@ class Endless:
     __slots__ = ()
 
     is_over = has_surplus = False
-    end = fault = None
+    fault = None
 
     def feed(self, data: bytes) -> bytes:
         return data

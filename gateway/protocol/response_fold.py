@@ -31,7 +31,7 @@ class ResponseFold:
         self._items: dict[int, dict[str, Any]] = {}
         self._is_over = False
 
-    def feed(self, event_type: str, data: bytes | str) -> None:
+    def feed(self, event_type: str, data: bytes) -> None:
         """Raises ResponseTooLarge."""
         if self._is_over:
             return  # the first of two terminal events counts
@@ -47,7 +47,7 @@ class ResponseFold:
             self._response = {**self._response, "status": "failed", "error": error}
             self._is_over = True
 
-    def _keep_item(self, data: bytes | str) -> None:
+    def _keep_item(self, data: bytes) -> None:
         event = load_object(data)
         item = child(event, "item")
         if not item:

@@ -26,13 +26,11 @@ _DATA_LINE = re.compile(rb"[\r\n]data(?:: ?([^\r\n]*+))?(?![^\r\n])")
 _MAX_LINES = 100_000
 # `"type"` at the top level when only plain values stand before it. Possessive, thus
 # linear. A backslash anywhere ends the match: only a parser knows what it spells.
-_TYPE_SOURCE = (
-    r'[ \t\r\n]*+\{[ \t\r\n]*+(?:(?!"type")"[^"\\]*+"[ \t\r\n]*+:[ \t\r\n]*+'
-    r'(?:"[^"\\]*+"|[-+.0-9eE]++|true|false|null)[ \t\r\n]*+,[ \t\r\n]*+){0,64}'
-    r'"type"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\]*+)"'
+_TYPE = re.compile(
+    rb'[ \t\r\n]*+\{[ \t\r\n]*+(?:(?!"type")"[^"\\]*+"[ \t\r\n]*+:[ \t\r\n]*+'
+    rb'(?:"[^"\\]*+"|[-+.0-9eE]++|true|false|null)[ \t\r\n]*+,[ \t\r\n]*+){0,64}'
+    rb'"type"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\]*+)"'
 )
-_TYPE = re.compile(_TYPE_SOURCE.encode())
-_TYPE_IN_TEXT = re.compile(_TYPE_SOURCE)
 # Without escapes the name stands in the bytes as it is, whatever the spacing.
 _NOTABLE = notable_pattern()
 # Otherwise it is spelt with the code of a letter, a dot or an underscore. The codes
@@ -195,21 +193,14 @@ def _has_escaped_name(block: bytes) -> bool:
     return b"\\" in block and _ESCAPED_NAME.search(block) is not None
 
 
-def event_type(data: bytes | str) -> str:
+def event_type(data: bytes) -> str:
     """The top-level "type" of an event's JSON, "[DONE]" for that, "" when unknown."""
     if not data:
         return ""
-    if isinstance(data, str):
-        in_text = _TYPE_IN_TEXT.match(data)
-        if in_text:
-            return in_text[1]
-        is_done = data.strip() == DONE
-    else:
-        match = _TYPE.match(data)
-        if match:
-            return match[1].decode("utf-8", "replace")
-        is_done = data.strip() == b"[DONE]"
-    if is_done:
+    match = _TYPE.match(data)
+    if match:
+        return match[1].decode("utf-8", "replace")
+    if data.strip() == b"[DONE]":
         return DONE
     value = load_object(data).get("type")
     return value if isinstance(value, str) else ""

@@ -268,7 +268,7 @@ def _type_of(got: Frame) -> str | None:
     """The type of a JSON object in a text frame, "" without one, else None."""
     if isinstance(got, bytes):
         return None
-    if len(got) > LARGE_CHARACTERS or event_type(got) == "response.create":
+    if len(got) > LARGE_CHARACTERS or event_type(got.encode()) == "response.create":
         return "response.create"  # the loader parses the whole frame
     # Whole, too: a second "type" must not turn it into a turn that nobody counts.
     try:

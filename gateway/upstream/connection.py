@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import aiohttp
 from aiohttp.base_protocol import BaseProtocol
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import (
     HttpProcessingError,
     HttpResponseParser,
@@ -21,6 +22,10 @@ from aiohttp.http import (
 from gateway.protocol.http_framing import framing_of
 from gateway.upstream.body import Body, BrokenAnswer
 
+# Semi-private, checked with aiohttp 3.14: what the connector's pool knows a connection
+# by is its protocol, which the transport need not call for as long as it learns that
+# the connection is lost.
+assert issubclass(ResponseHandler, BaseProtocol)
 # An answer with a longer head, interim ones included, is an attack or a defect.
 HEAD_BYTES = 64 * 1024
 # What of a request's body is handed to the transport at once.

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import WebSocketWriter
 
 from gateway.protocol import websocket_frames
@@ -29,6 +30,13 @@ from gateway.upstream.http import (
     connection_failure,
 )
 
+# Semi-private, checked with aiohttp 3.14: the connection hands all it reads to the
+# parser set here, and keeps the payload only to tell it of the connection's end.
+assert ResponseHandler.set_parser.__code__.co_varnames[:3] == (
+    "self",
+    "parser",
+    "payload",
+)
 # RFC 6455, section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # Messages nobody has asked for yet: beyond this, upstream is not read any more.

@@ -262,7 +262,7 @@ def test_a_stream_that_broke_off_has_no_finish_reason():
     assert not stream(events)[1]
     chat = ChatFold("gpt-5.4", created=7)
     for one in events:
-        chat.feed(one["type"], json.dumps(one))
+        chat.feed(one["type"], json.dumps(one).encode())
     assert chat.result()["choices"][0]["finish_reason"] is None
 
 
