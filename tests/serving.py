@@ -160,12 +160,12 @@ class Serving:
 
     async def add_key(self, name="key", **rules):
         """A new key's token; from now on everybody needs one."""
-        made = await self.gateway.store.write(keys.create, name, rules, "test")
+        made = await self.gateway.store.write(keys.create_key, name, rules, "test")
         await self.gateway.reload()
         return made.token.reveal()
 
     async def change_key(self, name="key", **rules):
-        await self.gateway.store.write(keys.change, name, rules, "test")
+        await self.gateway.store.write(keys.change_key, name, rules, "test")
         await self.gateway.reload()
 
     async def pause(self, *names):

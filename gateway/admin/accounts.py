@@ -170,7 +170,7 @@ def set_paused(name: str, actor: str, *, paused: bool) -> str:
     return str(row.name)
 
 
-def change(account: str, changes: dict[str, Any], actor: str) -> str:
+def change_account(account: str, changes: dict[str, Any], actor: str) -> str:
     """Set `name`, `priority`, `concurrency`, `websockets`; gives the name."""
     row = find_row(AccountRow, account)
     before = str(row.name)
@@ -189,7 +189,7 @@ def change(account: str, changes: dict[str, Any], actor: str) -> str:
     return str(row.name)
 
 
-def remove(name: str, actor: str) -> str:
+def remove_account(name: str, actor: str) -> str:
     """Forget the account and its credentials; what it did stays in the log."""
     row = find_row(AccountRow, name)
     only_keys = _keys_bound_to(row.id)

@@ -37,7 +37,7 @@ class Made:
     is_first: bool = False
 
 
-def create(name: str, rules: dict[str, Any], actor: str) -> Made:
+def create_key(name: str, rules: dict[str, Any], actor: str) -> Made:
     """Make a key. `rules`, all optional, as `change` takes them.
 
     Raises Unacceptable, NotThere for an account, AlreadyThere for a name.
@@ -58,7 +58,7 @@ def create(name: str, rules: dict[str, Any], actor: str) -> Made:
     return Made(name, Secret(token), row.prefix, is_first)
 
 
-def change(name: str, rules: dict[str, Any], actor: str) -> str:
+def change_key(name: str, rules: dict[str, Any], actor: str) -> str:
     """Set rules; None takes one away. Gives the name.
 
     `models` globs, `accounts` names, `enforce_model`, `enforce_effort`,
@@ -74,7 +74,7 @@ def change(name: str, rules: dict[str, Any], actor: str) -> str:
     return str(row.name)
 
 
-def rotate(name: str, actor: str) -> Made:
+def replace_token(name: str, actor: str) -> Made:
     """A new token with the same rules; the old one is refused from now on."""
     row = find_row(ApiKeyRow, name)
     token = key.generate()
@@ -84,7 +84,7 @@ def rotate(name: str, actor: str) -> Made:
     return Made(row.name, Secret(token), row.prefix)
 
 
-def remove(name: str, actor: str) -> str:
+def remove_key(name: str, actor: str) -> str:
     """Forget the key; what it did stays in the log."""
     row = find_row(ApiKeyRow, name)
     for limit in ApiKeyLimitRow.select().where(ApiKeyLimitRow.api_key == row.id):

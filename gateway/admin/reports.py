@@ -60,7 +60,7 @@ def log_rows(
     return named(queries.log_page(wanted, before=before, limit=limit))
 
 
-def explain(name: str) -> Record:
+def find_exchange(name: str) -> Record:
     """The one row a request id, its beginning or a response id names.
 
     Raises NotThere, or Unacceptable when there are several.
@@ -91,7 +91,7 @@ def named(rows: list[Record]) -> list[Record]:
     ]
 
 
-def usage(by: Grouping, wanted: dict[str, Any], now: float) -> list[Record]:
+def sum_usage(by: Grouping, wanted: dict[str, Any], now: float) -> list[Record]:
     """Sums by `key`, `account`, `model` or `day` since `since` (30d).
 
     `wanted` may name a `key`, an `account`, a `model`. Raises as `log_filter`.

@@ -14,7 +14,7 @@ from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     Commands,
     add_change_command,
-    change,
+    apply_change,
     format_duration,
     format_time,
     print_result,
@@ -59,7 +59,7 @@ def import_logins(
     if name is not None and len(files) > 1:
         raise click.UsageError("--name is for one file.")
     logins = _read_all(files)
-    done = change(settings, _save_all, logins, secrets_of(settings), name)
+    done = apply_change(settings, _save_all, logins, secrets_of(settings), name)
     for (path, _), saved in zip(logins, done, strict=True):
         what = "Added" if saved.is_new else "Updated"
         note = "; its stored tokens are newer and were kept" if saved.kept_newer else ""
@@ -119,7 +119,9 @@ def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) ->
         api_key=Secret(key), **{n: v for n, v in given.items() if v is not None}
     )
     secrets = secrets_of(settings)
-    made = change(settings, admin.add_api_key_account, wanted, secrets, shell_actor())
+    made = apply_change(
+        settings, admin.add_api_key_account, wanted, secrets, shell_actor()
+    )
     print_result(
         {"name": made.name, "is_new": True},
         f"Added account '{made.name}'.",
@@ -185,7 +187,7 @@ add_change_command(
 add_change_command(
     accounts,
     "remove",
-    admin.remove,
+    admin.remove_account,
     {"state": "removed"},
     ("Forget an account and its credentials; its log rows stay.", "Removed '{}'."),
 )
@@ -204,5 +206,5 @@ def set_account(settings: Settings, /, name: str, as_json: bool, **given: Any) -
     changes = {field: value for field, value in given.items() if value is not None}
     if not changes:
         raise click.UsageError("Nothing to change: give at least one option.")
-    name = change(settings, admin.change, name, changes, shell_actor())
+    name = apply_change(settings, admin.change_account, name, changes, shell_actor())
     print_result({"name": name, **changes}, f"Changed '{name}'.", as_json=as_json)

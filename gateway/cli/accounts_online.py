@@ -13,7 +13,7 @@ from gateway.admin.probe import probe as send_probe
 from gateway.app import Gateway
 from gateway.cli.admin_client import find_client, path_of, reload_running
 from gateway.cli.base import (
-    change,
+    apply_change,
     print_json,
     print_result,
     secrets_of,
@@ -46,7 +46,7 @@ def login(settings: Settings, name: str | None, as_json: bool) -> None:
     except UpstreamFault as fault:
         raise click.ClickException(f"The login failed: {fault}") from fault
     actor, secrets = shell_actor(), secrets_of(settings)
-    saved = change(settings, _save, found, secrets, actor, name)
+    saved = apply_change(settings, _save, found, secrets, actor, name)
     what = "Added" if saved.is_new else "Updated"
     row = {"name": saved.name, "is_new": saved.is_new}
     print_result(row, f"{what} account '{saved.name}'.", as_json=as_json)

@@ -5,7 +5,7 @@ import click
 from gateway.accounts.strategies import STRATEGIES
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
-from gateway.cli.base import change, print_result, run_query, settings_and_json
+from gateway.cli.base import apply_change, print_result, run_query, settings_and_json
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
@@ -33,5 +33,5 @@ def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
         found = run_query(settings, options.load_strategy)
         print_result({"strategy": found}, found, as_json=as_json)
         return
-    change(settings, set_strategy, name, shell_actor())
+    apply_change(settings, set_strategy, name, shell_actor())
     print_result({"strategy": name}, f"New conversations: {name}.", as_json=as_json)

@@ -108,7 +108,7 @@ def run_query(settings: Settings, function: Callable[..., T], *args: Any) -> T:
         return function(*args)
 
 
-def change(settings: Settings, function: Callable[..., T], *args: Any) -> T:
+def apply_change(settings: Settings, function: Callable[..., T], *args: Any) -> T:
     """Make a change, whole or not at all; it holds for the next request."""
     with connected_database(settings) as database, transaction(database):
         result = function(*args)
@@ -168,7 +168,7 @@ def add_change_command(
     @click.argument("name")
     @settings_and_json
     def command(settings: Settings, name: str, as_json: bool) -> None:
-        name = change(settings, function, name, shell_actor())
+        name = apply_change(settings, function, name, shell_actor())
         print_result({"name": name, **row}, sentence.format(name), as_json=as_json)
 
 

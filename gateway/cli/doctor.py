@@ -13,7 +13,7 @@ import click
 from gateway.admin import keys
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
-    change,
+    apply_change,
     print_json,
     run_query,
     secrets_of,
@@ -98,11 +98,11 @@ def _visiting_key(
         yield key
         return
     actor, name = shell_actor(), f"doctor-{secrets.token_hex(4)}"
-    made = change(settings, keys.create, name, {"expires": "1h"}, actor)
+    made = apply_change(settings, keys.create_key, name, {"expires": "1h"}, actor)
     try:
         yield made.token.reveal()
     finally:
-        change(settings, keys.remove, name, actor)
+        apply_change(settings, keys.remove_key, name, actor)
 
 
 async def _visit(

@@ -13,7 +13,7 @@ from gateway.admin.views import stored_keys
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
     add_change_command,
-    change,
+    apply_change,
     format_time,
     print_json,
     print_result,
@@ -84,7 +84,7 @@ def _rules(given: dict[str, Any]) -> dict[str, Any]:
 @settings_and_json
 def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
     """Make a key and print it, this once."""
-    made = change(settings, admin.create, name, _rules(given), shell_actor())
+    made = apply_change(settings, admin.create_key, name, _rules(given), shell_actor())
     _show_made(made, "Made", as_json)
     if made.is_first:
         click.echo(FIRST_KEY, err=True)
@@ -95,7 +95,11 @@ def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> Non
 @settings_and_json
 def rotate(settings: Settings, name: str, as_json: bool) -> None:
     """Give a key a new token; the old one is refused from now on."""
-    _show_made(change(settings, admin.rotate, name, shell_actor()), "Rotated", as_json)
+    _show_made(
+        apply_change(settings, admin.replace_token, name, shell_actor()),
+        "Rotated",
+        as_json,
+    )
 
 
 def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
@@ -169,12 +173,12 @@ def update(
         rules["name"] = new_name
     if not rules:
         raise click.UsageError("Nothing to change: give at least one option.")
-    name = change(settings, admin.change, name, rules, shell_actor())
+    name = apply_change(settings, admin.change_key, name, rules, shell_actor())
     print_result({"name": name, **rules}, f"Changed key '{name}'.", as_json=as_json)
 
 
 def _set_disabled(name: str, actor: str, *, disabled: bool) -> str:
-    return admin.change(name, {"disabled": disabled}, actor)
+    return admin.change_key(name, {"disabled": disabled}, actor)
 
 
 add_change_command(
@@ -194,7 +198,7 @@ add_change_command(
 add_change_command(
     keys,
     "remove",
-    admin.remove,
+    admin.remove_key,
     {"state": "removed"},
     ("Forget a key; its log rows stay.", "Removed key '{}'."),
 )

@@ -97,7 +97,7 @@ def _print(row: Record, as_json: bool) -> None:
 @settings_and_json
 def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> None:
     """Requests, tokens and cost, summed."""
-    rows = run_query(settings, reports.usage, by, wanted, time.time())
+    rows = run_query(settings, reports.sum_usage, by, wanted, time.time())
     if as_json:
         print_table(rows, (), as_json=True)
         return
@@ -119,7 +119,7 @@ def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> 
 def explain(settings: Settings, request_id: str, as_json: bool) -> None:
     """What became of a request, and why: a request id, its beginning, or a
     response id."""
-    row = run_query(settings, reports.explain, request_id)
+    row = run_query(settings, reports.find_exchange, request_id)
     if as_json:
         print_json(row)
     else:

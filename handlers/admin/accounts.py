@@ -82,11 +82,11 @@ class AccountHandler(AdminHandler):
 
     async def patch(self, name: str) -> None:
         given = await self.fields()
-        name = await self.change(accounts.change, name, given, audit.API)
+        name = await self.change(accounts.change_account, name, given, audit.API)
         self.answer(account_answer(self.gateway, name))
 
     async def delete(self, name: str) -> None:
-        gone = await self.change(accounts.remove, name, audit.API)
+        gone = await self.change(accounts.remove_account, name, audit.API)
         self.answer({"name": gone})
 
 

@@ -33,7 +33,7 @@ class KeysHandler(AdminHandler):
     async def post(self) -> None:
         rules = await self.fields()
         name = rules.pop("name")
-        made = await self.change(keys.create, name, rules, audit.API)
+        made = await self.change(keys.create_key, name, rules, audit.API)
         self.answer(made_key_answer(made))
 
 
@@ -49,10 +49,10 @@ class KeyHandler(AdminHandler):
 
     async def patch(self, name: str) -> None:
         rules = await self.fields()
-        self.answer_key(await self.change(keys.change, name, rules, audit.API))
+        self.answer_key(await self.change(keys.change_key, name, rules, audit.API))
 
     async def delete(self, name: str) -> None:
-        self.answer({"name": await self.change(keys.remove, name, audit.API)})
+        self.answer({"name": await self.change(keys.remove_key, name, audit.API)})
 
     def answer_key(self, name: str) -> None:
         key = find_key(self.gateway, name)
@@ -67,7 +67,9 @@ class KeyRotateHandler(AdminHandler):
     }
 
     async def post(self, name: str) -> None:
-        self.answer(made_key_answer(await self.change(keys.rotate, name, audit.API)))
+        self.answer(
+            made_key_answer(await self.change(keys.replace_token, name, audit.API))
+        )
 
 
 def find_key(gateway: Gateway, name: str) -> Key:

@@ -36,7 +36,7 @@ class LogHandler(AdminHandler):
     }
 
     async def get(self, name: str) -> None:
-        self.answer(await self.gateway.store.read(reports.explain, name))
+        self.answer(await self.gateway.store.read(reports.find_exchange, name))
 
 
 class UsageReportHandler(AdminHandler):
@@ -47,5 +47,5 @@ class UsageReportHandler(AdminHandler):
     async def get(self) -> None:
         wanted = self.query()
         by, now = wanted.pop("by"), time.time()
-        rows = await self.gateway.store.read(reports.usage, by, wanted, now)
+        rows = await self.gateway.store.read(reports.sum_usage, by, wanted, now)
         self.answer({"usage": rows})

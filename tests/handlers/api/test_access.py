@@ -131,7 +131,7 @@ async def test_who_guesses_keys_is_slowed_down_and_a_good_key_is_not(serving):
 @pytest.mark.gen_test
 async def test_the_last_key_gone_keys_are_needed_still(serving, upstream):
     await serving.add_key()
-    await serving.gateway.store.write(keys.remove, "key", "test")
+    await serving.gateway.store.write(keys.remove_key, "key", "test")
     await serving.gateway.reload()
     await assert_refused(await serving.ask(), 401, "invalid_api_key", upstream)
     await serving.restart()
