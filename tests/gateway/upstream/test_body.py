@@ -6,6 +6,8 @@ import pytest
 
 from gateway.protocol.http_framing import framing_of
 from gateway.upstream.body import Body, BrokenAnswer
+from gateway.upstream.connection import RawResponse
+from gateway.upstream.http import UpstreamResponse
 
 CHUNKED = {"transfer-encoding": "chunked"}
 CLEANLY = BrokenAnswer("gone", is_clean=True)
@@ -93,3 +95,12 @@ def test_what_is_closed_early_closes_its_connection():
     body, source = body_of(CHUNKED, b"5\r\nhello")
     body.close()
     assert source.left == "closed"
+
+
+def test_an_answer_is_over_once_all_that_came_was_read():
+    body, _ = body_of({"content-length": "5"}, b"12345")
+    response = UpstreamResponse(RawResponse(200, {}, body))
+    assert body.is_ended
+    assert not response.is_over
+    assert asyncio.run(body.read()) == b"12345"
+    assert response.is_over

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.demo.answers import Close
 from tests.handlers.api.websocket_turns import TURN
-from tests.serving import turn_on, until
+from tests.serving import payload, rest_of_turn, turn_on, until
 
 NO_SESSION = "WebSocket connection has no active upstream session"
 OTHER = {"type": "response.processed", "response_id": "resp_1"}
@@ -44,3 +44,14 @@ async def test_once_upstream_has_closed_it_is_refused(serving, upstream):
             await ws.send_json(OTHER)
             await asyncio.sleep(0.01)
         assert await refused(ws) == NO_SESSION
+
+
+@pytest.mark.gen_test
+async def test_sent_while_upstream_is_opened_it_passes_after_the_turn(
+    serving, upstream
+):
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        await ws.send_json(OTHER)
+        await rest_of_turn(ws)
+        await until(lambda: upstream.requests[-1].payload == OTHER)
