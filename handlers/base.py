@@ -1,20 +1,16 @@
-"""Bases of all handlers: who may come in, error bodies, unwanted bodies."""
+"""Base of all handlers: admits a request by its head, and writes errors in one form."""
 
 import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
-from tornado.escape import utf8
-from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import HTTPError, RequestHandler
 
-from gateway.admission.client_address import AccessPolicy as Door
-from gateway.admission.client_address import client_address
-from gateway.admission.request_body import BodyReader
+from gateway.admission.client_address import AccessPolicy, client_address
 from gateway.app import Gateway
 from gateway.errors import (
     GatewayError,
@@ -27,55 +23,67 @@ from gateway.errors import (
 )
 from gateway.keys.key import Key
 from gateway.turns.client_request import ClientFacts
-from handlers.wire.deadlines import Deadlines
+from handlers.wire.connections import ClientConnections
 from handlers.wire.request_head import (
-    ask_for_no_more,
-    facts_of,
-    fields_of,
+    header_lines,
     is_large_head,
     new_request_id,
+    prevent_keep_alive,
+    request_facts,
 )
-from handlers.wire.unwanted_body import RestOfBody, say_no_more
+from handlers.wire.response_end import close_connection
+from schemas.surfaces import Surface
+
+_ERROR_OF_STATUS: Mapping[int, type[GatewayError]] = {
+    400: InvalidPayload,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: PayloadTooLarge,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RouteOptions:
-    """What a route's prefix decides: the envelope of errors, and who may enter."""
+    """What a route decides: the rules and error bodies of a surface, and who may enter.
 
-    name: str  # codex, v1, admin or plain
-    door: Door = Door.PROXY
+    A route that is no client's API has error bodies like those of /v1.
+    """
 
-    @property
-    def is_codex(self) -> bool:
-        return self.name == "codex"
+    surface: Surface = Surface.V1
+    access: AccessPolicy = AccessPolicy.PROXY
+
+
+RouteEntry = tuple[str, type[RequestHandler], RouteOptions]
 
 
 class BaseHandler(RequestHandler):
-    """Base of all handlers; `gateway` is the one injected dependency."""
+    """Base of all handlers; their dependencies are given to `initialize`."""
 
-    gateway: Gateway
-    surface: RouteOptions
     current_key: Key | None = None
+    request_id = ""  # until `initialize`: Tornado sets the first headers before
 
-    def initialize(self, gateway: Gateway, surface: RouteOptions) -> None:
-        self.settings["head_deadlines"].end(self.request.server_connection)
+    def initialize(
+        self, gateway: Gateway, options: RouteOptions, connections: ClientConnections
+    ) -> None:
+        connections.end_head_deadline(self.request)
         self.gateway = gateway
-        self.surface = surface
+        self.surface = options.surface
+        self.connections = connections
         self.request_id = new_request_id()
-        self.head_lines = fields_of(self.request)
-        self.facts = facts_of(self.request, self.head_lines, surface.door)
+        self.head_lines = header_lines(self.request)
+        self.facts = request_facts(self.request, self.head_lines, options.access)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         self.clear_header("Content-Type")
-        if hasattr(self, "request_id"):  # not yet when the handler is made
+        if self.request_id:
             self.set_header("x-request-id", self.request_id)
 
     def prepare(self) -> None:
-        """Decide from the headers alone; the body is not read before that."""
+        """Decide from the head alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
         if self.ends_connection:
-            ask_for_no_more(self.request)
+            prevent_keep_alive(self.request)
         if is_large_head(self.request.uri or "", self.head_lines):
             raise HeadersTooLarge
         self.authenticate()
@@ -108,7 +116,7 @@ class BaseHandler(RequestHandler):
         )
 
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":
-        """Who leaves asks to be left: a proxy keeps its connections."""
+        """A draining gateway ends connections, which proxies would keep."""
         is_leaving = self.gateway.is_draining and self.get_status() != 101
         if is_leaving or self.ends_connection:
             self.set_header("connection", "close")
@@ -118,14 +126,13 @@ class BaseHandler(RequestHandler):
         self, chunk: str | bytes | dict[Any, Any] | None = None
     ) -> "asyncio.Future[None]":
         written = super().finish(chunk)
-        connection = self.request.connection
-        if self.ends_connection and isinstance(connection, HTTP1Connection):
-            written.add_done_callback(lambda _: connection.close())
+        if self.ends_connection:
+            written.add_done_callback(lambda _: close_connection(self.request))
         return written
 
     @property
     def ends_connection(self) -> bool:
-        """HTTP/1.0 knows no chunks: a stream ends with its connection, or never."""
+        """HTTP/1.0 has no chunks: only its connection's end can end a stream."""
         return self.request.version == "HTTP/1.0"
 
     def write_json(self, body: object, status: int = 200) -> None:
@@ -134,23 +141,21 @@ class BaseHandler(RequestHandler):
         self.finish(orjson.dumps(body))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Every failure leaves in its surface's envelope."""
+        """Write any failure as an error body of the route's surface."""
         raised = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        error = as_gateway_error(raised, status_code)
+        error = _gateway_error(raised, status_code)
         if raised is not None:
             forget_traceback(raised)  # it was logged, if it is worth that
         for name, value in error.headers(codex=self.surface.is_codex).items():
             self.set_header(name, value)
         self.set_ratelimit_headers(None)
         body = error.envelope(codex=self.surface.is_codex)
-        if not isinstance(body.get("error"), dict):
-            self.write_json(body, error.status)
-            return
-        body["error"].setdefault("request_id", self.request_id)
+        if isinstance(body.get("error"), dict):
+            body["error"].setdefault("request_id", self.request_id)
         self.write_json(body, error.status)
 
     def set_ratelimit_headers(self, model: str | None) -> None:
-        """Tell an SDK client how its key stands; Codex has events of its own."""
+        """Show what is left of the key's limits; Codex has events of its own for it."""
         key = self.current_key
         if key is None or self.surface.is_codex:
             return
@@ -159,7 +164,7 @@ class BaseHandler(RequestHandler):
             self.set_header(name, value)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """A line, with its traceback, for what nobody expects of a client or us."""
+        """Log, with its traceback, what neither clients nor we are known to cause."""
         if not isinstance(value, GatewayError | HTTPError | StreamClosedError):
             super().log_exception(typ, value, tb)
 
@@ -167,129 +172,8 @@ class BaseHandler(RequestHandler):
         """No hashing of bodies; what has an ETag sets it itself."""
 
 
-@stream_request_body
-class BodilessHandler(BaseHandler):
-    """Answers from the head alone: a body, if there is one, is dropped."""
-
-    _refusal: GatewayError | None = None
-
-    def initialize(self, gateway: Gateway, surface: RouteOptions) -> None:
-        super().initialize(gateway, surface)
-        self.rest = RestOfBody(self.request)
-        self._deadlines: Deadlines = self.settings["body_deadlines"]
-        # Tornado answers a method it does not know before the body, and hangs up. A
-        # proxy has to hear of it: its next client's request would find nobody.
-        self.rest.hangs_up = self.request.method not in self.SUPPORTED_METHODS
-
-    def prepare(self) -> None:
-        if self.rest.is_coming:
-            self._deadlines.begin(self.rest, self.rest.give_up)
-        try:
-            super().prepare()
-        except GatewayError as error:
-            if not self.refuse(error):
-                raise
-
-    def stop_waiting(self) -> None:
-        """The body has come, or does not matter any more."""
-        self._deadlines.end(self.rest)
-
-    def refuse(self, error: GatewayError) -> bool:
-        """Whether the error is raised later, in place of the request's method."""
-        self._refusal = error
-        setattr(self, (self.request.method or "").lower(), self._raise_refusal)
-        return self.rest.is_worth_waiting()
-
-    def data_received(self, chunk: bytes) -> None:
-        self.rest.count(len(chunk))
-        if self._refusal is None:
-            self.take(chunk)
-
-    def take(self, chunk: bytes) -> None:
-        """One piece of the body; nobody wants it here."""
-
-    def finish(
-        self, chunk: str | bytes | dict[Any, Any] | None = None
-    ) -> "asyncio.Future[None]":
-        if self.rest.is_being_dropped:
-            return self.flush()  # the answer has left
-        if not self.rest.is_to_be_dropped:
-            return super().finish(chunk)
-        assert not isinstance(chunk, dict)
-        body = utf8(chunk or b"")
-        self.set_header("content-length", str(len(body)))
-        self.write(body)
-        self.rest.drop(self.finish)
-        written = self.flush()
-        written.add_done_callback(lambda _: say_no_more(self.request.connection))
-        return written
-
-    @property
-    def ends_connection(self) -> bool:
-        return self.rest.hangs_up or super().ends_connection
-
-    def on_finish(self) -> None:
-        self.stop_waiting()
-
-    def on_connection_close(self) -> None:
-        self.stop_waiting()
-        self.rest.cancel()
-
-    def _raise_refusal(self, *args: str, **kwargs: str) -> None:
-        assert self._refusal is not None
-        raise self._refusal
-
-
-class BodyHandler(BodilessHandler):
-    """A request with a body, read only after its sender was let in.
-
-    Subclasses carry the `stream_request_body` decorator.
-    """
-
-    max_body_bytes: ClassVar[int | None] = None  # None: as the settings say
-
-    def initialize(self, gateway: Gateway, surface: RouteOptions) -> None:
-        super().initialize(gateway, surface)
-        limit = self.max_body_bytes or gateway.settings.max_body_bytes
-        self._limit = limit
-        self.body = BodyReader(gateway.body_budget, limit)
-
-    def check_head(self) -> None:
-        super().check_head()
-        if self.rest.to_come > self._limit:
-            raise PayloadTooLarge
-
-    def take(self, chunk: bytes) -> None:
-        """Keep the piece, or refuse the body: its rest is not wanted any more."""
-        try:
-            self.body.feed(chunk)
-        except GatewayError as error:
-            self.body.release()
-            if not self.refuse(error):
-                self.send_error(error.status, exc_info=(type(error), error, None))
-
-    async def read_body(self) -> bytes:
-        """The decoded body."""
-        self.stop_waiting()
-        return await self.body.decoded(self.request.headers.get("content-encoding", ""))
-
-    def on_finish(self) -> None:
-        super().on_finish()
-        self.body.release()
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.body.release()
-
-
-def as_gateway_error(raised: object, status: int) -> GatewayError:
-    """What a client is told of an exception; internals stay inside."""
+def _gateway_error(raised: object, status: int) -> GatewayError:
+    """The error that a client sees for an exception; internals are not shown."""
     if isinstance(raised, GatewayError):
         return raised
-    known: Mapping[int, type[GatewayError]] = {
-        400: InvalidPayload,
-        404: NotFound,
-        405: MethodNotAllowed,
-        413: PayloadTooLarge,
-    }
-    return known.get(status, GatewayError)()
+    return _ERROR_OF_STATUS.get(status, GatewayError)()

@@ -4,11 +4,11 @@ from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches, Rule
-from tornado.web import Application, RequestHandler
+from tornado.web import Application
 
-from gateway.admission.client_address import AccessPolicy as Door
+from gateway.admission.client_address import AccessPolicy
 from gateway.app import Gateway
-from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
+from handlers.admin.routes import ADMIN_ROUTES
 from handlers.api.chat import ChatCompletionsHandler
 from handlers.api.media import (
     AlphaSearchHandler,
@@ -30,79 +30,85 @@ from handlers.api.side_calls import (
     WhamUsageHandler,
 )
 from handlers.api.usage import KeyUsageHandler
-from handlers.base import RouteOptions
+from handlers.base import RouteEntry, RouteOptions
+from handlers.operations.doctor import DoctorHandler
 from handlers.operations.health import HealthHandler, ReadyHandler
 from handlers.operations.not_found import NotFoundHandler
-from handlers.wire.lingering_close import LastWords
+from handlers.wire.connections import ClientConnections
 from handlers.wire.request_head import is_upgrade
+from schemas.surfaces import Surface
 
 # The real client needs the alias when its provider is named OpenAI.
 CODEX_BASE = r"/backend-api/codex(?:/v1)?"
 
-CODEX = RouteOptions("codex")
-V1 = RouteOptions("v1")
-SIDE = RouteOptions("codex", Door.SIDE)
-PLAIN = RouteOptions("plain", Door.SIDE)
-
-Entry = tuple[str, type[RequestHandler], RouteOptions]
+CODEX = RouteOptions(Surface.CODEX)
+CODEX_SOCKET = RouteOptions(Surface.CODEX_SOCKET)
+V1 = RouteOptions(Surface.V1)
+V1_SOCKET = RouteOptions(Surface.V1_SOCKET)
+CHAT = RouteOptions(Surface.CHAT)
+KEY_USAGE = RouteOptions(Surface.V1, AccessPolicy.KEY_REQUIRED)
+SIDE_CALL = RouteOptions(Surface.CODEX, AccessPolicy.SIDE)
+OPEN = RouteOptions(access=AccessPolicy.SIDE)
 
 
 class UpgradeMatches(Matcher):
-    """Any path, when the request wants to be a socket."""
+    """Matches any path when the request asks for an upgrade to a WebSocket."""
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         return {} if is_upgrade(request) else None
 
 
-SOCKETS: list[Entry] = [
-    (CODEX_BASE + "/responses", ResponsesSocket, CODEX),
-    (r"/v1/responses", ResponsesSocket, V1),
+SOCKETS: list[RouteEntry] = [
+    (CODEX_BASE + "/responses", ResponsesSocket, CODEX_SOCKET),
+    (r"/v1/responses", ResponsesSocket, V1_SOCKET),
 ]
 
-ROUTES: list[Entry] = [
+ROUTES: list[RouteEntry] = [
     (CODEX_BASE + "/responses", ResponsesHandler, CODEX),
     (CODEX_BASE + "/responses/compact", CompactHandler, CODEX),
     (CODEX_BASE + "/models", ModelsHandler, CODEX),
     (CODEX_BASE + "/images/generations", ImagesGenerationsHandler, CODEX),
     (CODEX_BASE + "/images/edits", ImagesEditsHandler, CODEX),
     (CODEX_BASE + "/alpha/search", AlphaSearchHandler, CODEX),
-    (CODEX_BASE + "/analytics-events/events", AnalyticsHandler, SIDE),
+    (CODEX_BASE + "/analytics-events/events", AnalyticsHandler, SIDE_CALL),
+    # Beside the clients' own routes, so that it goes through what they go through.
+    (r"/backend-api/codex/doctor", DoctorHandler, CODEX),
     (r"/backend-api/transcribe", TranscribeHandler, CODEX),
-    (r"/backend-api/wham/accounts/check", AccountsCheckHandler, SIDE),
-    (r"/backend-api/wham/usage", WhamUsageHandler, SIDE),
-    (r"/backend-api/wham/rate-limit-reset-credits", ResetCreditsHandler, SIDE),
-    (r"/backend-api/wham/settings/user", FixedAnswerHandler, SIDE),
-    (r"/backend-api/ps/plugins/.*", PluginsHandler, SIDE),
-    (r"/backend-api/ps/mcp", McpHandler, SIDE),
-    (r"/api/codex/usage", CodexUsageHandler, SIDE),
+    (r"/backend-api/wham/accounts/check", AccountsCheckHandler, SIDE_CALL),
+    (r"/backend-api/wham/usage", WhamUsageHandler, SIDE_CALL),
+    (r"/backend-api/wham/rate-limit-reset-credits", ResetCreditsHandler, SIDE_CALL),
+    (r"/backend-api/wham/settings/user", FixedAnswerHandler, SIDE_CALL),
+    (r"/backend-api/ps/plugins/.*", PluginsHandler, SIDE_CALL),
+    (r"/backend-api/ps/mcp", McpHandler, SIDE_CALL),
+    (r"/api/codex/usage", CodexUsageHandler, SIDE_CALL),
     (r"/v1/responses", ResponsesHandler, V1),
     (r"/v1/responses/compact", CompactHandler, V1),
-    (r"/v1/chat/completions", ChatCompletionsHandler, V1),
+    (r"/v1/chat/completions", ChatCompletionsHandler, CHAT),
     (r"/v1/models", ModelsHandler, V1),
-    (r"/v1/usage", KeyUsageHandler, RouteOptions("v1", Door.KEY_REQUIRED)),
+    (r"/v1/usage", KeyUsageHandler, KEY_USAGE),
     (r"/v1/audio/transcriptions", TranscribeHandler, V1),
-    (r"/health(?:/live)?", HealthHandler, PLAIN),
-    (r"/health/ready", ReadyHandler, PLAIN),
+    (r"/health(?:/live)?", HealthHandler, OPEN),
+    (r"/health/ready", ReadyHandler, OPEN),
 ]
 
 
-def build_app(gateway: Gateway) -> Application:
+def build_app(gateway: Gateway, connections: ClientConnections) -> Application:
     """The application; sockets go before the requests on the same path."""
+    dependencies = {"gateway": gateway, "connections": connections}
 
-    def rules(table: list[Entry]) -> list[Rule]:
+    def rules(table: list[RouteEntry]) -> list[Rule]:
         return [
-            Rule(PathMatches(path), handler, {"gateway": gateway, "surface": surface})
-            for path, handler, surface in table
+            Rule(PathMatches(path), handler, {**dependencies, "options": options})
+            for path, handler, options in table
         ]
 
     return Application(
         [
             Rule(UpgradeMatches(), rules(SOCKETS)),
-            *rules([*ROUTES, *DOCTOR_ROUTES, *ADMIN_ROUTES]),
+            *rules([*ROUTES, *ADMIN_ROUTES]),
         ],
         default_handler_class=NotFoundHandler,
-        default_handler_args={"gateway": gateway, "surface": PLAIN},
-        last_words=LastWords(),
+        default_handler_args={**dependencies, "options": OPEN},
         log_function=lambda handler: None,  # the request log has it all
         websocket_max_message_size=gateway.settings.max_body_bytes,
         websocket_ping_interval=gateway.settings.keepalive_interval,

@@ -4,18 +4,17 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
-from tornado.http1connection import HTTP1Connection
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPConnection, HTTPMessageDelegate
-from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 
 from gateway.app import Gateway
 from handlers.routes import build_app
-from handlers.wire.deadlines import Deadlines
+from handlers.wire.connections import (
+    ARRIVAL_LIMITS,
+    ArrivalLimits,
+    ClientConnections,
+    CountingServer,
+)
 from handlers.wire.request_head import MAX_HEAD_BYTES
 
 # What is larger than a handler serves is still read, to be answered; what is larger
@@ -33,68 +32,19 @@ TCP_KEEPALIVE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivalLimits:
-    """Seconds a connection may take for what the server has to wait for."""
-
-    head: float = 300.0  # for its next request, to the end of the headers
-    body: float = 600.0
-
-
-ARRIVAL_LIMITS = ArrivalLimits()
-
-
-class CountedServer(HTTPServer):
-    """Knows when its last connection has gone; a WebSocket is none any more.
-
-    Hangs up where no head comes before its deadline, which a handler ends.
-    """
-
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
-        self._heads: Deadlines = kwargs.pop("heads")
-        super().initialize(*args, **kwargs)
-        # Tornado would make a timer and three callbacks for each head.
-        self.conn_params.header_timeout = None
-        self._open = 0
-        self.is_deserted = asyncio.Event()
-        self.is_deserted.set()
-
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        self._open += 1
-        self.is_deserted.clear()
-        super().handle_stream(stream, address)
-
-    def start_request(
-        self, server_conn: object, request_conn: HTTPConnection
-    ) -> HTTPMessageDelegate:
-        if isinstance(request_conn, HTTP1Connection):
-            self._heads.begin(server_conn, request_conn.stream.close)
-        return super().start_request(server_conn, request_conn)
-
-    def on_close(self, server_conn: object) -> None:
-        self._heads.end(server_conn)
-        super().on_close(server_conn)
-        self._open -= 1
-        if not self._open:
-            self.is_deserted.set()
-
-
 class Server:
     """One listening gateway, which ends with it; `drain` waits for running turns."""
 
     def __init__(
-        self, gateway: Gateway, patience: ArrivalLimits = ARRIVAL_LIMITS
+        self, gateway: Gateway, limits: ArrivalLimits = ARRIVAL_LIMITS
     ) -> None:
         self.gateway = gateway
-        self._app = build_app(gateway)
-        self._heads, self._bodies = Deadlines(patience.head), Deadlines(patience.body)
-        self._app.settings["head_deadlines"] = self._heads
-        self._app.settings["body_deadlines"] = self._bodies
-        self._http = CountedServer(
-            self._app,
+        self._connections = ClientConnections(limits)
+        self._http = CountingServer(
+            build_app(gateway, self._connections),
             max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
-            heads=self._heads,
+            heads=self._connections.heads,
         )
         self.sockets: list[socket.socket] = []
         self.port = 0
@@ -132,16 +82,14 @@ class Server:
     async def _wait_until_deserted(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(KEPT_SECONDS):
-                await self._http.is_deserted.wait()
+                await self._http.has_no_connections.wait()
 
     async def stop(self) -> None:
         """Cut what still runs, while there is a database to note it in."""
         self._http.stop()
         await self._http.close_all_connections()
-        self._heads.close()
-        self._bodies.close()
         await self.gateway.stop()
-        self._app.settings["last_words"].close()
+        self._connections.close()
 
 
 def _probe_idle_peers(listening: socket.socket) -> None:

@@ -1,6 +1,7 @@
 """Surface: the API and the transport by which a request came in."""
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Surface(StrEnum):
@@ -19,6 +20,13 @@ class Surface(StrEnum):
     @property
     def is_codex(self) -> bool:
         return self in (Surface.CODEX, Surface.CODEX_SOCKET)
+
+    @property
+    def api(self) -> Literal["codex", "v1", "chat"]:
+        """The API, whatever the transport."""
+        if self is Surface.CHAT:
+            return "chat"
+        return "codex" if self.is_codex else "v1"
 
     @property
     def takes_messages(self) -> bool:

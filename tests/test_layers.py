@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.admission.client_address import AccessPolicy as Door
+from gateway.admission.client_address import AccessPolicy
 from handlers.admin.base import AdminHandler
 from handlers.admin.routes import ADMIN_ROUTES
 from handlers.api.stream import StreamHandler
-from handlers.base import BaseHandler, BodilessHandler
+from handlers.base import BaseHandler
+from handlers.bodies import BodilessHandler
 from handlers.routes import ROUTES, SOCKETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,12 +100,12 @@ def test_files_and_functions_stay_small(path):
 
 @pytest.mark.parametrize("entry", [*SOCKETS, *ROUTES], ids=lambda entry: entry[0])
 def test_every_route_has_a_known_base_and_asks_for_a_key_unless_listed(entry):
-    path, handler, surface = entry
+    path, handler, options = entry
     assert issubclass(handler, BaseHandler)
     if path in OPEN:
-        assert surface.door is Door.SIDE
+        assert options.access is AccessPolicy.SIDE
     else:
-        assert surface.door in (Door.PROXY, Door.KEY_REQUIRED)
+        assert options.access in (AccessPolicy.PROXY, AccessPolicy.KEY_REQUIRED)
         assert handler.authenticate is BaseHandler.authenticate
 
 

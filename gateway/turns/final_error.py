@@ -5,13 +5,20 @@ from typing import Any
 from gateway.errors import (
     LONGEST_RETRY_AFTER,
     GatewayError,
+    NoAccounts,
+    PreviousResponseNotFound,
     UpstreamAnswer,
     UpstreamUnavailable,
     UsageLimitReached,
 )
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import rules_of
-from gateway.protocol.lenient_json import dump, load_object
+from gateway.protocol.lenient_json import dump, load_object, text
+
+# Failures that keep a status of their own when a stream is folded into one document.
+_FOLDED_STATUS = {
+    error.code: error.status for error in (PreviousResponseNotFound, NoAccounts)
+}
 
 
 def final_error(failure: Failure, *, codex: bool) -> GatewayError:
@@ -36,6 +43,18 @@ def final_error(failure: Failure, *, codex: bool) -> GatewayError:
         # The Codex client sits silent for as long as it is told.
         error.retry_after = min(failure.retry_after, LONGEST_RETRY_AFTER)
     return error
+
+
+def folded_error(error: object) -> UpstreamAnswer:
+    """The client's error for a failed response of which nothing has been sent yet."""
+    shown = error if isinstance(error, dict) else {}
+    code = shown.get("code")
+    code = str(code) if isinstance(code, str | int) and code else "upstream_error"
+    message = text(shown.get("message")) or "The upstream service failed"
+    if dump(shown) is None:
+        shown = {}  # nested too deeply to be written
+    shown = {"type": "server_error", **shown, "code": code, "message": message}
+    return UpstreamAnswer(_FOLDED_STATUS.get(code, 502), message, {"error": shown})
 
 
 def _envelope(body: bytes | None) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, TypeVar
 
 import orjson
 from marshmallow import Schema, ValidationError
-from tornado.web import stream_request_body
 
 from gateway.admin.entity import Entity
 from gateway.admin.errors import AdminTokenRequired, Unacceptable
@@ -17,7 +16,7 @@ from gateway.admission.access import check_origin, presented_token
 from gateway.admission.client_address import is_local
 from gateway.secret import Secret
 from handlers.admin.schemas import first_message, schema_class
-from handlers.base import BodyHandler
+from handlers.bodies import BodyHandler
 
 T = TypeVar("T")
 
@@ -33,7 +32,6 @@ class Operation:
     status: int = 200
 
 
-@stream_request_body
 class AdminHandler(BodyHandler):
     """A route for whoever has the admin token; a loopback address is not enough."""
 

@@ -1,8 +1,6 @@
 """The routes that need the admin token."""
 
-from tornado.web import RequestHandler
-
-from gateway.admission.client_address import AccessPolicy as Door
+from gateway.admission.client_address import AccessPolicy
 from handlers.admin.accounts import (
     AccountHandler,
     AccountImportHandler,
@@ -18,9 +16,8 @@ from handlers.admin.metrics import MetricsHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.base import RouteOptions
-from handlers.operations.doctor import DoctorHandler
 
-ADMIN = RouteOptions("admin", Door.SIDE)
+ADMIN = RouteOptions(access=AccessPolicy.SIDE)
 _NAME = r"/([^/]+)"
 
 
@@ -48,9 +45,4 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),
     (r"/metrics", MetricsHandler, ADMIN),
-]
-
-# Beside the clients' own routes, so that it takes their way; needs what they need.
-DOCTOR_ROUTES: list[tuple[str, type[RequestHandler], RouteOptions]] = [
-    (r"/backend-api/codex/doctor", DoctorHandler, RouteOptions("codex")),
 ]

@@ -1,44 +1,38 @@
-"""POST /v1/chat/completions: a Responses exchange behind another vocabulary."""
+"""POST /v1/chat/completions: a Responses exchange in the vocabulary of chat."""
 
 import asyncio
 import time
 
-from tornado.web import stream_request_body
-
 from gateway.protocol.chat import ChatFold, ChatStream
 from gateway.protocol.sse import events
-from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.turns.client_request import Loaded
+from gateway.turns.final_error import folded_error
 from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
-from handlers.api.loading import key_policy, refusing
-from handlers.api.responses import ReplyHandler, raise_failure
-from handlers.wire.raw_stream import ClientStream
+from handlers.api.loading import client_request, key_policy
+from handlers.api.stream import ReplyHandler, feed_events
 from schemas.chat import ChatOptions
 from schemas.request import load_chat_request
 
-DONE = b"data: [DONE]\n\n"
 
-
-@stream_request_body
 class ChatCompletionsHandler(ReplyHandler):
     async def post(self) -> None:
         body = await self.read_body()
-        policy = key_policy(self.current_key)
+        key = self.current_key
         options = ChatOptions(stream=False, include_usage=False)
 
         def load() -> Loaded:
             nonlocal options
-            loaded, options = load_chat_request(body, policy=policy)
+            loaded, options = load_chat_request(body, policy=key_policy(key))
             return loaded
 
-        request = ClientRequest(
-            client=self.client_facts(),
-            surface="chat",
-            transport="http",
-            route=Endpoint.RESPONSES,
-            key=self.current_key,
-            size=len(body),
-            load=refusing(load),
+        request = client_request(
+            self.client_facts(),
+            key,
+            self.surface,
+            Endpoint.RESPONSES,
+            len(body),
+            load,
         )
         async with self.gateway.proxy.exchange(request) as reply:
             self.body.release()
@@ -48,15 +42,12 @@ class ChatCompletionsHandler(ReplyHandler):
                 await self._fold(reply)
 
     async def _stream(self, reply: Reply, options: ChatOptions) -> None:
-        self.start(reply)
-        self.set_header("cache-control", "no-cache, no-transform")
-        self.set_header("x-accel-buffering", "no")
+        client = self.start_stream(reply)
         chat = ChatStream(
             model=reply.model or "",
             include_usage=options.include_usage,
             created=int(time.time()),
         )
-        client = ClientStream(self)
 
         def chunks_of(block: bytes) -> bytes:
             return b"".join(
@@ -72,14 +63,9 @@ class ChatCompletionsHandler(ReplyHandler):
 
     async def _fold(self, reply: Reply) -> None:
         fold = ChatFold(model=reply.model or "", created=int(time.time()))
-
-        def feed(block: bytes) -> None:
-            for event in events(block):
-                fold.feed(event.type, event.data)
-
-        feed(await reply.send_to(feed))
+        await feed_events(reply, fold.feed)
         completion = fold.result()
         if "error" in completion:
-            raise_failure(completion["error"])
+            raise folded_error(completion["error"])
         self.start(reply, "application/json")
         self.write_json(completion)

@@ -1,20 +1,19 @@
-"""From a handler's request to the gateway's: facts, key policy, loader."""
+"""Makes the gateway's requests of what handlers received, over either transport."""
 
 from collections.abc import Callable
-from typing import Literal
 
 from marshmallow import ValidationError
 
 from gateway.errors import InvalidPayload
 from gateway.keys.key import Key
-from gateway.turns.client_request import ClientFacts, ClientRequest, Loaded, Transport
+from gateway.turns.client_request import ClientFacts, ClientRequest, Loaded
 from gateway.upstream.endpoints import Endpoint
 from schemas.request import KeyPolicy, first_bad_field, load_request
 from schemas.surfaces import Surface
 
 
 def key_policy(key: Key | None) -> KeyPolicy:
-    """What a key enforces on the payload (RULES, row 17)."""
+    """What a key enforces on the payload."""
     if key is None:
         return KeyPolicy()
     return KeyPolicy(
@@ -25,16 +24,31 @@ def key_policy(key: Key | None) -> KeyPolicy:
     )
 
 
-def refusing(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
-    """The same loader, with the schema's refusal as the client's error."""
+def client_request(
+    client: ClientFacts,
+    key: Key | None,
+    surface: Surface,
+    endpoint: Endpoint,
+    size: int,
+    load: Callable[[], Loaded],
+) -> ClientRequest:
+    """One request of `size` bytes; `load` may raise ValidationError."""
 
-    def loader() -> Loaded:
+    def load_or_refuse() -> Loaded:
         try:
             return load()
         except ValidationError as error:
             raise InvalidPayload(param=first_bad_field(error)) from error
 
-    return loader
+    return ClientRequest(
+        client=client,
+        surface=surface.api,
+        transport="websocket" if surface.is_socket else "http",
+        route=endpoint,
+        key=key,
+        size=size,
+        load=load_or_refuse,
+    )
 
 
 def responses_request(
@@ -45,20 +59,14 @@ def responses_request(
     *,
     compact: bool = False,
 ) -> ClientRequest:
-    """One Responses or compact request, over either transport."""
+    """One Responses or compact request."""
+    endpoint = Endpoint.COMPACT if compact else Endpoint.RESPONSES
     policy = key_policy(key)
-    is_socket = surface in (Surface.CODEX_SOCKET, Surface.V1_SOCKET)
-    transport: Transport = "websocket" if is_socket else "http"
-    is_codex = surface in (Surface.CODEX, Surface.CODEX_SOCKET)
-    name: Literal["codex", "v1"] = "codex" if is_codex else "v1"
-    return ClientRequest(
-        client=client,
-        surface=name,
-        transport=transport,
-        route=Endpoint.COMPACT if compact else Endpoint.RESPONSES,
-        key=key,
-        size=len(body),
-        load=refusing(
-            lambda: load_request(body, surface, compact=compact, policy=policy)
-        ),
+    return client_request(
+        client,
+        key,
+        surface,
+        endpoint,
+        len(body),
+        lambda: load_request(body, surface, compact=compact, policy=policy),
     )

@@ -1,16 +1,14 @@
-"""Pictures, search and transcription: bodies pass as they are, to fixed paths."""
+"""Images, search and transcription: bodies pass as they are, to fixed endpoints."""
 
 import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tornado.web import stream_request_body
-
 from gateway.errors import ModelNotAllowed
-from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.turns.client_request import Loaded
 from gateway.upstream.endpoints import Endpoint
-from handlers.api.loading import refusing
-from handlers.api.responses import ReplyHandler
+from handlers.api.loading import client_request
+from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 
 _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
@@ -18,7 +16,7 @@ _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
 
 @dataclass(frozen=True, slots=True)
 class MediaPayload:
-    """A body nobody opens; its model is not one of the catalogue's."""
+    """A body that is not parsed; its model is not one of the catalogue's."""
 
     body: bytes
     payload: None = None
@@ -40,28 +38,27 @@ class MediaPayload:
 
 
 class MediaHandler(ReplyHandler):
-    route: ClassVar[Endpoint]
+    endpoint: ClassVar[Endpoint]
 
     async def post(self) -> None:
         body = await self.read_body()
-        request = ClientRequest(
-            client=self.client_facts(),
-            surface="codex" if self.surface.is_codex else "v1",
-            transport="http",
-            route=self.route,
-            key=self.current_key,
-            size=len(body),
-            load=refusing(lambda: MediaPayload(self._checked(body))),
+        request = client_request(
+            self.client_facts(),
+            self.current_key,
+            self.surface,
+            self.endpoint,
+            len(body),
+            lambda: MediaPayload(self._checked(body)),
         )
         async with self.gateway.proxy.exchange(request) as reply:
             self.body.release()
             await self.stream(reply)
 
     def _checked(self, body: bytes) -> bytes:
-        """What goes up: of a key with models only a model that it may use.
+        """The bytes to send, once a key with models is known to be allowed this one.
 
-        Of a JSON body that is the object that was checked: in the client's bytes a
-        repeated field could say something else. Forms are not looked into.
+        For a JSON body these are of the object that was checked: in the client's bytes
+        a repeated field could say something else. Forms are not parsed.
         """
         key = self.current_key
         if key is None or not key.models or _JSON_OBJECT.match(body) is None:
@@ -75,21 +72,17 @@ class MediaHandler(ReplyHandler):
         return encode(document)
 
 
-@stream_request_body
 class ImagesGenerationsHandler(MediaHandler):
-    route: ClassVar[Endpoint] = Endpoint.IMAGES_GENERATIONS
+    endpoint: ClassVar[Endpoint] = Endpoint.IMAGES_GENERATIONS
 
 
-@stream_request_body
 class ImagesEditsHandler(MediaHandler):
-    route: ClassVar[Endpoint] = Endpoint.IMAGES_EDITS
+    endpoint: ClassVar[Endpoint] = Endpoint.IMAGES_EDITS
 
 
-@stream_request_body
 class AlphaSearchHandler(MediaHandler):
-    route: ClassVar[Endpoint] = Endpoint.ALPHA_SEARCH
+    endpoint: ClassVar[Endpoint] = Endpoint.ALPHA_SEARCH
 
 
-@stream_request_body
 class TranscribeHandler(MediaHandler):
-    route: ClassVar[Endpoint] = Endpoint.TRANSCRIBE
+    endpoint: ClassVar[Endpoint] = Endpoint.TRANSCRIBE

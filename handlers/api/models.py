@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handlers.base import BodilessHandler
+from handlers.bodies import BodilessHandler
 
 CODEX_ORIGINATORS = ("codex", "Codex")
 

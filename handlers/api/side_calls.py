@@ -8,14 +8,13 @@ import time
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError
-from tornado.web import stream_request_body
 
 from gateway.accounts.codex_status import NEUTRAL, pool_windows, usage_answer
 from gateway.admission.client_address import is_https, is_known_without_key
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.keys.limiter import PLAN_TYPE
 from gateway.protocol.lenient_json import text
-from handlers.base import BodilessHandler, BodyHandler
+from handlers.bodies import BodilessHandler, BodyHandler
 from schemas.body.json import decode
 
 SIDE_BODY_BYTES = 1024 * 1024
@@ -109,7 +108,6 @@ class AnalyticsHandler(BodilessHandler):
         self.write_json({})
 
 
-@stream_request_body
 class McpHandler(BodyHandler):
     """An MCP server without tools (streamable HTTP, one JSON answer a request)."""
 

@@ -1,13 +1,18 @@
-"""The base of handlers whose answers are streams: vanished clients, broken ends."""
+"""Bases of handlers that stream: one for any stream, one for upstream's responses."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from handlers.base import BodyHandler
+from gateway.protocol.sse import events
+from gateway.turns.http import Reply
+from handlers.bodies import BodyHandler
+from handlers.wire.raw_stream import ClientStream
+from handlers.wire.response_end import break_off, has_begun
 
 
 class StreamHandler(BodyHandler):
-    """A response that may outlive its client."""
+    """A response that may take longer than its client stays."""
 
     _client_gone = False
     _task: "asyncio.Task[Any] | None" = None
@@ -24,14 +29,44 @@ class StreamHandler(BodyHandler):
             self._task.cancel()
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """After the first byte, break the connection instead of answering.
-
-        Tornado would end the chunked body properly here, and the client
-        would take half a stream for a whole one.
-        """
-        if self._client_gone or self.rest.is_being_dropped:
+        """After the first byte, break the connection instead of an error response."""
+        if self._client_gone or self.incoming.is_being_discarded:
             return
-        if self._headers_written:
-            self.detach().close()
+        if has_begun(self):
+            break_off(self)
             return
         super().send_error(status_code, **kwargs)
+
+
+class ReplyHandler(StreamHandler):
+    """Writes what the gateway replies: as a stream, or folded into one document."""
+
+    def start(self, reply: Reply, content_type: str | None = None) -> None:
+        """Set the head of the response."""
+        for name, value in reply.headers.items():
+            self.set_header(name, value)
+        self.set_ratelimit_headers(reply.model)
+        if content_type is not None:
+            self.set_header("content-type", content_type)
+
+    def start_stream(self, reply: Reply) -> ClientStream:
+        """Set the head of a streamed response; what is returned writes its body."""
+        self.start(reply)
+        self.set_header("cache-control", "no-cache, no-transform")
+        self.set_header("x-accel-buffering", "no")  # nginx would collect otherwise
+        return ClientStream(self)
+
+    async def stream(self, reply: Reply) -> None:
+        """Pass upstream's bytes on as they arrive, as fast as the client reads."""
+        client = self.start_stream(reply)
+        await self.finish(await reply.send_to(client.write))
+
+
+async def feed_events(reply: Reply, feed: Callable[[str, bytes], None]) -> None:
+    """Feed the type and data of each event, for a response that is one document."""
+
+    def feed_block(block: bytes) -> None:
+        for event in events(block):
+            feed(event.type, event.data)
+
+    feed_block(await reply.send_to(feed_block))

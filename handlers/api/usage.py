@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from gateway.store.queries import usage_report
-from handlers.base import BodilessHandler
+from handlers.bodies import BodilessHandler
 
 
 class KeyUsageHandler(BodilessHandler):

@@ -10,8 +10,6 @@ import math
 from ipaddress import ip_address
 from typing import ClassVar
 
-from tornado.web import stream_request_body
-
 from gateway.admission.client_address import client_address, is_https
 from gateway.errors import GatewayOverloaded, InvalidPayload
 from handlers.api.stream import StreamHandler
@@ -24,7 +22,6 @@ LONGEST_PAUSE = 2.0
 MOST_EVENTS = 50
 
 
-@stream_request_body
 class DoctorHandler(StreamHandler):
     max_body_bytes = 1024
     _running: ClassVar[int] = 0

@@ -1,6 +1,6 @@
 """GET /health, /health/live, /health/ready."""
 
-from handlers.base import BodilessHandler
+from handlers.bodies import BodilessHandler
 
 
 class HealthHandler(BodilessHandler):

@@ -1,7 +1,7 @@
 """What has no route."""
 
 from gateway.errors import NotFound
-from handlers.base import BodilessHandler
+from handlers.bodies import BodilessHandler
 
 
 class NotFoundHandler(BodilessHandler):

@@ -1,11 +1,11 @@
-"""One timer for many waits that may all take equally long."""
+"""Deadlines: one timer for many waits of the same length."""
 
 import asyncio
 from collections.abc import Callable, Hashable
 
 
 class Deadlines:
-    """Calls back for every wait that has not ended within `seconds`.
+    """Calls back for every wait that does not end within `seconds`.
 
     Nearly all end in time: a timer that is made and cancelled for each of them costs
     more than all else about it. As they are equally long, the oldest is due first.
@@ -13,38 +13,38 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        # By who waits, oldest first: when the time is over, and what is done then.
+        # By waiter, oldest first: when the time is over, and what is called then.
         self._waits: dict[Hashable, tuple[float, Callable[[], object]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, who: Hashable, give_up: Callable[[], object]) -> None:
-        """Have `give_up` called once `who`, who may begin anew, has waited too long."""
-        self.end(who)  # or it would keep its place among the older ones
+    def begin(self, waiter: Hashable, on_timeout: Callable[[], object]) -> None:
+        """Start a wait; a waiter that has one already starts again."""
+        self.end(waiter)  # or it would keep its place among the older ones
         loop = asyncio.get_running_loop()
         until = loop.time() + self._seconds
-        self._waits[who] = until, give_up
+        self._waits[waiter] = until, on_timeout
         if self._timer is None:
-            self._timer = loop.call_at(until, self._look)
+            self._timer = loop.call_at(until, self._call_overdue)
 
-    def end(self, who: Hashable) -> None:
-        """Idempotent, and as good for who has never begun."""
-        self._waits.pop(who, None)
+    def end(self, waiter: Hashable) -> None:
+        """End the waiter's wait, if it has one."""
+        self._waits.pop(waiter, None)
 
     def close(self) -> None:
-        """Let all of them wait for ever."""
+        """Forget all waits without calling back."""
         self._waits.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self) -> None:
+    def _call_overdue(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._timer = None
         while self._waits:
-            who, (until, give_up) = next(iter(self._waits.items()))
+            waiter, (until, on_timeout) = next(iter(self._waits.items()))
             if until > now:
-                self._timer = loop.call_at(until, self._look)
+                self._timer = loop.call_at(until, self._call_overdue)
                 return
-            self.end(who)
-            give_up()
+            self.end(waiter)
+            on_timeout()

@@ -1,58 +1,59 @@
-"""Lets a client read why its socket ends while it is still sending.
+"""Lingering close: a client that is still sending can read why its socket ends.
 
-Closing a connection with unread bytes in it resets it, and what was said last is
-lost on the way. So a copy of the socket lives on a little and drops what comes.
+Closing a socket with unread bytes resets the connection, and what was sent last is
+lost on the way. So a duplicate of the socket stays open a little longer and discards
+what arrives.
 """
 
 import asyncio
 import socket
 from collections.abc import Callable
 
-SECONDS = 2.0
+LINGER_SECONDS = 2.0
 _PIECE = 64 * 1024
 
 
-class LastWords:
-    """The copies that live; `close` ends them all."""
+class LingeringSockets:
+    """The duplicates that are open; `close` closes them all."""
 
     def __init__(self) -> None:
-        self._copies: set[_Copy] = set()
+        self._open: set[_Duplicate] = set()
 
-    def outlive(self, sock: socket.socket) -> None:
-        """Call before the socket is closed; the copy ends by itself."""
-        self._copies.add(_Copy(sock.dup(), self._copies.discard))
+    def linger(self, sock: socket.socket) -> None:
+        """Call before the socket is closed; the duplicate closes by itself."""
+        self._open.add(_Duplicate(sock.dup(), self._open.discard))
 
     def close(self) -> None:
-        for copy in list(self._copies):
-            copy.end()
+        for duplicate in list(self._open):
+            duplicate.close()
 
 
-class _Copy:
-    """Lives until its client has left or the time is over."""
+class _Duplicate:
+    """Discards what arrives until the client hangs up or the time is over."""
 
     def __init__(
-        self, sock: socket.socket, on_end: Callable[["_Copy"], object]
+        self, sock: socket.socket, on_close: Callable[["_Duplicate"], object]
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
-        self._on_end = on_end
+        self._on_close = on_close
         sock.setblocking(False)
         sock.shutdown(socket.SHUT_WR)
-        self._loop.add_reader(sock, self._drop)
-        self._deadline = self._loop.call_later(SECONDS, self.end)
+        self._loop.add_reader(sock, self._discard)
+        self._deadline = self._loop.call_later(LINGER_SECONDS, self.close)
 
-    def _drop(self) -> None:
+    def _discard(self) -> None:
         try:
             if self._socket.recv(_PIECE):
                 return
         except BlockingIOError:
             return
         except OSError:
-            pass  # the client has left
-        self.end()
+            pass  # the client has hung up
+        self.close()
 
-    def end(self) -> None:
-        self._on_end(self)
+    def close(self) -> None:
+        self._on_close(self)
         self._deadline.cancel()
         self._loop.remove_reader(self._socket)
         self._socket.close()

@@ -1,9 +1,12 @@
-"""What a client still sends of a body that nobody wants any more.
+"""The body of a request that is refused while it is still being sent.
 
 A connection that is closed with unread bytes in it is reset, and many a client then
-does not read the answer that explains it. So a refusal waits for the rest of a small
-body; before a large one, and before chunks, it leaves at once, and the rest is dropped
-for a while.
+does not read the response that explains it. So a refusal waits for the rest of a small
+body; before a large one, and before chunks, it is sent at once, and the rest is
+discarded for a while.
+
+Relies on what Tornado does not document, seen in 4.5, 6.1 and 6.6:
+`HTTP1Connection.stream` and its `socket`.
 """
 
 import asyncio
@@ -14,91 +17,98 @@ from contextlib import suppress
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
+from tornado.iostream import IOStream
+
+assert {"stream"} <= set(HTTP1Connection.__init__.__code__.co_names)
+assert {"socket"} <= set(IOStream.__init__.__code__.co_names)
 
 SMALL_BODY_BYTES = 1024 * 1024
-DROPPING_SECONDS = 2.0
+DISCARDING_SECONDS = 2.0
 # Twice the largest body that is usually allowed.
-DROPPED_BYTES = 256 * 1024 * 1024
+MAX_DISCARDED_BYTES = 256 * 1024 * 1024
 # What 64 bits can count; `isdigit` knows digits that `int` does not take, and `int`
 # takes no more than some thousand of them. Tornado refuses everything else.
 _LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
-class RestOfBody:
-    """How much of one request's body is still to come, as its head tells."""
+class IncomingBody:
+    """Counts what is still to arrive of one request's body, and can discard it."""
 
     def __init__(self, request: HTTPServerRequest) -> None:
         headers = request.headers
         self._connection = request.connection
         length = headers.get("content-length", "")
-        self.to_come = int(length) if _LENGTH.fullmatch(length) else 0
+        self.remaining = int(length) if _LENGTH.fullmatch(length) else 0
         self._is_chunked = "transfer-encoding" in headers
-        # Who expects to be told to go on has not begun, and is told so by an end.
-        self._is_expecting = "expect" in headers
-        self.hangs_up = False  # the answer ends the connection
-        self._dropped = 0
+        # A client that expects "100 Continue" has not begun, and a close tells it so.
+        self._expects_continue = "expect" in headers
+        self.ends_connection = False  # with the response
+        self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def is_worth_waiting(self) -> bool:
-        """Whether a refusal should wait for it. Else the answer is the last one."""
-        self.hangs_up = (
-            self._is_expecting or self._is_chunked or self.to_come > SMALL_BODY_BYTES
+    def should_be_awaited(self) -> bool:
+        """Whether a refusal waits for the rest; else it ends the connection."""
+        self.ends_connection = (
+            self._expects_continue
+            or self._is_chunked
+            or self.remaining > SMALL_BODY_BYTES
         )
-        return not self.hangs_up
+        return not self.ends_connection
 
     @property
-    def is_to_be_dropped(self) -> bool:
-        """Whether the answer should leave now, and the connection live on a little."""
-        return self.hangs_up and not self._is_expecting and self.is_coming
+    def should_be_discarded(self) -> bool:
+        """Whether the response is sent now, and the connection read for a while."""
+        return self.ends_connection and not self._expects_continue and self.is_arriving
 
     @property
-    def is_coming(self) -> bool:
-        return self._is_chunked or self.to_come > 0
+    def is_arriving(self) -> bool:
+        return self._is_chunked or self.remaining > 0
 
-    def give_up(self) -> None:
-        """It takes too long: hang up."""
+    @property
+    def is_being_discarded(self) -> bool:
+        return self._timer is not None
+
+    def close_connection(self) -> None:
+        """Close the connection of a body that takes too long."""
         if isinstance(self._connection, HTTP1Connection):
             self._connection.stream.close()
 
-    @property
-    def is_being_dropped(self) -> bool:
-        return self._timer is not None
+    def discard(self, on_end: Callable[[], object]) -> None:
+        """Call `on_end` when the rest has arrived, or is too much, or takes too long.
 
-    def drop(self, end: Callable[[], object]) -> None:
-        """Call `end` when the rest has come, or is too much, or takes too long.
-
-        That chunks have come to their end, nobody tells.
+        The end of chunks is not reported to handlers, so only time ends those.
         """
         loop = asyncio.get_running_loop()
-        self._end = end
-        self._timer = loop.call_later(DROPPING_SECONDS, self.stop)
+        self._on_end = on_end
+        self._timer = loop.call_later(DISCARDING_SECONDS, self._stop)
 
     def count(self, size: int) -> None:
-        """So many more bytes have come."""
-        self.to_come = max(0, self.to_come - size)
-        if not self.is_being_dropped:
+        """Count bytes that arrived."""
+        self.remaining = max(0, self.remaining - size)
+        if not self.is_being_discarded:
             return
-        self._dropped += size
-        if not self.is_coming or self._dropped > DROPPED_BYTES:
-            self.stop()
-
-    def stop(self) -> None:
-        self.cancel()
-        self.to_come, self._is_chunked = 0, False
-        self._end()
+        self._discarded += size
+        if not self.is_arriving or self._discarded > MAX_DISCARDED_BYTES:
+            self._stop()
 
     def cancel(self) -> None:
-        """The client is gone."""
+        """Stop discarding: the client has hung up."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _stop(self) -> None:
+        self.cancel()
+        self.remaining, self._is_chunked = 0, False
+        self._on_end()
 
-def say_no_more(connection: object) -> None:
+
+def shut_down_writing(request: HTTPServerRequest) -> None:
     """Close our direction, and go on reading (RFC 9112, section 9.6).
 
     Tornado would answer a second time when the rest turns out to be no proper body.
     """
+    connection = request.connection
     if isinstance(connection, HTTP1Connection) and not connection.stream.closed():
-        with suppress(OSError):  # the client has left
+        with suppress(OSError):  # the client has hung up
             connection.stream.socket.shutdown(socket.SHUT_WR)

@@ -10,7 +10,6 @@ import json
 import weakref
 
 import pytest
-from tornado.websocket import WebSocketProtocol13
 
 from gateway.demo import faults
 from gateway.demo.answers import Cut
@@ -21,6 +20,7 @@ from gateway.upstream.body import Body, BodyDelivery
 from gateway.upstream.websocket import UpstreamSocket
 from handlers.api.responses import ResponsesHandler
 from handlers.api.responses_websocket import ResponsesSocket
+from handlers.wire.websocket import LingeringProtocol
 from tests.serving import CODEX, TERMINAL, payload, rest_of_turn, until
 
 TURN = ScriptedTurn().text("one two three").completed()
@@ -79,7 +79,7 @@ async def test_a_socket_is_free_at_its_end(serving, without_collector, abrupt):
     for _ in range(2):
         await ws.send_json({"type": "response.create", **payload()})
         await rest_of_turn(ws)
-    left = watch(ResponsesSocket, WebSocketProtocol13, Channel, UpstreamSocket)
+    left = watch(ResponsesSocket, LingeringProtocol, Channel, UpstreamSocket)
     if abrupt:
         ws._response.connection.transport.abort()
     else:

@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from gateway.demo.events import ScriptedTurn
-from handlers.base import BodilessHandler
+from handlers.bodies import BodilessHandler
 from handlers.operations.not_found import NotFoundHandler
 from handlers.routes import ROUTES, SOCKETS
 from tests.serving import CODEX, payload, until

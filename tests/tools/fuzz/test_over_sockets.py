@@ -12,7 +12,7 @@ from tornado.web import RequestHandler
 from yarl import URL
 
 from gateway.admin.token import admin_token
-from handlers.admin.routes import ADMIN_ROUTES, DOCTOR_ROUTES
+from handlers.admin.routes import ADMIN_ROUTES
 from handlers.routes import ROUTES, SOCKETS
 from tests.serving import TERMINAL, turn_on
 from tests.tools.fuzz.properties import START
@@ -153,7 +153,7 @@ def no_faults(caplog):
 @pytest.mark.parametrize(
     "table",
     # The operator's requests make keys, after which every client needs one.
-    [[*ROUTES, *DOCTOR_ROUTES], ADMIN_ROUTES],
+    [ROUTES, ADMIN_ROUTES],
     ids=["clients", "operator"],
 )
 def test_any_request_is_answered(serving, io_loop, no_faults, table):

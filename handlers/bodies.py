@@ -1,0 +1,130 @@
+"""Bases of handlers by what they do with a body: discard it, or read it."""
+
+import asyncio
+from typing import Any, ClassVar
+
+from tornado.escape import utf8
+from tornado.web import stream_request_body
+
+from gateway.admission.request_body import BodyReader
+from gateway.app import Gateway
+from gateway.errors import GatewayError, PayloadTooLarge
+from handlers.base import BaseHandler, RouteOptions
+from handlers.wire.connections import ClientConnections
+from handlers.wire.unwanted_body import IncomingBody, shut_down_writing
+
+
+@stream_request_body
+class BodilessHandler(BaseHandler):
+    """Responds to the head alone: a body, if there is one, is discarded."""
+
+    _refusal: GatewayError | None = None
+
+    def initialize(
+        self, gateway: Gateway, options: RouteOptions, connections: ClientConnections
+    ) -> None:
+        super().initialize(gateway, options, connections)
+        self.incoming = IncomingBody(self.request)
+        # Tornado answers a method it does not know before the body, and closes the
+        # connection: a proxy that kept it would lose its next client's request.
+        self.incoming.ends_connection = (
+            self.request.method not in self.SUPPORTED_METHODS
+        )
+
+    def prepare(self) -> None:
+        if self.incoming.is_arriving:
+            self.connections.bodies.begin(self.incoming, self.incoming.close_connection)
+        try:
+            super().prepare()
+        except GatewayError as error:
+            if not self.refuse(error):
+                raise
+
+    def end_body_deadline(self) -> None:
+        """The body has arrived, or does not matter any more."""
+        self.connections.bodies.end(self.incoming)
+
+    def refuse(self, error: GatewayError) -> bool:
+        """Whether the error is raised later, in place of the request's method."""
+        self._refusal = error
+        setattr(self, (self.request.method or "").lower(), self._raise_refusal)
+        return self.incoming.should_be_awaited()
+
+    def data_received(self, chunk: bytes) -> None:
+        self.incoming.count(len(chunk))
+        if self._refusal is None:
+            self.feed_body(chunk)
+
+    def feed_body(self, chunk: bytes) -> None:
+        """Take one piece of a body that is not refused; here, discard it."""
+
+    def finish(
+        self, chunk: str | bytes | dict[Any, Any] | None = None
+    ) -> "asyncio.Future[None]":
+        if self.incoming.is_being_discarded:
+            return self.flush()  # the response has been sent
+        if not self.incoming.should_be_discarded:
+            return super().finish(chunk)
+        assert not isinstance(chunk, dict)
+        body = utf8(chunk or b"")
+        self.set_header("content-length", str(len(body)))
+        self.write(body)
+        self.incoming.discard(self.finish)
+        written = self.flush()
+        written.add_done_callback(lambda _: shut_down_writing(self.request))
+        return written
+
+    @property
+    def ends_connection(self) -> bool:
+        return self.incoming.ends_connection or super().ends_connection
+
+    def on_finish(self) -> None:
+        self.end_body_deadline()
+
+    def on_connection_close(self) -> None:
+        self.end_body_deadline()
+        self.incoming.cancel()
+
+    def _raise_refusal(self, *args: str, **kwargs: str) -> None:
+        assert self._refusal is not None
+        raise self._refusal
+
+
+class BodyHandler(BodilessHandler):
+    """Reads the request's body, once its sender has been admitted."""
+
+    max_body_bytes: ClassVar[int | None] = None  # None: as the settings say
+
+    def initialize(
+        self, gateway: Gateway, options: RouteOptions, connections: ClientConnections
+    ) -> None:
+        super().initialize(gateway, options, connections)
+        self._limit = self.max_body_bytes or gateway.settings.max_body_bytes
+        self.body = BodyReader(gateway.body_budget, self._limit)
+
+    def check_head(self) -> None:
+        super().check_head()
+        if self.incoming.remaining > self._limit:
+            raise PayloadTooLarge
+
+    def feed_body(self, chunk: bytes) -> None:
+        """Keep the piece, or refuse the body and with it what is still to arrive."""
+        try:
+            self.body.feed(chunk)
+        except GatewayError as error:
+            self.body.release()
+            if not self.refuse(error):
+                self.send_error(error.status, exc_info=(type(error), error, None))
+
+    async def read_body(self) -> bytes:
+        """The decoded body."""
+        self.end_body_deadline()
+        return await self.body.decoded(self.request.headers.get("content-encoding", ""))
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        self.body.release()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.body.release()

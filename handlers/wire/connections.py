@@ -1,0 +1,89 @@
+"""Client connections: Tornado's HTTP server, counted and with deadlines of its own.
+
+Relies on what Tornado does not document, seen in 4.5, 6.1 and 6.6:
+`HTTPServer.conn_params.header_timeout`, `HTTPServer.handle_stream` and `on_close` being
+called once for each connection, and `HTTPServerRequest.server_connection` being what
+`start_request` was given.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
+from tornado.iostream import IOStream
+
+from handlers.wire.deadlines import Deadlines
+from handlers.wire.lingering_close import LingeringSockets
+
+assert HTTP1ConnectionParameters().header_timeout is None
+assert {"conn_params"} <= set(HTTPServer.initialize.__code__.co_names)
+assert {"_connections"} <= set(HTTPServer.on_close.__code__.co_names)
+assert {"server_connection"} <= set(HTTPServerRequest.__init__.__code__.co_names)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalLimits:
+    """Seconds a client may take to send what the server waits for."""
+
+    head: float = 300.0  # its next request, to the end of the headers
+    body: float = 600.0
+
+
+ARRIVAL_LIMITS = ArrivalLimits()
+
+
+class ClientConnections:
+    """What all connections of one server share: deadlines and lingering sockets."""
+
+    def __init__(self, limits: ArrivalLimits) -> None:
+        self.heads = Deadlines(limits.head)
+        self.bodies = Deadlines(limits.body)
+        self.lingering = LingeringSockets()
+
+    def end_head_deadline(self, request: HTTPServerRequest) -> None:
+        """The request's head has arrived."""
+        self.heads.end(request.server_connection)
+
+    def close(self) -> None:
+        self.heads.close()
+        self.bodies.close()
+        self.lingering.close()
+
+
+class CountingServer(HTTPServer):
+    """Counts its HTTP connections, of which an upgraded one is no longer one.
+
+    Closes a connection whose next head does not arrive before its deadline, which
+    the handler ends.
+    """
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        self._heads: Deadlines = kwargs.pop("heads")
+        super().initialize(*args, **kwargs)
+        # Tornado would make a timer and three callbacks for each head.
+        self.conn_params.header_timeout = None
+        self._open = 0
+        self.has_no_connections = asyncio.Event()
+        self.has_no_connections.set()
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        self._open += 1
+        self.has_no_connections.clear()
+        super().handle_stream(stream, address)
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        if isinstance(request_conn, HTTP1Connection):
+            self._heads.begin(server_conn, request_conn.stream.close)
+        return super().start_request(server_conn, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        self._heads.end(server_conn)
+        super().on_close(server_conn)
+        self._open -= 1
+        if not self._open:
+            self.has_no_connections.set()

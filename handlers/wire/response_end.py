@@ -1,0 +1,33 @@
+"""Ends a response other than Tornado would: broken off, or with its connection.
+
+Relies on what Tornado does not document, seen in 4.5, 6.1 and 6.6:
+`RequestHandler._headers_written`, and `HTTP1Connection.close` ending a connection
+whose response is finished.
+"""
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
+from tornado.web import RequestHandler
+
+assert {"_headers_written"} <= set(RequestHandler.flush.__code__.co_names)
+assert callable(HTTP1Connection.close)
+
+
+def has_begun(handler: RequestHandler) -> bool:
+    """Whether the head of the response has been sent."""
+    return handler._headers_written
+
+
+def break_off(handler: RequestHandler) -> None:
+    """Close the connection in the middle of the response.
+
+    Tornado would end the chunked body properly, and the client would take half a
+    stream for a whole one.
+    """
+    handler.detach().close()
+
+
+def close_connection(request: HTTPServerRequest) -> None:
+    """Close the connection of a finished response."""
+    if isinstance(request.connection, HTTP1Connection):
+        request.connection.close()
