@@ -1,4 +1,4 @@
-"""Decides what follows a failed attempt before the commit point. No I/O, no clock.
+"""Decides what follows a failed attempt, and what the client gets in the end. Pure.
 
 How often a failure may be repeated, where, and whether that costs budget stands in
 the row of its kind, in `protocol.failure_kind`.
@@ -6,9 +6,24 @@ the row of its kind, in `protocol.failure_kind`.
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
+from gateway.errors import (
+    LONGEST_RETRY_AFTER,
+    GatewayError,
+    UpstreamAnswer,
+    UpstreamUnavailable,
+    UsageLimitReached,
+)
 from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import KINDS, FailureKind, RetryRule, kind_of
+from gateway.protocol.failure_kind import (
+    KINDS,
+    FailureKind,
+    RetryRule,
+    kind_of,
+    rules_of,
+)
+from gateway.protocol.lenient_json import dump, load_object
 
 # Another attempt starts at most this long after the request began: beyond it the
 # client would rather have the error, and a first answer may still be running.
@@ -128,3 +143,33 @@ class RetryBudget:
         for dates in (self._requests, self._repeats):
             while dates and dates[0] <= now - self._period:
                 dates.popleft()
+
+
+def final_error(failure: Failure, *, codex: bool) -> GatewayError:
+    """Upstream's own 4xx passes as it came; the rest says whose fault it is."""
+    if rules_of(failure).is_usage_limit:
+        return UsageLimitReached(
+            failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
+        )
+    if failure.status is None or not 400 <= failure.status < 500:
+        return UpstreamUnavailable(failure)
+    body = _envelope(failure.body) or {
+        "error": {
+            "message": failure.message,
+            "type": failure.type or "invalid_request_error",
+            "code": failure.code,
+            "param": failure.param,
+        }
+    }
+    error = UpstreamAnswer(failure.status, failure.message, body)
+    error.retry_after = failure.retry_after
+    if codex and failure.retry_after is not None:
+        # The Codex client sits silent for as long as it is told.
+        error.retry_after = min(failure.retry_after, LONGEST_RETRY_AFTER)
+    return error
+
+
+def _envelope(body: bytes | None) -> dict[str, Any] | None:
+    """Upstream's own error body, if it can be serialised again."""
+    value = load_object(body or b"")
+    return value if value and dump(value) is not None else None

@@ -9,7 +9,7 @@ from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.response_fold import ResponseFold
 from gateway.protocol.sse import events
 from gateway.turns.client_view import ClientView
-from gateway.turns.final_error import final_error
+from gateway.turns.failover import final_error
 from gateway.turns.websocket import error_frame
 from tests.tools.fuzz.source import Source
 
