@@ -300,11 +300,6 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
 
 
 def _pong(payload: bytes) -> bytes:
-    """A client's frame has a mask; that of a pong needs to hide nothing."""
-    mask = b"\0\0\0\0"
-    return b"%c%c%b%b" % (
-        0x80 | websocket_frames.PONG,
-        0x80 | len(payload),
-        mask,
-        payload,
-    )
+    """Encode a pong; its mask (RFC 6455, 5.3) has nothing to hide."""
+    head = bytes((0x80 | websocket_frames.PONG, 0x80 | len(payload)))
+    return head + b"\0\0\0\0" + payload
