@@ -43,7 +43,7 @@ def answers(data: bytes) -> None:
     for kind, one in told:
         reader.feed(kind, one)
         sealed.note(kind, one, 1)
-        view.of_payload(kind, one)
+        view.visible(kind, one)
         fold.feed(kind, one)
         sent += chat.feed(kind, one)
         chat_fold.feed(kind, one)
