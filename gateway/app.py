@@ -36,7 +36,7 @@ from gateway.turns.websocket import Channel
 from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.http import UpstreamHttp, open_session
 from gateway.upstream.tokens import TokenSource
-from gateway.upstream.websocket import UpstreamSockets
+from gateway.upstream.websocket_handshake import UpstreamSockets
 
 # Counters, bindings and account states reach the writer this often: what a killed
 # process may lose of them.

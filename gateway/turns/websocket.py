@@ -34,7 +34,8 @@ from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
 from gateway.upstream.endpoints import Endpoint, url_of
-from gateway.upstream.websocket import UpstreamSocket, UpstreamSockets
+from gateway.upstream.websocket import UpstreamSocket
+from gateway.upstream.websocket_handshake import UpstreamSockets
 
 # Nothing but a turn is that large; only its loader looks before it parses.
 LARGE_CHARACTERS = 256 * 1024

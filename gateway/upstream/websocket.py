@@ -5,12 +5,7 @@ without taking them apart. `set_parser` is where the library's own reader sits.
 """
 
 import asyncio
-import base64
-import hashlib
-import os
-import time
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 
 import aiohttp
@@ -18,17 +13,10 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import WebSocketWriter
 
 from gateway.protocol import websocket_frames
-from gateway.protocol.facts import Failure, Phase
-from gateway.protocol.failures import read_failure
-from gateway.protocol.local_failures import handshake_timeout, socket_closed
-from gateway.settings import Settings
+from gateway.protocol.facts import Phase
+from gateway.protocol.local_failures import socket_closed
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
-from gateway.upstream.http import (
-    ERROR_BODY_BYTES,
-    ERROR_BODY_SECONDS,
-    connection_failure,
-)
 
 # Semi-private, checked with aiohttp 3.14: the connection hands all it reads to the
 # parser set here, and keeps the payload only to tell it of the connection's end.
@@ -37,8 +25,6 @@ assert ResponseHandler.set_parser.__code__.co_varnames[:3] == (
     "parser",
     "payload",
 )
-# RFC 6455, section 1.3.
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # Messages nobody has asked for yet: beyond this, upstream is not read any more.
 MOST_HELD_BYTES = 256 * 1024
 
@@ -245,58 +231,6 @@ class SocketDelivery:
     def _resume(self, waited: "asyncio.Future[None]") -> None:
         self.is_full = False
         self._socket.resume()
-
-
-class UpstreamSockets:
-    """Opens sockets; shares the session, and so its connector, with HTTP."""
-
-    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
-        self._session = session
-        self._timeout = settings.connect_timeout
-        self._max_message_bytes = settings.max_body_bytes
-
-    async def connect(
-        self, url: str, headers: Mapping[str, str], account_id: int
-    ) -> UpstreamSocket:
-        """Raises UpstreamFault; a refused upgrade carries its HTTP status."""
-        key = base64.b64encode(os.urandom(16))
-        sent = {
-            **headers,
-            "upgrade": "websocket",
-            "connection": "Upgrade",
-            "sec-websocket-version": "13",
-            "sec-websocket-key": key.decode(),
-        }
-        try:
-            async with asyncio.timeout(2 * self._timeout):
-                response = await self._session.get(
-                    url, headers=sent, allow_redirects=False
-                )
-        except TimeoutError as error:
-            raise UpstreamFault(handshake_timeout()) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UpstreamFault(connection_failure(error, "connect")) from error
-        if response.status >= 400:
-            raise UpstreamFault(await _refusal(response))
-        accept = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
-        given = response.headers.get("sec-websocket-accept")
-        if response.status != 101 or given != accept:
-            response.close()
-            raise UpstreamFault(handshake_timeout())
-        return UpstreamSocket(response, account_id, self._max_message_bytes)
-
-
-async def _refusal(response: aiohttp.ClientResponse) -> Failure:
-    body = b""
-    try:
-        async with asyncio.timeout(ERROR_BODY_SECONDS):
-            body = await response.content.read(ERROR_BODY_BYTES)
-    except (aiohttp.ClientError, OSError):
-        pass  # the status has to do
-    finally:
-        response.close()
-    failure = read_failure(response.status, response.headers, body, time.time())
-    return failure.in_phase("handshake")
 
 
 def _pong(payload: bytes) -> bytes:

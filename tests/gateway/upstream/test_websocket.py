@@ -10,7 +10,7 @@ import pytest
 
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
-from gateway.upstream.websocket import UpstreamSockets
+from gateway.upstream.websocket_handshake import UpstreamSockets
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PING = b"\x89\x05hello"

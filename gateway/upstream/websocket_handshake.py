@@ -1,0 +1,77 @@
+"""The opening handshake of WebSockets to upstream (RFC 6455, section 4)."""
+
+import asyncio
+import base64
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+
+import aiohttp
+
+from gateway.protocol.facts import Failure
+from gateway.protocol.failures import read_failure
+from gateway.protocol.local_failures import handshake_timeout
+from gateway.settings import Settings
+from gateway.upstream import UpstreamFault
+from gateway.upstream.http import (
+    ERROR_BODY_BYTES,
+    ERROR_BODY_SECONDS,
+    connection_failure,
+)
+from gateway.upstream.websocket import UpstreamSocket
+
+# RFC 6455, section 1.3.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class UpstreamSockets:
+    """Opens sockets; shares the session, and so its connector, with HTTP."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+        self._session = session
+        self._timeout = settings.connect_timeout
+        self._max_message_bytes = settings.max_body_bytes
+
+    async def connect(
+        self, url: str, headers: Mapping[str, str], account_id: int
+    ) -> UpstreamSocket:
+        """Raises UpstreamFault; a refused upgrade carries its HTTP status."""
+        key = base64.b64encode(os.urandom(16))
+        sent = {
+            **headers,
+            "upgrade": "websocket",
+            "connection": "Upgrade",
+            "sec-websocket-version": "13",
+            "sec-websocket-key": key.decode(),
+        }
+        try:
+            async with asyncio.timeout(2 * self._timeout):
+                response = await self._session.get(
+                    url, headers=sent, allow_redirects=False
+                )
+        except TimeoutError as error:
+            raise UpstreamFault(handshake_timeout()) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise UpstreamFault(connection_failure(error, "connect")) from error
+        if response.status >= 400:
+            raise UpstreamFault(await _refusal(response))
+        accept = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
+        given = response.headers.get("sec-websocket-accept")
+        if response.status != 101 or given != accept:
+            response.close()
+            raise UpstreamFault(handshake_timeout())
+        return UpstreamSocket(response, account_id, self._max_message_bytes)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> Failure:
+    body = b""
+    try:
+        async with asyncio.timeout(ERROR_BODY_SECONDS):
+            body = await response.content.read(ERROR_BODY_BYTES)
+    except (aiohttp.ClientError, OSError):
+        pass  # the status has to do
+    finally:
+        response.close()
+    failure = read_failure(response.status, response.headers, body, time.time())
+    return failure.in_phase("handshake")
