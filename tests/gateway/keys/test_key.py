@@ -160,7 +160,22 @@ def test_a_limit_survives_being_written_and_read(limit):
     assert parse_limit(str(limit)) == limit
 
 
-@given(st.text())
+def nearly(*parts):
+    """Text made of one choice of each part."""
+    return st.tuples(*map(st.sampled_from, parts)).map("".join)
+
+
+limits = nearly(
+    ["tokens", "requests", "cost", "input_tokens", "words"],
+    [" ", "  "],
+    ["1", "100", "1k", "2.5M", "0", "-1", "\u0663"],
+    ["/", "/", " / "],
+    [*sorted(LIMIT_WINDOWS), "1y"],
+    ["", " model=gpt-5*", " for gpt-5"],
+)
+
+
+@given(limits | st.text())
 def test_any_text_is_a_limit_or_a_value_error(text):
     with suppress(ValueError):
         assert parse_limit(text).maximum > 0
@@ -186,7 +201,14 @@ def test_a_bad_expiry_is_a_value_error(text):
         parse_expiry(text, NOW)
 
 
-@given(st.text())
+LONG = "9" * 30 + "d"
+expiries = nearly(
+    ["12h", "1w", "90d", "2027-01-31", "2027-01-31T10:00:00", "2027-13-01", LONG],
+    ["", "", "", "", "+01:00", "Z", "-99:00"],
+)
+
+
+@given(expiries | st.text())
 def test_any_text_is_an_expiry_or_a_value_error(text):
     with suppress(ValueError):
         assert parse_expiry(text, NOW) > NOW

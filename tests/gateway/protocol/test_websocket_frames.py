@@ -59,7 +59,25 @@ def test_a_message_in_fragments_becomes_one_frame(message, cuts, data):
     assert controls == [Control(websocket_frames.PING, b"are you there")]
 
 
-@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
+@st.composite
+def nearly_frames(draw):
+    """Frames as a server sends them, and perhaps one bit of them is another."""
+    frames = [
+        websocket_frames.frame(payload[:200], opcode)
+        for opcode, payload in draw(st.lists(messages, min_size=1, max_size=3))
+    ]
+    opcode, payload = draw(messages)
+    frames += fragments(opcode, payload[:200], draw(st.lists(st.integers(0, 200))))
+    stream = bytearray(b"".join(frames))
+    if draw(st.booleans()):
+        stream[draw(st.integers(0, len(stream) - 1))] ^= 1 << draw(st.integers(0, 7))
+    return bytes(stream)
+
+
+@given(
+    st.binary(max_size=300) | nearly_frames(),
+    st.lists(st.integers(0, 300), max_size=5),
+)
 def test_no_bytes_raise_anything_but_the_documented_error(stream, cuts):
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     splitter = FrameSplitter(1_000)

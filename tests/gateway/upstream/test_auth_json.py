@@ -56,7 +56,21 @@ def test_bad_files_are_explained_without_being_quoted(content, words):
     assert "secret" not in str(caught.value)
 
 
-@given(st.binary() | st.text())
+@st.composite
+def nearly_documents(draw):
+    """A file that Codex wrote, with one of its values another or left out."""
+    made = document()
+    part = made["tokens"] if draw(st.booleans()) else made
+    name = draw(st.sampled_from([*part, "another"]))
+    value = draw(st.none() | st.integers() | st.text() | st.just({}) | st.just([]))
+    if value is None and draw(st.booleans()):
+        part.pop(name, None)
+    else:
+        part[name] = value
+    return json.dumps(made)
+
+
+@given(nearly_documents() | st.binary() | st.text())
 def test_any_file_is_read_or_explained(content):
     with contextlib.suppress(ValueError):
         parse_login(content)
