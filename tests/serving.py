@@ -29,6 +29,8 @@ from gateway.turns.keepalive import STREAM_TIMING
 from gateway.upstream.auth_json import parse_login
 from handlers.server import Server
 
+# Seconds for what comes at once, unless the machine is busy or collects garbage.
+PATIENCE = 30
 CODEX = "/backend-api/codex/responses"
 V1 = "/v1/responses"
 CHAT = "/v1/chat/completions"
@@ -220,7 +222,7 @@ class Serving:
         if body:
             head += b"Content-Length: %d\r\n" % len(body)
         writer.write(head + b"\r\n" + body)
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE)
         writer.close()
         return answer
 
@@ -251,16 +253,16 @@ async def turn_on(ws, body=None, **more):
 async def rest_of_turn(ws):
     seen = []
     while not seen or seen[-1]["type"] not in TERMINAL:
-        seen.append(await ws.receive_json(timeout=5))
+        seen.append(await ws.receive_json(timeout=PATIENCE))
     return seen
 
 
 async def next_event(response):
     """The next SSE block of a streamed answer."""
-    return await asyncio.wait_for(response.content.readuntil(b"\n\n"), 5)
+    return await asyncio.wait_for(response.content.readuntil(b"\n\n"), PATIENCE)
 
 
-async def until(fact, seconds=5):
+async def until(fact, seconds=PATIENCE):
     """Return once `fact()` holds, for what nobody gives an event for."""
     async with asyncio.timeout(seconds):
         while not fact():  # noqa: ASYNC110

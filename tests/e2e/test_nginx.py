@@ -111,7 +111,7 @@ async def test_sockets_are_upgraded(proxied, upstream):
             await ws.send_json(frame)
             kinds = []
             while not kinds or kinds[-1] != "response.completed":
-                kinds.append((await ws.receive_json(timeout=5))["type"])
+                kinds.append((await ws.receive_json(timeout=30))["type"])
     assert [received.transport for received in upstream.of()] == ["websocket"] * 2
     assert len({received.connection for received in upstream.of()}) == 1
 

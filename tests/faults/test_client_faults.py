@@ -74,7 +74,7 @@ async def test_leaving_while_an_answer_is_folded(serving, upstream, at_rest):
     writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     received = await upstream.arrived()
     writer.close()
-    await asyncio.wait_for(received.closed.wait(), 2)
+    await asyncio.wait_for(received.closed.wait(), 30)
     await at_rest()
 
 

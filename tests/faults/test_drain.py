@@ -42,7 +42,7 @@ async def test_a_drain_under_load(upstream, start_process):
         process.signal(signal.SIGTERM)
         await process.refuses()
         for ws in idle:
-            assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            assert (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
             assert ws.close_code == 1012
         assert process._process.returncode is None
         gate.set()
@@ -50,7 +50,7 @@ async def test_a_drain_under_load(upstream, start_process):
         assert {last_event(body) for body in bodies} == {"response.completed"}
         for ws in busy:
             assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
-            assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            assert (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
             assert ws.close_code == 1012
     assert await process.ended() == 0
     rows = process.rows()
@@ -74,7 +74,7 @@ async def test_a_second_signal_ends_at_once(upstream, start_process):
         assert await process.ended(within=5) == 0
         with pytest.raises(aiohttp.ClientPayloadError):
             await stream.read()  # cut, not ended as if it were whole
-        kinds = [(await ws.receive(timeout=5)).type for _ in range(9)]
+        kinds = [(await ws.receive(timeout=30)).type for _ in range(9)]
         assert kinds[-1] is aiohttp.WSMsgType.CLOSED
     assert sorted(process.rows()) == [
         ("interrupted", "http"),

@@ -47,7 +47,7 @@ async def test_running_turns_end_and_the_port_never_refuses(upstream, start):
         knocking = [asyncio.create_task(knock(process, gone)) for _ in range(3)]
 
         await process.restart()
-        assert (await idle.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await idle.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
         assert idle.close_code == 1012
         assert [process.is_listening(pid) for pid in process.started] == [False, True]
         async with aiohttp.ClientSession() as newcomer:
@@ -59,7 +59,7 @@ async def test_running_turns_end_and_the_port_never_refuses(upstream, start):
         assert {last_event(body) for body in bodies} == {"response.completed"}
         for ws in busy:
             assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
-            assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            assert (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
             assert ws.close_code == 1012
     old, new = process.started
     assert await process.exit_of(old) == 0
@@ -79,7 +79,7 @@ async def test_a_kept_connection_is_closed_with_an_answer_and_not_before(
         idle = await session.ws_connect(process.url + CODEX)
         kept = [await connected(process) for _ in range(3)]
         await process.restart()
-        await idle.receive(timeout=5)
+        await idle.receive(timeout=30)
         assert idle.close_code == 1012  # it has no turn, and drains
     for reader, writer in kept:
         assert await status_of(reader, writer, "/health") == 200

@@ -42,9 +42,9 @@ async def test_inside_a_turn_on_a_socket(serving, upstream, at_rest, name):
     upstream.answer(*WHOLE.events[:6], *steps)
     async with serving.socket() as ws:
         await ws.send_json({"type": "response.create", **payload()})
-        kinds = [(await ws.receive_json(timeout=5))["type"] for _ in range(6)]
+        kinds = [(await ws.receive_json(timeout=30))["type"] for _ in range(6)]
         assert kinds == [event["type"] for event in WHOLE.events[:6]]
-        assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
         assert ws.close_code == code
     (row,) = await serving.rows()
     assert (row["status"], row["error_phase"]) == ("error", "stream")
@@ -98,10 +98,10 @@ async def test_frames_that_break_the_protocol(serving, upstream, at_rest, name):
     async with serving.socket() as ws:
         await ws.send_json({"type": "response.create", **payload()})
         for _ in range(6):
-            await ws.receive_json(timeout=5)
+            await ws.receive_json(timeout=30)
         (conversation,) = upstream.open_sockets
         conversation._request.transport.write(FRAMES[name])
-        assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
         assert ws.close_code == 1011
     await at_rest()
 
@@ -113,10 +113,10 @@ async def test_a_text_that_is_no_utf_8_passes_as_it_is(serving, upstream, at_res
     async with serving.socket() as ws:
         await ws.send_json({"type": "response.create", **payload()})
         for _ in range(6):
-            await ws.receive_json(timeout=5)
+            await ws.receive_json(timeout=30)
         (conversation,) = upstream.open_sockets
         conversation._request.transport.write(b"\x81\x04\xff\xfe{}")
-        assert (await ws.receive(timeout=5)).data.code == 1007
+        assert (await ws.receive(timeout=30)).data.code == 1007
     (row,) = await serving.rows()
     assert row["status"] == "interrupted"
     await at_rest()

@@ -80,7 +80,7 @@ class Trusting(Served):
         if request.headers.get("upgrade") == "websocket":
             socket = web.WebSocketResponse()
             await socket.prepare(request)
-            await socket.send_str(await socket.receive_str(timeout=5))
+            await socket.send_str(await socket.receive_str(timeout=30))
             await socket.close()
             return socket
         listens = request.headers.get("accept") == "text/event-stream"

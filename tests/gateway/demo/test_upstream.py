@@ -77,7 +77,7 @@ async def test_an_answer_held_by_an_event_shows_when_the_client_leaves(upstream)
             assert await response.content.readuntil(b"\n\n") == b"data: first\n\n"
             received = await upstream.arrived()
             assert not received.closed.is_set()
-        await asyncio.wait_for(received.closed.wait(), 5)
+        await asyncio.wait_for(received.closed.wait(), 30)
 
 
 @pytest.mark.parametrize(

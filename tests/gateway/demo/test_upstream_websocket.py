@@ -27,7 +27,7 @@ async def turn_on(ws, payload):
         "response.failed",
         "error",
     }:
-        seen.append(await ws.receive_json(timeout=5))
+        seen.append(await ws.receive_json(timeout=30))
     return seen
 
 
@@ -52,7 +52,7 @@ async def test_many_turns_share_a_socket_and_its_response_ids(upstream):
     frames = [r for r in upstream.requests if r.transport == "websocket"]
     assert [frame.route for frame in frames] == ["prewarm", "responses", "responses"]
     assert len({frame.connection for frame in frames}) == 1
-    await asyncio.wait_for(frames[-1].closed.wait(), 5)
+    await asyncio.wait_for(frames[-1].closed.wait(), 30)
 
 
 @pytest.mark.gen_test
@@ -96,7 +96,7 @@ async def test_a_client_that_leaves_its_socket_ends_the_turn(upstream):
         await ws.receive_json()
         received = await upstream.arrived()
         await ws.close()
-        await asyncio.wait_for(received.closed.wait(), 5)
+        await asyncio.wait_for(received.closed.wait(), 30)
 
 
 @pytest.mark.gen_test

@@ -27,7 +27,7 @@ async def begin(serving, path=CODEX):
 
 
 async def assert_closed(serving, received):
-    await asyncio.wait_for(received.closed.wait(), 1)
+    await asyncio.wait_for(received.closed.wait(), 30)
     (row,) = await serving.rows()
     assert row["status"] == "interrupted"
     assert row["account_id"] == serving.account("one").id
@@ -78,7 +78,7 @@ async def test_in_the_middle_of_busy_streams(serving, upstream, caplog):
         await reader.readuntil(b"output_text.delta")
         writer.transport.abort()
     for received in upstream.of():
-        await asyncio.wait_for(received.closed.wait(), 1)
+        await asyncio.wait_for(received.closed.wait(), 30)
     rows = await serving.rows(12)
     assert {row["status"] for row in rows} == {"interrupted"}
     assert serving.account("one").in_flight == 0

@@ -407,7 +407,7 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream, answer
     answered = await serving.ask()
     assert answered.status == 200
     assert accounts(upstream) == ["one", "two"]
-    await asyncio.wait_for(upstream.of()[0].closed.wait(), 1)
+    await asyncio.wait_for(upstream.of()[0].closed.wait(), 30)
 
 
 @pytest.mark.settings(first_event_timeout=0.03)

@@ -55,7 +55,7 @@ async def test_the_client_s_text_goes_up_and_frames_come_down_as_they_are(
     async with serving.socket() as ws:
         await ws.send_str(frame)
         for expected in odd:
-            message = await ws.receive(timeout=5)
+            message = await ws.receive(timeout=30)
             assert message.type is aiohttp.WSMsgType.TEXT
             assert message.data.encode() == expected
     assert upstream.of()[0].body == frame.encode()

@@ -98,7 +98,7 @@ async def test_a_silent_upstream_ends_in_a_typed_failure(serving, upstream):
     assert failed["type"] == "response.failed"
     assert failed["response"]["id"] == TURN.id
     assert failed["response"]["error"]["code"] == "stream_idle_timeout"
-    await asyncio.wait_for(upstream.of()[0].closed.wait(), 1)
+    await asyncio.wait_for(upstream.of()[0].closed.wait(), 30)
     (row,) = await serving.rows()
     assert (row["error_code"], row["error_phase"]) == ("stream_idle_timeout", "stream")
     assert row["output_tokens"] > 0 or row["input_tokens"] > 0

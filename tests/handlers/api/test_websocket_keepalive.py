@@ -19,11 +19,11 @@ async def test_codex_gets_keepalives_before_and_in_an_answer(serving, upstream):
     upstream.answer(first, *TURN.events[:6], second, *TURN.events[6:])
     async with serving.socket() as ws:
         await ws.send_json({"type": "response.create", **payload()})
-        assert await ws.receive_json(timeout=5) == KEEPALIVE
+        assert await ws.receive_json(timeout=30) == KEEPALIVE
         first.set()
         seen = []
         while not seen or seen[-1] != KEEPALIVE or len(seen) < 7:
-            seen.append(await ws.receive_json(timeout=5))
+            seen.append(await ws.receive_json(timeout=30))
         second.set()
         await rest_of_turn(ws)
 
@@ -37,7 +37,7 @@ async def test_the_public_socket_gets_pings_only(serving, upstream):
         await ws.send_json({"type": "response.create", **payload()})
         seen = []
         while aiohttp.WSMsgType.PING not in [message.type for message in seen]:
-            seen.append(await ws.receive(timeout=5))
+            seen.append(await ws.receive(timeout=30))
         go_on.set()
         texts = [m.data for m in seen if m.type is aiohttp.WSMsgType.TEXT]
         assert not any("keepalive" in text for text in texts)
@@ -50,7 +50,7 @@ async def test_held_frames_leave_after_a_while(serving, upstream):
     upstream.answer(*TURN.events[:2], go_on, *TURN.events[2:])
     async with serving.socket() as ws:
         await ws.send_json({"type": "response.create", **payload()})
-        assert await ws.receive_json(timeout=5) == TURN.events[0]
-        assert await ws.receive_json(timeout=5) == TURN.events[1]
+        assert await ws.receive_json(timeout=30) == TURN.events[0]
+        assert await ws.receive_json(timeout=30) == TURN.events[1]
         go_on.set()
         await rest_of_turn(ws)

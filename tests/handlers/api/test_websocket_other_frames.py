@@ -13,7 +13,7 @@ OTHER = {"type": "response.processed", "response_id": "resp_1"}
 
 
 async def refused(ws):
-    answer = await ws.receive_json(timeout=5)
+    answer = await ws.receive_json(timeout=30)
     assert answer["type"] == "error"
     return answer["error"]["message"]
 

@@ -16,7 +16,7 @@ CREATE = {"type": "response.create", **payload()}
 
 
 async def assert_closed(serving, received):
-    await asyncio.wait_for(received.closed.wait(), 1)
+    await asyncio.wait_for(received.closed.wait(), 30)
     (row,) = await serving.rows()
     assert row["status"] == "interrupted"
     assert serving.account("one").in_flight == 0
@@ -63,11 +63,11 @@ async def test_clients_that_leave_in_the_middle_of_busy_streams(
     for _ in range(12):  # whether a read or a write notices first is a matter of luck
         ws = await serving.socket()
         await ws.send_json(CREATE)
-        await ws.receive(timeout=5)
-        await ws.receive(timeout=5)
+        await ws.receive(timeout=30)
+        await ws.receive(timeout=30)
         ws._response.connection.transport.abort()
     for received in upstream.of():
-        await asyncio.wait_for(received.closed.wait(), 1)
+        await asyncio.wait_for(received.closed.wait(), 30)
     rows = await serving.rows(12)
     assert {row["status"] for row in rows} == {"interrupted"}
     await until(lambda: not serving.gateway.channels)
@@ -86,7 +86,7 @@ async def test_a_client_that_leaves_while_its_frames_wait_leaves_nothing(
         await ws.send_json(CREATE)
     received = await upstream.arrived()
     ws._response.connection.transport.abort()
-    await asyncio.wait_for(received.closed.wait(), 1)
+    await asyncio.wait_for(received.closed.wait(), 30)
     await serving.rows(1)
     await until(lambda: not serving.gateway.channels)
     ours = [t for t in asyncio.all_tasks() - before if "on_message" in repr(t)]
@@ -157,7 +157,7 @@ async def test_what_upstream_says_between_turns(serving, upstream, notice):
         await turn_on(ws)
         await until(lambda: not upstream.open_sockets)
         if notice:
-            assert await ws.receive_json(timeout=5) == limits
+            assert await ws.receive_json(timeout=30) == limits
         frames = await turn_on(ws)
         assert error not in frames
         assert frames[-1]["type"] == "response.completed"
@@ -183,13 +183,13 @@ async def test_draining_closes_idle_sockets_and_lets_turns_end(serving, upstream
         await busy.send_json(CREATE)
         await upstream.arrived()
         draining = asyncio.create_task(serving.gateway.drain(5))
-        message = await idle.receive(timeout=5)
+        message = await idle.receive(timeout=30)
         assert message.type is aiohttp.WSMsgType.CLOSE
         assert idle.close_code == 1012
         assert not draining.done()
         go_on.set()
         assert (await rest_of_turn(busy))[-1]["type"] == "response.completed"
-        await busy.receive(timeout=5)
+        await busy.receive(timeout=30)
         assert busy.close_code == 1012
         await draining
 
@@ -199,7 +199,7 @@ async def test_a_stopping_gateway_leaves_rows_for_what_it_cut(serving, upstream)
     upstream.answer(*TURN.events[:6], asyncio.Event())
     ws = await serving.socket(CODEX)
     await ws.send_json(CREATE)
-    while (await ws.receive_json(timeout=5))["type"] != "response.output_text.delta":
+    while (await ws.receive_json(timeout=30))["type"] != "response.output_text.delta":
         pass
     await serving.restart()
     (row,) = await serving.rows()

@@ -214,7 +214,7 @@ async def test_a_cut_after_the_commit_closes_without_an_end(serving, upstream, h
     async with serving.socket() as ws:
         await ws.send_json(CREATE)
         seen = []
-        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+        while (message := await ws.receive(timeout=30)).type is aiohttp.WSMsgType.TEXT:
             seen.append(message.json())
         assert seen == TURN.events[:6]
         assert ws.close_code == 1011
@@ -230,7 +230,7 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream):
     upstream.answer(asyncio.Event(), account="one", times=None)
     async with serving.socket() as ws:
         assert (await turn_on(ws))[-1]["type"] == "response.completed"
-        await asyncio.wait_for(upstream.of()[0].closed.wait(), 1)
+        await asyncio.wait_for(upstream.of()[0].closed.wait(), 30)
     assert accounts(upstream) == ["one", "two"]
 
 
@@ -250,7 +250,7 @@ async def test_a_stall_in_the_answer_closes(serving, upstream):
     upstream.answer(*TURN.events[:6], asyncio.Event())
     async with serving.socket() as ws:
         await ws.send_json(CREATE)
-        while (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+        while (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.TEXT:
             pass
         assert ws.close_code == 1011
     (row,) = await serving.rows()
@@ -264,7 +264,7 @@ async def test_a_frame_of_upstream_beyond_all_bounds_closes(serving, upstream):
     upstream.answer(*TURN.events[:6], big, *TURN.events[6:])
     async with serving.socket() as ws:
         await ws.send_json(CREATE)
-        while (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+        while (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.TEXT:
             pass
         assert ws.close_code == 1011
 
@@ -274,7 +274,7 @@ async def test_a_frame_of_upstream_beyond_all_bounds_closes(serving, upstream):
 async def test_a_frame_of_the_client_beyond_all_bounds_ends_its_socket(serving):
     async with serving.socket() as ws:
         await ws.send_str("x" * 200_000)
-        message = await ws.receive(timeout=5)
+        message = await ws.receive(timeout=30)
         assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
 
 

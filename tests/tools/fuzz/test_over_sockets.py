@@ -189,7 +189,7 @@ def test_any_frame_is_answered_and_the_socket_lives_on(
             await ws.send_str(text.encode("utf-8", "replace").decode())
             told = {"type": ""}
             while told["type"] not in TERMINAL:
-                told = await ws.receive_json(timeout=5)
+                told = await ws.receive_json(timeout=30)
             if told["type"] == "error":
                 check(told["status"], told)
             assert (await turn_on(ws))[-1]["type"] == "response.completed"
