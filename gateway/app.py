@@ -31,8 +31,8 @@ from gateway.turns.client_view import ClientView
 from gateway.turns.frame_queue import Frame
 from gateway.turns.http import Proxy
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
-from gateway.turns.runner import Turns
-from gateway.turns.websocket import Channel
+from gateway.turns.runner import TurnRunner
+from gateway.turns.websocket import WebSocketSession
 from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.http import UpstreamHttp, open_session
 from gateway.upstream.tokens import TokenSource
@@ -57,7 +57,7 @@ class Gateway:
         self.settings = settings
         self.secrets = secrets
         self.is_draining = False
-        self.channels: set[Channel] = set()
+        self.channels: set[WebSocketSession] = set()
         self.store = Store(
             settings.database_url,
             secrets=secrets,
@@ -83,7 +83,7 @@ class Gateway:
         self.catalogues = Catalogues(self.pool, self.calls, base_url)
         self.usage = UsagePoller(self.pool, self.calls, base_url)
         self._timing = timing
-        self.turns = Turns(self.pool, self.tokens, self.limiter)
+        self.turns = TurnRunner(self.pool, self.tokens, self.limiter)
         self.proxy = Proxy(settings, self.turns, self.pool, self._http, timing)
         self.metrics = Metrics(self)
         self._recorder = Recorder(
@@ -175,9 +175,9 @@ class Gateway:
 
     def open_channel(
         self, request_of: Callable[[Frame], ClientRequest], view: ClientView
-    ) -> Channel:
+    ) -> WebSocketSession:
         """A channel for one client socket, known here until it closes."""
-        channel = Channel(
+        channel = WebSocketSession(
             self.settings, self.turns, self._sockets, request_of, view, self._timing
         )
         self.channels.add(channel)

@@ -2,7 +2,7 @@
 
 A topic belongs to the part that publishes on it:
 
-    Turns.exchange_ended       every exchange, once, as its row of the request log
+    TurnRunner.exchange_ended  every exchange, once, as its row of the request log
     Pool.account_changed       an account whose state may be worth storing
     Bindings.binding_changed   a binding that is to be stored
     Limiter.usage_changed      what one step of a turn adds to its key's usage

@@ -7,8 +7,8 @@ from gateway.accounts.pool import Pool
 from gateway.admission.request_body import BodyBudget
 from gateway.keys.limiter import Limiter
 from gateway.store.store import Store
-from gateway.turns.runner import Turns
-from gateway.turns.websocket import Channel
+from gateway.turns.runner import TurnRunner
+from gateway.turns.websocket import WebSocketSession
 
 
 class Observed(Protocol):
@@ -18,7 +18,7 @@ class Observed(Protocol):
     limiter: Limiter
     body_budget: BodyBudget
     store: Store
-    turns: Turns
+    turns: TurnRunner
 
     @property
-    def channels(self) -> Collection[Channel]: ...
+    def channels(self) -> Collection[WebSocketSession]: ...

@@ -1,6 +1,6 @@
 """One HTTP exchange: load → reserve → lease → send → commit → relay → settle → log.
 
-The frame and the loop of attempts are `Turns`; here is what an attempt means over
+The frame and the loop of attempts are `TurnRunner`; here is what an attempt means over
 HTTP, for event streams and for the routes that answer with one JSON document.
 """
 
@@ -21,7 +21,7 @@ from gateway.turns.client_request import ClientRequest
 from gateway.turns.event_source import SseSource
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits
-from gateway.turns.runner import Turns
+from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
@@ -51,7 +51,7 @@ class Proxy:
     def __init__(
         self,
         settings: Settings,
-        turns: Turns,
+        turns: TurnRunner,
         pool: Pool,
         http: UpstreamHttp,
         timing: StreamTiming = STREAM_TIMING,
@@ -104,7 +104,7 @@ class Proxy:
             return relay
 
         try:
-            return await self._turns.win(turn, attempt)
+            return await self._turns.run_attempts(turn, attempt)
         except FailedStream as failed:
             return failed.relay  # the last word is upstream's own response.failed
 
@@ -112,14 +112,14 @@ class Proxy:
         async def attempt(lease: Lease) -> bytes:
             return await self._read_document(await self._send(turn, lease))
 
-        return await self._turns.win(turn, attempt)
+        return await self._turns.run_attempts(turn, attempt)
 
     async def _send(self, turn: Turn, lease: Lease) -> UpstreamResponse:
         url = url_of(
             turn.request.route, lease.account, self._settings.upstream_base_url
         )
         response = await self._http.send(url, turn.headers(lease), turn.body(lease))
-        turn.take_answer(response)
+        turn.hold_response(response)
         turn.exchange.mark("connect")
         turn.exchange.upstream_request_id = response.headers.get("x-request-id")
         self._pool.observe_windows(lease.account, windows(response.headers))

@@ -1,9 +1,9 @@
 """The frame around every turn, and the loop of attempts before its commit point.
 
-`Turns.begin` is entered by both transports: it loads the payload, reserves the
+`TurnRunner.begin` is entered by both transports: it loads the payload, reserves the
 key's limits and, in one `finally`, frees the lease, settles the reservation and
-hands the row to the log. `Turns.win` leases accounts until one of them answers;
-what opening an attempt means is the transport's matter.
+hands the row to the log. `TurnRunner.run_attempts` leases accounts until one of them
+answers; what opening an attempt means is the transport's matter.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ from gateway.upstream.tokens import TokenSource
 T = TypeVar("T")
 
 
-class Turns:
+class TurnRunner:
     """Begins turns and wins accounts for them."""
 
     def __init__(self, pool: Pool, tokens: TokenSource, limiter: Limiter) -> None:
@@ -127,7 +127,9 @@ class Turns:
         estimate = Charge.estimate(request.size, model, loaded.service_tier)
         return await self._limiter.reserve(key, estimate, model)
 
-    async def win(self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]) -> T:
+    async def run_attempts(
+        self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]
+    ) -> T:
         """What `open_attempt` made of the first account that answered.
 
         Raises the GatewayError the client gets when none did; UpstreamFault when
@@ -144,7 +146,7 @@ class Turns:
                 opened = await open_attempt(lease)
             except UpstreamFault as fault:
                 if not fault.may_be_shown:
-                    turn.take_answer(None)
+                    turn.hold_response(None)
                 try:
                     await self._recover(turn, lease, fault, progress)
                 finally:

@@ -17,7 +17,7 @@ from gateway.upstream.http import UpstreamResponse
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """Made by `Turns.begin`, which also ends it."""
+    """Made by `TurnRunner.begin`, which also ends it."""
 
     exchange: Exchange
     sealed: EncryptedItems
@@ -57,12 +57,12 @@ class Turn:
 
     def free(self) -> None:
         """Give back what the turn holds: its answer's connection and its lease."""
-        self.take_answer(None)
+        self.hold_response(None)
         if self.lease is not None:
             self.lease.release()
             self.lease = None
 
-    def take_answer(self, answer: UpstreamResponse | None) -> None:
+    def hold_response(self, answer: UpstreamResponse | None) -> None:
         """Hold an attempt's answer in place of the one before."""
         if self.answer is not None:
             self.answer.close()

@@ -29,7 +29,7 @@ from gateway.turns.event_source import SocketSource
 from gateway.turns.frame_queue import Frame, FrameQueue
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits, written
-from gateway.turns.runner import Turns
+from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
@@ -45,13 +45,13 @@ SERVICE_RESTART = 1012
 SOCKET_PROTOCOL = "responses_websockets=2026-02-06"
 
 
-class Channel:
+class WebSocketSession:
     """One client socket. `submit` takes its frames, `run` gives the answers."""
 
     def __init__(
         self,
         settings: Settings,
-        turns: Turns,
+        turns: TurnRunner,
         sockets: UpstreamSockets,
         request_of: Callable[[Frame], ClientRequest],
         view: ClientView,
@@ -211,7 +211,7 @@ class Channel:
             return relay
 
         try:
-            return await self._turns.win(turn, attempt)
+            return await self._turns.run_attempts(turn, attempt)
         except FailedStream as failed:
             return failed.relay  # the last word is upstream's own response.failed
 

@@ -9,7 +9,7 @@ from gateway.errors import UpgradeRequired
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.client_view import ClientView
 from gateway.turns.frame_queue import Frame
-from gateway.turns.websocket import UPSTREAM_LOST, Channel
+from gateway.turns.websocket import UPSTREAM_LOST, WebSocketSession
 from handlers.api.loading import responses_request
 from handlers.bodies import BodilessHandler
 from handlers.wire.request_head import new_request_id
@@ -22,7 +22,7 @@ NEXT_FRAMES_BYTES = 1024 * 1024
 class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
     """Queues the client's frames for its channel, which writes to the client itself."""
 
-    _channel: Channel
+    _channel: WebSocketSession
     _channel_task: "asyncio.Task[None] | None" = None
 
     def check_head(self) -> None:

@@ -15,7 +15,7 @@ from gateway.demo import faults
 from gateway.demo.answers import Cut
 from gateway.demo.events import ScriptedTurn
 from gateway.turns.relay import Relay
-from gateway.turns.websocket import Channel
+from gateway.turns.websocket import WebSocketSession
 from gateway.upstream.body import Body, BodyDelivery
 from gateway.upstream.websocket import UpstreamSocket
 from handlers.api.responses import ResponsesHandler
@@ -79,7 +79,7 @@ async def test_a_socket_is_free_at_its_end(serving, without_collector, abrupt):
     for _ in range(2):
         await ws.send_json({"type": "response.create", **payload()})
         await rest_of_turn(ws)
-    left = watch(ResponsesSocket, LingeringProtocol, Channel, UpstreamSocket)
+    left = watch(ResponsesSocket, LingeringProtocol, WebSocketSession, UpstreamSocket)
     if abrupt:
         ws._response.connection.transport.abort()
     else:
@@ -130,7 +130,7 @@ async def test_a_socket_of_failed_turns_is_free_at_its_end(
     ws = await serving.socket()
     await ws.send_json({"type": "response.create", **payload()})
     await upstream.arrived()
-    left = watch(ResponsesSocket, Channel)
+    left = watch(ResponsesSocket, WebSocketSession)
     go_on.set()
     async for message in ws:
         if message.json()["type"] in TERMINAL:

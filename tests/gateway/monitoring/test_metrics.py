@@ -23,7 +23,7 @@ from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
 from gateway.turns.client_request import ClientFacts, ClientRequest
 from gateway.turns.exchange import Exchange
-from gateway.turns.runner import Turns
+from gateway.turns.runner import TurnRunner
 from gateway.upstream.endpoints import Endpoint
 
 NOW = time.time()
@@ -37,7 +37,7 @@ class Parts:
     limiter: Limiter
     body_budget: BodyBudget
     store: Store
-    turns: Turns
+    turns: TurnRunner
     channels: set = field(default_factory=set)
 
 
@@ -48,7 +48,9 @@ def gateway(tmp_path):
     pool.replace([Account(1, "one", credentials=Credentials(expires_at=NOW + 3600))])
     secrets = SecretBox.open(tmp_path)
     store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
-    return Parts(pool, limiter, BodyBudget(9999), store, Turns(pool, None, limiter))
+    return Parts(
+        pool, limiter, BodyBudget(9999), store, TurnRunner(pool, None, limiter)
+    )
 
 
 def exchange():
