@@ -11,6 +11,8 @@ from typing import Any
 from gateway.errors import (
     LONGEST_RETRY_AFTER,
     GatewayError,
+    NoAccounts,
+    PreviousResponseNotFound,
     UpstreamAnswer,
     UpstreamUnavailable,
     UsageLimitReached,
@@ -23,7 +25,7 @@ from gateway.protocol.failure_kind import (
     kind_of,
     rules_of,
 )
-from gateway.protocol.lenient_json import dump, load_object
+from gateway.protocol.lenient_json import dump, load_object, text
 
 # Another attempt starts at most this long after the request began: beyond it the
 # client would rather have the error, and a first answer may still be running.
@@ -173,3 +175,21 @@ def _envelope(body: bytes | None) -> dict[str, Any] | None:
     """Upstream's own error body, if it can be serialised again."""
     value = load_object(body or b"")
     return value if value and dump(value) is not None else None
+
+
+# Failures that keep a status of their own when a stream is folded into one document.
+_FOLDED_STATUS = {
+    error.code: error.status for error in (PreviousResponseNotFound, NoAccounts)
+}
+
+
+def folded_error(error: object) -> UpstreamAnswer:
+    """The client's error for a failed response of which nothing has been sent yet."""
+    shown = error if isinstance(error, dict) else {}
+    code = shown.get("code")
+    code = str(code) if isinstance(code, str | int) and code else "upstream_error"
+    message = text(shown.get("message")) or "The upstream service failed"
+    if dump(shown) is None:
+        shown = {}  # nested too deeply to be written
+    shown = {"type": "server_error", **shown, "code": code, "message": message}
+    return UpstreamAnswer(_FOLDED_STATUS.get(code, 502), message, {"error": shown})
