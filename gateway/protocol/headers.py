@@ -31,6 +31,34 @@ _TO_UPSTREAM = frozenset(
     }
 )
 _PREFIXES_TO_UPSTREAM = ("x-codex-", "x-openai-", "x-oai-", "x-responsesapi-")
+# What a client's login is worth, to upstream: sent with another account's, it is a
+# forgery at best. docs/rules.md names them too.
+BOUND_TO_LOGIN = frozenset(
+    {
+        "x-openai-actor-authorization",
+        "x-openai-agent-assertion",
+        "x-oai-attestation",
+        "x-openai-internal-codex-residency",
+        "x-openai-fedramp",
+    }
+)
+# Of the same families, known to say nothing of the login, whatever they hold.
+FREE_OF_LOGIN = frozenset(
+    {
+        "x-openai-subagent",
+        "x-openai-internal-codex-responses-lite",
+        "x-openai-memgen-request",
+        "x-openai-product-sku",
+    }
+)
+_LOGIN_FAMILIES = ("x-openai-", "x-oai-")
+LONGEST_UNKNOWN_VALUE = 200
+# A scheme and its token, or a JWT: its first part is base64url of JSON's "{" and a
+# quote or white space (RFC 7515, 7.1; the second part of a detached one is empty).
+_CREDENTIAL = re.compile(
+    r"\b[Bb][Ee][Aa][Rr][Ee][Rr]\b"
+    r"|(?<![\w-])e(?:yJ|yA|wo|w0|wk)[\w-]+\.[\w-]*\.[\w-]*"
+)
 _TO_CLIENT = frozenset(
     {"content-type", "retry-after", "x-codex-turn-state", "openai-processing-ms"}
 )
@@ -58,7 +86,7 @@ def request_headers(client: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The client's headers that go upstream, in lower case.
 
     Repeated ones are joined (RFC 9110, 5.3); those that Connection names belong to
-    the connection and are dropped.
+    the connection and are dropped, as are those bound to the client's own login.
     """
     passed: dict[str, str] = {}
     of_connection: set[str] = set()
@@ -72,7 +100,20 @@ def request_headers(client: Iterable[tuple[str, str]]) -> dict[str, str]:
             of_connection.update(part.strip().lower() for part in value.split(","))
     for name in of_connection:
         passed.pop(name, None)
-    return passed
+    return {
+        name: value for name, value in passed.items() if not _is_of_login(name, value)
+    }
+
+
+def _is_of_login(name: str, value: str) -> bool:
+    """Whether a header speaks for the client's login; unknown ones by their value."""
+    if not name.startswith(_LOGIN_FAMILIES) or name in FREE_OF_LOGIN:
+        return False
+    return (
+        name in BOUND_TO_LOGIN
+        or len(value) > LONGEST_UNKNOWN_VALUE
+        or _CREDENTIAL.search(value) is not None
+    )
 
 
 def response_headers(

@@ -1,6 +1,8 @@
 """Which headers pass, and what upstream's headers tell."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.protocol.facts import Window
 from gateway.protocol.headers import (
+    BOUND_TO_LOGIN,
+    FREE_OF_LOGIN,
     filter_event,
     request_headers,
     response_headers,
@@ -32,7 +36,7 @@ ALLOWED = [
     "x-client-request-id",
     "x-codex-turn-metadata",
     "x-openai-subagent",
-    "x-oai-attestation",
+    "x-oai-of-tomorrow",
     "x-responsesapi-include-timing-metrics",
     "traceparent",
     "tracestate",
@@ -87,6 +91,59 @@ def test_a_value_that_could_become_another_header_is_dropped(value):
 
 def test_a_name_that_is_none_is_dropped():
     assert request_headers([("x-codex-a b", "v"), ("x-codex-\r\nx", "v")]) == {}
+
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+CREDENTIALS = [
+    JWT,
+    "eyJhbGciOiJSUzI1NiJ9..c2lnbmF0dXJl",
+    f"v1 {JWT}",
+    json.dumps({"assertion": JWT}),
+    "Bearer abc",
+    "bEARER abc",
+    json.dumps({"authorization": "Bearer abc"}),
+    "x" * 201,
+]
+
+
+@pytest.mark.parametrize("name", sorted(BOUND_TO_LOGIN))
+@pytest.mark.parametrize("value", ["", "1", "true", "Bearer abc"])
+def test_what_is_bound_to_the_client_s_login_never_goes_upstream(name, value):
+    assert request_headers([(name.title(), value), ("accept", "a")]) == {"accept": "a"}
+
+
+@pytest.mark.parametrize("name", ["x-openai-new", "X-OAI-New", "x-openai-fedramp-2"])
+@pytest.mark.parametrize("value", CREDENTIALS)
+def test_an_unknown_header_of_these_families_carries_no_credential(name, value):
+    assert request_headers([(name, value)]) == {}
+    assert request_headers([(name, "plain"), (name, value)]) == {}
+    assert request_headers([(name, "x" * 150), (name, "x" * 150)]) == {}
+
+
+@pytest.mark.parametrize("name", ["x-openai-new", "x-oai-new", "x-openai-fedramp-2"])
+@pytest.mark.parametrize(
+    "value",
+    ["true", "x" * 200, "a.b.c", "1.2.3", "forbearer", "01a2-f6.eyJ.x.y", JWT[:36]],
+)
+def test_an_unknown_header_without_a_credential_passes(name, value):
+    assert request_headers([(name, value)]) == {name: value}
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(FREE_OF_LOGIN), "x-codex-turn-metadata", "x-responsesapi-a"]
+)
+@pytest.mark.parametrize("value", CREDENTIALS)
+def test_known_headers_and_other_families_pass_whatever_they_hold(name, value):
+    assert request_headers([(name, value)]) == {name: value}
+
+
+def test_the_rules_name_the_headers_of_the_login_table():
+    rules = Path(__file__).parents[3] / "docs" / "rules.md"
+    rows = dict(
+        re.findall(r"^\| `(x-[a-z-]+)` \| ([^|]+) \|$", rules.read_text(), re.M)
+    )
+    assert {name for name, told in rows.items() if told == "never"} == BOUND_TO_LOGIN
+    assert {name for name, told in rows.items() if told == "as it is"} == FREE_OF_LOGIN
 
 
 def test_repeated_headers_are_joined():

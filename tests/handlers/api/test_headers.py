@@ -6,7 +6,7 @@ import pytest
 
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
-from tests.serving import CODEX, V1, payload
+from tests.serving import CODEX, V1, payload, turn_on
 
 PASSING = {
     "accept": "text/event-stream",
@@ -24,7 +24,7 @@ PASSING = {
     "x-codex-turn-metadata": '{"turn_id":"1"}',
     "x-codex-beta-features": "remote_compaction_v2",
     "x-openai-subagent": "collab_spawn",
-    "x-oai-attestation": "a",
+    "x-oai-of-tomorrow": "a",
     "x-responsesapi-include": "i",
     "traceparent": "00-1-2-01",
     "tracestate": "a=b",
@@ -42,6 +42,12 @@ STAYING = {
     "te": "trailers",
     "upgrade-insecure-requests": "1",
     "priority": "u=1",
+    "x-openai-actor-authorization": "actor",
+    "x-openai-agent-assertion": "assertion",
+    "x-oai-attestation": "a",
+    "x-openai-internal-codex-residency": "eu",
+    "x-openai-fedramp": "true",
+    "x-oai-unknown": "Bearer abc",
 }
 
 
@@ -64,6 +70,19 @@ async def test_upstream_sees_the_client_s_headers_and_the_account_s(serving, ups
     }
     assert {name.lower(): value for name, value in received.raw_headers} == expected
     assert len(received.raw_headers) == len(expected)
+
+
+@pytest.mark.gen_test
+async def test_an_upgrade_s_headers_pass_by_the_same_list(serving, upstream):
+    names = {k: v for k, v in (PASSING | STAYING).items() if k != "content-type"}
+    async with serving.socket(headers=names) as ws:
+        await turn_on(ws)
+    (received,) = upstream.of("handshake")
+    found = {name.lower(): value for name, value in received.raw_headers}
+    assert {k: v for k, v in found.items() if k in PASSING} == {
+        name: value for name, value in PASSING.items() if name != "content-type"
+    }
+    assert not found.items() & STAYING.items()
 
 
 @pytest.mark.gen_test
