@@ -60,9 +60,22 @@ _CREDENTIAL = re.compile(
     r"|(?<![\w-])e(?:yJ|yA|wo|w0|wk)[\w-]+\.[\w-]*\.[\w-]*"
 )
 _TO_CLIENT = frozenset(
-    {"content-type", "retry-after", "x-codex-turn-state", "openai-processing-ms"}
+    {
+        "content-type",
+        "retry-after",
+        "x-codex-turn-state",
+        # Without it the client estimates encrypted reasoning, and compacts too early.
+        "x-reasoning-included",
+        "openai-processing-ms",
+    }
 )
-_WINDOW_PREFIXES = ("x-codex-primary-", "x-codex-secondary-", "x-codex-credits-")
+# The account's windows and credits, those of one of its limits by that one's name
+# (`x-codex-X-primary-used-percent`), and what upstream says about them.
+_OF_WINDOWS = re.compile(
+    r"x-codex-(?:"
+    r"(?:[a-z0-9_-]+-)?(?:(?:primary|secondary|credits)-[a-z0-9_-]+|limit-name)"
+    r"|active-limit|promo-message|rate-limit-reached-type)"
+)
 # The client takes a model name that differs from the one it asked for as a sign
 # that its account was flagged, and says so to its user.
 _MODEL_NAMES = frozenset({"openai-model", "x-openai-model"})
@@ -132,11 +145,7 @@ def response_headers(
         if (
             name in _TO_CLIENT
             or (name == "openai-model" and value.strip() == requested_model)
-            or (
-                not keys_in_use
-                and name.startswith(_WINDOW_PREFIXES)
-                and _NAME.fullmatch(name)
-            )
+            or (not keys_in_use and _OF_WINDOWS.fullmatch(name))
         ):
             _add(passed, name, value)
     return passed
@@ -244,4 +253,4 @@ def _passes_in_event(
     if name in _MODEL_NAMES:
         values = value if isinstance(value, list) else [value]
         return requested_model is not None and all(v == requested_model for v in values)
-    return not (keys_in_use and name.startswith(_WINDOW_PREFIXES))
+    return not (keys_in_use and _OF_WINDOWS.fullmatch(name))

@@ -192,6 +192,7 @@ ANSWER = [
     ("Retry-After", "1"),
     ("X-Codex-Turn-State", "t"),
     ("OpenAI-Processing-Ms", "5"),
+    ("X-Reasoning-Included", "true"),
     ("OpenAI-Model", "gpt-5.4"),
     ("X-Codex-Primary-Used-Percent", "12"),
     ("X-Codex-Secondary-Reset-At", "99"),
@@ -212,6 +213,7 @@ def test_the_holder_of_a_key_sees_nothing_of_the_account():
         "retry-after": "1",
         "x-codex-turn-state": "t",
         "openai-processing-ms": "5",
+        "x-reasoning-included": "true",
         "openai-model": "gpt-5.4",
     }
 
@@ -222,6 +224,45 @@ def test_without_keys_the_windows_of_the_account_pass():
     assert passed["x-codex-secondary-reset-at"] == "99"
     assert passed["x-codex-credits-balance"] == "0"
     assert "x-models-etag" not in passed
+
+
+OF_WINDOWS = [
+    "x-codex-primary-used-percent",
+    "x-codex-credits-balance",
+    "x-codex-active-limit",
+    "x-codex-promo-message",
+    "x-codex-rate-limit-reached-type",
+    "x-codex-spark_2-limit-name",
+    "x-codex-spark-mini-primary-used-percent",
+    "x-codex-spark-secondary-reset-at",
+]
+
+
+@pytest.mark.parametrize("name", OF_WINDOWS)
+@pytest.mark.parametrize("keys_in_use", [False, True])
+def test_what_tells_of_windows_passes_only_without_keys(name, keys_in_use):
+    expected = {} if keys_in_use else {name: "1"}
+    for headers in ([(name, "1")], [(name.title(), " 1 ")]):
+        assert expected == response_headers(
+            headers, requested_model=None, keys_in_use=keys_in_use
+        )
+    told = filter_event(
+        "response.metadata",
+        metadata({name: "1"}),
+        requested_model=None,
+        keys_in_use=keys_in_use,
+    )
+    assert json.loads(told)["headers"] == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x-codex-other", "x-codex-primary", "x-codex-a\r\n-primary-b", "x-models-etag"],
+)
+def test_no_other_name_of_the_family_passes_down(name):
+    assert (
+        response_headers([(name, "1")], requested_model=None, keys_in_use=False) == {}
+    )
 
 
 @pytest.mark.parametrize("requested", ["gpt-5", "GPT-5.4", None])

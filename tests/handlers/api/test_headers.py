@@ -118,6 +118,7 @@ async def test_the_client_sees_what_is_for_it(serving, upstream):
         "cf-ray": "1",
         "openai-organization": "org",
         "openai-processing-ms": "12",
+        "x-reasoning-included": "true",
         "x-codex-turn-state": "ts-1",
         "x-models-etag": "their own",
         "x-request-id": "their own",
@@ -139,6 +140,7 @@ async def test_the_client_sees_what_is_for_it(serving, upstream):
     assert {name for name in found if not name.startswith("x-codex-")} == framing | {
         "content-type",
         "openai-processing-ms",
+        "x-reasoning-included",
         "x-request-id",
         "cache-control",
         "x-accel-buffering",
