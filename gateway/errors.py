@@ -132,26 +132,6 @@ class ForbiddenOrigin(GatewayError):
     origin: Origin = "client"
 
 
-class ModelNotAllowed(GatewayError):
-    status = 403
-    code = "model_not_allowed"
-    type = "permission_error"
-    origin: Origin = "client"
-
-    def __init__(self, model: str) -> None:
-        super().__init__(f"This API key does not have access to model '{model:.100}'")
-
-
-class ModelNotAvailable(GatewayError):
-    status = 400
-    code = "model_not_available"
-    type = "invalid_request_error"
-    origin: Origin = "account"
-
-    def __init__(self, model: str) -> None:
-        super().__init__(f"No account of this gateway can serve model '{model:.100}'")
-
-
 class UsageLimitReached(GatewayError):
     """All accounts are limited; `resets_at` (unix seconds) of the first to return."""
 

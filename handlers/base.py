@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +91,22 @@ class BaseHandler(RequestHandler):
 
     def check_head(self) -> None:
         """Raises MethodNotAllowed, which Tornado would only after the body."""
-        name = (self.request.method or "").lower()
-        if getattr(type(self), name) is getattr(RequestHandler, name):
+        if self.request.method not in self.allowed_methods():
             raise MethodNotAllowed
+
+    @classmethod
+    def allowed_methods(cls) -> list[str]:
+        """The methods it serves: HEAD where GET is (RFC 9110, 9.1)."""
+        own = [
+            method
+            for method in RequestHandler.SUPPORTED_METHODS
+            if getattr(cls, method.lower()) is not getattr(BaseHandler, method.lower())
+        ]
+        return [*own, "HEAD"] if "GET" in own else own
+
+    def head(self, *args: str, **kwargs: str) -> "Awaitable[None] | None":
+        """The head of what GET answers; Tornado leaves the body out."""
+        return self.get(*args, **kwargs)
 
     def authenticate(self) -> None:
         """Raises GatewayError unless the request may come in."""
@@ -148,6 +161,8 @@ class BaseHandler(RequestHandler):
             forget_traceback(raised)  # it was logged, if it is worth that
         for name, value in error.headers(codex=self.surface.is_codex).items():
             self.set_header(name, value)
+        if isinstance(error, MethodNotAllowed):  # RFC 9110, 15.5.6
+            self.set_header("allow", ", ".join(self.allowed_methods()))
         self.set_ratelimit_headers(None)
         body = error.envelope(codex=self.surface.is_codex)
         if isinstance(body.get("error"), dict):

@@ -16,7 +16,7 @@ from handlers.api.media import (
     ImagesGenerationsHandler,
     TranscribeHandler,
 )
-from handlers.api.models import ModelsHandler
+from handlers.api.models import ModelHandler, ModelsHandler
 from handlers.api.responses import CompactHandler, ResponsesHandler
 from handlers.api.responses_websocket import ResponsesSocket
 from handlers.api.side_calls import (
@@ -85,6 +85,11 @@ ROUTES: list[RouteEntry] = [
     (r"/v1/responses/compact", CompactHandler, V1),
     (r"/v1/chat/completions", ChatCompletionsHandler, CHAT),
     (r"/v1/models", ModelsHandler, V1),
+    (r"/v1/models/(.+)", ModelHandler, V1),
+    # Codex with the built-in provider at /v1 uses these two there.
+    (r"/v1/images/generations", ImagesGenerationsHandler, V1),
+    (r"/v1/images/edits", ImagesEditsHandler, V1),
+    (r"/v1/alpha/search", AlphaSearchHandler, V1),
     (r"/v1/usage", KeyUsageHandler, KEY_USAGE),
     (r"/v1/audio/transcriptions", TranscribeHandler, V1),
     (r"/health(?:/live)?", HealthHandler, OPEN),

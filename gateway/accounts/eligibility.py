@@ -1,6 +1,6 @@
 """Decides which accounts can take a request, and the error when none can. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,11 +10,11 @@ from gateway.accounts.health import AccountStatus
 from gateway.errors import (
     LONGEST_RETRY_AFTER,
     GatewayError,
-    ModelNotAvailable,
     NoAccounts,
     UpgradeRequired,
     UsageLimitReached,
 )
+from gateway.model_errors import ModelNotAvailable
 
 # A conversation uses a fallback account for a shorter limit, and moves for a longer.
 LASTING_SECONDS = 60.0
@@ -28,6 +28,8 @@ class Demand:
     websocket: bool = False
     key_id: int | None = None
     allowed_accounts: frozenset[int] | None = None
+    # Whether the client's key may use a model.
+    allows_model: Callable[[str], bool] | None = field(default=None, hash=False)
     affinity: Affinity = field(default_factory=Affinity)
     excluded: frozenset[int] = frozenset()  # tried before, for this request
     pinned: int | None = None  # this account or none
@@ -184,10 +186,21 @@ def _refusal(
         return NoAccounts(_out_of_service(own.values()))
     fitting = {a: b for a, b in serving.items() if b.reason is not Reason.MODEL}
     if not fitting:
-        return ModelNotAvailable(demand.model or "")
+        return ModelNotAvailable(demand.model or "", _usable_models(serving, demand))
     if any(found.is_short(now) for found in fitting.values()):
         return None
     return _for_now(fitting, demand, now)
+
+
+def _usable_models(accounts: Iterable[Account], demand: Demand) -> set[str]:
+    """The models of these accounts that the client's key may use."""
+    names = {
+        name
+        for account in accounts
+        if account.catalogue is not None
+        for name in account.catalogue.models
+    }
+    return set(filter(demand.allows_model, names)) if demand.allows_model else names
 
 
 def _for_now(

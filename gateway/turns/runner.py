@@ -20,7 +20,6 @@ from gateway.accounts.pool import Pool
 from gateway.errors import (
     ForeignCompaction,
     GatewayError,
-    ModelNotAllowed,
     PreviousResponseNotFound,
     UsageLimitReached,
     forget_traceback,
@@ -28,6 +27,7 @@ from gateway.errors import (
 from gateway.events import Topic
 from gateway.keys.counters import Charge
 from gateway.keys.limiter import Limiter, Reservation
+from gateway.model_errors import ModelNotAllowed
 from gateway.protocol.facts import Failure
 from gateway.secret import Secret
 from gateway.turns.client_request import ClientRequest, Loaded

@@ -129,6 +129,7 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
         websocket=request.transport == "websocket",
         key_id=key.id if key else None,
         allowed_accounts=key.accounts if key else None,
+        allows_model=key.allows if key else None,
         affinity=Affinity.from_request(
             headers, loaded.previous_response_id, loaded.prompt_cache_key
         ),

@@ -88,7 +88,8 @@ class AdminHandler(BodyHandler):
 
     @property
     def _operation(self) -> Operation:
-        return self.operations[(self.request.method or "").lower()]
+        method = (self.request.method or "").lower()
+        return self.operations["get" if method == "head" else method]
 
 
 @functools.cache

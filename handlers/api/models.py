@@ -1,7 +1,8 @@
-"""GET …/models: the Codex catalogue, and the OpenAI list on the public surface."""
+"""GET …/models: the Codex catalogue, the OpenAI list, and one model of that."""
 
 from typing import Any
 
+from gateway.model_errors import ModelNotFound
 from handlers.bodies import BodilessHandler
 
 CODEX_ORIGINATORS = ("codex", "Codex")
@@ -31,6 +32,17 @@ class ModelsHandler(BodilessHandler):
     def _is_codex_client(self) -> bool:
         agent = self.request.headers.get("user-agent", "")
         return agent.startswith(CODEX_ORIGINATORS)
+
+
+class ModelHandler(BodilessHandler):
+    """One entry of the public list; an unknown name gets those there are."""
+
+    def get(self, name: str) -> None:
+        entries, _ = self.gateway.catalogues.listing(self.current_key, codex=False)
+        known = {entry["slug"]: entry for entry in entries}
+        if name not in known:
+            raise ModelNotFound(name, known)
+        self.write_json(_openai_model(known[name]))
 
 
 def _openai_model(entry: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
         if turn_state:
             self.set_header("x-codex-turn-state", turn_state)
 
+    @classmethod
+    def allowed_methods(cls) -> list[str]:
+        return ["GET"]  # an upgrade has no head to ask for alone
+
     def check_origin(self, origin: str) -> bool:
         """Foreign origins were refused before, as on every route."""
         return True

@@ -33,33 +33,35 @@ async def test_an_unknown_path_is_not_found(serving, upstream, path, method):
     assert answered.headers["content-type"] == "application/json"
     assert answered.error["code"] == "not_found"
     assert answered.error["type"] == "invalid_request_error"
-    assert answered.error["message"] == "Not Found"
+    assert answered.error["message"].startswith("Not Found: ")
     assert answered.error["request_id"] == answered.headers["x-request-id"]
     assert upstream.of() == []
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "allowed"),
     [
-        ("GET", V1),
-        ("GET", CODEX),
-        ("PUT", CODEX),
-        ("DELETE", V1),
-        ("PATCH", "/v1/chat/completions"),
-        ("OPTIONS", V1),
-        ("GET", BASE + "/responses/compact"),
-        ("POST", "/v1/models"),
-        ("POST", BASE + "/models"),
-        ("POST", "/health"),
-        ("POST", "/backend-api/wham/usage"),
-        ("GET", "/backend-api/ps/mcp"),
-        ("BREW", CODEX),
+        ("GET", V1, "POST"),
+        ("GET", CODEX, "POST"),
+        ("PUT", CODEX, "POST"),
+        ("DELETE", V1, "POST"),
+        ("PATCH", "/v1/chat/completions", "POST"),
+        ("OPTIONS", V1, "POST"),
+        ("GET", BASE + "/responses/compact", "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("POST", "/v1/models/gpt-5.5", "GET, HEAD"),
+        ("POST", BASE + "/models", "GET, HEAD"),
+        ("POST", "/health", "GET, HEAD"),
+        ("POST", "/backend-api/wham/usage", "GET, HEAD"),
+        ("GET", "/backend-api/ps/mcp", "POST"),
+        ("BREW", CODEX, "POST"),
     ],
 )
 @pytest.mark.gen_test
-async def test_a_wrong_method_is_not_allowed(serving, method, path):
+async def test_a_wrong_method_is_not_allowed(serving, method, path, allowed):
     answered = await serving.ask(path, b"{}", method=method)
     assert answered.status == 405
+    assert answered.headers["allow"] == allowed
     assert answered.error["code"] == "invalid_request_error"
     assert answered.error["message"] == "Method Not Allowed"
 
@@ -76,6 +78,31 @@ async def test_bodies_nobody_wants_are_not_collected(serving, path, status):
         % path.encode()
     )
     assert b" %d " % status in await reader.readline()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/health/ready", "/v1/models", "/backend-api/wham/usage"]
+)
+@pytest.mark.gen_test
+async def test_head_is_get_without_a_body(serving, path):
+    whole = await serving.get(path)
+    head = await serving.ask(path, method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    for name in ("content-length", "content-type"):
+        assert head.headers[name] == whole.headers[name]
+
+
+@pytest.mark.gen_test
+async def test_head_opens_no_socket(serving):
+    reader, writer = await serving.connect()
+    writer.write(
+        b"HEAD /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    assert b" 405 " in await reader.readline()
+    assert b"allow: get\r\n" in (await reader.readuntil(b"\r\n\r\n")).lower()
     writer.close()
 
 

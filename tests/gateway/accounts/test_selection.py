@@ -7,12 +7,8 @@ import pytest
 
 from gateway.accounts.account import AccountKind, Catalogue
 from gateway.accounts.eligibility import Demand
-from gateway.errors import (
-    ModelNotAvailable,
-    NoAccounts,
-    UpgradeRequired,
-    UsageLimitReached,
-)
+from gateway.errors import NoAccounts, UpgradeRequired, UsageLimitReached
+from gateway.model_errors import ModelNotAvailable
 from gateway.protocol.facts import Window
 from tests.gateway.accounts.pools import (
     NOW,
@@ -73,11 +69,24 @@ def test_catalogue_decides_and_an_unknown_one_allows(pool):
     assert answered(pool, Demand(model="new")).account.id == 2
     pool.accounts[2].catalogue = catalogue("old")
     error = refused(pool, Demand(model="new"), ModelNotAvailable)
-    assert "'new'" in str(error)
+    assert str(error).endswith("serve model 'new'; there are old")
     assert dict(error.passed_over) == {
         "a": "does not have model new",
         "b": "does not have model new",
     }
+
+
+def test_a_missing_model_is_told_with_those_the_key_may_use(pool):
+    pool.accounts[1].catalogue = catalogue("a-1", "b-1")
+    pool.accounts[2].catalogue = catalogue("a-2", "b-2")
+    demand = Demand(model="new", allows_model=lambda name: name.startswith("b-"))
+    error = refused(pool, demand, ModelNotAvailable)
+    assert str(error).endswith("; there are b-1, b-2")
+    nothing = Demand(model="new", allows_model=lambda name: False)
+    assert str(refused(pool, nothing, ModelNotAvailable)).endswith("model 'new'")
+    pool.accounts[1].catalogue = catalogue(*(f"m-{number:03}" for number in range(99)))
+    error = refused(pool, Demand(model="new"), ModelNotAvailable)
+    assert str(error).endswith(", m-026, m-027 and 71 more")
 
 
 def test_refused_model_is_not_sent_to_that_account_again(pool, clock):
