@@ -17,11 +17,12 @@ from gateway.errors import (
     GatewayError,
     InvalidPayload,
     NoUpstreamSession,
+    PayloadTooLarge,
     PreviousResponseNotFound,
     forget_traceback,
 )
 from gateway.protocol.sse import event_type
-from gateway.protocol.websocket_frames import frame
+from gateway.protocol.websocket_frames import MESSAGE_TOO_BIG, frame
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.client_view import ClientView
@@ -41,6 +42,7 @@ from gateway.upstream.websocket_handshake import UpstreamSockets
 LARGE_CHARACTERS = 256 * 1024
 UPSTREAM_LOST = 1011
 SERVICE_RESTART = 1012
+_TOO_LARGE_UPSTREAM = "The request is larger than upstream takes on a WebSocket"
 # The dialect of the upstream socket; a client's own value goes before it.
 SOCKET_PROTOCOL = "responses_websockets=2026-02-06"
 
@@ -73,7 +75,7 @@ class WebSocketSession:
         self._getting: asyncio.Task[Frame] | None = None
         self._draining = asyncio.Event()
         self._running: asyncio.Task[Any] | None = None  # whoever called `run`
-        self._is_lost = False  # upstream ended inside a turn that had begun
+        self._is_lost = False  # with upstream's socket, inside a turn
         self.close_code = 1000
 
     async def submit(self, got: Frame) -> None:
@@ -163,6 +165,8 @@ class WebSocketSession:
                 await self._run(turn, sink)
         except GatewayError as error:
             forget_traceback(error)
+            if self._is_lost:
+                return  # the close says it
             told = error_frame(error, request_id, codex=self._view.is_codex)
             await written(sink(told))
 
@@ -205,8 +209,14 @@ class WebSocketSession:
                 await upstream.send(turn.body(lease))
                 await relay.reach_commit_point()
             except UpstreamFault as fault:
-                if not fault.may_be_shown:
-                    await self._drop_upstream()
+                if fault.may_be_shown:
+                    raise
+                await self._drop_upstream()
+                if upstream.close_code == MESSAGE_TOO_BIG:
+                    # About this request, on any account: told the same, the client
+                    # sends it over HTTP at once.
+                    self._is_lost, self.close_code = True, MESSAGE_TOO_BIG
+                    raise PayloadTooLarge(_TOO_LARGE_UPSTREAM) from fault
                 raise
             return relay
 

@@ -45,6 +45,7 @@ class UpstreamSocket:
         assert connection.transport is not None
         self.account_id = account_id
         self.is_open = True
+        self.close_code: int | None = None  # upstream's, once it has closed
         self._response = response
         self._transport = connection.transport
         self._writer = WebSocketWriter(
@@ -161,6 +162,8 @@ class UpstreamSocket:
         if control.opcode == websocket_frames.PING:
             self._transport.write(_pong(control.payload))
         elif control.opcode == websocket_frames.CLOSE:
+            if len(control.payload) >= 2:  # RFC 6455, section 5.5.1
+                self.close_code = int.from_bytes(control.payload[:2], "big")
             self.end()
 
     def end(self) -> None:

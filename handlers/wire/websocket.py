@@ -13,6 +13,7 @@ from tornado.websocket import (
     WebSocketProtocol13,
 )
 
+from gateway.protocol.websocket_frames import MESSAGE_TOO_BIG
 from handlers.wire.connections import ClientConnections
 from handlers.wire.lingering_close import LingeringSockets
 from handlers.wire.raw_stream import RawStream
@@ -23,8 +24,6 @@ assert {"get_websocket_protocol", "ws_connection"} <= set(
 assert {"params"} <= set(WebSocketProtocol13.__init__.__code__.co_names)
 assert {"stream"} <= set(WebSocketProtocol.__init__.__code__.co_names)
 assert {"max_buffer_size"} <= set(BaseIOStream.__init__.__code__.co_names)
-
-MESSAGE_TOO_BIG = 1009  # RFC 6455, section 7.4.1
 
 
 class LingeringWebSocketHandler(WebSocketHandler):

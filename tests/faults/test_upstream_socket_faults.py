@@ -51,6 +51,45 @@ async def test_inside_a_turn_on_a_socket(serving, upstream, at_rest, name):
     await at_rest()
 
 
+TOO_BIG = {
+    "before any event": (Close(1009),),
+    "before any the client has seen": (*WHOLE.events[:2], Close(1009)),
+}
+
+
+@pytest.mark.parametrize("name", TOO_BIG)
+@pytest.mark.accounts("one", "two")
+@pytest.mark.gen_test
+async def test_a_request_too_large_for_upstream_s_socket(
+    serving, upstream, at_rest, name
+):
+    """The client sends it over HTTP; repeating it would end no better."""
+    async with serving.socket() as ws:
+        await turn_on(ws)
+        upstream.answer(*TOO_BIG[name])
+        await ws.send_json({"type": "response.create", **payload()})
+        assert (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
+        assert ws.close_code == 1009
+    assert len(upstream.of()) == 2
+    _, row = await serving.rows(2)
+    assert (row["status"], row["http_status"]) == ("error", 413)
+    assert (row["error_code"], row["error_origin"]) == ("payload_too_large", "client")
+    assert all(a.health.failures == 0 for a in serving.gateway.pool.accounts.values())
+    assert (await serving.ask()).status == 200
+    await at_rest()
+
+
+@pytest.mark.gen_test
+async def test_a_1009_inside_an_answer_is_a_loss_like_any_other(serving, upstream):
+    upstream.answer(*WHOLE.events[:6], Close(1009))
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        for _ in range(6):
+            await ws.receive_json(timeout=30)
+        assert (await ws.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
+        assert ws.close_code == 1011
+
+
 HANDSHAKES = {
     "no answer": (lambda: ScriptedResponse(before=(FOR_EVER(),)), "handshake"),
     "a reset": (faults.reset_before_headers, None),
