@@ -14,18 +14,27 @@ from marshmallow import (
     validates_schema,
 )
 
+from schemas.chat_tools import map_tools, uses_functions
+from schemas.content_parts import MessageError
 from schemas.fields import Flag
-from schemas.messages import MessageError, convert_messages
+from schemas.messages import convert_messages
 from schemas.responses import text_or_object
-from schemas.surfaces import Surface
-from schemas.tools import TOOL_POLICIES, rename_tool, tool_type
 
 _FORMAT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORMAT_TYPES = ("text", "json_object", "json_schema")
 _FORMAT_FIELDS = ("name", "description", "schema", "strict")
-_FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
 
-# Chat parameters that the mapping consumes; whatever else is sent goes along.
+# Chat parameters that the Responses API has nothing for: they only shape how tokens
+# are drawn, so the answer is as good without them.
+_NO_COUNTERPART = (
+    "frequency_penalty",
+    "logit_bias",
+    "prediction",
+    "presence_penalty",
+    "seed",
+)
+# Chat parameters that the mapping consumes, or whose only allowed values are neutral;
+# whatever else is sent goes along.
 _CONSUMED = frozenset(
     {
         "messages",
@@ -33,11 +42,17 @@ _CONSUMED = frozenset(
         "input",
         "store",
         "n",
+        "stop",
+        "modalities",
+        "audio",
+        "functions",
+        "function_call",
         "max_tokens",
         "max_completion_tokens",
         "stream_options",
         "response_format",
         "reasoning_effort",
+        *_NO_COUNTERPART,
     }
 )
 
@@ -48,6 +63,7 @@ class ChatOptions:
 
     stream: bool
     include_usage: bool
+    uses_functions: bool = False  # asked and answered as before there were tools
 
 
 def _number(value: Any) -> None:
@@ -66,14 +82,31 @@ def _one(value: Any) -> None:
 
 
 def _stop(value: Any) -> None:
-    texts = value if isinstance(value, list) else [value]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValidationError("Must be a string or a list of strings.")
+    if value not in ("", []):
+        raise ValidationError("Stop sequences are not available.")
+
+
+def _modalities(value: Any) -> None:
+    if value not in ([], ["text"]):
+        raise ValidationError("Answers are text only.")
+
+
+def _audio(value: Any) -> None:
+    if value != {}:
+        raise ValidationError("Answers are text only.")
 
 
 def _list(value: Any) -> None:
     if not isinstance(value, list):
         raise ValidationError("Must be a list.")
+
+
+def _functions(value: Any) -> None:
+    _list(value)
+    for index, function in enumerate(value):
+        name = function.get("name") if isinstance(function, dict) else None
+        if not isinstance(name, str) or not name:
+            raise ValidationError({index: ["Must be an object with a name."]})
 
 
 def _messages(value: Any) -> None:
@@ -122,7 +155,11 @@ class ChatCompletionsSchema(Schema):
     messages = fields.Raw(required=True, validate=_messages)
     tools = _optional(_list)
     tool_choice = _optional(text_or_object)
+    functions = _optional(_functions)
+    function_call = _optional(text_or_object)
     n = _optional(_one)
+    modalities = _optional(_modalities)
+    audio = _optional(_audio)
     stream = Flag(allow_none=True)
     stream_options = fields.Nested(StreamOptionsSchema, allow_none=True)
     response_format = _optional(_response_format)
@@ -142,6 +179,8 @@ class ChatCompletionsSchema(Schema):
     def check_conversation(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         if not data["messages"]:
             raise ValidationError("At least one message is needed.")
+        if data.get("tools") and uses_functions(data):
+            raise ValidationError("Give either tools or functions.", "functions")
         text = data.get("text")
         if (
             data.get("response_format") is not None
@@ -151,74 +190,67 @@ class ChatCompletionsSchema(Schema):
             raise ValidationError("Give either response_format or text.format.")
 
 
-def to_responses_payload(
-    request: Mapping[str, Any],
-) -> tuple[dict[str, Any], ChatOptions]:
+def to_responses_payload(request: Mapping[str, Any]) -> dict[str, Any]:
     """The Responses payload for a checked chat request; it shares nested values.
 
     Raises ValidationError for messages that cannot be converted.
     """
-    try:
-        items, instructions = convert_messages(
-            request["messages"], request.get("instructions")
-        )
-    except MessageError as error:
-        raise ValidationError(str(error), error.field, data=request) from error
     payload = {key: request[key] for key in request if key not in _CONSUMED}
-    if instructions is not None:
-        payload["instructions"] = instructions
-    payload["input"] = items
-    _map_tools(payload)
+    map_tools(request, payload)
     _map_format(payload, request.get("response_format"))
+    _map_messages(request, payload)
     effort = request.get("reasoning_effort")
     if effort is not None and payload.get("reasoning") is None:
         payload["reasoning"] = {"effort": effort}
     limit = _first_set(request, "max_completion_tokens", "max_tokens")
     if limit is not None and payload.get("max_output_tokens") is None:
         payload["max_output_tokens"] = limit
-    options = request.get("stream_options") or {}
-    if options.get("include_obfuscation") is not None:
-        payload["stream_options"] = {
-            "include_obfuscation": options["include_obfuscation"]
-        }
-    return payload, ChatOptions(
+    obfuscation = _stream_options(request).get("include_obfuscation")
+    if obfuscation is not None:
+        payload["stream_options"] = {"include_obfuscation": obfuscation}
+    return payload
+
+
+def chat_options(request: Mapping[str, Any]) -> ChatOptions:
+    """How the sender of a checked chat request wants its answer."""
+    return ChatOptions(
         stream=request.get("stream") is True,
-        include_usage=options.get("include_usage") is True,
+        include_usage=_stream_options(request).get("include_usage") is True,
+        uses_functions=uses_functions(request),
     )
+
+
+def left_out(request: Mapping[str, Any]) -> list[str]:
+    """The parameters of a chat request that nothing upstream stands for."""
+    names = [name for name in _NO_COUNTERPART if request.get(name) is not None]
+    return ["store", *names] if request.get("store") is True else names
+
+
+def _stream_options(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    options: Mapping[str, Any] = request.get("stream_options") or {}
+    return options
+
+
+def _map_messages(request: Mapping[str, Any], payload: dict[str, Any]) -> None:
+    text = payload.get("text")
+    format = text.get("format") if isinstance(text, dict) else None
+    kind = format.get("type") if isinstance(format, dict) else None
+    try:
+        items, instructions = convert_messages(
+            request["messages"],
+            request.get("instructions"),
+            keeps_json=kind == "json_object",
+        )
+    except MessageError as error:
+        raise ValidationError(str(error), error.field, data=request) from error
+    if instructions is not None:
+        payload["instructions"] = instructions
+    payload["input"] = items
 
 
 def _first_set(request: Mapping[str, Any], *names: str) -> Any:
     values = (request.get(name) for name in names)
     return next((value for value in values if value is not None), None)
-
-
-def _map_tools(payload: dict[str, Any]) -> None:
-    """Functions lose their frame; other tools without a name mean nothing upstream."""
-    tools = payload.get("tools")
-    if tools is not None:
-        flat = [_flat_function(tool) for tool in tools]
-        payload["tools"] = [tool for tool in flat if _is_usable(tool)]
-    choice = payload.get("tool_choice")
-    if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
-        kept = {key: choice[key] for key in choice if key != "function"}
-        payload["tool_choice"] = kept | {"name": choice["function"].get("name")}
-
-
-def _flat_function(tool: Any) -> Any:
-    function = tool.get("function") if isinstance(tool, dict) else None
-    if not isinstance(function, dict):
-        return tool
-    kept = {key: tool[key] for key in tool if key != "function"}
-    named = {key: function[key] for key in _FUNCTION_FIELDS if key in function}
-    return kept | named
-
-
-def _is_usable(tool: Any) -> bool:
-    kind = tool_type(rename_tool(tool))
-    if kind == "web_search" or kind in TOOL_POLICIES[Surface.CHAT].refused:
-        return True  # the refused ones are reported later
-    name = tool.get("name") if isinstance(tool, dict) else None
-    return isinstance(name, str) and bool(name)
 
 
 def _map_format(payload: dict[str, Any], wanted: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from schemas.body.json import encode
+from schemas.content_parts import MessageError, seen_parts
 
 # Reasoning and tool calls that chat-style clients interleave with the text.
 _INTERLEAVED_KEYS = frozenset(
@@ -134,11 +135,12 @@ def _tool_output(item: Mapping[str, Any]) -> dict[str, Any] | None:
     if call_id is None:
         return None
     output = item.get("output")
+    result = item.get("content") if output is None else output
     try:
-        text = _plain_text(item.get("content") if output is None else output)
-    except ValidationError:
+        told = seen_parts(result) or _plain_text(result)
+    except (MessageError, ValidationError):
         return None  # stays as it is; `item_problem` reports it
-    return {"type": "function_call_output", "call_id": call_id, "output": text}
+    return {"type": "function_call_output", "call_id": call_id, "output": told}
 
 
 def tool_call_id(message: Mapping[str, Any]) -> str | None:
@@ -209,12 +211,12 @@ def item_problem(items: list[Any]) -> str | None:
     for item in items:
         if not isinstance(item, dict):
             continue
-        if item.get("role") == "tool" and _is_message(item):
-            return "A tool message needs the id of the call it answers and a text."
         content = item.get("content")
         parts = content if isinstance(content, list) else ()
         if _names_stored_file(item) or any(map(_names_stored_file, parts)):
             return "Stored files are not available: send the data or a URL."
+        if item.get("role") == "tool" and _is_message(item):
+            return "A tool message needs the id of the call it answers and a result."
     return None
 
 

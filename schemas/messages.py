@@ -1,53 +1,174 @@
 """Converts chat-style `messages` to Responses `input` items and instructions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow.exceptions import SCHEMA
-
+from schemas.content_parts import MessageError, input_part, seen_parts
 from schemas.items import part_texts, tool_call_id
 
-_NATIVE_PARTS = frozenset({"input_text", "input_image", "input_file"})
 _TEXT_PARTS = (None, "text", "input_text", "output_text", "refusal")
-
-
-class MessageError(ValueError):
-    """Why a conversation cannot be converted.
-
-    `field` is what chat completions name for it: nothing for a wrong outline (a role,
-    the kind of a part, a call without a function), `messages` for a value inside.
-    """
-
-    def __init__(self, message: str, field: str = SCHEMA) -> None:
-        super().__init__(message)
-        self.field = field
+_INSTRUCTION_ROLES = ("system", "developer")
+# Of a call's id, which the deprecated `function_call` does not have.
+_LONGEST_CALL_ID = 64
 
 
 def convert_messages(
-    messages: list[Any], instructions: str | None, *, native_parts: bool = False
+    messages: list[Any],
+    instructions: str | None,
+    *,
+    native_parts: bool = False,
+    keeps_json: bool = False,
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """The input items, and the instructions with the system messages added.
+    """The input items, and the instructions with the leading system messages added.
 
-    `native_parts`: user content may hold Responses parts, which pass as they are.
-    Raises MessageError.
+    Later ones keep their place, for they hold from there on. `native_parts`: user
+    content may hold Responses parts, which pass as they are. `keeps_json`: from the
+    first system message with the word JSON on they stay in the input, where upstream
+    looks for it before it answers with a JSON object. Raises MessageError.
     """
-    items: list[dict[str, Any]] = []
+    conversation = _Conversation(native_parts)
     texts = [instructions] if instructions else []
+    is_leading = True
     for message in messages:
         if not isinstance(message, Mapping):
             raise MessageError("A message must be an object.")
+        if message.get("role") in _INSTRUCTION_ROLES:
+            text = _text_only(message.get("content"))
+            is_leading = is_leading and not (keeps_json and "json" in text.lower())
+            if is_leading:
+                texts.append(text)
+            else:
+                conversation.items.append(_developer_item(text))
+        else:
+            is_leading = False
+            conversation.add(message)
+    return conversation.items, "\n".join(texts) if texts else instructions
+
+
+class _Conversation:
+    """The items so far, and which calls the results to come may answer."""
+
+    def __init__(self, native_parts: bool) -> None:
+        self.items: list[dict[str, Any]] = []
+        self._native_parts = native_parts
+        self._messages = 0
+        self._custom_calls: set[str] = set()
+        self._unanswered: dict[str, str] = {}  # name of a function → id of its call
+
+    def add(self, message: Mapping[str, Any]) -> None:
+        self._messages += 1
         match message.get("role"):
-            case "system" | "developer":
-                texts.append(_text_only(message.get("content")))
             case "user":
-                items.append(_user_item(message.get("content"), native_parts))
+                self.items.append(self._user_item(message.get("content")))
             case "assistant":
-                items.extend(_assistant_items(message))
+                self._add_assistant(message)
             case "tool":
-                items.append(_tool_item(message))
+                self.items.append(self._tool_item(message))
+            case "function":
+                self.items.append(self._function_item(message))
             case _:
                 raise MessageError("A message needs a known role.")
-    return items, "\n".join(texts) if texts else instructions
+
+    def _user_item(self, content: Any) -> dict[str, Any]:
+        if isinstance(content, str):
+            parts = [{"type": "input_text", "text": content}]
+        elif isinstance(content, list | dict):
+            given = content if isinstance(content, list) else [content]
+            parts = [
+                input_part(part, native_parts=self._native_parts) for part in given
+            ]
+        else:
+            raise MessageError("A user message needs content.")
+        return {"role": "user", "content": parts}
+
+    def _add_assistant(self, message: Mapping[str, Any]) -> None:
+        """The message's text as one item, then one item for each tool call."""
+        texts = _assistant_texts(message)
+        calls = message.get("tool_calls")
+        if not isinstance(calls, list | None):
+            raise MessageError("tool_calls must be a list.")
+        made = [self._call_item(call) for call in calls or ()]
+        if message.get("function_call") is not None:
+            made.append(self._legacy_call_item(message["function_call"]))
+        if made:
+            texts = [text for text in texts if text]
+        if texts:
+            content = [{"type": "output_text", "text": text} for text in texts]
+            self.items.append({"role": "assistant", "content": content})
+        self.items += made
+
+    def _call_item(self, call: Any) -> dict[str, Any]:
+        if not isinstance(call, Mapping) or not _is_filled(call.get("id")):
+            raise MessageError("A tool call needs an id.")
+        if isinstance(call.get("custom"), Mapping):
+            self._custom_calls.add(call["id"])
+            return {
+                "type": "custom_tool_call",
+                "call_id": call["id"],
+                **_named(call["custom"], "input"),
+            }
+        return {
+            "type": "function_call",
+            "call_id": call["id"],
+            **_named(call.get("function"), "arguments"),
+        }
+
+    def _legacy_call_item(self, function: Any) -> dict[str, Any]:
+        """The deprecated call of a function; its id is the same in every turn."""
+        named = _named(function, "arguments")
+        call_id = f"call_{self._messages}_{named['name']}"[:_LONGEST_CALL_ID]
+        self._unanswered[named["name"]] = call_id
+        return {"type": "function_call", "call_id": call_id, **named}
+
+    def _tool_item(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        call_id = tool_call_id(message)
+        if call_id is None:
+            raise MessageError("A tool message needs the id of the call it answers.")
+        is_custom = call_id in self._custom_calls
+        kind = "custom_tool_call_output" if is_custom else "function_call_output"
+        return {
+            "type": kind,
+            "call_id": call_id,
+            "output": _output(message.get("content")),
+        }
+
+    def _function_item(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        name = message.get("name")
+        call_id = self._unanswered.pop(name, None) if isinstance(name, str) else None
+        if call_id is None:
+            raise MessageError("A function message needs the call that it answers.")
+        content = message.get("content")
+        output = "" if content is None else _output(content)
+        return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def _developer_item(text: str) -> dict[str, Any]:
+    """Further instructions in their place; ChatGPT refuses the role "system"."""
+    return {"role": "developer", "content": [{"type": "input_text", "text": text}]}
+
+
+def _assistant_texts(message: Mapping[str, Any]) -> list[str]:
+    content = message.get("content")
+    texts = [] if content is None else _texts_of(content)
+    if texts is None:
+        raise MessageError("An assistant message holds text only.")
+    if isinstance(message.get("refusal"), str):
+        texts.append(message["refusal"])
+    return texts
+
+
+def _named(tool: Any, value: str) -> dict[str, Any]:
+    """The name of a called tool, and what it was called with."""
+    if not isinstance(tool, Mapping) or not _is_filled(tool.get("name")):
+        raise MessageError("A tool call needs a named function or tool.")
+    if not isinstance(tool.get(value), str):
+        raise MessageError(f"A tool call's {value} must be a string.", "messages")
+    return {"name": tool["name"], value: tool[value]}
+
+
+def _output(content: Any) -> str | list[dict[str, Any]]:
+    """A tool's result: a text, a list only where it holds a picture or a file."""
+    return seen_parts(content) or _text_only(content)
 
 
 def _text_only(content: Any) -> str:
@@ -68,132 +189,6 @@ def _texts_of(content: Any) -> list[str] | None:
 
 def _is_text(part: Mapping[str, Any]) -> bool:
     return part.get("type") in _TEXT_PARTS
-
-
-def _user_item(content: Any, native_parts: bool) -> dict[str, Any]:
-    if isinstance(content, str):
-        parts = [{"type": "input_text", "text": content}]
-    elif isinstance(content, list):
-        parts = [_user_part(part, native_parts) for part in content]
-    elif isinstance(content, dict):
-        parts = [_user_part(content, native_parts)]
-    else:
-        raise MessageError("A user message needs content.")
-    return {"role": "user", "content": parts}
-
-
-def _user_part(part: Any, native_parts: bool) -> dict[str, Any]:
-    kind = part.get("type") if isinstance(part, dict) else None
-    if not isinstance(kind, str):
-        raise MessageError("A content part needs a type.")
-    if native_parts and kind in _NATIVE_PARTS:
-        _refuse_stored_file(part)
-        return dict(part)
-    convert = _USER_PARTS.get(kind)
-    if convert is None:
-        raise MessageError(f"Unknown content part: {kind:.40}.")
-    return convert(part)
-
-
-def _text_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(part.get("text"), str):
-        raise MessageError("A text part needs a text.")
-    return {"type": "input_text", "text": part["text"]}
-
-
-def _image_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    image = part.get("image_url")
-    if not isinstance(image, Mapping) or not isinstance(image.get("url"), str):
-        raise MessageError("An image part needs image_url.url.")
-    converted = {"type": "input_image", "image_url": image["url"]}
-    if image.get("detail") is not None:
-        converted["detail"] = image["detail"]
-    return converted
-
-
-def _file_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    file = part.get("file")
-    if not isinstance(file, Mapping):
-        raise MessageError("A file part needs its file object.")
-    _refuse_stored_file(file)
-    converted = {"type": "input_file", "file_url": _file_url(file)}
-    if isinstance(file.get("filename"), str):
-        converted["filename"] = file["filename"]
-    return converted
-
-
-def _refuse_stored_file(file: Mapping[str, Any]) -> None:
-    if file.get("file_id"):
-        raise MessageError(
-            "Stored files are not available: send the data or a URL.", "messages"
-        )
-
-
-def _file_url(file: Mapping[str, Any]) -> str:
-    """The file's own URL, or its data as one."""
-    url = file.get("file_url")
-    if isinstance(url, str) and url:
-        return url
-    for data_key, type_key in (("file_data", "mime_type"), ("data", "content_type")):
-        data = file.get(data_key)
-        if not isinstance(data, str) or not data:
-            continue
-        if data.startswith("data:"):
-            return data
-        media_type = file.get(type_key)
-        if isinstance(media_type, str) and media_type:
-            return f"data:{media_type};base64,{data}"
-    raise MessageError("A file part needs a URL, or data and its type.")
-
-
-_USER_PARTS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "text": _text_part,
-    "image_url": _image_part,
-    "file": _file_part,
-}
-
-
-def _assistant_items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The message's text as one item, then one item for each tool call."""
-    content = message.get("content")
-    texts = [] if content is None else _texts_of(content)
-    if texts is None:
-        raise MessageError("An assistant message holds text only.")
-    if isinstance(message.get("refusal"), str):
-        texts.append(message["refusal"])
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list | None):
-        raise MessageError("tool_calls must be a list.")
-    items = [_call_item(call) for call in calls or ()]
-    if texts:
-        content = [{"type": "output_text", "text": text} for text in texts]
-        items.insert(0, {"role": "assistant", "content": content})
-    return items
-
-
-def _call_item(call: Any) -> dict[str, Any]:
-    function = call.get("function") if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping) or not (
-        _is_filled(call.get("id")) and _is_filled(function.get("name"))
-    ):
-        raise MessageError("A tool call needs an id and a named function.")
-    arguments = function.get("arguments")
-    if not isinstance(arguments, str):
-        raise MessageError("A tool call's arguments must be a string.", "messages")
-    return {
-        "type": "function_call",
-        "call_id": call["id"],
-        "name": function["name"],
-        "arguments": arguments,
-    }
-
-
-def _tool_item(message: Mapping[str, Any]) -> dict[str, Any]:
-    call_id = tool_call_id(message)
-    if call_id is None:
-        raise MessageError("A tool message needs the id of the call it answers.")
-    output = _text_only(message.get("content"))
-    return {"type": "function_call_output", "call_id": call_id, "output": output}
 
 
 def _is_filled(value: Any) -> bool:

@@ -9,8 +9,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from schemas.content_parts import MessageError
 from schemas.items import carries_base_instructions, first_user_text, normalize_items
-from schemas.messages import MessageError, convert_messages
+from schemas.messages import convert_messages
 from schemas.surfaces import Surface
 from schemas.tools import TOOL_POLICIES, rename_tool
 

@@ -8,7 +8,13 @@ from marshmallow import ValidationError
 from marshmallow.exceptions import SCHEMA
 
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
-from schemas.chat import ChatCompletionsSchema, ChatOptions, to_responses_payload
+from schemas.chat import (
+    ChatCompletionsSchema,
+    ChatOptions,
+    chat_options,
+    left_out,
+    to_responses_payload,
+)
 from schemas.normalize import without_unsupported
 from schemas.responses import RESPONSES_SCHEMAS
 from schemas.surfaces import Surface
@@ -121,10 +127,11 @@ def load_chat_request(
     if has_long_number(raw):
         document = _as_object(decode_exactly(raw))
     _CHAT_SCHEMA.load(document)
-    mapped, options = to_responses_payload(document)
+    options = chat_options(document)
     schema = RESPONSES_SCHEMAS[Surface.CHAT, False]
-    payload, changes = schema.normalize_and_check(mapped)
-    changes = ["chat completion made a response", *changes]
+    payload, changes = schema.normalize_and_check(to_responses_payload(document))
+    dropped = [f"{name} dropped" for name in left_out(document)]
+    changes = ["chat completion made a response", *dropped, *changes]
     asked = (payload["model"], options.stream)
     changes += _enforce(payload, policy)
     return _loaded(payload, changes, None, asked), options

@@ -13,10 +13,11 @@ from marshmallow import (
     validates_schema,
 )
 
+from schemas.content_parts import MessageError
 from schemas.field_checks import FieldChecks
 from schemas.fields import Flag
 from schemas.items import carries_base_instructions, item_problem
-from schemas.messages import MessageError, convert_messages
+from schemas.messages import convert_messages
 from schemas.normalize import TRUNCATION_DEFAULTS, normalize_responses_request_payload
 from schemas.surfaces import Surface
 from schemas.tools import TOOL_POLICIES
@@ -31,6 +32,7 @@ INCLUDABLE = frozenset(
         "message.output_text.logprobs",
         "reasoning.encrypted_content",
         "web_search_call.action.sources",
+        "web_search_call.results",
     }
 )
 

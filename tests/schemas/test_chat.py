@@ -13,6 +13,10 @@ ACCEPTED = object()
 USER = {"role": "user", "content": "hi"}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}
 
+LARK = {"syntax": "lark", "definition": "start: /.+/"}
+GRAMMAR = {"type": "grammar", "grammar": LARK}
+FLAT_GRAMMAR = {"type": "grammar", **LARK}
+
 
 def complete(**fields):
     return {"model": "m", "messages": [USER], **fields}
@@ -50,9 +54,61 @@ def test_a_plain_request():
 
 def test_chat_parameters_are_consumed_and_others_go_along():
     consumed = {"store": True, "n": 1, "max_tokens": 5, "temperature": 1}
-    assert mapped(complete(**consumed)) == mapped(complete())
-    kept = {"top_p": 0.5, "seed": 1, "stop": ["x"], "user": "u", "metadata": {"a": 1}}
+    neutral = {"stop": [], "modalities": ["text"], "audio": None}
+    assert mapped(complete(**consumed, **neutral)) == mapped(complete())
+    kept = {"tomorrow": 0.5}
     assert mapped(complete(**kept)) == mapped(complete()) | kept
+
+
+def test_what_has_no_counterpart_is_left_out_and_noted():
+    fields = {
+        "seed": 7,
+        "frequency_penalty": 0.1,
+        "presence_penalty": 0.1,
+        "logit_bias": {"1": 2},
+        "prediction": {"type": "content", "content": "x"},
+        "store": True,
+    }
+    request, _ = load(complete(**fields))
+    body, changes = request.body_for(chatgpt_account=False)
+    assert json.loads(body) == mapped(complete())
+    assert {f"{name} dropped" for name in fields} <= set(changes)
+    unset = dict.fromkeys(fields)
+    assert load(complete(**unset))[0].changes == load(complete())[0].changes
+
+
+FUNCTION = {"name": "f", "description": "d", "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"name": "f"}, {"tool_choice": {"type": "function", "name": "f"}}),
+        ("none", {"tool_choice": "none"}),
+        (None, {}),
+    ],
+)
+def test_legacy_functions_are_tools(choice, expected):
+    payload = complete(functions=[FUNCTION], function_call=choice)
+    tool = {"type": "function", **FUNCTION, "strict": False}
+    assert mapped(payload) == mapped(complete()) | expected | {
+        "tools": [tool],
+        "parallel_tool_calls": False,
+    }
+    _, options = load(payload)
+    assert options.uses_functions
+    assert not load(complete(tools=[TOOL], function_call=choice))[1].uses_functions
+
+
+def test_json_object_keeps_the_word_json_in_the_input():
+    messages = [{"role": "system", "content": "Answer in JSON."}, USER]
+    for asked in (
+        {"response_format": {"type": "json_object"}},
+        {"text": {"format": {"type": "json_object"}}},
+    ):
+        body = mapped(complete(**asked) | {"messages": messages})
+        assert body["input"][0]["role"] == "developer"
+        assert "instructions" not in body
 
 
 def test_accounts_with_a_key_get_the_limits():
@@ -113,7 +169,60 @@ def test_accounts_with_a_key_get_the_limits():
         ),
         (
             {"tools": [{"type": "function", "name": "flat"}, {"type": "web_search"}]},
-            {"tools": [{"type": "function", "name": "flat"}, {"type": "web_search"}]},
+            {
+                "tools": [
+                    {"type": "function", "name": "flat", "strict": False},
+                    {"type": "web_search"},
+                ]
+            },
+        ),
+        (
+            {
+                "tools": [
+                    {"type": "function", "function": {"name": "f", "strict": None}}
+                ]
+            },
+            {"tools": [{"type": "function", "name": "f", "strict": False}]},
+        ),
+        (
+            {
+                "tools": [
+                    {"type": "custom", "custom": {"name": "e", "format": GRAMMAR}},
+                    {"type": "custom", "name": "t", "format": {"type": "text"}},
+                ]
+            },
+            {
+                "tools": [
+                    {"type": "custom", "name": "e", "format": FLAT_GRAMMAR},
+                    {"type": "custom", "name": "t", "format": {"type": "text"}},
+                ]
+            },
+        ),
+        (
+            {"tool_choice": {"type": "custom", "custom": {"name": "e"}}},
+            {"tool_choice": {"type": "custom", "name": "e"}},
+        ),
+        (
+            {
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "allowed_tools": {
+                        "mode": "auto",
+                        "tools": [TOOL, {"type": "web_search_preview"}, "x"],
+                    },
+                }
+            },
+            {
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "mode": "auto",
+                    "tools": [
+                        {"type": "function", "name": "f"},
+                        {"type": "web_search"},
+                        "x",
+                    ],
+                }
+            },
         ),
         (
             {"tools": [{"type": "web_search_preview"}]},
@@ -182,6 +291,14 @@ def test_options_are_for_the_answer():
         (complete(seed=0.5), "seed"),
         (complete(max_tokens="5"), "max_tokens"),
         (complete(stop=[5]), "stop"),
+        (complete(stop=["x"]), "stop"),
+        (complete(stop="x"), "stop"),
+        (complete(modalities=["text", "audio"]), "modalities"),
+        (complete(audio={"voice": "a"}), "audio"),
+        (complete(functions={}), "functions"),
+        (complete(functions=[FUNCTION, {}]), "functions.1"),
+        (complete(functions=[FUNCTION], function_call=5), "function_call"),
+        (complete(functions=[FUNCTION], tools=[TOOL]), "functions"),
         (complete(logprobs="x"), "logprobs"),
         (complete(response_format="xml"), "response_format"),
         (complete(response_format="json_schema"), "response_format"),
@@ -201,7 +318,8 @@ def test_options_are_for_the_answer():
         ),
         (complete(text=5), "text"),
         (complete(n=None, stop=None, temperature=None, tools=None), ACCEPTED),
-        (complete(stop="x", seed=1, top_logprobs=2), ACCEPTED),
+        (complete(functions=None, function_call=None), ACCEPTED),
+        (complete(functions=[], function_call="auto", tools=[TOOL]), ACCEPTED),
     ],
 )
 def test_a_refusal_names_the_field(payload, param):

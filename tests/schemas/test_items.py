@@ -97,6 +97,17 @@ def test_assistant_parts_of_other_kinds_stay():
             '[{"text":"a"},{"type":"image"}]',
         ),
         ({"output": 2**70}, str(2**70)),
+        (
+            {"content": ["see", {"type": "image_url", "image_url": {"url": "u"}}]},
+            [
+                {"type": "input_text", "text": "see"},
+                {"type": "input_image", "image_url": "u"},
+            ],
+        ),
+        (
+            {"output": {"type": "input_file", "file_url": "u"}},
+            [{"type": "input_file", "file_url": "u"}],
+        ),
     ],
 )
 @pytest.mark.parametrize("name", ["tool_call_id", "toolCallId", "call_id"])
@@ -114,6 +125,12 @@ def test_a_tool_message_becomes_the_output_of_its_call(name, fields, output):
         {"role": "tool", "content": "x"},
         {"role": "tool", "tool_call_id": "", "content": "x"},
         {"role": "tool", "tool_call_id": 5},
+        {"role": "tool", "call_id": "c", "content": [{"type": "image_url"}]},
+        {
+            "role": "tool",
+            "call_id": "c",
+            "content": [{"type": "file", "file": {"file_id": "f"}}],
+        },
         {"type": "input_file", "file_id": "f"},
         {"role": "user", "content": [{"type": "input_file", "file_id": "f"}]},
     ],

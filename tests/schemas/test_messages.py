@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import MessageError, convert_messages
+from schemas.content_parts import MessageError
+from schemas.messages import convert_messages
 
 
 def call(**fields):
@@ -20,22 +21,51 @@ def user_parts(*parts, **options):
     return items({"role": "user", "content": list(parts)}, **options)[0]["content"]
 
 
+def system(text, role="system"):
+    return {"role": role, "content": text}
+
+
+def developer_item(text):
+    content = [{"type": "input_text", "text": text}]
+    return {"role": "developer", "content": content}
+
+
+USER = {"role": "user", "content": "u"}
+
+
 @pytest.mark.parametrize(
     ("instructions", "expected"),
     [("base", "base\ns\ndev"), ("", "s\ndev"), (None, "s\ndev")],
 )
-def test_system_texts_follow_the_instructions(instructions, expected):
+def test_leading_system_texts_follow_the_instructions(instructions, expected):
     developer = [{"type": "text", "text": "de"}, {"type": "text", "text": "v"}]
-    messages = [
-        {"role": "system", "content": "s"},
-        {"role": "user", "content": "u"},
-        {"role": "developer", "content": developer},
-    ]
+    messages = [system("s"), system(developer, "developer"), USER]
     converted, text = convert_messages(messages, instructions)
     assert text == expected
     assert converted == [
         {"role": "user", "content": [{"type": "input_text", "text": "u"}]}
     ]
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_a_later_system_message_keeps_its_place(role):
+    messages = [system("s"), USER, system("in French", role), USER]
+    converted, text = convert_messages(messages, None)
+    assert text == "s"
+    assert [item["role"] for item in converted] == ["user", "developer", "user"]
+    assert converted[1] == developer_item("in French")
+
+
+def test_the_word_json_stays_in_the_input_where_upstream_looks_for_it():
+    messages = [system("s"), system("Answer in JSON."), system("Be brief."), USER]
+    converted, text = convert_messages(messages, None, keeps_json=True)
+    assert text == "s"
+    assert converted[:2] == [
+        developer_item("Answer in JSON."),
+        developer_item("Be brief."),
+    ]
+    _, text = convert_messages(messages, None)
+    assert text == "s\nAnswer in JSON.\nBe brief."
 
 
 @pytest.mark.parametrize("instructions", ["base", "", None])
@@ -61,15 +91,19 @@ def test_instructions_stay_without_system_messages(instructions):
         ),
         (
             {"type": "file", "file": {"file_data": "QQ", "mime_type": "a/b"}},
-            {"type": "input_file", "file_url": "data:a/b;base64,QQ"},
+            {"type": "input_file", "file_data": "data:a/b;base64,QQ"},
         ),
         (
             {"type": "file", "file": {"data": "QQ", "content_type": "a/b"}},
-            {"type": "input_file", "file_url": "data:a/b;base64,QQ"},
+            {"type": "input_file", "file_data": "data:a/b;base64,QQ"},
+        ),
+        (
+            {"type": "file", "file": {"file_url": "data:a/b;base64,QQ"}},
+            {"type": "input_file", "file_data": "data:a/b;base64,QQ"},
         ),
         (
             {"type": "file", "file": {"file_data": "data:a/b;base64,QQ"}},
-            {"type": "input_file", "file_url": "data:a/b;base64,QQ"},
+            {"type": "input_file", "file_data": "data:a/b;base64,QQ"},
         ),
     ],
 )
@@ -106,9 +140,87 @@ def test_assistant_calls_follow_what_was_said():
     ]
 
 
-def test_an_assistant_that_only_calls_says_nothing():
-    converted = items({"role": "assistant", "content": None, "tool_calls": [call()]})
-    assert [item["type"] for item in converted] == ["function_call"]
+@pytest.mark.parametrize(
+    "content", [None, "", [], [{"type": "text", "text": ""}], "+refusal"]
+)
+def test_an_assistant_that_only_calls_says_nothing(content):
+    message = {"role": "assistant", "content": content, "tool_calls": [call()]}
+    if content == "+refusal":
+        message |= {"content": None, "refusal": ""}
+    assert [item["type"] for item in items(message)] == ["function_call"]
+
+
+def test_an_empty_answer_without_calls_stays():
+    (item,) = items({"role": "assistant", "content": ""})
+    assert item["content"] == [{"type": "output_text", "text": ""}]
+
+
+def test_custom_calls_and_their_results_keep_their_kind():
+    custom = {"id": "d", "type": "custom", "custom": {"name": "e", "input": "*** x"}}
+    converted = items(
+        {"role": "assistant", "tool_calls": [custom, call()]},
+        {"role": "tool", "tool_call_id": "d", "content": "done"},
+        {"role": "tool", "tool_call_id": "c", "content": "r"},
+    )
+    assert converted == [
+        {"type": "custom_tool_call", "call_id": "d", "name": "e", "input": "*** x"},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "custom_tool_call_output", "call_id": "d", "output": "done"},
+        {"type": "function_call_output", "call_id": "c", "output": "r"},
+    ]
+
+
+LEGACY = [
+    USER,
+    {"role": "assistant", "content": None, "function_call": call()["function"]},
+    {"role": "function", "name": "f", "content": "r"},
+    {"role": "assistant", "content": "", "function_call": call()["function"]},
+    {"role": "function", "name": "f", "content": None},
+]
+
+
+def test_legacy_calls_get_ids_of_name_and_place():
+    converted = items(*LEGACY)
+    assert [item.get("type") for item in converted[1:]] == [
+        *("function_call", "function_call_output") * 2
+    ]
+    ids = [item["call_id"] for item in converted[1:]]
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+    assert converted[4]["output"] == ""
+    assert items(*LEGACY[:3]) == converted[:3]  # the same in every turn
+    long = {"name": "f" * 64, "arguments": "{}"}
+    (item,) = items({"role": "assistant", "function_call": long})
+    assert len(item["call_id"]) == 64
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "output"),
+    [
+        ("r", "r"),
+        ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "ab"),
+        (
+            [{"type": "text", "text": "see"}, PICTURE],
+            [
+                {"type": "input_text", "text": "see"},
+                {"type": "input_image", "image_url": "data:image/png;base64,QQ"},
+            ],
+        ),
+        (
+            [{"type": "file", "file": {"file_data": "data:a/b;base64,QQ"}}],
+            [{"type": "input_file", "file_data": "data:a/b;base64,QQ"}],
+        ),
+        (
+            [{"type": "input_image", "image_url": "u"}],
+            [{"type": "input_image", "image_url": "u"}],
+        ),
+    ],
+)
+def test_a_result_is_a_list_only_with_a_picture_or_file(content, output):
+    (item,) = items({"role": "tool", "tool_call_id": "c", "content": content})
+    assert item["output"] == output
 
 
 @pytest.mark.parametrize(
@@ -130,6 +242,11 @@ def test_an_assistant_that_only_calls_says_nothing():
         {"role": "user", "content": [{"type": "file", "file": {"file_data": "QQ"}}]},
         {"role": "tool", "content": "x"},
         {"role": "assistant", "content": [{"type": "image_url"}]},
+        {"role": "assistant", "function_call": "f"},
+        {"role": "assistant", "function_call": {"arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "r"},
+        {"role": "function", "content": "r"},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "image_url"}]},
         {"role": "assistant", "tool_calls": {}},
         {"role": "assistant", "tool_calls": ["x"]},
         {"role": "assistant", "tool_calls": [call(id=None)]},
@@ -150,7 +267,8 @@ def test_a_wrong_outline(message):
         {"role": "system", "content": None},
         {"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]},
         {"role": "tool", "tool_call_id": "c", "content": None},
-        {"role": "tool", "tool_call_id": "c", "content": [{"type": "image_url"}]},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "video"}]},
+        {"role": "assistant", "function_call": {"name": "f", "arguments": {}}},
         {"role": "assistant", "tool_calls": [call(function={"name": "f"})]},
         {
             "role": "assistant",
@@ -171,9 +289,11 @@ def test_a_stored_file_is_refused_in_a_native_part_too():
 
 KEYS = st.sampled_from(
     ["role", "content", "type", "text", "file", "image_url", "url", "tool_calls", "id"]
-)
+) | st.sampled_from(["function_call", "name", "arguments", "custom", "input"])
 VALUES = st.recursive(
-    st.none() | st.integers() | st.sampled_from(["user", "assistant", "tool", "text"]),
+    st.none()
+    | st.integers()
+    | st.sampled_from(["user", "assistant", "tool", "text", "function", "system"]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,

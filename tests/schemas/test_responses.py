@@ -1,11 +1,13 @@
 """Which requests are refused, and the field that the refusal names."""
 
 import json
+import typing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
+from openai.types.responses import ResponseIncludable
 
 from schemas.request import first_bad_field, load_request
 from schemas.surfaces import Surface
@@ -98,7 +100,7 @@ def test_a_refusal_names_the_field(surface, fields, param):
         {"reasoning": {"effort": None, "context": [1]}},
         {"text": {"format": {"type": "json_schema", "schema": {}, "more": 1}}},
         {"include": None},
-        {"include": ["reasoning.encrypted_content"]},
+        {"include": list(typing.get_args(ResponseIncludable))},
         {"truncation": "disabled"},
         {"conversation": "c"},
         {"conversation": "c", "previous_response_id": " "},
