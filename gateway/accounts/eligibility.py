@@ -14,7 +14,7 @@ from gateway.errors import (
     UpgradeRequired,
     UsageLimitReached,
 )
-from gateway.model_errors import ModelNotAvailable
+from gateway.keys.model_errors import ModelNotAvailable
 
 # A conversation uses a fallback account for a shorter limit, and moves for a longer.
 LASTING_SECONDS = 60.0

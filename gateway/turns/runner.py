@@ -27,7 +27,7 @@ from gateway.errors import (
 from gateway.events import Topic
 from gateway.keys.counters import Charge
 from gateway.keys.limiter import Limiter, Reservation
-from gateway.model_errors import ModelNotAllowed
+from gateway.keys.model_errors import ModelNotAllowed
 from gateway.protocol.facts import Failure
 from gateway.secret import Secret
 from gateway.turns.client_request import ClientRequest, Loaded

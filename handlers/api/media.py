@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gateway.model_errors import ModelNotAllowed
+from gateway.keys.model_errors import ModelNotAllowed
 from gateway.turns.client_request import Loaded
 from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import client_request

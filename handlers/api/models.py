@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.model_errors import ModelNotFound
+from gateway.keys.model_errors import ModelNotFound
 from handlers.bodies import BodilessHandler
 
 CODEX_ORIGINATORS = ("codex", "Codex")

@@ -8,7 +8,7 @@ import pytest
 from gateway.accounts.account import AccountKind, Catalogue
 from gateway.accounts.eligibility import Demand
 from gateway.errors import NoAccounts, UpgradeRequired, UsageLimitReached
-from gateway.model_errors import ModelNotAvailable
+from gateway.keys.model_errors import ModelNotAvailable
 from gateway.protocol.facts import Window
 from tests.gateway.accounts.pools import (
     NOW,
