@@ -6,7 +6,7 @@ for the Codex client would sit silent for the whole of a long Retry-After.
 """
 
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from gateway.protocol.facts import Failure, Origin, Phase
 
@@ -76,6 +76,11 @@ class InvalidPayload(GatewayError):
     code = type = "invalid_request_error"
     message = "Invalid request payload"
     origin: Origin = "client"
+
+    @classmethod
+    def because(cls, reason: str, *, param: str | None = None) -> Self:
+        """With the rule that was broken; the reason holds no values of the client's."""
+        return cls(f"{cls.message}: {reason}", param=param)
 
 
 class UndecodableBody(InvalidPayload):

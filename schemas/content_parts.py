@@ -21,6 +21,13 @@ class MessageError(ValueError):
         super().__init__(message)
         self.field = field
 
+    def at(self, index: int) -> "MessageError":
+        """The same, of the message at a place."""
+        text = str(self)
+        return MessageError(
+            f"messages[{index}]: {text[:1].lower()}{text[1:]}", self.field
+        )
+
 
 def input_part(part: Any, *, native_parts: bool) -> dict[str, Any]:
     """The Responses part for one of chat; native ones pass where they may stand.
@@ -35,7 +42,7 @@ def input_part(part: Any, *, native_parts: bool) -> dict[str, Any]:
         return dict(part)
     convert = _PARTS.get(kind)
     if convert is None:
-        raise MessageError(f"Unknown content part: {kind:.40}.")
+        raise MessageError("There is a content part of an unknown type.")
     return convert(part)
 
 

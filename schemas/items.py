@@ -208,15 +208,26 @@ def first_user_text(items: Any) -> str:
 
 def item_problem(items: list[Any]) -> str | None:
     """Why the items cannot go upstream, None when they can."""
-    for item in items:
+    for index, item in enumerate(items):
         if not isinstance(item, dict):
             continue
         content = item.get("content")
         parts = content if isinstance(content, list) else ()
         if _names_stored_file(item) or any(map(_names_stored_file, parts)):
-            return "Stored files are not available: send the data or a URL."
+            within = next(
+                (
+                    f".content[{n}]"
+                    for n, p in enumerate(parts)
+                    if _names_stored_file(p)
+                ),
+                "",
+            )
+            return (
+                f"input[{index}]{within}.file_id is not available here: "
+                "send the data or a URL"
+            )
         if item.get("role") == "tool" and _is_message(item):
-            return "A tool message needs the id of the call it answers and a result."
+            return f"input[{index}] needs the id of the call it answers and a result"
     return None
 
 

@@ -29,20 +29,29 @@ def convert_messages(
     conversation = _Conversation(native_parts)
     texts = [instructions] if instructions else []
     is_leading = True
-    for message in messages:
-        if not isinstance(message, Mapping):
-            raise MessageError("A message must be an object.")
-        if message.get("role") in _INSTRUCTION_ROLES:
-            text = _text_only(message.get("content"))
-            is_leading = is_leading and not (keeps_json and "json" in text.lower())
-            if is_leading:
-                texts.append(text)
-            else:
-                conversation.items.append(_developer_item(text))
-        else:
-            is_leading = False
-            conversation.add(message)
+    for index, message in enumerate(messages):
+        try:
+            text = _instruction(message)
+            if text is None:
+                conversation.add(message)
+        except MessageError as error:
+            raise error.at(index) from error
+        is_json = keeps_json and text is not None and "json" in text.lower()
+        is_leading = is_leading and text is not None and not is_json
+        if text is not None and is_leading:
+            texts.append(text)
+        elif text is not None:
+            conversation.items.append(_developer_item(text))
     return conversation.items, "\n".join(texts) if texts else instructions
+
+
+def _instruction(message: Any) -> str | None:
+    """The text of a system message, None for one of the conversation."""
+    if not isinstance(message, Mapping):
+        raise MessageError("A message must be an object.")
+    if message.get("role") not in _INSTRUCTION_ROLES:
+        return None
+    return _text_only(message.get("content"))
 
 
 class _Conversation:

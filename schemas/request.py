@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
-from marshmallow.exceptions import SCHEMA
 
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 from schemas.chat import (
@@ -16,13 +15,11 @@ from schemas.chat import (
     to_responses_payload,
 )
 from schemas.normalize import without_unsupported
+from schemas.reasons import first_problem
 from schemas.responses import RESPONSES_SCHEMAS
 from schemas.surfaces import Surface
 
 _CHAT_SCHEMA = ChatCompletionsSchema()
-
-# The fields an error names first, whatever their order in the request.
-_NAMED_FIRST = ("model", "instructions", "input", "messages", "tools")
 
 
 class KeyPolicy(NamedTuple):
@@ -138,29 +135,8 @@ def load_chat_request(
 
 
 def first_bad_field(error: ValidationError) -> str | None:
-    """The dotted path of the field to name; None when a rule spans the payload.
-
-    Model, instructions, input and tools go first, the rest as they stand in the
-    request.
-    """
-    errors = error.normalized_messages()  # type: ignore[no-untyped-call]
-    sent = list(error.data) if isinstance(error.data, Mapping) else []
-    order = [*_NAMED_FIRST, *sent, *errors]
-    named = [name for name in errors if name != SCHEMA]
-    if not named:
-        return None
-    name = min(named, key=order.index)
-    return ".".join([name, *_path_within(errors[name])])
-
-
-def _path_within(errors: Any) -> list[str]:
-    """The way to the first error below a field, empty when it is the field's own."""
-    if isinstance(errors, list):  # a validator's own dict comes wrapped in one
-        errors = errors[0]
-    if not isinstance(errors, Mapping) or SCHEMA in errors:
-        return []
-    name, below = next(iter(errors.items()))
-    return [str(name), *_path_within(below)]
+    """The dotted path of the field to name; None when a rule spans the payload."""
+    return first_problem(error).param
 
 
 def _as_bytes(raw: bytes | str) -> bytes:
@@ -174,7 +150,7 @@ def _as_bytes(raw: bytes | str) -> bytes:
 
 def _as_object(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise ValidationError("Must be an object.")
+        raise ValidationError("The payload must be an object.")
     return document
 
 

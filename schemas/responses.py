@@ -54,8 +54,9 @@ def _check_input(value: Any) -> None:
 def _check_include(value: Any) -> None:
     if not isinstance(value, list):
         raise ValidationError("Must be a list.")
-    if not all(isinstance(name, str) and name in INCLUDABLE for name in value):
-        raise ValidationError("Cannot be included.")
+    for index, name in enumerate(value):
+        if not isinstance(name, str) or name not in INCLUDABLE:
+            raise ValidationError(f"include[{index}] is nothing that can be included")
 
 
 def text_or_object(value: Any) -> None:
@@ -140,7 +141,7 @@ class ResponsesSchema(Schema):
         payload: dict[str, Any] = self.normalize(document, changes)
         try:
             self._field_checks.check(payload)
-            self.check_tools(payload)
+            self.check_tools(payload, payload)
             self.check_presence(payload, payload)
             self.check_messages(payload)
             self.check_continuation(payload)
@@ -162,16 +163,24 @@ class ResponsesSchema(Schema):
             changes += made
         return payload
 
-    @validates_schema(skip_on_field_errors=False)
-    def check_tools(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        tools = data.get("tools")
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_tools(
+        self, data: Any, original_data: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        """Refuse tools, by their places in what the client sent."""
+        if not isinstance(original_data, Mapping):
+            return
+        tools = original_data.get("tools")
         if tools is None:
             return
         if not isinstance(tools, list):
             raise ValidationError("Must be a list.", "tools")
-        refused = self._tool_policy.refused_type(tools)
+        refused = self._tool_policy.first_refused(tools)
         if refused is not None:
-            raise ValidationError(f"{refused} is not available.", "tools")
+            index, kind = refused
+            raise ValidationError(
+                f"tools[{index}].type {kind} is not available here", "tools"
+            )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_presence(

@@ -37,12 +37,14 @@ class ToolPolicy:
             changes.append("web_search_preview tool renamed")
         return current, changes
 
-    def refused_type(self, tools: list[Any]) -> str | None:
-        """The first tool type among the tools that the surface refuses."""
+    def first_refused(self, tools: list[Any]) -> tuple[int, str] | None:
+        """Place and type of the first tool that the surface refuses."""
         if self.passes(tools):
             return None
-        kinds = (tool_type(tool) for tool in tools)
-        return next((kind for kind in kinds if kind in self.refused), None)
+        for index, kind in enumerate(map(tool_type, tools)):
+            if kind in self.refused:
+                return index, str(kind)
+        return None
 
 
 # Codex advertises image generation whether or not the account may use it, so it is

@@ -154,7 +154,7 @@ class WebSocketSession:
         try:
             kind = _type_of(got)
             if kind is None:
-                raise InvalidPayload
+                raise InvalidPayload.because("a frame is an object with a type")
             if kind != "response.create":
                 await self._pass_up(got)
                 return

@@ -8,7 +8,8 @@ from gateway.errors import InvalidPayload
 from gateway.keys.key import Key
 from gateway.turns.client_request import ClientFacts, ClientRequest, Loaded
 from gateway.upstream.endpoints import Endpoint
-from schemas.request import KeyPolicy, first_bad_field, load_request
+from schemas.reasons import first_problem
+from schemas.request import KeyPolicy, load_request
 from schemas.surfaces import Surface
 
 
@@ -22,6 +23,12 @@ def key_policy(key: Key | None) -> KeyPolicy:
         tier=key.enforced_tier,
         restricted=key.is_restricted,
     )
+
+
+def refused(error: ValidationError) -> InvalidPayload:
+    """The client's error: the first bad field, and what is wrong with it."""
+    problem = first_problem(error)
+    return InvalidPayload.because(problem.reason, param=problem.param)
 
 
 def client_request(
@@ -38,7 +45,7 @@ def client_request(
         try:
             return load()
         except ValidationError as error:
-            raise InvalidPayload(param=first_bad_field(error)) from error
+            raise refused(error) from error
 
     return ClientRequest(
         client=client,

@@ -14,6 +14,7 @@ from gateway.admission.client_address import is_https, is_known_without_key
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.keys.limiter import PLAN_TYPE
 from gateway.protocol.lenient_json import text
+from handlers.api.loading import refused
 from handlers.bodies import BodilessHandler, BodyHandler
 from schemas.body.json import decode
 
@@ -117,12 +118,12 @@ class McpHandler(BodyHandler):
         try:
             message = decode(await self.read_body())
         except ValidationError as error:
-            raise InvalidPayload from error
+            raise refused(error) from error
         if not isinstance(message, dict) or not isinstance(message.get("method"), str):
-            raise InvalidPayload
+            raise InvalidPayload.because("method is required", param="method")
         id = message.get("id")
         if not isinstance(id, str | int | float | None):
-            raise InvalidPayload(param="id")
+            raise InvalidPayload.because("id must be a string or a number", param="id")
         if id is None:  # a notification wants no answer
             self.set_status(202)
             self.finish()

@@ -81,7 +81,9 @@ class DoctorHandler(StreamHandler):
         try:
             number = float(text)
         except ValueError as error:
-            raise InvalidPayload(param=name) from error
+            reason = f"{name} must be a number"
+            raise InvalidPayload.because(reason, param=name) from error
         if not math.isfinite(number) or not 0 <= number <= largest:
-            raise InvalidPayload(param=name)
+            reason = f"{name} must be from 0 to {largest:g}"
+            raise InvalidPayload.because(reason, param=name)
         return number

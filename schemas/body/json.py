@@ -36,7 +36,9 @@ def decode_exactly(data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ValidationError(f"Not readable JSON: {error}") from error
+        raise ValidationError(
+            "A number is too long, or the nesting too deep"
+        ) from error
 
 
 def has_long_number(data: bytes) -> bool:

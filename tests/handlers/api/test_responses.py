@@ -52,27 +52,37 @@ async def test_backend_responses_strip_image_generation_tool_advertisement(
 
 @pytest.mark.gen_test
 async def test_a_bad_payload_is_refused_and_names_the_field(serving, upstream):
-    for body, param in (
-        (payload(model=""), "model"),
-        (payload(input=3), "input"),
-        (payload(tools=[{"type": "file_search"}]), "tools"),
-        (payload(instructions=None), "instructions"),
-        (b"{", None),
-        (b"", None),
-        (b"[]", None),
+    told = []
+    for body, param, reason in (
+        (payload(model=""), "model", "model may not be empty"),
+        (payload(input=3), "input", "input must be a string or a list"),
+        (
+            payload(tools=[{"type": "file_search"}]),
+            "tools",
+            "tools[0].type file_search is not available here",
+        ),
+        (payload(instructions=None), "instructions", "instructions is required"),
+        (
+            b"{",
+            None,
+            "not valid JSON: unexpected end of data: line 1 column 2 (char 1)",
+        ),
+        (b"", None, "not valid JSON: Input is a zero-length, empty document: "),
+        (b"[]", None, "the payload must be an object"),
     ):
         answered = await serving.ask(CODEX, body)
         assert answered.status == 400
         error = answered.error
-        assert error["message"] == "Invalid request payload"
+        assert error["message"].startswith(f"Invalid request payload: {reason}")
+        told.append(error["message"])
         assert error["type"] == error["code"] == "invalid_request_error"
         assert error.get("param") == param
         assert error["origin"] == "client"
         assert error["request_id"] == answered.headers["x-request-id"]
     assert upstream.of() == []
-    assert {row["error_code"] for row in await serving.rows(7)} == {
-        "invalid_request_error"
-    }
+    rows = await serving.rows(7)
+    assert {row["error_code"] for row in rows} == {"invalid_request_error"}
+    assert [row["error_message"] for row in rows] == told
 
 
 @pytest.mark.gen_test

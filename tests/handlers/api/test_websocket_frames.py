@@ -10,20 +10,20 @@ from tests.serving import payload, rest_of_turn, turn_on, user
 
 
 @pytest.mark.parametrize(
-    ("frame", "param"),
+    ("frame", "param", "reason"),
     [
-        ('{"type":"response.create","input":"x"}', "model"),
-        ('{"type":"response.create","model":"m"}', None),
-        ('{"type":"response.create","model":"m","input":3}', "input"),
-        ('{"type":"response.create",', None),
-        ("not json", None),
-        ("[]", None),
-        ("", None),
+        ('{"type":"response.create","input":"x"}', "model", "model is required"),
+        ('{"type":"response.create","model":"m"}', None, "input is required"),
+        ('{"type":"response.create","model":"m","input":3}', "input", "input must be"),
+        ('{"type":"response.create",', None, "not valid JSON: "),
+        ("not json", None, "a frame is an object with a type"),
+        ("[]", None, "a frame is an object with a type"),
+        ("", None, "a frame is an object with a type"),
     ],
 )
 @pytest.mark.gen_test
 async def test_a_bad_frame_is_refused_and_the_socket_stays(
-    serving, upstream, frame, param
+    serving, upstream, frame, param, reason
 ):
     async with serving.socket() as ws:
         await ws.send_str(frame)
@@ -31,7 +31,8 @@ async def test_a_bad_frame_is_refused_and_the_socket_stays(
         assert refusal["type"] == "error"
         assert refusal["status"] == 400
         assert refusal["error"]["code"] == "invalid_request_error"
-        assert refusal["error"]["message"] == "Invalid request payload"
+        told = refusal["error"]["message"]
+        assert told.startswith(f"Invalid request payload: {reason}")
         if param:
             assert refusal["error"]["param"] == param
         if "response.create" in frame:
