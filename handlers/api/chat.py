@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from gateway.protocol.chat import ChatFold, ChatStream
+from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.sse import events
 from gateway.turns.client_request import Loaded
 from gateway.turns.failover import folded_error

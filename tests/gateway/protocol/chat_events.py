@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from gateway.protocol.chat import ChatFold, ChatStream
+from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.sse import events as blocks
 
 ID = "resp_1"

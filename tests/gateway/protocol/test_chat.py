@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.protocol.chat import ChatFold, ChatStream
+from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.response_fold import ResponseTooLarge
 from tests.gateway.protocol.chat_events import (
     CREATED,

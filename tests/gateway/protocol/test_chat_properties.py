@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from gateway.protocol.chat import ChatFold, ChatStream
+from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.sse import events as blocks
 from tests.gateway.protocol.chat_events import (
     CREATED,

@@ -3,7 +3,7 @@
 import orjson
 
 from gateway.accounts.encrypted_items import EncryptedItems
-from gateway.protocol.chat import ChatFold, ChatStream
+from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.failures import event_failure, read_failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.response_fold import ResponseFold

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from gateway.protocol.chat_deltas import ChatDeltas, Delta
+from gateway.protocol.chat.deltas import ChatDeltas, Delta
 from gateway.protocol.outcome import read_usage
 from gateway.protocol.response_fold import MAX_RESPONSE_BYTES, ResponseTooLarge
 

@@ -1,0 +1,1 @@
+"""The events of a response as the completion that a chat client expects."""
