@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from gateway.protocol.chat.completion import ChatFold, ChatStream
-from gateway.protocol.sse import events
+from gateway.protocol.sse import Event, events
 from gateway.turns.client_request import Loaded
 from gateway.turns.failover import folded_error
 from gateway.turns.http import Reply
@@ -13,6 +13,10 @@ from handlers.api.loading import client_request, key_policy
 from handlers.api.stream import ReplyHandler, feed_events
 from schemas.chat import ChatOptions
 from schemas.request import load_chat_request
+
+# A chat stream is the gateway's own: of what upstream sends without data only the sign
+# of life stays. Clients take an empty event for broken JSON.
+_KEEPALIVE = b": keepalive\n\n"
 
 
 class ChatCompletionsHandler(ReplyHandler):
@@ -39,21 +43,24 @@ class ChatCompletionsHandler(ReplyHandler):
             if options.stream:
                 await self._stream(reply, options)
             else:
-                await self._fold(reply)
+                await self._fold(reply, options)
 
     async def _stream(self, reply: Reply, options: ChatOptions) -> None:
-        client = self.start_stream(reply)
+        client = self.start_stream(reply, "text/event-stream")
         chat = ChatStream(
-            model=reply.model or "",
+            reply.model or "",
+            int(time.time()),
             include_usage=options.include_usage,
-            created=int(time.time()),
+            uses_functions=options.uses_functions,
         )
 
+        def chunk_of(event: Event) -> bytes:
+            if event.data:
+                return chat.feed(event.type, event.data)
+            return _KEEPALIVE if event.raw.startswith(b":") else b""
+
         def chunks_of(block: bytes) -> bytes:
-            return b"".join(
-                chat.feed(event.type, event.data) if event.data else event.raw
-                for event in events(block)
-            )
+            return b"".join(map(chunk_of, events(block)))
 
         def write(block: bytes) -> "asyncio.Future[None] | None":
             chunks = chunks_of(block)
@@ -61,8 +68,12 @@ class ChatCompletionsHandler(ReplyHandler):
 
         await self.finish(chunks_of(await reply.send_to(write)))
 
-    async def _fold(self, reply: Reply) -> None:
-        fold = ChatFold(model=reply.model or "", created=int(time.time()))
+    async def _fold(self, reply: Reply, options: ChatOptions) -> None:
+        fold = ChatFold(
+            reply.model or "",
+            int(time.time()),
+            uses_functions=options.uses_functions,
+        )
         await feed_events(reply, fold.feed)
         completion = fold.result()
         if "error" in completion:

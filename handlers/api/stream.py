@@ -49,9 +49,11 @@ class ReplyHandler(StreamHandler):
         if content_type is not None:
             self.set_header("content-type", content_type)
 
-    def start_stream(self, reply: Reply) -> ClientStream:
+    def start_stream(
+        self, reply: Reply, content_type: str | None = None
+    ) -> ClientStream:
         """Set the head of a streamed response; what is returned writes its body."""
-        self.start(reply)
+        self.start(reply, content_type)
         self.set_header("cache-control", "no-cache, no-transform")
         self.set_header("x-accel-buffering", "no")  # nginx would collect otherwise
         return ClientStream(self)

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from gateway.protocol.chat.deltas import ChatDeltas, Delta
+from gateway.protocol.chat.deltas import CALL_VALUES, ChatDeltas, Delta
 from gateway.protocol.outcome import read_usage
 from gateway.protocol.response_fold import MAX_RESPONSE_BYTES, ResponseTooLarge
 
@@ -18,12 +18,21 @@ class ChatStream:
 
     Every chunk has the response's own id. A failure is a chunk with `error`; the
     end is `[DONE]` either way, and what is fed after it gives nothing.
+    `uses_functions`: a call is told as `function_call`, as before there were tools.
     """
 
-    def __init__(self, model: str, include_usage: bool, created: int) -> None:
+    def __init__(
+        self,
+        model: str,
+        created: int,
+        *,
+        include_usage: bool = False,
+        uses_functions: bool = False,
+    ) -> None:
         self._answer = ChatDeltas()
         self._model = model
         self._include_usage = include_usage
+        self._uses_functions = uses_functions
         self._created = created  # unix seconds
         self._has_role = False
         self._is_over = False
@@ -33,13 +42,17 @@ class ChatStream:
         if self._is_over:
             return b""
         answer = self._answer
-        chunks = [self._choice(delta, None) for delta in answer.feed(type, data)]
+        deltas = answer.feed(type, data)
+        if self._uses_functions:
+            deltas = [told for told in map(_as_function_call, deltas) if told]
+        chunks = [self._choice(delta, None) for delta in deltas]
         if answer.error is not None:
             self._is_over = True
             chunks += [_event({"error": answer.error}), _DONE]
         elif answer.finish_reason is not None:
             self._is_over = True
-            chunks.append(self._choice({}, answer.finish_reason))
+            reason = answer.finish_reason
+            chunks.append(self._choice({}, _reason(reason, self._uses_functions)))
             usage = _usage(answer.response)
             if self._include_usage and usage is not None:
                 chunks.append(self._chunk([], usage))
@@ -78,14 +91,21 @@ class ChatFold:
     """One chat completion for a client that does not stream."""
 
     def __init__(
-        self, model: str, created: int, max_bytes: int = MAX_RESPONSE_BYTES
+        self,
+        model: str,
+        created: int,
+        *,
+        uses_functions: bool = False,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         self._answer = ChatDeltas()
         self._model = model
+        self._uses_functions = uses_functions
         self._created = created  # unix seconds
         self._max_bytes = max_bytes
         self._bytes = 0
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
+        self._annotations: list[dict[str, Any]] = []
         self._calls: list[tuple[dict[str, Any], list[str]]] = []
 
     def feed(self, type: str, data: bytes) -> None:
@@ -97,10 +117,15 @@ class ChatFold:
             for kind, parts in self._texts.items():
                 if kind in delta:
                     parts.append(delta[kind])
+            self._annotations += delta.get("annotations", ())
             for call in delta.get("tool_calls", ()):
-                if "id" in call:
-                    self._calls.append((call, []))
-                self._calls[call["index"]][1].append(call["function"]["arguments"])
+                self._add_call(call)
+
+    def _add_call(self, call: dict[str, Any]) -> None:
+        if "id" in call:
+            self._calls.append((call, []))
+        begun, values = self._calls[call["index"]]
+        values.append(call[begun["type"]][CALL_VALUES[begun["type"]]])
 
     def result(self) -> dict[str, Any]:
         """The chat.completion; `{"error": …}` when the response failed.
@@ -109,30 +134,11 @@ class ChatFold:
         """
         if self._answer.error is not None:
             return {"error": self._answer.error}
-        refusal = "".join(self._texts["refusal"]) or None
-        nothing = None if refusal or self._calls else ""
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": "".join(self._texts["content"]) or nothing,
-            "refusal": refusal,
-        }
-        if self._calls:
-            message["tool_calls"] = [
-                {
-                    "id": call["id"],
-                    "type": "function",
-                    "function": {
-                        "name": call["function"]["name"],
-                        "arguments": "".join(arguments),
-                    },
-                }
-                for call, arguments in self._calls
-            ]
         choice = {
             "index": 0,
-            "message": message,
+            "message": self._message(),
             "logprobs": None,
-            "finish_reason": self._answer.finish_reason,
+            "finish_reason": _reason(self._answer.finish_reason, self._uses_functions),
         }
         completion = {
             "id": self._answer.response_id or f"chatcmpl-{self._created}",
@@ -144,6 +150,44 @@ class ChatFold:
         }
         usage = _usage(self._answer.response)
         return completion if usage is None else {**completion, "usage": usage}
+
+    def _message(self) -> dict[str, Any]:
+        refusal = "".join(self._texts["refusal"]) or None
+        nothing = None if refusal or self._calls else ""
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": "".join(self._texts["content"]) or nothing,
+            "refusal": refusal,
+        }
+        if self._annotations:
+            message["annotations"] = self._annotations
+        calls = [_whole_call(call, "".join(values)) for call, values in self._calls]
+        if calls and self._uses_functions:
+            message["function_call"] = calls[0].get("function")
+        elif calls:
+            message["tool_calls"] = calls
+        return message
+
+
+def _whole_call(call: dict[str, Any], value: str) -> dict[str, Any]:
+    kind = call["type"]
+    called = {"name": call[kind]["name"], CALL_VALUES[kind]: value}
+    return {"id": call["id"], "type": kind, kind: called}
+
+
+def _as_function_call(delta: Delta) -> Delta | None:
+    """The delta as before there were tools: there is room for the first call only."""
+    if "tool_calls" not in delta:
+        return delta
+    (call,) = delta["tool_calls"]
+    is_told = call["index"] == 0 and "function" in call
+    return {"function_call": call["function"]} if is_told else None
+
+
+def _reason(finish_reason: str | None, uses_functions: bool) -> str | None:
+    if uses_functions and finish_reason == "tool_calls":
+        return "function_call"
+    return finish_reason
 
 
 def _event(chunk: dict[str, Any]) -> bytes:

@@ -7,8 +7,9 @@ it has been given out, and whatever tells it whole adds the rest.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from gateway.protocol.chat.citations import Citations, Part, citations_in
 from gateway.protocol.failures import event_failure
 from gateway.protocol.lenient_json import child, load_object, text
 
@@ -19,8 +20,16 @@ _MAX_PARTS = 10_000
 
 @dataclass(slots=True)
 class _Call:
+    kind: "_CallKind"
     index: int  # its place among the tool calls
     given: int = 0  # characters of the arguments
+
+
+class _CallKind(NamedTuple):
+    """How chat names a call that upstream made, and what it was called with."""
+
+    type: str
+    value: str
 
 
 class ChatDeltas:
@@ -36,7 +45,8 @@ class ChatDeltas:
         self.finish_reason: str | None = None
         self.error: dict[str, Any] | None = None
         self._calls: dict[int | str, _Call] = {}
-        self._given: dict[tuple[int | str, int, str], int] = {}  # characters
+        self._given: dict[Part, int] = {}  # characters
+        self._citations = Citations()
 
     def feed(self, type: str, data: bytes) -> list[Delta]:
         """The deltas that one event adds."""
@@ -79,6 +89,8 @@ class ChatDeltas:
         if added is None or not self._has_room_for(part):
             return []
         self._given[part] = self._given.get(part, 0) + len(added)
+        if kind == "content":
+            self._citations.add_text(part, len(added))
         return [{kind: added}]
 
     def text_done(self, event: dict[str, Any]) -> list[Delta]:
@@ -94,7 +106,10 @@ class ChatDeltas:
         if not isinstance(part, dict):
             return []
         if part.get("type") == "output_text":
-            return self._complete(event, "content", part.get("text"))
+            found = self._complete(event, "content", part.get("text"))
+            place = (_place(event), _content_index(event), "content")
+            self._citations.add_all(place, part.get("annotations"))
+            return found
         if part.get("type") == "refusal":
             return self._complete(event, "refusal", part.get("refusal"))
         return []
@@ -105,18 +120,25 @@ class ChatDeltas:
             return []
         return self._add(event, kind, text(whole[self._given.get(part, 0) :]))
 
+    def annotation_added(self, event: dict[str, Any]) -> list[Delta]:
+        index = event.get("annotation_index")
+        part = (_place(event), _content_index(event), "content")
+        self._citations.add(part, index, event.get("annotation"))
+        return []
+
     def item_added(self, event: dict[str, Any]) -> list[Delta]:
         item = child(event, "item")
-        if item.get("type") in _ARGUMENTS and _place(event) not in self._calls:
-            return self._begin_call(event, item)
-        return []
+        kind = _CALLS.get(str(item.get("type")))
+        if kind is None or _place(event) in self._calls:
+            return []
+        return self._begin_call(event, item, kind)
 
     def item_done(self, event: dict[str, Any]) -> list[Delta]:
         item = child(event, "item")
-        arguments = _ARGUMENTS.get(str(item.get("type")))
-        if arguments is not None:
+        kind = _CALLS.get(str(item.get("type")))
+        if kind is not None:
             begun = self.item_added(event)
-            return begun + self._complete_call(event, item.get(arguments))
+            return begun + self._complete_call(event, item.get(kind.value))
         found: list[Delta] = []
         content = item.get("content")
         if item.get("type") == "message" and isinstance(content, list):
@@ -124,13 +146,15 @@ class ChatDeltas:
                 found += self._finish_part({**event, "content_index": index}, part)
         return found
 
-    def _begin_call(self, event: dict[str, Any], item: dict[str, Any]) -> list[Delta]:
+    def _begin_call(
+        self, event: dict[str, Any], item: dict[str, Any], kind: _CallKind
+    ) -> list[Delta]:
         if not self._has_room_for(_place(event)):
             return []
-        call = self._calls[_place(event)] = _Call(len(self._calls))
-        function = {"name": text(item.get("name")) or "", "arguments": ""}
+        call = self._calls[_place(event)] = _Call(kind, len(self._calls))
+        named = {"name": text(item.get("name")) or "", kind.value: ""}
         id = text(item.get("call_id")) or text(item.get("id")) or f"call_{call.index}"
-        return [_tool_call(call.index, function, id=id, type="function")]
+        return [_tool_call(call, named, id=id, type=kind.type)]
 
     def call_delta(self, event: dict[str, Any]) -> list[Delta]:
         # Without its beginning a call waits for the finished item, which has a name.
@@ -139,7 +163,7 @@ class ChatDeltas:
         if call is None or added is None:
             return []
         call.given += len(added)
-        return [_tool_call(call.index, {"arguments": added})]
+        return [_tool_call(call, {call.kind.value: added})]
 
     def call_done(self, event: dict[str, Any]) -> list[Delta]:
         return self._complete_call(event, event.get("arguments", event.get("input")))
@@ -165,13 +189,14 @@ class ChatDeltas:
     def _end(self, event: dict[str, Any]) -> list[Delta]:
         self.response = child(event, "response")
         output = self.response.get("output")
-        # The places in this list need not be those of the events before it.
-        if self._given or self._calls or not isinstance(output, list):
-            return []
         found: list[Delta] = []
-        for index, item in enumerate(output):
-            found += self.item_done({"output_index": index, "item": item})
-        return found
+        # The places in this list need not be those of the events before it.
+        if not self._given and not self._calls and isinstance(output, list):
+            for index, item in enumerate(output):
+                found += self.item_done({"output_index": index, "item": item})
+        citations = self._citations.told() or citations_in(output)
+        # In one delta: clients add up lists of deltas by their indexes only.
+        return [*found, {"annotations": citations}] if citations else found
 
     def _has_room_for(self, part: Any) -> bool:
         if part in self._given or part in self._calls:
@@ -195,13 +220,17 @@ def _content_index(event: dict[str, Any]) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _tool_call(index: int, function: dict[str, str], **head: str) -> Delta:
-    return {"tool_calls": [{"index": index, **head, "function": function}]}
+def _tool_call(call: _Call, told: dict[str, str], **head: str) -> Delta:
+    return {"tool_calls": [{"index": call.index, **head, call.kind.type: told}]}
 
 
-# Where an item has the text that a chat client gets as the call's arguments. Chat
-# has no deltas for custom tools; theirs go the way of a function's.
-_ARGUMENTS = {"function_call": "arguments", "custom_tool_call": "input"}
+_CALLS = {
+    "function_call": _CallKind("function", "arguments"),
+    "custom_tool_call": _CallKind("custom", "input"),
+}
+
+# By the type of a call in chat: the key of what it was called with.
+CALL_VALUES = {kind.type: kind.value for kind in _CALLS.values()}
 
 _READERS: dict[str, Callable[[ChatDeltas, dict[str, Any]], list[Delta]]] = {
     "": ChatDeltas.nothing,
@@ -212,6 +241,7 @@ _READERS: dict[str, Callable[[ChatDeltas, dict[str, Any]], list[Delta]]] = {
     "response.output_text.done": ChatDeltas.text_done,
     "response.refusal.delta": ChatDeltas.refusal_delta,
     "response.refusal.done": ChatDeltas.refusal_done,
+    "response.output_text.annotation.added": ChatDeltas.annotation_added,
     "response.content_part.done": ChatDeltas.part_done,
     "response.output_item.added": ChatDeltas.item_added,
     "response.output_item.done": ChatDeltas.item_done,

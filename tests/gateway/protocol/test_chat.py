@@ -167,6 +167,129 @@ def test_a_call_without_arguments_is_a_call():
     }
 
 
+CUSTOM = {
+    "id": "ctc_1",
+    "type": "custom_tool_call",
+    "call_id": "call_9",
+    "name": "edit_file",
+    "input": "*** Begin",
+}
+
+
+def custom_events(*deltas):
+    place = {"item_id": "ctc_1", "output_index": 0}
+    return [
+        CREATED,
+        event("output_item.added", output_index=0, item=CUSTOM | {"input": ""}),
+        *(event("custom_tool_call_input.delta", **place, delta=one) for one in deltas),
+        event("output_item.done", output_index=0, item=CUSTOM),
+        *call_events(1, 1, ["{}"]),
+        ended(),
+    ]
+
+
+@pytest.mark.parametrize("deltas", [["*** ", "Begin"], ["***"], []])
+def test_a_custom_tool_s_call_is_of_its_own_type(deltas):
+    events = custom_events(*deltas)
+    choice = fold(events)["choices"][0]
+    custom, function = choice["message"]["tool_calls"]
+    assert custom == {
+        "id": "call_9",
+        "type": "custom",
+        "custom": {"name": "edit_file", "input": "*** Begin"},
+    }
+    assert (function["type"], function["function"]["arguments"]) == ("function", "{}")
+    assert choice["finish_reason"] == "tool_calls"
+    told = [
+        call
+        for delta in deltas_of(events)
+        for call in delta.get("tool_calls", ())
+        if call["index"] == 0
+    ]
+    assert told[0] == {
+        "index": 0,
+        "id": "call_9",
+        "type": "custom",
+        "custom": {"name": "edit_file", "input": ""},
+    }
+    assert "".join(one["custom"]["input"] for one in told) == "*** Begin"
+
+
+def deltas_of(events, **options):
+    return deltas(stream(events, **options)[0])
+
+
+def test_who_asked_with_functions_is_answered_with_a_function_call():
+    first, second = call_events(0, 1, ['{"a"', ":1}"]), call_events(1, 2, ["{}"])
+    events = [CREATED, *first, *second, ended()]
+    choice = fold(events, uses_functions=True)["choices"][0]
+    assert choice["finish_reason"] == "function_call"
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "function_call": {"name": "tool_1", "arguments": '{"a":1}'},
+    }
+    chunks, is_done = stream(events, uses_functions=True)
+    assert deltas(chunks) == [
+        {"role": "assistant", "function_call": {"name": "tool_1", "arguments": ""}},
+        {"function_call": {"arguments": '{"a"'}},
+        {"function_call": {"arguments": ":1}"}},
+        {},
+    ]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "function_call"
+    assert is_done
+    plain = fold([CREATED, *text_events(), ended()], uses_functions=True)
+    assert plain["choices"][0]["finish_reason"] == "stop"
+    assert "function_call" not in plain["choices"][0]["message"]
+
+
+def cited(start, end):
+    return {
+        "type": "url_citation",
+        "start_index": start,
+        "end_index": end,
+        "url": "https://example.com/x",
+        "title": "X",
+    }
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"output_text.delta", "output_text.annotation.added"},
+        {"output_text.delta", "content_part.done"},
+        {"output_text.delta", "output_item.done"},
+        {"output_text.delta", "output_text.annotation.added", "output_item.done"},
+        {"output_text.delta"},  # only the terminal event has them
+        set(),
+    ],
+)
+def test_citations_are_annotations_in_the_whole_text(kept):
+    place = {"item_id": "msg_1", "output_index": 1}
+    other = {"type": "file_citation", "file_id": "f", "index": 0}
+    second = output_text("cde", other, cited(1, 2))
+    item = message(output_text("ab"), second)
+    noted = {"annotation_index": 1, "annotation": cited(1, 2)}
+    events = [
+        event("output_text.delta", **place, content_index=0, delta="ab"),
+        event("output_text.delta", **place, content_index=1, delta="cde"),
+        event("output_text.annotation.added", **place, content_index=1, **noted),
+        event("content_part.done", **place, content_index=1, part=second),
+        event("output_item.done", output_index=1, item=item),
+    ]
+    events = [e for e in events if e["type"].removeprefix("response.") in kept]
+    events = [CREATED, *events, ended(output=[{"type": "web_search_call"}, item])]
+    citation = {"start_index": 3, "end_index": 4, "url": "https://example.com/x"}
+    annotation = {"type": "url_citation", "url_citation": {**citation, "title": "X"}}
+    told = fold(events)["choices"][0]["message"]
+    assert told["content"] == "abcde"
+    assert told["annotations"] == [annotation]
+    found = [d["annotations"] for d in deltas_of(events) if "annotations" in d]
+    assert found == [[annotation]]
+    assert assembled(events).message.annotations
+
+
 def test_a_refusal_is_no_content():
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     refusal = {"type": "refusal", "refusal": "no way"}
@@ -276,7 +399,7 @@ def test_a_folded_answer_is_bounded():
 
 
 def test_an_answer_of_endless_parts_fails_visibly():
-    chat = ChatStream("gpt-5.4", False, created=7)
+    chat = ChatStream("gpt-5.4", created=7)
     sent = b""
     for index in range(20_000):
         data = json.dumps({"output_index": index, "delta": "x"})
@@ -286,7 +409,7 @@ def test_an_answer_of_endless_parts_fails_visibly():
 
 
 def test_a_part_that_is_known_goes_on_when_there_is_no_room_for_more():
-    chat = ChatStream("gpt-5.4", False, created=7)
+    chat = ChatStream("gpt-5.4", created=7)
 
     def given(index):
         data = json.dumps({"output_index": index, "delta": "x"})

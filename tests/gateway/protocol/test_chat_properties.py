@@ -42,6 +42,11 @@ odd = st.recursive(
                     "item_id",
                     "error",
                     "usage",
+                    "annotations",
+                    "annotation",
+                    "annotation_index",
+                    "start_index",
+                    "url",
                     "id",
                     "call_id",
                     "name",
@@ -51,7 +56,8 @@ odd = st.recursive(
             inner
             | st.sampled_from(
                 ["message", "function_call", "custom_tool_call", "output_text"]
-            ),
+            )
+            | st.just("url_citation"),
             max_size=6,
         )
     ),
@@ -68,6 +74,7 @@ TYPES = [
     "response.refusal.delta",
     "response.refusal.done",
     "response.content_part.done",
+    "response.output_text.annotation.added",
     "response.output_item.added",
     "response.output_item.done",
     "response.completed",
@@ -112,7 +119,10 @@ def test_the_streamed_and_the_folded_answer_are_the_same(items, data):
 
 @given(st.lists(st.tuples(st.sampled_from(TYPES), odd | st.binary()), max_size=8))
 def test_odd_events_never_raise_and_the_answer_stays_well_formed(events):
-    chat, folded = ChatStream("m", True, created=7), ChatFold("m", created=7)
+    chat, folded = (
+        ChatStream("m", created=7, include_usage=True),
+        ChatFold("m", created=7),
+    )
     sent = b""
     for type, value in [*events, ("response.completed", {"response": {"id": ID}})]:
         data = value if isinstance(value, bytes) else json.dumps(value).encode()

@@ -1,6 +1,7 @@
 """The public surface: strict tools, one folded answer, chat completions, the SDK."""
 
 import json
+from dataclasses import replace
 
 import openai
 import pytest
@@ -117,6 +118,41 @@ async def test_a_streamed_chat_completion(serving, upstream):
     )
     assert "hi there" in text
     assert chunks[-1]["usage"]["total_tokens"] == 120
+
+
+@pytest.mark.gen_test
+async def test_a_chat_stream_holds_nothing_that_is_no_chunk(serving, upstream):
+    answer = ScriptedTurn().text("hello").completed().answer()
+    noise = (b"retry: 3000\n\n", b": still here\n\n", b"id: 7\nevent: x\n\n")
+    first, rest = answer.steps[:3], answer.steps[3:]
+    answer = replace(answer, steps=(*noise, *first, *noise, *rest))
+    upstream.answer(
+        answer.with_headers({"content-type": "text/event-stream; x=upstream"})
+    )
+    body = {"model": "gpt-5.5", "messages": HELLO, "stream": True}
+    answered = await serving.ask(CHAT, body)
+    assert answered.headers["content-type"] == "text/event-stream"
+    for block in answered.body.decode().strip().split("\n\n"):
+        assert block == ": keepalive" or block.startswith("data: ")
+    assert answered.body.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.gen_test
+async def test_legacy_functions_are_answered_in_their_own_words(serving, upstream):
+    upstream.answer(
+        ScriptedTurn().function_call("f", {"a": 1}).completed().answer(), times=2
+    )
+    body = {
+        "model": "gpt-5.5",
+        "messages": HELLO,
+        "functions": [{"name": "f", "parameters": {"type": "object"}}],
+    }
+    (choice,) = (await serving.ask(CHAT, body)).json["choices"]
+    assert choice["message"]["function_call"]["name"] == "f"
+    assert choice["finish_reason"] == "function_call"
+    streamed = await serving.ask(CHAT, {**body, "stream": True})
+    assert b'"function_call":{"name":"f"' in streamed.body
+    assert b"tool_calls" not in streamed.body
 
 
 @pytest.mark.gen_test

@@ -37,7 +37,7 @@ def answers(data: bytes) -> None:
     told.append(("response.completed", LAST))
     reader, sealed = OutcomeReader(lambda: NOW), EncryptedItems()
     view = ClientView(is_codex=True, requested_model="gpt-5.5", keys_in_use=True)
-    chat, chat_fold = ChatStream("m", True, 7), ChatFold("m", 7)
+    chat, chat_fold = ChatStream("m", 7, include_usage=True), ChatFold("m", 7)
     fold = ResponseFold()
     sent = b""
     for kind, one in told:
