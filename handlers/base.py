@@ -25,6 +25,7 @@ from gateway.keys.key import Key
 from gateway.turns.client_request import ClientFacts
 from handlers.wire.connections import ClientConnections
 from handlers.wire.request_head import (
+    accept_expectation,
     header_lines,
     is_large_head,
     new_request_id,
@@ -72,6 +73,7 @@ class BaseHandler(RequestHandler):
         self.request_id = new_request_id()
         self.head_lines = header_lines(self.request)
         self.facts = request_facts(self.request, self.head_lines, options.access)
+        accept_expectation(self.request)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")

@@ -12,6 +12,7 @@ from typing import Any
 from schemas.content_parts import MessageError
 from schemas.items import carries_base_instructions, first_user_text, normalize_items
 from schemas.messages import convert_messages
+from schemas.spellings import RESPONSES_SPELLINGS, respell
 from schemas.surfaces import Surface
 from schemas.tools import TOOL_POLICIES, rename_tool
 
@@ -45,8 +46,8 @@ def normalize_responses_request_payload(
     The argument is left alone and shares unchanged values with the result.
     `compact`: the request is for a compaction, which is neither stored nor streamed.
     """
-    normalized = dict(payload)
-    changes: list[str] = []
+    respelt, changes = respell(payload, RESPONSES_SPELLINGS)
+    normalized = dict(respelt)
     for rule in _RULES[surface, compact]:
         rule(normalized, surface, changes)
     return normalized, changes
@@ -76,11 +77,6 @@ def _resolve_aliases(
         if value is not None and (target is None or target.get(field) is None):
             payload[name] = {**(target or {}), field: value}
         changes.append(f"{alias} read as {name}.{field}")
-    if "promptCacheKey" in payload:
-        value = payload.pop("promptCacheKey")
-        if value is not None and payload.get("prompt_cache_key") is None:
-            payload["prompt_cache_key"] = value
-        changes.append("promptCacheKey read as prompt_cache_key")
 
 
 def _convert_messages(

@@ -17,6 +17,7 @@ from schemas.chat import (
 from schemas.normalize import without_unsupported
 from schemas.reasons import first_problem
 from schemas.responses import RESPONSES_SCHEMAS
+from schemas.spellings import CHAT_SPELLINGS, respell
 from schemas.surfaces import Surface
 
 _CHAT_SCHEMA = ChatCompletionsSchema()
@@ -120,15 +121,16 @@ def load_chat_request(
 
     Raises ValidationError, with the fields named as in the chat request.
     """
-    document = _as_object(decode(raw))
+    document: Mapping[str, Any] = _as_object(decode(raw))
     if has_long_number(raw):
         document = _as_object(decode_exactly(raw))
+    document, respelt = respell(document, CHAT_SPELLINGS)
     _CHAT_SCHEMA.load(document)
     options = chat_options(document)
     schema = RESPONSES_SCHEMAS[Surface.CHAT, False]
     payload, changes = schema.normalize_and_check(to_responses_payload(document))
     dropped = [f"{name} dropped" for name in left_out(document)]
-    changes = ["chat completion made a response", *dropped, *changes]
+    changes = ["chat completion made a response", *respelt, *dropped, *changes]
     asked = (payload["model"], options.stream)
     changes += _enforce(payload, policy)
     return _loaded(payload, changes, None, asked), options

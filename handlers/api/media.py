@@ -4,12 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from marshmallow import ValidationError
+
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.turns.client_request import Loaded
 from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import client_request
 from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
+from schemas.body.multipart import has_field
 
 _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
 
@@ -86,3 +89,9 @@ class AlphaSearchHandler(MediaHandler):
 
 class TranscribeHandler(MediaHandler):
     endpoint: ClassVar[Endpoint] = Endpoint.TRANSCRIBE
+
+    def _checked(self, body: bytes) -> bytes:
+        """Raises ValidationError for a form without a recording."""
+        if not has_field(self.request.headers.get("content-type", ""), body, "file"):
+            raise ValidationError("Missing data for required field.", "file")
+        return super()._checked(body)

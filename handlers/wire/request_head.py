@@ -2,7 +2,7 @@
 
 Relies on what Tornado does not document, seen in 4.5, 6.1 and 6.6:
 `HTTP1Connection.context.address` is the socket's peer, and the request's own headers
-decide whether an HTTP/1.0 connection is kept.
+decide whether an HTTP/1.0 connection is kept, and whether "100 Continue" is sent.
 """
 
 import random
@@ -64,6 +64,12 @@ def prevent_keep_alive(request: HTTPServerRequest) -> None:
     """Have Tornado end the connection of an HTTP/1.0 request that asks to keep it."""
     if request.headers.get("Connection", "").lower() == "keep-alive":
         request.headers["Connection"] = "close"
+
+
+def accept_expectation(request: HTTPServerRequest) -> None:
+    """Have Tornado answer "100 Continue" in any case (RFC 9110, 10.1.1)."""
+    if request.headers.get("Expect", "").strip().lower() == "100-continue":
+        request.headers["Expect"] = "100-continue"
 
 
 def is_upgrade(request: HTTPServerRequest) -> bool:

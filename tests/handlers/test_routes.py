@@ -261,7 +261,8 @@ MEDIA = [
 @pytest.mark.parametrize(("path", "expected"), MEDIA)
 @pytest.mark.gen_test
 async def test_media_go_to_fixed_paths_as_they_are(serving, upstream, path, expected):
-    body = b'--x\r\nsome \xff bytes, "../../" included'
+    body = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n'
+    body += b'some \xff bytes, "../../" included'
     given = {"content-type": "multipart/form-data; boundary=x"}
     answered = await serving.ask(path + "?to=http://evil", body, headers=given)
     assert answered.status == 200
@@ -276,6 +277,32 @@ async def test_media_go_to_fixed_paths_as_they_are(serving, upstream, path, expe
         "images_generations", "images_edits", "alpha_search", "transcribe"
     }  # fmt: skip
     assert row["response_bytes"] == len(answered.body)
+
+
+@pytest.mark.parametrize("path", ["/backend-api/transcribe", MEDIA[-1][0]])
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"file": "x"}'),
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=x", b""),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n--x--',
+        ),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_transcription_needs_a_file(
+    serving, upstream, path, content_type, body
+):
+    answered = await serving.ask(path, body, headers={"content-type": content_type})
+    assert answered.status == 400
+    assert answered.error["message"] == "Invalid request payload: file is required"
+    assert answered.error["param"] == "file"
+    assert upstream.requests == []
+    (row,) = await serving.rows()
+    assert row["error_message"] == answered.error["message"]
 
 
 @pytest.mark.gen_test

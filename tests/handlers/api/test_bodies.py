@@ -170,6 +170,22 @@ async def test_expecting_clients_are_told_to_go_on(serving):
     assert answered.status == 200
 
 
+@pytest.mark.parametrize("expect", [b"100-continue", b"100-Continue", b" 100-CONTINUE"])
+@pytest.mark.gen_test
+async def test_the_word_to_go_on_is_understood_in_any_case(serving, expect):
+    reader, writer = await serving.connect()
+    body = json.dumps(payload()).encode()
+    writer.write(
+        b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nExpect: %b"
+        b"\r\nConnection: close\r\n\r\n" % (CODEX.encode(), len(body), expect)
+    )
+    told = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert told.startswith(b"HTTP/1.1 100 ")
+    writer.write(body)
+    assert b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+
+
 @pytest.mark.gen_test
 async def test_a_key_is_asked_for_before_the_body(serving):
     await serving.add_key()

@@ -1,0 +1,62 @@
+"""Spellings: parameters as libraries in JavaScript write them, under their own names.
+
+Only parameters that a rule or a field of a schema knows: what is named nowhere passes.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+
+def _camel_case(name: str) -> str:
+    return re.sub(r"_(.)", lambda match: match[1].upper(), name)
+
+
+def _spellings(*names: str) -> dict[str, str]:
+    return {_camel_case(name): name for name in names}
+
+
+RESPONSES_SPELLINGS = _spellings(
+    "frequency_penalty",
+    "max_output_tokens",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "previous_response_id",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "tool_choice",
+    "top_logprobs",
+    "top_p",
+)
+# Chat completions have these as well; they are read before the request is mapped.
+CHAT_SPELLINGS = RESPONSES_SPELLINGS | _spellings(
+    "function_call",
+    "logit_bias",
+    "max_completion_tokens",
+    "max_tokens",
+    "response_format",
+    "stream_options",
+)
+
+
+def respell(
+    payload: Mapping[str, Any], spellings: Mapping[str, str]
+) -> tuple[Mapping[str, Any], list[str]]:
+    """The payload under the names of the API, and what was changed about it.
+
+    A value under the parameter's own name wins. The same payload when nothing has
+    another name.
+    """
+    if spellings.keys().isdisjoint(payload):
+        return payload, []
+    renamed, changes = dict(payload), []
+    for spelling, name in spellings.items():
+        if spelling not in renamed:
+            continue
+        value = renamed.pop(spelling)
+        if value is not None and renamed.get(name) is None:
+            renamed[name] = value
+        changes.append(f"{spelling} read as {name}")
+    return renamed, changes
