@@ -131,11 +131,13 @@ def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
 
 def _is_healthy(account: Account, demand: Demand, now: float) -> Ineligibility | None:
     health, status = account.health, account.health.status(now)
-    if status in _UNTIL:
+    is_tried = account.id in demand.excluded
+    # What it failed of here may cool it: no reason to wait for another failure.
+    if status in _UNTIL and not (is_tried and status is AccountStatus.COOLING):
         until = health.until(now) or now
         text = f"{status}: {health.why(now)}, for {max(1, round(until - now))} s"
         return Ineligibility(_UNTIL[status], text, until)
-    if account.id in demand.excluded:
+    if is_tried:
         return Ineligibility(Reason.FAILED, "failed for this request")
     return None
 

@@ -8,6 +8,7 @@ hostile body was compressed.
 import asyncio
 import zlib
 from collections.abc import Callable
+from typing import Protocol
 
 import zstandard
 
@@ -16,9 +17,9 @@ from gateway.errors import GatewayOverloaded, PayloadTooLarge, UndecodableBody
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # Decoding less than this takes well under a millisecond: not worth a thread.
 LARGEST_INLINE_DECODE = 64 * 1024
-# A block of four bytes may stand for 128 KiB, so a slice bounds what one call
+# A zstd block of four bytes may stand for 128 KiB, so a slice bounds what one call
 # can bring to 16 MiB.
-_ZSTD_SLICE = 512
+_SLICE = 512
 
 
 class BodyBudget:
@@ -107,14 +108,43 @@ def decode_zstd(raw: bytes, limit: int) -> bytes | None:
     # 8 MiB is what RFC 8878 (3.1.1.1.2) recommends a decoder to support at least,
     # and more than any client in use asks for.
     decompressor = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
+    return _decode_frames(raw, limit, decompressor.decompressobj)
+
+
+def decode_zlib(raw: bytes, limit: int) -> bytes | None:
+    """gzip and zlib by their own headers, else raw deflate (RFC 9110, 8.4.1.2).
+
+    The members of a gzip file follow each other (RFC 1952, 2.2).
+    """
+    wrapped = raw[:2] == b"\x1f\x8b" or (
+        len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
+    )
+    return _decode_frames(
+        raw, limit, lambda: zlib.decompressobj(47 if wrapped else -15)
+    )
+
+
+class _Frame(Protocol):
+    """A decoder of one frame."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _decode_frames(
+    raw: bytes, limit: int, open_frame: Callable[[], _Frame]
+) -> bytes | None:
     pieces: list[bytes] = []
     size = 0
     frame = None
     try:
-        for start in range(0, len(raw), _ZSTD_SLICE):
-            data = raw[start : start + _ZSTD_SLICE]
+        for start in range(0, len(raw), _SLICE):
+            data = raw[start : start + _SLICE]
             while data:
-                frame = frame or decompressor.decompressobj()
+                frame = frame or open_frame()
                 piece = frame.decompress(data)
                 size += len(piece)
                 if size > limit:
@@ -123,25 +153,8 @@ def decode_zstd(raw: bytes, limit: int) -> bytes | None:
                 data = b""
                 if frame.eof:
                     data, frame = frame.unused_data, None
-    except zstandard.ZstdError as error:
+    except (zlib.error, zstandard.ZstdError) as error:
         raise UndecodableBody from error
     if frame is not None or not raw:
         raise UndecodableBody  # cut off within a frame
     return b"".join(pieces)
-
-
-def decode_zlib(raw: bytes, limit: int) -> bytes | None:
-    """gzip and zlib by their own headers, else raw deflate (RFC 9110, 8.4.1.2)."""
-    wrapped = raw[:2] == b"\x1f\x8b" or (
-        len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
-    )
-    decompressor = zlib.decompressobj(47 if wrapped else -15)
-    try:
-        body = decompressor.decompress(raw, limit + 1)
-    except zlib.error as error:
-        raise UndecodableBody from error
-    if len(body) > limit:
-        return None
-    if not decompressor.eof:
-        raise UndecodableBody
-    return body

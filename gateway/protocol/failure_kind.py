@@ -183,6 +183,20 @@ CODES: dict[str, Meaning] = {
     "invalid_json_schema": Meaning(None, "client"),
     "invalid_prompt": Meaning(None, "client"),
     "invalid_request_error": Meaning(None, "client"),
+    "empty_image_file": Meaning(None, "client"),
+    "failed_to_download_image": Meaning(None, "client"),
+    "image_content_policy_violation": Meaning(None, "client"),
+    "image_file_not_found": Meaning(None, "client"),
+    "image_file_too_large": Meaning(None, "client"),
+    "image_parse_error": Meaning(None, "client"),
+    "image_too_large": Meaning(None, "client"),
+    "image_too_small": Meaning(None, "client"),
+    "invalid_base64_image": Meaning(None, "client"),
+    "invalid_image": Meaning(None, "client"),
+    "invalid_image_format": Meaning(None, "client"),
+    "invalid_image_mode": Meaning(None, "client"),
+    "invalid_image_url": Meaning(None, "client"),
+    "unsupported_image_media_type": Meaning(None, "client"),
 }
 # With one of these, which only upstream gives, no token of the login helps any more.
 PERMANENT_CODES = frozenset(
@@ -199,6 +213,14 @@ STATUSES: dict[int, Meaning] = {
     429: Meaning(FailureKind.RATE_LIMIT, "account"),
     503: Meaning(FailureKind.OVERLOADED),
     529: Meaning(FailureKind.OVERLOADED),
+}
+# Of errors that came in an event, which has no status, before anything was sent.
+_STATUS_OF_KIND = {
+    FailureKind.USAGE_LIMIT: 429,
+    FailureKind.RATE_LIMIT: 429,
+    FailureKind.QUOTA: 429,
+    FailureKind.MODEL: 400,
+    FailureKind.PREVIOUS_RESPONSE: 400,
 }
 # Of a WebSocket handshake: this upstream has no such endpoint.
 NO_SOCKET_STATUSES = frozenset({404, 405, 426})
@@ -226,6 +248,19 @@ def kind_of(failure: Failure) -> FailureKind:
 
 def rules_of(failure: Failure) -> KindRules:
     return KINDS[kind_of(failure)]
+
+
+def status_of(code: str | None, type: str | None) -> int | None:
+    """The status for an error that came without one; None: it is not the request's."""
+    for word in (code, type):
+        meaning = CODES.get(word or "")
+        if meaning is not None and meaning.kind in _STATUS_OF_KIND:
+            return _STATUS_OF_KIND[meaning.kind]
+        if meaning is not None and meaning.origin == "client":
+            return 400
+        if meaning is not None:
+            return None
+    return None
 
 
 def origin_of(status: int | None, code: str | None, type: str | None) -> Origin:

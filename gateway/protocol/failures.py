@@ -76,14 +76,13 @@ def event_failure(type: str, data: bytes | str, now: float) -> Failure:
     """
     frame = load_object(data)
     error = child(frame.get("response"), "error") or _error_in_frame(frame)
-    status = frame.get("status", frame.get("status_code"))
-    is_status = isinstance(status, int) and 400 <= status <= 599
+    status = _status_in(frame, error)
     told = child(frame, "headers").items()
     headers = {k: str(v) for k, v in told if isinstance(v, str | int | float)}
     return _failure(
         error,
         text(error.get("message")) or "The upstream response failed",
-        status=status if is_status else None,
+        status=status,
         now=now,
         wait=retry_after(headers, now),
         body=_envelope(error) if error else None,
@@ -134,13 +133,21 @@ def _error_in(payload: dict[str, Any]) -> dict[str, Any]:
 
 def _error_in_frame(frame: dict[str, Any]) -> dict[str, Any]:
     """The error of a frame, which may spread it over its top level."""
-    if frame.get("error"):
+    if frame.get("error") or frame.get("detail"):
         return _error_in(frame)
     return {
         key: frame[key]
         for key in ("message", "code", "param", "plan_type", *_RESET_KEYS)
         if frame.get(key) is not None
     }
+
+
+def _status_in(frame: dict[str, Any], error: dict[str, Any]) -> int | None:
+    """The status an event tells; some write it where the code belongs."""
+    for told in (frame.get("status"), frame.get("status_code"), error.get("code")):
+        if isinstance(told, int) and 400 <= told <= 599:
+            return told
+    return None
 
 
 def _message_of_page(status: int, payload: dict[str, Any], body: bytes) -> str:

@@ -52,9 +52,7 @@ class OutcomeReader:
             self._read_metadata(data)
         elif type == "codex.rate_limits":
             self._read_rate_limits(data)
-        elif not type:
-            self._read_unnamed(data)
-        elif not self.output_started:
+        elif type and not self.output_started:
             self.output_started = type.startswith("response.") and not kind.is_held
 
     def _begin(self, data: bytes) -> None:
@@ -76,11 +74,6 @@ class OutcomeReader:
         self.usage = read_usage(response.get("usage"))
         if self.status in ("failed", "error"):
             self.failure = event_failure(type, data, self._clock())
-
-    def _read_unnamed(self, data: bytes) -> None:
-        """Some upstreams send `{"error": {…}}` and no type."""
-        if b'"error"' in data and child(load_object(data), "error"):
-            self._end("error", "error", data)
 
     def _read_metadata(self, data: bytes) -> None:
         event = load_object(data)

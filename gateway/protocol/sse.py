@@ -6,7 +6,7 @@ per event; only blocks that `is_notable` finds worth it are taken apart by `even
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.protocol.event_kinds import notable_pattern
 from gateway.protocol.lenient_json import load_object
@@ -94,6 +94,14 @@ class EventScanner:
         if not end and len(tail) > self._max_event_bytes:
             raise EventTooLarge(f"event of more than {self._max_event_bytes} bytes")
         return whole
+
+    def end(self) -> bytes:
+        """The block that waited for the LF of its final CR: the stream has ended."""
+        tail = self._tail
+        if not tail.endswith((b"\n\r", b"\r\r")) and tail != b"\r":
+            return b""
+        self._tail = bytearray()
+        return bytes(tail)
 
 
 def _last_end(buffer: bytes | bytearray, start: int) -> int:
@@ -194,7 +202,11 @@ def _has_escaped_name(block: bytes) -> bool:
 
 
 def event_type(data: bytes) -> str:
-    """The top-level "type" of an event's JSON, "[DONE]" for that, "" when unknown."""
+    """The top-level "type" of an event's JSON, "[DONE]" for that, "" when unknown.
+
+    Some upstreams send an error as the body of an answer would have it, without a
+    type: that is an "error" as well.
+    """
     if not data:
         return ""
     match = _TYPE.match(data)
@@ -202,5 +214,16 @@ def event_type(data: bytes) -> str:
         return match[1].decode("utf-8", "replace")
     if data.strip() == b"[DONE]":
         return DONE
-    value = load_object(data).get("type")
-    return value if isinstance(value, str) else ""
+    event = load_object(data)
+    named = event.get("type")
+    if isinstance(named, str):
+        return named
+    return "error" if is_error_body(event) else ""
+
+
+def is_error_body(value: dict[str, Any]) -> bool:
+    """Whether a JSON object is an error, in one of the shapes that servers use."""
+    told = value.get("error") or value.get("detail")
+    return (isinstance(told, dict | list | str) and bool(told)) or (
+        value.get("object") == "error"
+    )

@@ -80,6 +80,9 @@ class EventSource(Protocol):
     def keep(self, late: bytes) -> None:
         """Keep whole events that came behind the turn's last one."""
 
+    def end(self) -> bytes:
+        """The event that only the end of all makes whole; b"" mostly."""
+
     def rest(self) -> bytes:
         """The bytes behind the last whole event."""
 
@@ -109,9 +112,10 @@ class SseSource:
 
     async def read(self, phase: Phase) -> bytes:
         chunk = await self._response.read(phase)
-        if not chunk:
+        run = self._whole_events(chunk) if chunk else self.end()
+        if not (chunk or run):
             raise UpstreamFault(stream_incomplete(phase=phase))
-        return self._whole_events(chunk)
+        return run
 
     def events(self, run: bytes) -> Iterator[Event]:
         return iter_events(run)
@@ -128,6 +132,9 @@ class SseSource:
 
     def keep(self, late: bytes) -> None:
         """Nothing: the body ends with the turn, and all of it is passed on."""
+
+    def end(self) -> bytes:
+        return self._scanner.end()
 
     def rest(self) -> bytes:
         return self._scanner.rest
@@ -179,6 +186,9 @@ class SocketSource:
 
     def keep(self, late: bytes) -> None:
         self._socket.hold(late)
+
+    def end(self) -> bytes:
+        return b""
 
     def rest(self) -> bytes:
         return b""

@@ -11,8 +11,6 @@ from typing import Any
 from gateway.errors import (
     LONGEST_RETRY_AFTER,
     GatewayError,
-    NoAccounts,
-    PreviousResponseNotFound,
     UpstreamAnswer,
     UpstreamUnavailable,
     UsageLimitReached,
@@ -24,6 +22,7 @@ from gateway.protocol.failure_kind import (
     RetryRule,
     kind_of,
     rules_of,
+    status_of,
 )
 from gateway.protocol.lenient_json import dump, load_object, text
 
@@ -153,9 +152,10 @@ def final_error(failure: Failure, *, codex: bool) -> GatewayError:
         return UsageLimitReached(
             failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
         )
-    if failure.status is None or not 400 <= failure.status < 500:
+    status = failure.status or status_of(failure.code, failure.type)
+    if status is None or not 400 <= status < 500:
         return UpstreamUnavailable(failure)
-    body = _envelope(failure.body) or {
+    body = _envelope(failure.body, codex=codex) or {
         "error": {
             "message": failure.message,
             "type": failure.type or "invalid_request_error",
@@ -163,7 +163,7 @@ def final_error(failure: Failure, *, codex: bool) -> GatewayError:
             "param": failure.param,
         }
     }
-    error = UpstreamAnswer(failure.status, failure.message, body)
+    error = UpstreamAnswer(status, failure.message, body)
     error.retry_after = failure.retry_after
     if codex and failure.retry_after is not None:
         # The Codex client sits silent for as long as it is told.
@@ -171,16 +171,15 @@ def final_error(failure: Failure, *, codex: bool) -> GatewayError:
     return error
 
 
-def _envelope(body: bytes | None) -> dict[str, Any] | None:
-    """Upstream's own error body, if it can be serialised again."""
+def _envelope(body: bytes | None, *, codex: bool) -> dict[str, Any] | None:
+    """Upstream's own error body, if it can be serialised again.
+
+    Codex reads `detail`; the SDKs show a reason only where `error` is an object.
+    """
     value = load_object(body or b"")
+    if not codex and not isinstance(value.get("error"), dict):
+        return None
     return value if value and dump(value) is not None else None
-
-
-# Failures that keep a status of their own when a stream is folded into one document.
-_FOLDED_STATUS = {
-    error.code: error.status for error in (PreviousResponseNotFound, NoAccounts)
-}
 
 
 def folded_error(error: object) -> UpstreamAnswer:
@@ -191,5 +190,7 @@ def folded_error(error: object) -> UpstreamAnswer:
     message = text(shown.get("message")) or "The upstream service failed"
     if dump(shown) is None:
         shown = {}  # nested too deeply to be written
-    shown = {"type": "server_error", **shown, "code": code, "message": message}
-    return UpstreamAnswer(_FOLDED_STATUS.get(code, 502), message, {"error": shown})
+    status = status_of(code, text(shown.get("type"))) or 502
+    by_default = "invalid_request_error" if status == 400 else "server_error"
+    shown = {"type": by_default, **shown, "code": code, "message": message}
+    return UpstreamAnswer(status, message, {"error": shown})

@@ -106,6 +106,7 @@ class Relay:
             except UpstreamFault as fault:
                 self.broken = fault.failure
                 forget_traceback(fault)
+        held += self._visible(source.end())
         if reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended
             last = held + source.rest()

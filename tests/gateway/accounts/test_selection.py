@@ -132,6 +132,14 @@ def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
     assert asyncio.run(scenario()).account is pool.accounts[2]
 
 
+def test_an_account_that_failed_here_is_not_waited_for(pool):
+    """What the request met at it is also what cools it."""
+    pool.accounts[1].health.cool(NOW, 2, "too fast")
+    pool.accounts[2].health.cool(NOW, 2, "too fast")
+    assert pool.count_eligible(Demand(), frozenset({1})) == 1
+    assert pool.count_eligible(Demand(), frozenset({1, 2})) == 0
+
+
 def test_paused_and_logged_out_accounts_are_named(pool):
     pool.accounts[1].health.pause()
     pool.accounts[2].health.require_login("refresh_token_reused")

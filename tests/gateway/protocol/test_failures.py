@@ -206,6 +206,22 @@ def test_a_flat_error_event_is_read_too():
 
 
 @pytest.mark.parametrize(
+    ("frame", "status", "code", "message"),
+    [
+        ({"error": {"message": "m", "code": 429}}, 429, "429", "m"),
+        ({"object": "error", "message": "m", "code": 503}, 503, "503", "m"),
+        ({"detail": "m"}, None, None, "m"),
+        ({"detail": [{"msg": "m"}], "status": 400}, 400, None, "m"),
+        ({"error": "full up"}, None, None, "full up"),
+        ({"error": {"message": "m", "code": 7}}, None, "7", "m"),
+    ],
+)
+def test_an_error_event_is_read_in_every_shape(frame, status, code, message):
+    failure = event_failure("error", json.dumps(frame), NOW)
+    assert (failure.status, failure.code, failure.message) == (status, code, message)
+
+
+@pytest.mark.parametrize(
     ("code", "origin"),
     [
         ("usage_limit_reached", "account"),

@@ -144,6 +144,27 @@ def test_a_final_cr_waits_for_the_byte_that_decides_it():
     assert scanner.rest == b"d"
 
 
+@pytest.mark.parametrize(
+    ("tail", "is_whole"),
+    [
+        (b"data: b\r\r", True),
+        (b"data: b\n\r", True),
+        (b"data: b\r\n\r", True),
+        (b"\r", True),
+        (b"data: b\r", False),
+        (b"data: b\n", False),
+        (b"data: b", False),
+        (b"", False),
+    ],
+)
+def test_the_end_of_a_stream_decides_its_final_cr(tail, is_whole):
+    scanner = EventScanner()
+    assert scanner.split(b"data: a\n\n" + tail) == b"data: a\n\n"
+    assert scanner.end() == (tail if is_whole else b"")
+    assert scanner.rest == (b"" if is_whole else tail)
+    assert scanner.end() == b""
+
+
 def test_several_blocks_of_one_chunk_come_as_one_piece():
     scanner = EventScanner()
     assert scanner.split(b"data: a\n\ndata: b\n\ndata: c\n") == (

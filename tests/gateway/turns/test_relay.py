@@ -148,6 +148,18 @@ async def relayed(wire, *reads, turn=None):
     return b"".join([*written, last]), relay, script
 
 
+async def ended(*reads):
+    """The same of a body of server-sent events that ends behind the reads."""
+    wire, script = Wire("sse"), Script(*reads)
+    relay = relay_of(wire, script, ScriptedTurn())
+    await relay.reach_commit_point()
+    written = []
+    sending = asyncio.create_task(relay.send_to(written.append))
+    await script.began.wait()
+    script.delivery.end_within(0)
+    return b"".join([*written, await sending]), relay, script
+
+
 def run(scenario):
     return asyncio.run(scenario)
 
@@ -209,6 +221,43 @@ def test_what_follows_the_last_event_of_a_body_is_passed_on():
     got, _, script = run(relayed(wire, *reads))
     assert got == wire.event(CREATED, DELTA, COMPLETED) + b"data: [DONE]\n\n"
     assert script.kept == []
+
+
+def test_the_end_of_a_stream_makes_its_last_event_whole():
+    """Lines may end with CR alone, and nothing follows the last one (WHATWG)."""
+    reads = [
+        Wire("sse").event(one).replace(b"\n", b"\r")
+        for one in (CREATED, DELTA, COMPLETED)
+    ]
+    for count in range(1, 4):
+        script = [b"".join(reads[:count]), *reads[count:]]
+        got, relay, _ = run(ended(*script))
+        assert (got, relay.broken) == (b"".join(reads), None)
+
+
+def test_a_failure_that_only_the_end_makes_whole_is_met_before_the_commit_point():
+    async def scenario():
+        wire = Wire("sse")
+        script = Script(wire.event(FAILED).replace(b"\n", b"\r"))
+        with pytest.raises(FailedStream) as caught:
+            await relay_of(wire, script, ScriptedTurn()).reach_commit_point()
+        assert caught.value.failure.code == "invalid_prompt"
+
+    run(scenario())
+
+
+def test_an_error_without_a_type_is_a_failure(wire):
+    async def scenario():
+        told = b'{"error":{"message":"full","type":"rate_limit_error","code":null}}'
+        run = b"data: %s\n\n" % told if wire.is_sse else websocket_frames.frame(told)
+        turn = ScriptedTurn()
+        with pytest.raises(UpstreamFault) as caught:
+            await relay_of(wire, Script(run), turn).reach_commit_point()
+        failure = caught.value.failure
+        assert (failure.message, failure.type) == ("full", "rate_limit_error")
+        assert turn.reader.status == "error"
+
+    run(scenario())
 
 
 def test_a_stream_that_breaks_off_is_told_where_a_close_does_not_tell_it(wire):

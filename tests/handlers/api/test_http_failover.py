@@ -15,6 +15,13 @@ from tests.serving import CHAT, CODEX, V1, payload
 TURN = ScriptedTurn().text("one two three").completed()
 
 
+BODIES = {
+    CODEX: payload(),
+    V1: payload(),
+    CHAT: {"model": "gpt-5.5", "messages": [{"role": "user", "content": "x"}]},
+}
+
+
 def accounts(upstream):
     return [received.account for received in upstream.of()]
 
@@ -312,6 +319,71 @@ async def test_a_detail_instead_of_an_error_passes_too(serving, upstream):
     answered = await serving.ask()
     assert answered.status == 400
     assert answered.json["detail"] == "Unsupported parameter: x"
+
+
+@pytest.mark.parametrize("detail", ["Unsupported parameter: x", [{"msg": "bad x"}]])
+@pytest.mark.parametrize("path", [V1, CHAT])
+@pytest.mark.gen_test
+async def test_a_detail_is_the_message_of_an_error_on_v1(
+    serving, upstream, path, detail
+):
+    """The SDKs find no reason in anything else."""
+    upstream.answer(ScriptedResponse.json({"detail": detail}, 400))
+    answered = await serving.ask(path, BODIES[path])
+    assert answered.status == 400
+    assert answered.error["message"] in (detail, "bad x")
+    assert answered.error["type"] == "invalid_request_error"
+    assert "detail" not in answered.json
+
+
+UNTYPED = b'data: {"error":{"message":"queue full","type":"%s","code":null}}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("type", "status"), [(b"rate_limit_error", 429), (b"server_error", 502)]
+)
+@pytest.mark.parametrize("path", [CODEX, V1, CHAT])
+@pytest.mark.gen_test
+async def test_an_error_without_a_type_is_told_with_a_status(
+    serving, upstream, path, type, status
+):
+    answer = ScriptedResponse((UNTYPED % type, b"data: [DONE]\n\n"))
+    upstream.answer(answer, times=None)
+    answered = await serving.ask(path, BODIES[path])
+    assert (answered.status, answered.error["message"]) == (status, "queue full")
+    assert set(accounts(upstream)) == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("context_length_exceeded", 400),
+        ("invalid_prompt", 400),
+        ("invalid_image", 400),
+        ("insufficient_quota", 429),
+        ("server_error", 502),
+        ("of no table", 502),
+    ],
+)
+@pytest.mark.parametrize("path", [V1, CHAT])
+@pytest.mark.gen_test
+async def test_a_failed_response_folded_has_the_status_of_its_code(
+    serving, upstream, path, code, status
+):
+    """A 5xx for an SDK: the same faulty request three times."""
+    upstream.answer(faults.failed_first(code, "no"), times=None)
+    answered = await serving.ask(path, BODIES[path] | {"stream": False})
+    assert (answered.status, answered.error["code"]) == (status, code)
+
+
+@pytest.mark.gen_test
+async def test_accounts_that_are_too_fast_for_a_moment_are_waited_for(
+    serving, upstream
+):
+    too_fast = faults.refusal(429, "rate_limit_exceeded", "slower")
+    upstream.answer(too_fast, times=2)
+    assert (await serving.ask()).status == 200
+    assert accounts(upstream) == ["one", "two", "two"]
 
 
 @pytest.mark.gen_test
