@@ -214,14 +214,6 @@ STATUSES: dict[int, Meaning] = {
     503: Meaning(FailureKind.OVERLOADED),
     529: Meaning(FailureKind.OVERLOADED),
 }
-# Of errors that came in an event, which has no status, before anything was sent.
-_STATUS_OF_KIND = {
-    FailureKind.USAGE_LIMIT: 429,
-    FailureKind.RATE_LIMIT: 429,
-    FailureKind.QUOTA: 429,
-    FailureKind.MODEL: 400,
-    FailureKind.PREVIOUS_RESPONSE: 400,
-}
 # Of a WebSocket handshake: this upstream has no such endpoint.
 NO_SOCKET_STATUSES = frozenset({404, 405, 426})
 
@@ -248,19 +240,6 @@ def kind_of(failure: Failure) -> FailureKind:
 
 def rules_of(failure: Failure) -> KindRules:
     return KINDS[kind_of(failure)]
-
-
-def status_of(code: str | None, type: str | None) -> int | None:
-    """The status for an error that came without one; None: it is not the request's."""
-    for word in (code, type):
-        meaning = CODES.get(word or "")
-        if meaning is not None and meaning.kind in _STATUS_OF_KIND:
-            return _STATUS_OF_KIND[meaning.kind]
-        if meaning is not None and meaning.origin == "client":
-            return 400
-        if meaning is not None:
-            return None
-    return None
 
 
 def origin_of(status: int | None, code: str | None, type: str | None) -> Origin:

@@ -17,12 +17,12 @@ from gateway.errors import (
 )
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import (
+    CODES,
     KINDS,
     FailureKind,
     RetryRule,
     kind_of,
     rules_of,
-    status_of,
 )
 from gateway.protocol.lenient_json import dump, load_object, text
 
@@ -146,13 +146,23 @@ class RetryBudget:
                 dates.popleft()
 
 
+# Of errors that came in an event, which has no status, before anything was sent.
+_STATUS_OF_KIND = {
+    FailureKind.USAGE_LIMIT: 429,
+    FailureKind.RATE_LIMIT: 429,
+    FailureKind.QUOTA: 429,
+    FailureKind.MODEL: 400,
+    FailureKind.PREVIOUS_RESPONSE: 400,
+}
+
+
 def final_error(failure: Failure, *, codex: bool) -> GatewayError:
     """Upstream's own 4xx passes as it came; the rest says whose fault it is."""
     if rules_of(failure).is_usage_limit:
         return UsageLimitReached(
             failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
         )
-    status = failure.status or status_of(failure.code, failure.type)
+    status = failure.status or _status_of(failure.code, failure.type)
     if status is None or not 400 <= status < 500:
         return UpstreamUnavailable(failure)
     body = _envelope(failure.body, codex=codex) or {
@@ -190,7 +200,16 @@ def folded_error(error: object) -> UpstreamAnswer:
     message = text(shown.get("message")) or "The upstream service failed"
     if dump(shown) is None:
         shown = {}  # nested too deeply to be written
-    status = status_of(code, text(shown.get("type"))) or 502
+    status = _status_of(code, text(shown.get("type"))) or 502
     by_default = "invalid_request_error" if status == 400 else "server_error"
     shown = {"type": by_default, **shown, "code": code, "message": message}
     return UpstreamAnswer(status, message, {"error": shown})
+
+
+def _status_of(code: str | None, type: str | None) -> int | None:
+    """The status for an error that came without one; None: it is not the request's."""
+    known = next((CODES[word] for word in (code, type) if word in CODES), None)
+    if known is None:
+        return None
+    by_kind = _STATUS_OF_KIND.get(known.kind) if known.kind else None
+    return by_kind or (400 if known.origin == "client" else None)
