@@ -34,7 +34,9 @@ from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.runner import TurnRunner
 from gateway.turns.websocket import WebSocketSession
 from gateway.upstream.account_api import AccountCalls
+from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.http import UpstreamHttp, open_session
+from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.tokens import TokenSource
 from gateway.upstream.websocket_handshake import UpstreamSockets
 
@@ -71,7 +73,8 @@ class Gateway:
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
         self._session = session = open_session(settings)
         self._http = UpstreamHttp(settings)
-        self._sockets = UpstreamSockets(session, settings)
+        self._learned = LearnedTraits(settings.max_body_bytes)
+        self._sockets = UpstreamSockets(session, settings, self._learned)
         self.tokens = TokenSource(
             session,
             settings.auth_base_url,
@@ -84,7 +87,9 @@ class Gateway:
         self.usage = UsagePoller(self.pool, self.calls, base_url)
         self._timing = timing
         self.turns = TurnRunner(self.pool, self.tokens, self.limiter)
-        self.proxy = Proxy(settings, self.turns, self.pool, self._http, timing)
+        self.proxy = Proxy(
+            settings, self.turns, self.pool, self._http, self._learned, timing
+        )
         self.metrics = Metrics(self)
         self._recorder = Recorder(
             settings.data_dir, partial(sample_gateway, self), self.metrics.loop
@@ -184,6 +189,15 @@ class Gateway:
         if self.is_draining:
             channel.drain()
         return channel
+
+    def upgrade_headers(
+        self, allowed_accounts: frozenset[int] | None, model: str | None
+    ) -> dict[str, str]:
+        """What the 101 of a client's socket tells of the upstream it may get."""
+        base_url = self.settings.upstream_base_url
+        accounts = self.pool.socket_accounts(allowed_accounts)
+        urls = {url_of(Endpoint.RESPONSES, account, base_url) for account in accounts}
+        return self._learned.upgrade_headers(urls, model)
 
     def readiness(self) -> dict[str, str]:
         """What `/health/ready` answers: "ok", or what is wrong, by check."""

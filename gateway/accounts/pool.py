@@ -96,6 +96,17 @@ class Pool:
             )
         )
 
+    def socket_accounts(self, allowed_accounts: frozenset[int] | None) -> list[Account]:
+        """The accounts of the best priority that may take a new socket's turns."""
+        demand = Demand(websocket=True, allowed_accounts=allowed_accounts)
+        able = [
+            account
+            for account, why in self._selection(demand).verdicts.items()
+            if why is None or why.reason not in _OPENS_NO_SOCKET
+        ]
+        best = min((account.priority for account in able), default=0)
+        return [account for account in able if account.priority == best]
+
     async def lease(self, demand: Demand) -> Lease:
         """Hold an account for one request; waits in the queue while all are full.
 

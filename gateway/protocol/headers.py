@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from gateway.protocol.facts import Window
-from gateway.protocol.lenient_json import child, dump, load_object, number
+from gateway.protocol.lenient_json import child, dump, load_object, number, text
 
 _TO_UPSTREAM = frozenset(
     {
@@ -157,6 +157,12 @@ def _add(passed: dict[str, str], name: str, value: str) -> None:
         return
     value = value.strip()
     passed[name] = f"{passed[name]}, {value}" if name in passed else value
+
+
+def model_in_metadata(headers: Mapping[str, str]) -> str | None:
+    """The model a client means to ask for: before its first frame, Codex's alone."""
+    metadata = load_object(headers.get("x-codex-turn-metadata", ""))
+    return text(metadata.get("model"))
 
 
 def windows(headers: Mapping[str, str]) -> tuple[Window, ...]:

@@ -27,6 +27,7 @@ from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
 from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
+from gateway.upstream.learned_traits import LearnedTraits
 
 # A JSON answer is read whole before it commits, so that it can fail over; pictures
 # are the largest.
@@ -54,6 +55,7 @@ class Proxy:
         turns: TurnRunner,
         pool: Pool,
         http: UpstreamHttp,
+        learned: LearnedTraits,
         timing: StreamTiming = STREAM_TIMING,
     ) -> None:
         self._settings = settings
@@ -66,6 +68,7 @@ class Proxy:
         self._turns = turns
         self._pool = pool
         self._http = http
+        self._learned = learned
 
     @asynccontextmanager
     async def exchange(self, request: ClientRequest) -> AsyncIterator[Reply]:
@@ -121,6 +124,9 @@ class Proxy:
         response = await self._http.send(url, turn.headers(lease), turn.body(lease))
         turn.hold_response(response)
         turn.exchange.mark("connect")
+        if turn.request.route is Endpoint.RESPONSES:
+            model = turn.exchange.requested_model
+            self._learned.observe(url, model, response.headers)
         turn.exchange.upstream_request_id = response.headers.get("x-request-id")
         self._pool.observe_windows(lease.account, windows(response.headers))
         turn_state = response.headers.get("x-codex-turn-state")

@@ -246,7 +246,9 @@ class WebSocketSession:
         url = url_of(
             Endpoint.RESPONSES, lease.account, self._settings.upstream_base_url
         )
-        self._upstream = await self._sockets.connect(url, headers, lease.account.id)
+        self._upstream = await self._sockets.connect(
+            url, headers, lease.account.id, turn.exchange.requested_model
+        )
         turn.exchange.mark("connect")
         return self._upstream
 

@@ -19,6 +19,7 @@ from gateway.upstream.http import (
     ERROR_BODY_SECONDS,
     connection_failure,
 )
+from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.websocket import UpstreamSocket
 
 # RFC 6455, section 1.3.
@@ -28,15 +29,24 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class UpstreamSockets:
     """Opens sockets; shares the session, and so its connector, with HTTP."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        settings: Settings,
+        learned: LearnedTraits,
+    ) -> None:
         self._session = session
+        self._learned = learned
         self._timeout = settings.connect_timeout
         self._max_message_bytes = settings.max_body_bytes
 
     async def connect(
-        self, url: str, headers: Mapping[str, str], account_id: int
+        self, url: str, headers: Mapping[str, str], account_id: int, model: str | None
     ) -> UpstreamSocket:
-        """Raises UpstreamFault; a refused upgrade carries its HTTP status."""
+        """Raises UpstreamFault; a refused upgrade carries its HTTP status.
+
+        `model`: what the client asks for first, to learn from the answer.
+        """
         key = base64.b64encode(os.urandom(16))
         sent = {
             **headers,
@@ -61,6 +71,7 @@ class UpstreamSockets:
         if response.status != 101 or given != accept:
             response.close()
             raise UpstreamFault(handshake_timeout())
+        self._learned.observe(url, model, response.headers)
         return UpstreamSocket(response, account_id, self._max_message_bytes)
 
 

@@ -6,6 +6,7 @@ import time
 from tornado.iostream import StreamClosedError
 
 from gateway.errors import UpgradeRequired
+from gateway.protocol.headers import model_in_metadata
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.client_view import ClientView
 from gateway.turns.frame_queue import Frame
@@ -31,6 +32,11 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
         key = self.current_key
         if not self.gateway.pool.can_open_socket(key.accounts if key else None):
             raise UpgradeRequired
+        told = self.gateway.upgrade_headers(
+            key.accounts if key else None, model_in_metadata(self.request.headers)
+        )
+        for name, value in told.items():
+            self.set_header(name, value)
         turn_state = self.request.headers.get("x-codex-turn-state")
         if turn_state:
             self.set_header("x-codex-turn-state", turn_state)

@@ -13,6 +13,7 @@ from gateway.protocol.headers import (
     BOUND_TO_LOGIN,
     FREE_OF_LOGIN,
     filter_event,
+    model_in_metadata,
     request_headers,
     response_headers,
     retry_after,
@@ -270,6 +271,22 @@ def test_another_model_than_the_requested_one_is_not_told(requested):
     assert "openai-model" not in response_headers(
         ANSWER, requested_model=requested, keys_in_use=True
     )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "model"),
+    [
+        ('{"turn_id":"","model":"gpt-5.5"}', "gpt-5.5"),
+        ('{"turn_id":""}', None),
+        ('{"model":""}', None),
+        ('{"model":["gpt-5.5"]}', None),
+        ("gpt-5.5", None),
+        ("", None),
+    ],
+)
+def test_codex_names_its_model_before_its_first_frame(metadata, model):
+    assert model_in_metadata({"x-codex-turn-metadata": metadata}) == model
+    assert model_in_metadata({}) is None
 
 
 def test_windows_are_read_from_headers():

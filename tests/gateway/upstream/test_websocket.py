@@ -10,6 +10,7 @@ import pytest
 
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
+from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.websocket_handshake import UpstreamSockets
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -44,8 +45,8 @@ async def connecting(serve, tmp_path):
     port = server.sockets[0].getsockname()[1]
     settings = Settings.from_env(dotenv=str(tmp_path / "none"))
     async with server, aiohttp.ClientSession() as session:
-        sockets = UpstreamSockets(session, settings)
-        yield lambda: sockets.connect(f"http://127.0.0.1:{port}/", {}, 1)
+        sockets = UpstreamSockets(session, settings, LearnedTraits(1))
+        yield lambda: sockets.connect(f"http://127.0.0.1:{port}/", {}, 1, None)
         await asyncio.wait_for(asyncio.gather(*served), 5)
 
 
