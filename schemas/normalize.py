@@ -64,6 +64,17 @@ def without_unsupported(payload: dict[str, Any]) -> tuple[dict[str, Any], list[s
     return kept, [f"{key} dropped" for key in dropped]
 
 
+def as_compaction_turn(payload: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The turn that compacts for a ChatGPT account, and what makes it one.
+
+    Their compact path ended in August 2026; the same payload is now a streamed
+    request whose input ends with a trigger.
+    """
+    items = [*payload["input"], {"type": "compaction_trigger"}]
+    turn = {**payload, "input": items, "stream": True, "store": False}
+    return turn, ["compaction made a turn"]
+
+
 def _resolve_aliases(
     payload: dict[str, Any], surface: Surface, changes: list[str]
 ) -> None:

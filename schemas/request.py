@@ -14,7 +14,7 @@ from schemas.chat import (
     left_out,
     to_responses_payload,
 )
-from schemas.normalize import without_unsupported
+from schemas.normalize import as_compaction_turn, without_unsupported
 from schemas.reasons import first_problem
 from schemas.responses import RESPONSES_SCHEMAS
 from schemas.spellings import CHAT_SPELLINGS, respell
@@ -41,6 +41,14 @@ class KeyPolicy(NamedTuple):
 _NO_POLICY = KeyPolicy()
 
 
+class Asked(NamedTuple):
+    """What the client asked for, whatever becomes of it."""
+
+    model: str
+    stream: bool
+    compaction: bool = False
+
+
 @dataclass(slots=True)
 class LoadedRequest:
     """A valid request; `payload` and `changes` are those for accounts with a key."""
@@ -55,6 +63,7 @@ class LoadedRequest:
     service_tier: str | None
     reasoning_effort: str | None
     generate: bool  # False for a frame that only warms the model up
+    is_compaction: bool  # by the route for it
     _chatgpt_body: bytes = field(repr=False)
     _chatgpt_changes: tuple[str, ...] = field(repr=False)
     _body: bytes | None = field(repr=False)  # None until it is asked for
@@ -83,7 +92,7 @@ class LoadedRequest:
                 if index not in indexes
             ]
             payload = {**payload, "input": kept}
-            asked = (self.requested_model, self.stream)
+            asked = Asked(self.requested_model, self.stream, self.is_compaction)
             return _loaded(payload, list(self.changes), None, asked)
         except ValidationError:
             return self
@@ -105,10 +114,11 @@ def load_request(
     document = _as_object(decode(data))
     payload, changes = schema.normalize_and_check(document)
     own = None if changes or policy.imposes else data
-    if (own is None or without_unsupported(payload)[1]) and has_long_number(data):
+    is_rewritten = own is None or compact or without_unsupported(payload)[1]
+    if is_rewritten and has_long_number(data):
         document = _as_object(decode_exactly(data))
         payload, changes = schema.normalize_and_check(document)
-    asked = (payload["model"], document.get("stream") is True)
+    asked = Asked(payload["model"], document.get("stream") is True, compact)
     if policy.imposes:
         changes += _enforce(payload, policy)
     return _loaded(payload, changes, own, asked)
@@ -131,7 +141,7 @@ def load_chat_request(
     payload, changes = schema.normalize_and_check(to_responses_payload(document))
     dropped = [f"{name} dropped" for name in left_out(document)]
     changes = ["chat completion made a response", *respelt, *dropped, *changes]
-    asked = (payload["model"], options.stream)
+    asked = Asked(payload["model"], options.stream)
     changes += _enforce(payload, policy)
     return _loaded(payload, changes, None, asked), options
 
@@ -200,16 +210,15 @@ def _loaded(
     payload: dict[str, Any],
     changes: list[str],
     own: bytes | None,
-    asked: tuple[str, bool],
+    asked: Asked,
 ) -> LoadedRequest:
-    """Everything about a valid payload; `own` are the client's bytes if they can go.
-
-    `asked` is the model and whether to stream, as the client had it.
-    """
-    requested_model, is_streamed = asked
-    sent, dropped = without_unsupported(payload)
+    """Everything about a valid payload; `own` are the client's bytes if they can go."""
+    sent, made = without_unsupported(payload)
+    if asked.compaction:
+        sent, more = as_compaction_turn(sent)
+        made += more
     body = own
-    if dropped:
+    if made:
         # Encoded on demand; what could make that fail is found out here.
         encode({name: payload[name] for name in payload if name not in sent})
         chatgpt_body = encode(sent)
@@ -219,14 +228,15 @@ def _loaded(
         payload=payload,
         changes=tuple(changes),
         model=payload["model"],
-        requested_model=requested_model,
-        stream=is_streamed,
+        requested_model=asked.model,
+        stream=asked.stream,
         previous_response_id=payload.get("previous_response_id"),
         prompt_cache_key=payload.get("prompt_cache_key"),
         service_tier=payload.get("service_tier"),
         reasoning_effort=_effort(payload),
         generate=payload.get("generate") is not False,
+        is_compaction=asked.compaction,
         _chatgpt_body=chatgpt_body,
-        _chatgpt_changes=(*changes, *dropped),
+        _chatgpt_changes=(*changes, *made),
         _body=body,
     )

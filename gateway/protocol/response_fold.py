@@ -13,6 +13,37 @@ _SNAPSHOTS = frozenset({"response.created", "response.in_progress", "response.qu
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
+class NotOneCompaction(ValueError):
+    """A response that was to compact a history holds no such item, or several."""
+
+
+def compaction_of(response: dict[str, Any], history: list[Any]) -> dict[str, Any]:
+    """The `response.compaction` that a compacting turn's response stands for.
+
+    Its output is what the user said in `history`, unchanged, then the one compaction
+    item. Raises NotOneCompaction.
+    """
+    made = [item for item in response["output"] if _type_of(item) == "compaction"]
+    if len(made) != 1:
+        found = f"{len(made)} compaction items" if made else "no compaction item"
+        raise NotOneCompaction(f"The upstream answered a compaction with {found}")
+    told = {name: response.get(name) for name in ("id", "created_at", "usage")}
+    return {
+        "object": "response.compaction",
+        **{name: value for name, value in told.items() if value is not None},
+        "output": [*filter(_is_of_user, history), *made],
+    }
+
+
+def _is_of_user(item: Any) -> bool:
+    is_message = _type_of(item) in (None, "message")
+    return is_message and isinstance(item, dict) and item.get("role") == "user"
+
+
+def _type_of(item: Any) -> Any:
+    return item.get("type") if isinstance(item, dict) else None
+
+
 class ResponseTooLarge(EventTooLarge):
     """Upstream's answer, folded, would take more memory than one may have."""
 

@@ -9,13 +9,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
+from gateway.protocol.facts import Phase
 from gateway.protocol.headers import response_headers, windows
-from gateway.protocol.lenient_json import load_object
-from gateway.protocol.local_failures import protocol_error
+from gateway.protocol.lenient_json import dump, load_object
+from gateway.protocol.local_failures import event_too_large, protocol_error
 from gateway.protocol.outcome import read_usage
+from gateway.protocol.response_fold import (
+    NotOneCompaction,
+    ResponseFold,
+    ResponseTooLarge,
+    compaction_of,
+)
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.event_source import SseSource
@@ -84,12 +92,15 @@ class Proxy:
                 document = await self._open_document(turn)
                 send_to = partial(_send_document, turn, document)
             assert turn.answer is not None
+            headers = response_headers(
+                turn.answer.headers.items(),
+                requested_model=turn.exchange.requested_model,
+                keys_in_use=not request.client.sees_windows,
+            )
+            if request.route is Endpoint.COMPACT:  # even if upstream told it in events
+                headers["content-type"] = "application/json"
             yield Reply(
-                headers=response_headers(
-                    turn.answer.headers.items(),
-                    requested_model=turn.exchange.requested_model,
-                    keys_in_use=not request.client.sees_windows,
-                ),
+                headers=headers,
                 send_to=send_to,
                 model=turn.exchange.model,
                 wants_stream=turn.wants_stream,
@@ -112,8 +123,13 @@ class Proxy:
             return failed.relay  # the last word is upstream's own response.failed
 
     async def _open_document(self, turn: Turn) -> bytes:
+        compacts = turn.request.route is Endpoint.COMPACT
+
         async def attempt(lease: Lease) -> bytes:
-            return await self._read_document(await self._send(turn, lease))
+            response = await self._send(turn, lease)
+            if compacts and lease.account.is_chatgpt:
+                return await self._read_compaction(turn, response)
+            return await self._read_document(response)
 
         return await self._turns.run_attempts(turn, attempt)
 
@@ -136,22 +152,52 @@ class Proxy:
     async def _read_document(self, response: UpstreamResponse) -> bytes:
         pieces: list[bytes] = []
         size = 0
+        while piece := await self._next(response.read):
+            size += len(piece)
+            if size > DOCUMENT_BYTES:
+                raise UpstreamFault(protocol_error("The upstream answer is too large"))
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def _read_compaction(self, turn: Turn, response: UpstreamResponse) -> bytes:
+        """The document that a compacting turn stands for; its events are read whole."""
+        _check_content_type(response, "text/event-stream")
+        turn.restart()
+        source, fold = SseSource(response), ResponseFold()
         try:
-            while True:
-                async with asyncio.timeout(self._settings.idle_timeout):
-                    piece = await response.read("first_event")
-                if not piece:
-                    return b"".join(pieces)
-                size += len(piece)
-                if size > DOCUMENT_BYTES:
-                    raise UpstreamFault(
-                        protocol_error("The upstream answer is too large")
-                    )
-                pieces.append(piece)
+            while not turn.reader.is_terminal:
+                for event in source.events(await self._next(source.read)):
+                    turn.see(event.type, event.data)
+                    fold.feed(event.type, event.data)
+        except ResponseTooLarge as error:
+            raise UpstreamFault(event_too_large()) from error
+        if turn.reader.failure is not None:
+            raise UpstreamFault(turn.reader.failure.in_phase("first_event"))
+        return _compaction_document(turn, fold.result())
+
+    async def _next(self, read: Callable[[Phase], Awaitable[bytes]]) -> bytes:
+        """What `read` gives next, of an answer of which the client has seen nothing."""
+        try:
+            async with asyncio.timeout(self._settings.idle_timeout):
+                return await read("first_event")
         except TimeoutError as error:
             raise UpstreamFault(
                 protocol_error("The upstream sent nothing for too long")
             ) from error
+
+
+def _compaction_document(turn: Turn, response: dict[str, Any]) -> bytes:
+    loaded = turn.loaded
+    assert loaded is not None
+    history = loaded.payload["input"] if loaded.payload is not None else []
+    try:
+        document = dump(compaction_of(response, history))
+    except NotOneCompaction as error:
+        # No account's fault, and another attempt would cost as much again.
+        raise UpstreamFault(protocol_error(str(error), "stream")) from error
+    if document is None:
+        raise UpstreamFault(protocol_error("The upstream answer is nested too deeply"))
+    return document
 
 
 async def _send_document(turn: Turn, document: bytes, sink: Sink) -> bytes:

@@ -21,7 +21,8 @@ class Endpoint(StrEnum):
 # (below UPSTREAM_BASE_URL, below an API-key account's own base)
 _PATHS: Mapping[Endpoint, tuple[str, str]] = {
     Endpoint.RESPONSES: ("/codex/responses", "/responses"),
-    Endpoint.COMPACT: ("/codex/responses/compact", "/responses/compact"),
+    # ChatGPT accounts compact in a turn since their own path ended, August 2026.
+    Endpoint.COMPACT: ("/codex/responses", "/responses/compact"),
     Endpoint.IMAGES_GENERATIONS: ("/codex/images/generations", "/images/generations"),
     Endpoint.IMAGES_EDITS: ("/codex/images/edits", "/images/edits"),
     Endpoint.ALPHA_SEARCH: ("/codex/alpha/search", "/alpha/search"),

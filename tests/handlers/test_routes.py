@@ -319,24 +319,3 @@ async def test_a_broken_document_fails_over_for_nothing_was_sent(serving, upstre
     upstream.answer(ScriptedResponse.json({"ok": 1}), route="images", account="two")
     answered = await serving.ask(BASE + "/images/generations", {"prompt": "x"})
     assert (answered.status, answered.json) == (200, {"ok": 1})
-
-
-@pytest.mark.parametrize("path", [CODEX + "/compact", V1 + "/compact"])
-@pytest.mark.gen_test
-async def test_a_compaction_passes_through(serving, upstream, path):
-    body = payload()
-    del body["stream"], body["store"]
-    answered = await serving.ask(path, body)
-    assert answered.status == 200
-    assert answered.json["output"][0]["type"] == "compaction"
-    (received,) = upstream.of("compact")
-    assert received.path == "/backend-api/codex/responses/compact"
-    assert received.payload["input"] == body["input"]
-    (row,) = await serving.rows()
-    assert (row["route"], row["input_tokens"]) == ("compact", 100)
-
-
-@pytest.mark.gen_test
-async def test_a_compaction_without_a_model_is_refused(serving):
-    answered = await serving.ask(CODEX + "/compact", payload(model=None))
-    assert (answered.status, answered.error["param"]) == (400, "model")

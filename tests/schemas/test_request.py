@@ -188,11 +188,34 @@ def test_an_enforced_model_does_not_excuse_a_missing_one():
 
 def test_a_compaction_leaves_without_store_and_stream():
     payload = complete(tools=[{"type": "function", "name": "f"}])
-    body = sent(load(payload, compact=True))
+    loaded = load(payload, compact=True)
+    body = sent(loaded, chatgpt_account=False)
     assert body == {k: v for k, v in payload.items() if k not in ("store", "stream")}
     messages = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-    body = sent(load(messages, Surface.V1, compact=True))
+    body = sent(load(messages, Surface.V1, compact=True), chatgpt_account=False)
     assert body.keys() == {"model", "input", "instructions", "prompt_cache_key"}
+
+
+def test_for_a_chatgpt_account_a_compaction_is_a_turn_that_ends_with_its_trigger():
+    said = [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}]
+    tools = [{"type": "function", "name": "f"}]
+    payload = complete(input=said, tools=tools, temperature=1)
+    loaded = load(payload, compact=True)
+    del payload["temperature"]
+    items = [*payload["input"], {"type": "compaction_trigger"}]
+    assert sent(loaded) == {**payload, "input": items, "stream": True, "store": False}
+    assert "compaction made a turn" in loaded.body_for(chatgpt_account=True)[1]
+    less = sent(loaded.without_items(frozenset({0})))
+    assert less["input"] == items[1:]
+
+
+def test_a_compaction_made_a_turn_keeps_long_numbers():
+    item = b'{"role":"user","n":12345678901234567890123}'
+    raw = b'{"model":"m","instructions":"","input":[' + item + b"]}"
+    body, _ = load_request(raw, Surface.CODEX, compact=True).body_for(
+        chatgpt_account=True
+    )
+    assert b'"n":12345678901234567890123}' in body
 
 
 def test_a_frame_keeps_its_type():

@@ -209,7 +209,7 @@ async def test_a_compaction_by_its_own_route_pins_too(serving, upstream):
     body = payload()
     del body["stream"], body["store"]
     answered = await serving.ask(CODEX + "/compact", body)
-    (item,) = answered.json["output"]
+    *_, item = answered.json["output"]
     await serving.pause("one")
     answered = await serving.ask(body=payload(input=[item, user("go on")]))
     assert answered.error["code"] == "invalid_encrypted_content"
