@@ -110,10 +110,14 @@ class Gateway:
             None, SecretBox.open, settings.data_dir, key.reveal() if key else ""
         )
         gateway = cls(settings, secrets, timing)
-        async with AsyncExitStack() as opened:
-            await gateway._open(opened)
-            gateway._opened = opened.pop_all()
+        await gateway.start_parts()
         return gateway
+
+    async def start_parts(self) -> None:
+        """Start all parts; those already started are stopped if one fails."""
+        async with AsyncExitStack() as opened:
+            await self._open(opened)
+            self._opened = opened.pop_all()
 
     async def _open(self, opened: AsyncExitStack) -> None:
         """Start the parts; `opened` closes them, the last registered first."""

@@ -83,7 +83,7 @@ class Conversation:
     answered_by: int | None = None
 
 
-class BindingRow(NamedTuple):
+class StoredBinding(NamedTuple):
     """One binding as the database keeps it; `used_at` in unix milliseconds."""
 
     key: str
@@ -114,8 +114,8 @@ class Bindings:
             max_conversations, self._forget
         )
         self._latest: dict[int, _Owner] = {}  # by account
-        self._dirty: dict[int, BindingRow] = {}
-        self.binding_changed = Topic[BindingRow]()
+        self._dirty: dict[int, StoredBinding] = {}
+        self.binding_changed = Topic[StoredBinding]()
 
     def __len__(self) -> int:
         return len(self._owners) + len(self._conversations)
@@ -182,11 +182,11 @@ class Bindings:
             if changed or stale or not is_known:
                 self._mark(name, home, now)
 
-    def dirty(self, limit: int = 1_000) -> list[BindingRow]:
+    def dirty(self, limit: int = 1_000) -> list[StoredBinding]:
         """At most `limit` rows that changed; each is given out once."""
         return [self._dirty.pop(key) for key in list(islice(self._dirty, limit))]
 
-    def restore(self, rows: Iterable[BindingRow], now: float) -> None:
+    def restore(self, rows: Iterable[StoredBinding], now: float) -> None:
         """Load the bindings of an earlier process; rows oldest first."""
         for row in rows:
             used_at = row.used_at / 1_000
@@ -200,7 +200,7 @@ class Bindings:
                 )
                 self._put_conversation(row.key, conversation)
 
-    def learn(self, row: BindingRow, now: float) -> None:
+    def learn(self, row: StoredBinding, now: float) -> None:
         """Load a binding that another process has just made."""
         known = self._conversations.get(hash_key(row.key))
         if known is None:
@@ -218,7 +218,7 @@ class Bindings:
         self._conversations.put(hash_key(name), conversation)
 
     def _mark(self, name: str, account_id: int, now: float) -> None:
-        row = BindingRow(name, account_id, int(now * 1_000))
+        row = StoredBinding(name, account_id, int(now * 1_000))
         self._dirty[hash_key(name)] = row
         self.binding_changed.publish(row)
 

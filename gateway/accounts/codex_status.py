@@ -41,9 +41,7 @@ def _average(neutral: Window, seen: list[SeenWindow], now: float) -> Window:
     )
 
 
-def usage_answer(
-    windows: Iterable[Window], plan_type: str, now: float
-) -> dict[str, Any]:
+def usage_body(windows: Iterable[Window], plan_type: str, now: float) -> dict[str, Any]:
     """The body of `GET /wham/usage`."""
     by_name: dict[str, Window] = {window.name: window for window in windows}
     reached = any(window.used_percent >= 100 for window in by_name.values())

@@ -5,7 +5,7 @@ from typing import Any
 from gateway.accounts.account import Account, SeenWindow
 
 
-def describe(account: Account, now: float) -> dict[str, Any]:
+def describe_account(account: Account, now: float) -> dict[str, Any]:
     """State, reason and numbers with their age; times in unix seconds, no secrets."""
     health = account.health
     error = health.last_error

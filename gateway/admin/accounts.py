@@ -80,7 +80,7 @@ def save_login(
         (row.expires_at or 0) > (new or 0)
     )
     if not kept_newer:
-        row.credentials = accounts.seal(login.credentials, secrets)
+        row.credentials = accounts.encrypt_credentials(login.credentials, secrets)
         row.expires_at = new
         row.state_kind, row.state_until, row.state_reason = "active", None, None
         row.state_detail = accounts.detail_after_login(row.state_detail)
@@ -106,7 +106,7 @@ def _add_login(
         chatgpt_user_id=login.chatgpt_user_id,
         email=login.email,
         plan=login.plan,
-        credentials=accounts.seal(login.credentials, secrets),
+        credentials=accounts.encrypt_credentials(login.credentials, secrets),
         expires_at=accounts.expiry_ms(login.credentials),
         source_file=source_file,
         priority=SUBSCRIPTION_PRIORITY,
@@ -131,7 +131,9 @@ def add_api_key_account(
         name=free_name(AccountRow, wanted.name),
         kind=AccountKind.API_KEY.value,
         base_url=checked_base_url(wanted.base_url),
-        credentials=accounts.seal(Credentials(api_key=wanted.api_key), secrets),
+        credentials=accounts.encrypt_credentials(
+            Credentials(api_key=wanted.api_key), secrets
+        ),
         priority=wanted.priority,
         concurrency=wanted.concurrency,
         has_websockets=wanted.websockets,

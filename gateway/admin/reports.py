@@ -15,7 +15,6 @@ from gateway.store.queries import Grouping, LogFilter, LogStatus, Record
 
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 DEFAULT_SPAN = "30d"
-LONGEST_PAGE = 1000
 
 
 def parse_since(text: str, now: float) -> int:

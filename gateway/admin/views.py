@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from gateway.accounts.account import Account
-from gateway.accounts.description import describe
+from gateway.accounts.description import describe_account
 from gateway.keys.key import Key
 from gateway.repository.accounts import load_accounts
 from gateway.repository.keys import load_keys
@@ -27,7 +27,7 @@ def show_account(account: Account, now: float) -> dict[str, Any]:
         "websockets": account.websockets,
         "source_file": account.source_path,
         "token_expires_at": account.credentials.expires_at,
-        **describe(account, now),
+        **describe_account(account, now),
     }
 
 

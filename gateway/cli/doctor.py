@@ -71,7 +71,9 @@ def doctor(
     accounts = (
         run_query(settings, load_accounts, secrets_of(settings)) if is_home else []
     )
-    for finding in local_checks.examine(settings, accounts) if is_home else ():
+    for finding in (
+        local_checks.check_installation(settings, accounts) if is_home else ()
+    ):
         tell(finding)
     for finding in local_checks.codex_configuration(home, {url, own}):
         tell(finding)
@@ -109,7 +111,7 @@ async def _visit(
     url: str, key: str | None, quick: bool, tell: Callable[[Finding], None]
 ) -> None:
     async with aiohttp.ClientSession(trust_env=False) as session:
-        async for finding in client_checks.examine(
+        async for finding in client_checks.check_connection(
             Visit(session, url, key), is_quick=quick
         ):
             tell(finding)

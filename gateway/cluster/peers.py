@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from gateway.accounts.affinity import BindingRow, Bindings
+from gateway.accounts.affinity import Bindings, StoredBinding
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
 from gateway.keys.usage_delta import CounterDelta, UsageDelta
@@ -176,7 +176,7 @@ class Peers:
         if delta:
             self.broadcast(DELTA, delta)
 
-    def _send_binding(self, row: BindingRow) -> None:
+    def _send_binding(self, row: StoredBinding) -> None:
         self.broadcast(BINDING, row)
 
     async def _listen(self, link: PeerLink) -> None:
@@ -194,7 +194,7 @@ class Peers:
     def _handle(self, link: PeerLink, message: Message) -> None:
         for kind, body in message.items():
             if kind == BINDING:
-                self._bindings.learn(BindingRow(*body), time.time())
+                self._bindings.learn(StoredBinding(*body), time.time())
             elif kind in (DELTA, SNAPSHOT):
                 delta = UsageDelta.from_json(body)
                 link.track(delta)

@@ -17,17 +17,6 @@ def jwt(claims: dict[str, Any]) -> str:
     return f"{_encoded(header)}.{_encoded(claims)}.fake-signature"
 
 
-def claims(token: str) -> dict[str, Any]:
-    """The claims of a token, {} for anything that is no JWT."""
-    try:
-        payload = token.split(".")[1]
-        padded = payload + "=" * (-len(payload) % 4)
-        read = json.loads(base64.urlsafe_b64decode(padded))
-    except (IndexError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}
-
-
 def _encoded(value: dict[str, Any]) -> str:
     text = json.dumps(value).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()

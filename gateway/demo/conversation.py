@@ -1,23 +1,36 @@
 """One client socket of the scripted upstream: many turns, one after another."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aiohttp import WSMsgType, web
 
 from gateway.demo import faults
 from gateway.demo.answers import JsonObject, ScriptedResponse
 from gateway.demo.playing import play_http, play_socket
-from gateway.demo.received import Received, items_of
+from gateway.demo.received import Received, ReceivedRoute, items_of
 
-if TYPE_CHECKING:
-    from gateway.demo.upstream import ScriptedUpstream
+
+class RequestScript(Protocol):
+    """Records what a socket receives, and answers it."""
+
+    def receive(
+        self, request: web.Request, body: bytes, route: ReceivedRoute
+    ) -> Received: ...
+
+    def record(self, received: Received) -> None: ...
+
+    def answer_for(self, received: Received) -> ScriptedResponse: ...
+
+    def usual_headers(self, received: Received) -> dict[str, str]: ...
+
+    def note_ids(self, answer: ScriptedResponse, received: Received) -> None: ...
 
 
 class DemoConversation:
     """Response ids live as long as their socket, as with the real backend."""
 
-    def __init__(self, upstream: "ScriptedUpstream", request: web.Request) -> None:
+    def __init__(self, upstream: RequestScript, request: web.Request) -> None:
         self._upstream = upstream
         self._request = request
         self._histories: dict[str, list[JsonObject]] = {}  # by response id

@@ -8,7 +8,7 @@ from gateway.demo.answers import Cut, JsonObject, ScriptedResponse, Step, sse
 from gateway.demo.events import ScriptedTurn
 
 
-def refusal(
+def error_response(
     status: int,
     code: str,
     message: str,
@@ -21,7 +21,7 @@ def refusal(
 
 
 def usage_limit(resets_in: float = 3600, plan: str = "plus") -> ScriptedResponse:
-    return refusal(
+    return error_response(
         429,
         "usage_limit_reached",
         "The usage limit has been reached",
@@ -33,7 +33,7 @@ def usage_limit(resets_in: float = 3600, plan: str = "plus") -> ScriptedResponse
 
 def rate_limited(seconds: float = 1.5) -> ScriptedResponse:
     """429 whose only hint at a time is its text."""
-    return refusal(
+    return error_response(
         429,
         "rate_limit_exceeded",
         f"Rate limit reached. Please try again in {seconds}s.",
@@ -41,16 +41,16 @@ def rate_limited(seconds: float = 1.5) -> ScriptedResponse:
 
 
 def unauthorized(code: str = "token_expired") -> ScriptedResponse:
-    return refusal(401, code, "Your authentication token is no longer valid.")
+    return error_response(401, code, "Your authentication token is no longer valid.")
 
 
 def server_error() -> ScriptedResponse:
-    return refusal(500, "server_error", "The scripted upstream broke.")
+    return error_response(500, "server_error", "The scripted upstream broke.")
 
 
 def unavailable(retry_after: float | None = None) -> ScriptedResponse:
     headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
-    return refusal(503, "service_unavailable", "Try later.", headers)
+    return error_response(503, "service_unavailable", "Try later.", headers)
 
 
 def overloaded(model: str = "gpt-5.5") -> ScriptedResponse:
@@ -78,7 +78,7 @@ def failed_first(
 
 
 def foreign_content() -> ScriptedResponse:
-    return refusal(
+    return error_response(
         400,
         "invalid_encrypted_content",
         "The encrypted content could not be verified.",
@@ -87,7 +87,7 @@ def foreign_content() -> ScriptedResponse:
 
 
 def previous_response_not_found(response_id: str) -> ScriptedResponse:
-    return refusal(
+    return error_response(
         400,
         "previous_response_not_found",
         f"Previous response with id '{response_id}' not found.",
@@ -121,7 +121,7 @@ def cut_mid_event(
     )
 
 
-def silent(
+def with_silence(
     answer: ScriptedResponse, seconds: float, after: int = 2
 ) -> ScriptedResponse:
     """A pause after the first so many events."""

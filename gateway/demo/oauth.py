@@ -7,10 +7,9 @@ from urllib.parse import parse_qsl
 
 from gateway.demo.accounts import DemoAccount
 from gateway.demo.answers import JsonObject, ScriptedResponse
-from gateway.demo.faults import refusal
+from gateway.demo.faults import error_response
 from gateway.demo.received import Received
-
-CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"  # the Codex CLI's public client
+from gateway.upstream.tokens import CLIENT_ID
 
 
 @dataclass(slots=True)
@@ -60,9 +59,11 @@ class AuthServer:
     def _refresh(self, body: JsonObject) -> ScriptedResponse:
         token = body.get("refresh_token")
         if body.get("client_id") != CLIENT_ID or not isinstance(token, str):
-            return refusal(400, "invalid_request", "client_id or refresh_token missing")
+            return error_response(
+                400, "invalid_request", "client_id or refresh_token missing"
+            )
         if token in self.spent:
-            return refusal(
+            return error_response(
                 401,
                 "refresh_token_reused",
                 "Your refresh token has already been used to generate a new access "
@@ -74,11 +75,13 @@ class AuthServer:
                 self.refreshed.append(account.name)
                 account.issue()
                 return _tokens(account)
-        return refusal(401, "refresh_token_invalidated", "Unknown refresh token.")
+        return error_response(
+            401, "refresh_token_invalidated", "Unknown refresh token."
+        )
 
     def _user_code(self, body: JsonObject) -> ScriptedResponse:
         if body.get("client_id") != CLIENT_ID:
-            return refusal(400, "invalid_request", "Unknown client")
+            return error_response(400, "invalid_request", "Unknown client")
         number = next(self._serial)
         login = _Login(f"DEMO-{number:04d}", None, self.polls_before_approval or 0)
         self._logins[f"fake-device-{number}"] = login
@@ -94,13 +97,13 @@ class AuthServer:
     def _poll(self, body: JsonObject) -> ScriptedResponse:
         login = self._logins.get(str(body.get("device_auth_id")))
         if login is None or login.user_code != body.get("user_code"):
-            return refusal(404, "not_found", "Unknown device login")
+            return error_response(404, "not_found", "Unknown device login")
         if login.account is None and self.polls_before_approval is not None:
             if login.polls_left == 0:
                 login.account = self.login_account or next(iter(self.accounts), None)
             login.polls_left -= 1
         if login.account is None:
-            return refusal(403, "authorization_pending", "Not approved yet")
+            return error_response(403, "authorization_pending", "Not approved yet")
         login.code = f"fake-code-{next(self._serial)}"
         return ScriptedResponse.json(
             {
@@ -120,14 +123,16 @@ class AuthServer:
         }
         for name, value in expected.items():
             if form.get(name) != value:
-                return refusal(400, "invalid_grant", f"{name} is not what was expected")
+                return error_response(
+                    400, "invalid_grant", f"{name} is not what was expected"
+                )
         for login in self._logins.values():
             if code and login.code == code and login.account in self.accounts:
                 login.code = ""  # a code works once
                 account = self.accounts[login.account]
                 account.issue()
                 return _tokens(account)
-        return refusal(400, "invalid_grant", "Unknown code")
+        return error_response(400, "invalid_grant", "Unknown code")
 
 
 def _tokens(account: DemoAccount) -> ScriptedResponse:

@@ -132,7 +132,7 @@ DIRECTIVES: dict[str, Callable[[Received, ScriptedTurn, str], ScriptedResponse]]
     "usage": lambda received, turn, tokens: (
         turn.text("That was a lot.").completed(usage(int(_number(tokens)))).answer()
     ),
-    "pause": lambda received, turn, seconds: faults.silent(
+    "pause": lambda received, turn, seconds: faults.with_silence(
         turn.text("Sorry for the wait.").completed().answer(), _number(seconds, 1)
     ),
     "failed": lambda received, turn, code: (

@@ -16,7 +16,7 @@ _PIXEL = (
 )
 
 
-def usage_answer(account: DemoAccount | None) -> ScriptedResponse:
+def usage_response(account: DemoAccount | None) -> ScriptedResponse:
     """`wham/usage`: the account's windows."""
     plan = account.plan if account else "plus"
     primary = account.primary_percent if account else 12.0
@@ -77,7 +77,7 @@ def _tool_answer(received: Received) -> ScriptedResponse:
 def side_answer(received: Received, account: DemoAccount | None) -> ScriptedResponse:
     path = received.path
     if received.route == "usage":
-        return usage_answer(account)
+        return usage_response(account)
     if received.route != "side":
         return _tool_answer(received)
     if path.endswith("/wham/accounts/check"):

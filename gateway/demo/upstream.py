@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.demo import catalogue, faults, side
-from gateway.demo.accounts import DemoAccount, claims
+from gateway.demo.accounts import DemoAccount
 from gateway.demo.answers import Plan, ScriptedResponse, Step
 from gateway.demo.conversation import DemoConversation
 from gateway.demo.oauth import AuthServer
@@ -16,6 +16,7 @@ from gateway.demo.playing import play_http
 from gateway.demo.received import Received, ReceivedRoute, items_of, route_of
 from gateway.demo.scenarios import default_answer, with_limits
 from gateway.demo.script import Script, ScriptRule
+from gateway.upstream.auth_json import claims
 
 _MAX_BODY = 256 * 1024 * 1024
 _MAX_HEADER = 256 * 1024  # one line; refusing is what the gateway is tested for

@@ -14,11 +14,10 @@ import aiohttp
 import orjson
 import zstandard
 
-CODEX = "/backend-api/codex"
-CLIENT_VERSION = "0.169.0"
+CODEX_PATH = "/backend-api/codex"
 BODY_BYTES = 8 * 1024 * 1024  # on the wire
 EVENTS = 10
-PAUSE = 0.2
+EVENT_PAUSE = 0.2
 SILENCE = 70.0
 # Beyond what is waited for anyway.
 PROBE_TIMEOUT = 15.0
@@ -112,7 +111,7 @@ async def request(
             answer.headers = {n.lower(): v for n, v in response.headers.items()}
             answer.body = await response.content.read(8 * 1024 * 1024)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        answer.trouble = describe(error)
+        answer.trouble = describe_error(error)
     answer.seconds = time.monotonic() - started
     return answer
 
@@ -122,13 +121,13 @@ async def stream(
 ) -> Stream:
     """Have the gateway send events, and note when each arrives."""
     answer, started = Stream(), time.monotonic()
-    query = f"silence={silence:g}&events={events}&pause={PAUSE}"
-    url = f"{visit.url}{CODEX}/doctor?{query}{'&plain=1' if plain else ''}"
+    query = f"silence={silence:g}&events={events}&pause={EVENT_PAUSE}"
+    url = f"{visit.url}{CODEX_PATH}/doctor?{query}{'&plain=1' if plain else ''}"
     # The underscore spelling, which proxies like to drop.
     headers = visit.headers(accept="text/event-stream", session_id="doctor")
     try:
         async with (
-            asyncio.timeout(silence + events * PAUSE + PROBE_TIMEOUT),
+            asyncio.timeout(silence + events * EVENT_PAUSE + PROBE_TIMEOUT),
             visit.session.post(url, headers=headers, allow_redirects=False) as response,
         ):
             answer.status = response.status
@@ -138,14 +137,14 @@ async def stream(
                     if not answer.seen:
                         answer.seen = _object(line[5:])
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        answer.trouble = describe(error)
+        answer.trouble = describe_error(error)
     answer.seconds = time.monotonic() - started
     return answer
 
 
 async def upgrade(visit: Visit) -> tuple[int, dict[str, Any], str]:
     """The handshake's status, what a frame that is no request is answered, trouble."""
-    url = "ws" + visit.url.removeprefix("http") + CODEX + "/responses"
+    url = "ws" + visit.url.removeprefix("http") + CODEX_PATH + "/responses"
     try:
         async with (
             asyncio.timeout(PROBE_TIMEOUT),
@@ -156,10 +155,10 @@ async def upgrade(visit: Visit) -> tuple[int, dict[str, Any], str]:
     except aiohttp.WSServerHandshakeError as error:
         return error.status, {}, ""
     except (aiohttp.ClientError, OSError, TimeoutError, TypeError) as error:
-        return 0, {}, describe(error)
+        return 0, {}, describe_error(error)
 
 
-async def large_body(visit: Visit) -> ProbeResponse:
+async def send_large_body(visit: Visit) -> ProbeResponse:
     """A body of 8 MiB that does not get smaller, and is refused after its last byte.
 
     The gateway reads, decodes and checks all of it; nothing reaches upstream.
@@ -168,7 +167,7 @@ async def large_body(visit: Visit) -> ProbeResponse:
     headers = visit.headers(**{"content-encoding": "zstd"})
     headers["content-type"] = "application/json"
     return await request(
-        visit, "POST", CODEX + "/responses", headers=headers, body=body
+        visit, "POST", CODEX_PATH + "/responses", headers=headers, body=body
     )
 
 
@@ -188,7 +187,7 @@ def is_loopback(host: str) -> bool:
         return False  # a name may stand for any address, "" for all
 
 
-def describe(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """For people; certificates are the usual case."""
     if isinstance(error, TimeoutError):
         return "no answer in time"

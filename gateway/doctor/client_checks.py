@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import parsedate_to_datetime
 
 from gateway.doctor import client as client
-from gateway.doctor.client import CODEX, Visit, is_loopback
+from gateway.doctor.client import CODEX_PATH, Visit, is_loopback
 from gateway.doctor.findings import Finding, fail, ok, warn
+from gateway.polling.catalogues import CLIENT_VERSION
 
 LARGEST_SKEW = 5.0  # seconds
 CERTIFICATE_DAYS = 14.0
@@ -21,7 +22,7 @@ UPGRADE_LINES = (
 )
 
 
-async def examine(visit: Visit, *, is_quick: bool) -> AsyncIterator[Finding]:
+async def check_connection(visit: Visit, *, is_quick: bool) -> AsyncIterator[Finding]:
     """All checks, each finding as it comes; the long silence runs beside the rest."""
     reached = await reachable(visit)
     for finding in reached:
@@ -128,7 +129,7 @@ async def key_taken(visit: Visit) -> list[Finding]:
         text = "the key is refused" if visit.key else "a key is needed: give --key"
         return [fail("key", text, MAKE_KEY)]
     if answer.status != 200 or not answer.seen:
-        return [fail("key", f"POST {CODEX}/doctor: {answer.told}")]
+        return [fail("key", f"POST {CODEX_PATH}/doctor: {answer.told}")]
     return [ok("key", "requests come in"), *_arrival(visit, answer.seen)]
 
 
@@ -158,7 +159,8 @@ def _arrival(visit: Visit, seen: dict[str, object]) -> list[Finding]:
 
 
 async def models(visit: Visit) -> list[Finding]:
-    path = f"{CODEX}/models?client_version={client.CLIENT_VERSION}"
+    version = ".".join(map(str, CLIENT_VERSION))
+    path = f"{CODEX_PATH}/models?client_version={version}"
     answer = await client.request(visit, "GET", path)
     listed = answer.json.get("models") if isinstance(answer.json, dict) else None
     if answer.status != 200 or not isinstance(listed, list):
@@ -211,7 +213,7 @@ async def streamed(visit: Visit) -> list[Finding]:
 
 def _is_held(answer: client.Stream) -> bool:
     took = answer.arrivals[-1] - answer.arrivals[0]
-    return took < _SHORT_FOR_STREAM * client.EVENTS * client.PAUSE
+    return took < _SHORT_FOR_STREAM * client.EVENTS * client.EVENT_PAUSE
 
 
 async def silent(visit: Visit) -> list[Finding]:
@@ -225,7 +227,7 @@ async def silent(visit: Visit) -> list[Finding]:
 
 
 async def large_body(visit: Visit) -> list[Finding]:
-    answer = await client.large_body(visit)
+    answer = await client.send_large_body(visit)
     if answer.status == 400 and answer.error.get("param") == "model":
         return [ok("body", "a compressed body of 8 MiB arrives whole")]
     if answer.status == 413 and answer.error:
@@ -248,7 +250,7 @@ async def name_trap(visit: Visit) -> list[Finding]:
     if origin == "NO_CONSTRAINT" or not visit.is_tls:
         text = (
             'a provider named "OpenAI" with a ChatGPT login bypasses or misses the '
-            f"gateway at {CODEX}; any other name is safe"
+            f"gateway at {CODEX_PATH}; any other name is safe"
         )
         if origin == "NO_CONSTRAINT":
             text = "any provider name works, with chatgpt_base_url set as well"

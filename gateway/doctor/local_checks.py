@@ -110,7 +110,7 @@ def _origin(url: object) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def examine(settings: Settings, accounts: list[Account]) -> list[Finding]:
+def check_installation(settings: Settings, accounts: list[Account]) -> list[Finding]:
     """All but the user's own Codex, which is not the gateway's."""
     return [
         *private_files(settings),

@@ -77,7 +77,7 @@ class UsagePoller:
         except UpstreamFault:
             answer = None
         if answer is not None and answer.status == 200:
-            self._pool.observe_usage(account, read_usage(answer), asked_at)
+            self._pool.observe_usage(account, read_polled_usage(answer), asked_at)
         elif answer is not None and answer.status in (402, 403, 404):
             pause = FORBIDDEN_SECONDS
         if answer is not None and answer.status in _JUDGING_STATUSES:
@@ -87,7 +87,7 @@ class UsagePoller:
         self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)
 
 
-def read_usage(answer: ApiResponse) -> PolledUsage:
+def read_polled_usage(answer: ApiResponse) -> PolledUsage:
     """What does not fit is absent; nothing raises."""
     told = answer.json()
     limit, credits = child(told, "rate_limit"), child(told, "credits")

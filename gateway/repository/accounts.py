@@ -47,7 +47,7 @@ def account_of(row: models.AccountRow, secrets: SecretBox, now: float) -> Accoun
     return account
 
 
-def seal(credentials: Credentials, secrets: SecretBox) -> str:
+def encrypt_credentials(credentials: Credentials, secrets: SecretBox) -> str:
     """What the column `credentials` holds; call it inside the transaction."""
     held = {name: getattr(credentials, name) for name in _SECRETS}
     return secrets.encrypt(
@@ -119,7 +119,7 @@ def save_credentials(
     account_id: int, credentials: Credentials, secrets: SecretBox
 ) -> None:
     models.AccountRow.update(
-        credentials=seal(credentials, secrets),
+        credentials=encrypt_credentials(credentials, secrets),
         expires_at=expiry_ms(credentials),
         updated_at=now_ms(),
     ).where(models.AccountRow.id == account_id).execute()

@@ -1,10 +1,10 @@
 """What an earlier process left in the database, read once at the start."""
 
-from gateway.accounts.affinity import MAX_CONVERSATIONS, MAX_OWNERS, BindingRow
+from gateway.accounts.affinity import MAX_CONVERSATIONS, MAX_OWNERS, StoredBinding
 from gateway.store import models
 
 
-def stored_bindings() -> list[BindingRow]:
+def stored_bindings() -> list[StoredBinding]:
     """The latest bindings, oldest first, as many as memory takes."""
     table = models.BindingRow
     rows = (
@@ -12,7 +12,7 @@ def stored_bindings() -> list[BindingRow]:
         .order_by(table.used_at.desc())
         .limit(MAX_OWNERS + MAX_CONVERSATIONS)
     )
-    kept = [BindingRow(row.key, row.account_id, row.used_at) for row in rows]
+    kept = [StoredBinding(row.key, row.account_id, row.used_at) for row in rows]
     return kept[::-1]
 
 

@@ -11,7 +11,6 @@ UPSERT_BINDING = (
     "ON CONFLICT (key) DO UPDATE SET "
     "account_id = EXCLUDED.account_id, used_at = EXCLUDED.used_at"
 )
-DELETE_BINDING = "DELETE FROM binding WHERE key = ?"
 # Added, never replaced: another process may count in the same window.
 ADD_TO_COUNTER = (
     "INSERT INTO limit_counter (limit_id, window_start, used) VALUES (?, ?, ?) "
@@ -37,13 +36,11 @@ def write_batch(database: pw.Database, batch: Batch) -> None:
 
 
 def _write_latest(database: pw.Database, batch: Batch) -> None:
-    bound = [(key, *value) for key, value in batch.bindings.items() if value]
-    unbound = [(key,) for key, value in batch.bindings.items() if not value]
+    bound = [(key, *value) for key, value in batch.bindings.items()]
     counters = [(*window, spent) for window, spent in batch.counters.items()]
     states = [(*state, account) for account, state in batch.states.items()]
     for statement, rows in (
         (UPSERT_BINDING, bound),
-        (DELETE_BINDING, unbound),
         (ADD_TO_COUNTER, counters),
         (UPDATE_STATE, states),
     ):

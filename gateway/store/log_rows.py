@@ -18,21 +18,12 @@ LogRow = Mapping[str, Any]
 Cleaned = tuple[Any, ...]  # in the order of COLUMNS
 RollupKey = tuple[int, int, int, str]  # start of the period, key, account, model
 
+_KEY_FIELDS = ("start", "api_key_id", "account_id", "model")
 # What a roll-up sums, in the order of `_sums`.
-MEASURES = (
-    "requests",
-    "errors",
-    "interrupted",
-    "unpriced",
-    "input_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cost_microdollars",
-    "duration_ms",
-    "first_output_ms",
-    "first_outputs",
+MEASURES = tuple(
+    field.name
+    for field in UsageHour._meta.sorted_fields
+    if field.name not in _KEY_FIELDS
 )
 
 
@@ -224,10 +215,9 @@ def _sums(row: Cleaned) -> tuple[int, ...]:
 
 def _upsert(table: type[UsageBase]) -> str:
     name = table._meta.table_name
-    key = ("start", "api_key_id", "account_id", "model")
     sums = ", ".join(f"{sum} = {name}.{sum} + EXCLUDED.{sum}" for sum in MEASURES)
-    return insert(name, (*key, *MEASURES)) + (
-        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
+    return insert(name, (*_KEY_FIELDS, *MEASURES)) + (
+        f" ON CONFLICT ({', '.join(_KEY_FIELDS)}) DO UPDATE SET {sums}"
     )
 
 

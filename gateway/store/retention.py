@@ -2,13 +2,15 @@
 
 import time
 
+import peewee as pw
+
 from gateway.store.log_rows import DAY_MS
 from gateway.store.models import AuditLog, BindingRow, LimitCounterRow, RequestLog
 
 SLICE_ROWS = 500
 # Seconds between two slices, and until the next look when nothing was left.
-PAUSE = 0.1
-REST = 300.0
+SLICE_PAUSE = 0.1
+IDLE_PAUSE = 300.0
 
 BINDING_DAYS = 7
 MAX_BINDINGS = 100_000
@@ -28,39 +30,27 @@ class Retention:
         """Seconds until there is something to do."""
         return max(0.0, self._due_at - time.monotonic())
 
-    def postpone(self, seconds: float = REST) -> None:
+    def postpone(self, seconds: float = IDLE_PAUSE) -> None:
         self._due_at = time.monotonic() + seconds
 
     def remove_slice(self, now: int) -> int:
         """Remove some old rows (now: unix ms), in the caller's transaction."""
         removed = (
-            _remove_logs(now - self._log_days * DAY_MS)
-            or _remove_bindings(now - BINDING_DAYS * DAY_MS)
+            _remove_before(RequestLog.created_at, now - self._log_days * DAY_MS)
+            or _remove_before(BindingRow.used_at, now - BINDING_DAYS * DAY_MS)
             or _remove_surplus_bindings()
             or _remove_counters(now - COUNTER_DAYS * DAY_MS)
-            or _remove_audits(now - AUDIT_DAYS * DAY_MS)
+            or _remove_before(AuditLog.at, now - AUDIT_DAYS * DAY_MS)
         )
-        self.postpone(PAUSE if removed else REST)
+        self.postpone(SLICE_PAUSE if removed else IDLE_PAUSE)
         return removed
 
 
-def _remove_logs(cutoff: int) -> int:
-    oldest = (
-        RequestLog.select(RequestLog.id)
-        .where(RequestLog.created_at < cutoff)
-        .order_by(RequestLog.created_at)
-        .limit(SLICE_ROWS)
-    )
-    return int(RequestLog.delete().where(RequestLog.id.in_(oldest)).execute())
-
-
-def _remove_bindings(cutoff: int) -> int:
-    oldest = (
-        BindingRow.select(BindingRow.key)
-        .where(BindingRow.used_at < cutoff)
-        .limit(SLICE_ROWS)
-    )
-    return int(BindingRow.delete().where(BindingRow.key.in_(oldest)).execute())
+def _remove_before(date: pw.Field, cutoff: int) -> int:
+    model = date.model
+    key = model._meta.primary_key
+    oldest = model.select(key).where(date < cutoff).order_by(date).limit(SLICE_ROWS)
+    return int(model.delete().where(key.in_(oldest)).execute())
 
 
 def _remove_surplus_bindings() -> int:
@@ -79,8 +69,3 @@ def _remove_counters(cutoff: int) -> int:
     """Without slices: a limit leaves one row per window it was used in."""
     query = LimitCounterRow.delete().where(LimitCounterRow.window_start < cutoff)
     return int(query.execute())
-
-
-def _remove_audits(cutoff: int) -> int:
-    """Without slices: people make the changes that leave these rows."""
-    return int(AuditLog.delete().where(AuditLog.at < cutoff).execute())

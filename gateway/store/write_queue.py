@@ -46,13 +46,13 @@ class Job:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes. Bindings with None are to be deleted."""
+    """What one transaction writes."""
 
     # When put in (monotonic), and the row as it was put in.
     rows: list[tuple[float, LogRow]] = field(default_factory=list)
     spilled: Sums = field(default_factory=Sums)
     # Key → account id, used at.
-    bindings: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    bindings: dict[str, tuple[int, int]] = field(default_factory=dict)
     # Limit id, window start → spent.
     counters: Counter[tuple[int, int]] = field(default_factory=Counter)
     states: dict[int, StoredHealth] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class Backlog:
             if len(self._rows) in (1, BATCH_ROWS):
                 self._changed.notify()
 
-    def put_binding(self, key: str, binding: tuple[int, int] | None) -> None:
+    def put_binding(self, key: str, binding: tuple[int, int]) -> None:
         with self._changed:
             bindings = self._pending.bindings
             if len(bindings) >= MAX_QUEUED_BINDINGS and key not in bindings:

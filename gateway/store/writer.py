@@ -36,7 +36,7 @@ STOP_GRACE = 10.0
 
 
 class Writer:
-    """`log`, `bind`, `unbind`, `count` and `save_state` never wait and never fail."""
+    """`log`, `bind`, `count` and `save_state` never wait and never fail."""
 
     def __init__(self, *, capacity: int, log_retention_days: int) -> None:
         self.last_error: str | None = None  # None: the last try went well
@@ -63,9 +63,6 @@ class Writer:
     def bind(self, key: str, account_id: int, used_at: int) -> None:
         """Remember a binding; `key` of at most 80 characters, `used_at` in unix ms."""
         self._backlog.put_binding(key, (account_id, used_at))
-
-    def unbind(self, key: str) -> None:
-        self._backlog.put_binding(key, None)
 
     def count(self, limit_id: int, window_start: int, spent: int) -> None:
         """Add to what of a limit is used in the window (unix ms)."""

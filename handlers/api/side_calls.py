@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from gateway.accounts.codex_status import NEUTRAL, pool_windows, usage_answer
+from gateway.accounts.codex_status import NEUTRAL, pool_windows, usage_body
 from gateway.admission.client_address import is_https, is_known_without_key
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.keys.limiter import PLAN_TYPE
@@ -73,7 +73,7 @@ class WhamUsageHandler(BodilessHandler):
             windows = NEUTRAL
         else:
             windows = pool_windows(gateway.pool.accounts.values(), now)
-        self.write_json(usage_answer(windows, plan, now))
+        self.write_json(usage_body(windows, plan, now))
 
 
 class CodexUsageHandler(WhamUsageHandler):

@@ -24,17 +24,16 @@ MOST_EVENTS = 50
 
 class DoctorHandler(StreamHandler):
     max_body_bytes = 1024
-    _running: ClassVar[int] = 0
+    _streams: ClassVar = asyncio.Semaphore(MOST_AT_A_TIME)
 
     async def post(self) -> None:
         """`silence` seconds without a byte, then `events`, `pause` seconds apart."""
         silence = self._number("silence", LONGEST_SILENCE)
         pause = self._number("pause", LONGEST_PAUSE)
         events = int(self._number("events", MOST_EVENTS))
-        if DoctorHandler._running >= MOST_AT_A_TIME:
+        if self._streams.locked():
             raise GatewayOverloaded("Too many doctors are at work")
-        DoctorHandler._running += 1
-        try:
+        async with self._streams:
             await asyncio.sleep(silence)
             self.set_header("content-type", "text/event-stream")
             self.set_header("cache-control", "no-cache")
@@ -44,8 +43,6 @@ class DoctorHandler(StreamHandler):
             for number in range(events):
                 await asyncio.sleep(pause)
                 await self._send({"number": number})
-        finally:
-            DoctorHandler._running -= 1
 
     async def _send(self, told: dict[str, object]) -> None:
         self.write(f"event: codex.doctor\ndata: {json.dumps(told)}\n\n")

@@ -34,11 +34,11 @@ class NotFoundHandler(BodilessHandler):
 
     def check_head(self) -> None:
         """No method is wrong where nothing is."""
-        origin = origin_of(self.facts, self.gateway.settings)
+        origin = public_origin(self.facts, self.gateway.settings)
         raise NotFound(": ".join(["Not Found", *_reasons(self.request.path, origin)]))
 
 
-def origin_of(facts: RequestFacts, settings: Settings) -> str:
+def public_origin(facts: RequestFacts, settings: Settings) -> str:
     """The gateway's own origin, as its owner or else this client has it."""
     if settings.public_url:
         return settings.public_url.rstrip("/")

@@ -198,7 +198,9 @@ async def test_errors_are_the_sdks_own(client, upstream):
         bad = await failing(openai.BadRequestError, tools=[{"type": "file_search"}])
         assert bad.param == "tools"
         assert bad.code == "invalid_request_error"
-        upstream.answer(faults.refusal(400, "invalid_prompt", "no", param="input"))
+        upstream.answer(
+            faults.error_response(400, "invalid_prompt", "no", param="input")
+        )
         refused = await failing(openai.BadRequestError)
         assert (refused.code, refused.param) == ("invalid_prompt", "input")
         upstream.answer(faults.usage_limit(), times=None)

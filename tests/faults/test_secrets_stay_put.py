@@ -134,7 +134,7 @@ async def serve_clients(run, key):
     one = upstream.accounts["one"]
     for path in (CODEX, V1):
         text = f"No. Authorization: Bearer {one.access_token}, key {API_KEY}"
-        upstream.answer(faults.refusal(400, "invalid_prompt", text))
+        upstream.answer(faults.error_response(400, "invalid_prompt", text))
         assert await run.turn(key, path) == 400
 
 
@@ -145,7 +145,7 @@ async def lose_a_login(run, key):
         await run.command("accounts", "pause", name)
     run.upstream.auth.expire("gone")
     text = f"Your refresh token {gone.refresh_token} has already been used"
-    refusal = faults.refusal(401, "refresh_token_reused", text)
+    refusal = faults.error_response(401, "refresh_token_reused", text)
     run.upstream.answer(refusal, route="refresh", times=None)
     assert await run.turn(key) >= 400
     await run.command("accounts", "list", "--json")

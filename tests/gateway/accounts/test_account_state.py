@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.accounts.account import Account, Catalogue, Credentials, PolledUsage
-from gateway.accounts.description import describe
+from gateway.accounts.description import describe_account
 from gateway.accounts.failure_effects import apply
 from gateway.accounts.health import AccountHealth, AccountLimit, AccountStatus
 from gateway.protocol.facts import Failure, Window
@@ -234,7 +234,7 @@ def test_state_is_taken_up_after_a_restart(account):
     account.record_windows([Window("primary", 100.0, 300, NOW + 500)], NOW)
     account.health.note("broken", NOW)
     account.catalogue = Catalogue(frozenset({"m"}))
-    assert describe(account, NOW + 5)["windows"][0]["age"] == 5
+    assert describe_account(account, NOW + 5)["windows"][0]["age"] == 5
     kept = json.loads(to_keep(account, NOW + 5).detail)
     later = Account(id=1, name="a")
     restore(later, kept, NOW + 10)

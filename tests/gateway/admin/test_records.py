@@ -48,7 +48,7 @@ def login(secrets, **columns):
             "name": "me@example.com",
             "kind": "chatgpt",
             "chatgpt_account_id": "acc",
-            "credentials": accounts.seal(
+            "credentials": accounts.encrypt_credentials(
                 Credentials(Secret("at"), Secret("rt"), Secret("it")), secrets
             ),
             "expires_at": 2_000_000_500,

@@ -5,8 +5,8 @@ import json
 import aiohttp
 import pytest
 
-from gateway.demo.accounts import claims
-from gateway.demo.oauth import CLIENT_ID
+from gateway.upstream.auth_json import claims
+from gateway.upstream.tokens import CLIENT_ID
 
 
 async def grant(session, upstream, **fields):

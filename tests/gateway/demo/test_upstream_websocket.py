@@ -101,7 +101,9 @@ async def test_a_client_that_leaves_its_socket_ends_the_turn(upstream):
 
 @pytest.mark.gen_test
 async def test_a_handshake_can_be_refused(upstream):
-    upstream.answer(faults.refusal(426, "upgrade_required", "no"), route="handshake")
+    upstream.answer(
+        faults.error_response(426, "upgrade_required", "no"), route="handshake"
+    )
     async with client(upstream) as one:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await one.socket()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateway.accounts.account import Catalogue
 from gateway.accounts.health import AccountStatus
 from gateway.polling.catalogues import read_codex, read_openai
-from gateway.polling.usage import read_usage
+from gateway.polling.usage import read_polled_usage
 from gateway.upstream.api import ApiResponse
 from tests.gateway.polling.accounts_api import (
     run,
@@ -138,7 +138,7 @@ def test_what_could_not_be_said_again_is_left_out_of_a_catalogue():
 @given(json_values)
 def test_any_answer_is_read(value):
     answer = Told(200, {}, value)
-    read_usage(answer)
+    read_polled_usage(answer)
     for read in (read_codex, read_openai):
         found = read(answer, 0.0)
         assert found is None or found.models

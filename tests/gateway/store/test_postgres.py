@@ -118,8 +118,6 @@ def test_rows_sums_and_what_is_latest_are_written(server, tmp_path):
                 store.writer.bind("a", number, NOW)
                 store.writer.count(7, NOW, number)
                 store.writer.save_state(account, StoredHealth("limited", NOW, "x"))
-            store.writer.bind("b", 1, NOW)
-            store.writer.unbind("b")
             await store.flush()
             assert store.writer.dropped == 0
             return await store.read(

@@ -107,6 +107,6 @@ def test_the_next_slice_comes_soon_and_an_idle_look_late(database):
     slices = Retention(30)
     assert slices.pause == 0
     slices.remove_slice(NOW)
-    assert 0 < slices.pause <= retention.PAUSE
+    assert 0 < slices.pause <= retention.SLICE_PAUSE
     slices.remove_slice(NOW)
-    assert slices.pause > retention.PAUSE
+    assert slices.pause > retention.SLICE_PAUSE

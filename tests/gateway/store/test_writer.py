@@ -115,11 +115,9 @@ def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path)
                 writer.bind("a", number, NOW + number)
                 writer.count(7, NOW, 10 + number)
                 writer.save_state(account, StoredHealth("limited", NOW, "weekly"))
-            writer.bind("b", 1, NOW)
             writer.count(7, NOW - 1, 99)  # settled late, in a window that is over
             await store.flush()
             writer.count(7, NOW, 5)
-            writer.unbind("b")
             writer.save_state(account, StoredHealth("active"))
             await store.flush()
             kept = await store.read(

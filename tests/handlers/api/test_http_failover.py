@@ -40,18 +40,18 @@ ON_FIRST = {
     "502 with a page": ScriptedResponse((b"<html>Bad gateway</html>",), 502),
     "503": faults.unavailable(),
     "503 with a wait": faults.unavailable(120),
-    "529": faults.refusal(529, "overloaded", "busy"),
-    "408": faults.refusal(408, "timeout", "slow"),
+    "529": faults.error_response(529, "overloaded", "busy"),
+    "408": faults.error_response(408, "timeout", "slow"),
     "error event first": faults.overloaded(),
     "failed first": faults.failed_first(),
     "failed first, overloaded": faults.failed_first("server_is_overloaded", "full"),
     "usage limit": faults.usage_limit(),
     "usage limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
     "too fast": faults.rate_limited(1.5),
-    "quota": faults.refusal(429, "insufficient_quota", "no money"),
-    "402": faults.refusal(402, "payment_required", "pay"),
+    "quota": faults.error_response(429, "insufficient_quota", "no money"),
+    "402": faults.error_response(402, "payment_required", "pay"),
     "403 with a page": ScriptedResponse((b"<title>Just a moment...</title>",), 403),
-    "model": faults.refusal(404, "model_not_found", "no such model"),
+    "model": faults.error_response(404, "model_not_found", "no such model"),
     "model in prose": ScriptedResponse.json(
         {"detail": "The 'gpt-5.5' model is not supported when using Codex"}, 400
     ),
@@ -291,12 +291,14 @@ async def test_a_401_everywhere_passes_and_takes_the_accounts_out(serving, upstr
 
 
 CLIENT_S = {
-    "context": faults.refusal(400, "context_length_exceeded", "too long"),
-    "parameter": faults.refusal(400, "invalid_request_error", "bad", param="input"),
+    "context": faults.error_response(400, "context_length_exceeded", "too long"),
+    "parameter": faults.error_response(
+        400, "invalid_request_error", "bad", param="input"
+    ),
     "anchor": faults.previous_response_not_found("resp_x"),
-    "404": faults.refusal(404, "not_found", "no"),
-    "413": faults.refusal(413, "too_large", "no"),
-    "422": faults.refusal(422, "unprocessable", "no"),
+    "404": faults.error_response(404, "not_found", "no"),
+    "413": faults.error_response(413, "too_large", "no"),
+    "422": faults.error_response(422, "unprocessable", "no"),
 }
 
 
@@ -536,7 +538,7 @@ async def test_a_redirect_is_not_followed(serving, upstream):
 @pytest.mark.gen_test
 async def test_secrets_that_upstream_quotes_do_not_reach_the_client(serving, upstream):
     token = upstream.accounts["one"].access_token
-    upstream.answer(faults.refusal(400, "invalid", f"bad token {token} here"))
+    upstream.answer(faults.error_response(400, "invalid", f"bad token {token} here"))
     answered = await serving.ask()
     assert answered.status == 400
     assert token not in answered.body.decode()

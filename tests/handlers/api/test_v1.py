@@ -66,7 +66,7 @@ async def test_an_empty_output_is_put_together_from_the_items(serving, upstream)
 @pytest.mark.gen_test
 async def test_keepalives_do_not_get_into_a_folded_answer(serving, upstream):
     upstream.answer(
-        faults.silent(ScriptedTurn().text("hello").completed().answer(), 0.1, 6)
+        faults.with_silence(ScriptedTurn().text("hello").completed().answer(), 0.1, 6)
     )
     answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
     assert answered.json["status"] == "completed"

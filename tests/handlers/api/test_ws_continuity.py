@@ -25,7 +25,7 @@ FAILURES = {
     "usage limit": faults.usage_limit(),
     "limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
     "too fast": faults.rate_limited(1.5),
-    "quota": faults.refusal(429, "insufficient_quota", "no money"),
+    "quota": faults.error_response(429, "insufficient_quota", "no money"),
     "500": faults.server_error(),
     "503 with a wait": faults.unavailable(120),
     "overloaded": faults.overloaded(),
@@ -33,7 +33,9 @@ FAILURES = {
     "forbidden": ScriptedResponse((b"<title>Just a moment...</title>",), 403),
     "reset": ScriptedResponse((Cut.RESET,)),
     "closed": ScriptedResponse((Close(1012),)),
-    "its age": faults.refusal(400, "websocket_connection_limit_reached", "60 min"),
+    "its age": faults.error_response(
+        400, "websocket_connection_limit_reached", "60 min"
+    ),
 }
 
 
@@ -68,7 +70,7 @@ async def test_a_limit_is_told_when_all_accounts_have_it(serving, upstream):
 @pytest.mark.parametrize(
     "answer",
     [
-        faults.refusal(400, "context_length_exceeded", "long", param="input"),
+        faults.error_response(400, "context_length_exceeded", "long", param="input"),
         ScriptedTurn().failed("invalid_prompt", "Not this one.").answer(),
     ],
     ids=["refusal", "failed"],

@@ -32,9 +32,11 @@ ON_FIRST = {
     "usage limit": faults.usage_limit(),
     "usage limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
     "too fast": faults.rate_limited(1.5),
-    "quota": faults.refusal(429, "insufficient_quota", "no money"),
-    "model": faults.refusal(404, "model_not_found", "no such model"),
-    "its age": faults.refusal(400, "websocket_connection_limit_reached", "60 min"),
+    "quota": faults.error_response(429, "insufficient_quota", "no money"),
+    "model": faults.error_response(404, "model_not_found", "no such model"),
+    "its age": faults.error_response(
+        400, "websocket_connection_limit_reached", "60 min"
+    ),
 }
 
 
@@ -187,7 +189,9 @@ async def test_what_a_key_enforces_holds_on_sockets(serving, upstream):
 
 @pytest.mark.gen_test
 async def test_a_verdict_on_the_request_passes_at_once(serving, upstream):
-    answer = faults.refusal(400, "context_length_exceeded", "long", param="input")
+    answer = faults.error_response(
+        400, "context_length_exceeded", "long", param="input"
+    )
     upstream.answer(answer, times=None)
     async with serving.socket() as ws:
         (frame,) = await turn_on(ws)

@@ -18,7 +18,9 @@ async def visit(serving, key=None):
     await serving.gateway.catalogues.refresh_due()
     async with aiohttp.ClientSession() as session:
         seen = Visit(session, serving.base_url, key)
-        found = [one async for one in client_checks.examine(seen, is_quick=True)]
+        found = [
+            one async for one in client_checks.check_connection(seen, is_quick=True)
+        ]
     return {finding.check: finding for finding in found}
 
 
