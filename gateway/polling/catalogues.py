@@ -13,6 +13,7 @@ import orjson
 
 from gateway.accounts.account import Account, Catalogue
 from gateway.accounts.pool import Pool
+from gateway.polling import TICK_SECONDS
 from gateway.protocol.lenient_json import dump, text
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
@@ -21,7 +22,6 @@ from gateway.upstream.api import ApiResponse
 REFRESH_SECONDS = 300.0
 # An account without a catalogue is asked again sooner.
 RETRY_SECONDS = 30.0
-TICK_SECONDS = 1.0
 # Upstream leaves out models that are too new for the client which asks.
 CLIENT_VERSION = (0, 169, 0)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")

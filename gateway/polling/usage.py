@@ -8,6 +8,7 @@ from collections.abc import Callable
 from gateway.accounts.account import Account, PolledUsage
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
+from gateway.polling import TICK_SECONDS
 from gateway.protocol.facts import Window
 from gateway.protocol.failures import read_failure
 from gateway.protocol.headers import window_of
@@ -19,7 +20,6 @@ from gateway.upstream.api import ApiResponse
 POLL_SECONDS = 60.0
 # What upstream forbids is not asked for every minute.
 FORBIDDEN_SECONDS = 300.0
-TICK_SECONDS = 1.0
 _JUDGING_STATUSES = (401, 402)
 
 
