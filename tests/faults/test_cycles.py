@@ -21,14 +21,15 @@ from gateway.upstream.websocket import UpstreamSocket
 from handlers.api.responses import ResponsesHandler
 from handlers.api.responses_websocket import ResponsesSocket
 from handlers.wire.websocket import LingeringProtocol
+from tests import upstream_faults
 from tests.serving import CODEX, TERMINAL, payload, rest_of_turn, until
 
 TURN = ScriptedTurn().text("one two three").completed()
 FAILURES = {
     "limit": faults.usage_limit(),
     "500": faults.server_error(),
-    "reset": faults.reset_before_headers(),
-    "failed": faults.failed_first("invalid_prompt"),
+    "reset": upstream_faults.reset_before_headers(),
+    "failed": upstream_faults.failed_first("invalid_prompt"),
     "overloaded": faults.overloaded(),
     "held": faults.cut_after(TURN.answer(), 2),
     "stream": faults.cut_after(TURN.answer(), 6),

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.demo import faults
 from gateway.demo.answers import Cut, ScriptedResponse, sse
 from gateway.demo.events import ScriptedTurn
 from gateway.turns.keepalive import StreamTiming
+from tests import upstream_faults
 from tests.serving import CODEX, V1, next_event, payload, rest_of_turn
 
 pytestmark = [
@@ -41,7 +41,7 @@ def endless():
 # (what upstream does, code, origin, phase) for what fails before the commit point.
 BEFORE = {
     "reset before the headers": (
-        faults.reset_before_headers,
+        upstream_faults.reset_before_headers,
         ("connection_reset", "network", "headers"),
     ),
     "end before the headers": (
@@ -69,7 +69,7 @@ BEFORE = {
         ("connection_reset", "network", "headers"),
     ),
     "reset after the headers": (
-        faults.reset_after_headers,
+        upstream_faults.reset_after_headers,
         ("connection_reset", "network", "first_event"),
     ),
     "end after the headers": (
@@ -93,7 +93,7 @@ BEFORE = {
         ("stream_event_too_large", "upstream", None),
     ),
     "a page of a portal": (
-        faults.wrong_content_type,
+        upstream_faults.wrong_content_type,
         ("upstream_protocol_error", "upstream", "headers"),
     ),
     "no content type that is known": (
@@ -119,7 +119,7 @@ BEFORE = {
         (None, "upstream", "headers"),
     ),
     "bad chunking": (
-        faults.bad_chunking,
+        upstream_faults.bad_chunking,
         ("connection_reset", "network", None),
     ),
 }
@@ -238,7 +238,7 @@ async def test_odd_bytes_pass_as_they_are(serving, upstream, at_rest, name, size
 
 @pytest.mark.gen_test
 async def test_only_the_first_terminal_event_counts(serving, upstream, at_rest):
-    upstream.answer(faults.two_terminals())
+    upstream.answer(upstream_faults.two_terminals())
     answered = await serving.ask(CODEX)
     assert answered.status == 200
     (row,) = await serving.rows()

@@ -8,6 +8,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Close, Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
+from tests import upstream_faults
 from tests.serving import payload, turn_on, until
 
 pytestmark = [
@@ -92,8 +93,8 @@ async def test_a_1009_inside_an_answer_is_a_loss_like_any_other(serving, upstrea
 
 HANDSHAKES = {
     "no answer": (lambda: ScriptedResponse(before=(FOR_EVER(),)), "handshake"),
-    "a reset": (faults.reset_before_headers, None),
-    "a page": (faults.wrong_content_type, None),
+    "a reset": (upstream_faults.reset_before_headers, None),
+    "a page": (upstream_faults.wrong_content_type, None),
     "an error": (faults.server_error, None),
     "100 kB of headers": (
         lambda: bare(HEAD + b"x-large: " + b"h" * 100_000 + b"\r\n\r\n"),
@@ -164,7 +165,7 @@ async def test_a_text_that_is_no_utf_8_passes_as_it_is(serving, upstream, at_res
 @pytest.mark.gen_test(timeout=20)
 async def test_only_the_first_terminal_frame_counts(serving, upstream, at_rest):
     """What comes after it is not taken for the beginning of the next turn."""
-    upstream.answer(faults.two_terminals())
+    upstream.answer(upstream_faults.two_terminals())
     async with serving.socket() as ws:
         for _ in range(2):
             kinds = [event["type"] for event in await turn_on(ws)]

@@ -10,6 +10,7 @@ import zstandard
 from gateway.demo import faults
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
+from tests import upstream_faults
 from tests.gateway.demo.client import (
     body,
     client,
@@ -83,12 +84,12 @@ async def test_an_answer_held_by_an_event_shows_when_the_client_leaves(upstream)
 @pytest.mark.parametrize(
     "answer",
     [
-        faults.reset_before_headers(),
-        faults.reset_after_headers(),
+        upstream_faults.reset_before_headers(),
+        upstream_faults.reset_after_headers(),
         faults.cut_after(ScriptedTurn().text("cut").answer(), 3),
-        faults.cut_mid_event(ScriptedTurn().text("cut").answer(), 3),
-        faults.short_body(),
-        faults.bad_chunking(),
+        upstream_faults.cut_mid_event(ScriptedTurn().text("cut").answer(), 3),
+        upstream_faults.short_body(),
+        upstream_faults.bad_chunking(),
     ],
     ids=["before headers", "after headers", "cut", "mid event", "short", "chunks"],
 )
@@ -105,14 +106,14 @@ async def test_a_cut_is_visible_to_the_client(upstream, answer):
 @pytest.mark.gen_test
 async def test_odd_bytes_pass_as_they_are(upstream):
     whole = ScriptedTurn().text("grüße").completed().answer()
-    upstream.answer(faults.dripped(whole, 7))
-    upstream.answer(faults.gzipped(whole))
-    upstream.answer(faults.wrong_content_type())
-    upstream.answer(faults.oversized(3 << 20))
+    upstream.answer(upstream_faults.dripped(whole, 7))
+    upstream.answer(upstream_faults.gzipped(whole))
+    upstream.answer(upstream_faults.wrong_content_type())
+    upstream.answer(upstream_faults.oversized(3 << 20))
     async with client(upstream) as one:
         for _ in range(2):
             async with one.post(body()) as response:
-                assert await response.read() == faults.as_bytes(whole)
+                assert await response.read() == upstream_faults.as_bytes(whole)
         async with one.post(body()) as response:
             assert response.headers["content-type"].startswith("text/html")
         async with one.post(body()) as response:

@@ -10,6 +10,7 @@ from gateway.demo import faults
 from gateway.demo.answers import Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from gateway.store import models
+from tests import upstream_faults
 from tests.serving import CHAT, CODEX, V1, payload
 
 TURN = ScriptedTurn().text("one two three").completed()
@@ -33,8 +34,8 @@ async def tried(serving, count=1):
 
 
 ON_FIRST = {
-    "reset before headers": faults.reset_before_headers(),
-    "reset after headers": faults.reset_after_headers(),
+    "reset before headers": upstream_faults.reset_before_headers(),
+    "reset after headers": upstream_faults.reset_after_headers(),
     "closed before headers": ScriptedResponse(before=(Cut.EOF,)),
     "500": faults.server_error(),
     "502 with a page": ScriptedResponse((b"<html>Bad gateway</html>",), 502),
@@ -43,11 +44,15 @@ ON_FIRST = {
     "529": faults.error_response(529, "overloaded", "busy"),
     "408": faults.error_response(408, "timeout", "slow"),
     "error event first": faults.overloaded(),
-    "failed first": faults.failed_first(),
-    "failed first, overloaded": faults.failed_first("server_is_overloaded", "full"),
+    "failed first": upstream_faults.failed_first(),
+    "failed first, overloaded": upstream_faults.failed_first(
+        "server_is_overloaded", "full"
+    ),
     "usage limit": faults.usage_limit(),
-    "usage limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
-    "too fast": faults.rate_limited(1.5),
+    "usage limit in a stream": upstream_faults.failed_first(
+        "usage_limit_reached", "limit"
+    ),
+    "too fast": upstream_faults.rate_limited(1.5),
     "quota": faults.error_response(429, "insufficient_quota", "no money"),
     "402": faults.error_response(402, "payment_required", "pay"),
     "403 with a page": ScriptedResponse((b"<title>Just a moment...</title>",), 403),
@@ -57,11 +62,11 @@ ON_FIRST = {
     ),
     "cut before the commit": faults.cut_after(TURN.answer(), 2),
     "ended before the commit": faults.cut_after(TURN.answer(), 2, Cut.EOF),
-    "half an event": faults.cut_mid_event(TURN.answer(), 1),
-    "wrong content type": faults.wrong_content_type(),
-    "gzip": faults.gzipped(TURN.answer()),
-    "bad chunks": faults.bad_chunking(),
-    "short body": faults.short_body(),
+    "half an event": upstream_faults.cut_mid_event(TURN.answer(), 1),
+    "wrong content type": upstream_faults.wrong_content_type(),
+    "gzip": upstream_faults.gzipped(TURN.answer()),
+    "bad chunks": upstream_faults.bad_chunking(),
+    "short body": upstream_faults.short_body(),
     "empty": ScriptedResponse(),
     "comments only": ScriptedResponse((b": hello\n\n",)),
 }
@@ -74,7 +79,7 @@ async def test_a_failure_of_one_account_is_not_seen(serving, upstream, answer):
     upstream.answer(TURN.answer(), account="two", times=None)
     answered = await serving.ask()
     assert answered.status == 200
-    assert answered.body == faults.as_bytes(TURN.answer())
+    assert answered.body == upstream_faults.as_bytes(TURN.answer())
     assert set(accounts(upstream)) == {"one", "two"}
     assert accounts(upstream)[-1] == "two"
     (row,) = await serving.rows()
@@ -87,15 +92,15 @@ async def test_a_failure_of_one_account_is_not_seen(serving, upstream, answer):
 
 
 EVERYWHERE = {
-    "reset before headers": (faults.reset_before_headers(), 502),
-    "reset after headers": (faults.reset_after_headers(), 502),
+    "reset before headers": (upstream_faults.reset_before_headers(), 502),
+    "reset after headers": (upstream_faults.reset_after_headers(), 502),
     "500": (faults.server_error(), 502),
     "503": (faults.unavailable(), 503),
     "503 with a long wait": (faults.unavailable(3600), 503),
     "error event first": (faults.overloaded(), 503),
     "cut before the commit": (faults.cut_after(TURN.answer(), 2), 502),
-    "wrong content type": (faults.wrong_content_type(), 502),
-    "gzip": (faults.gzipped(TURN.answer()), 502),
+    "wrong content type": (upstream_faults.wrong_content_type(), 502),
+    "gzip": (upstream_faults.gzipped(TURN.answer()), 502),
 }
 
 
@@ -373,7 +378,7 @@ async def test_a_failed_response_folded_has_the_status_of_its_code(
     serving, upstream, path, code, status
 ):
     """A 5xx for an SDK: the same faulty request three times."""
-    upstream.answer(faults.failed_first(code, "no"), times=None)
+    upstream.answer(upstream_faults.failed_first(code, "no"), times=None)
     answered = await serving.ask(path, BODIES[path] | {"stream": False})
     assert (answered.status, answered.error["code"]) == (status, code)
 
@@ -447,7 +452,7 @@ async def test_a_cut_after_the_commit_is_told_in_the_stream(serving, upstream, h
 
 @pytest.mark.gen_test
 async def test_a_stream_that_ends_politely_without_its_end_is_told(serving, upstream):
-    upstream.answer(faults.without_terminal())
+    upstream.answer(upstream_faults.without_terminal())
     answered = await serving.ask()
     assert answered.types[-1] == "response.failed"
     assert answered.events[-1]["response"]["error"]["code"] == "stream_incomplete"
@@ -455,7 +460,7 @@ async def test_a_stream_that_ends_politely_without_its_end_is_told(serving, upst
 
 @pytest.mark.gen_test
 async def test_half_an_event_at_the_cut_does_not_reach_the_client(serving, upstream):
-    upstream.answer(faults.cut_mid_event(TURN.answer(), 6))
+    upstream.answer(upstream_faults.cut_mid_event(TURN.answer(), 6))
     answered = await serving.ask()
     assert answered.types == [e["type"] for e in TURN.events[:6]] + ["response.failed"]
 
@@ -498,7 +503,7 @@ async def test_a_stall_everywhere_names_its_phase(serving, upstream):
 
 @pytest.mark.gen_test
 async def test_an_event_beyond_all_bounds_is_not_collected(serving, upstream):
-    upstream.answer(faults.oversized(40 << 20), times=None)
+    upstream.answer(upstream_faults.oversized(40 << 20), times=None)
     answered = await serving.ask()
     assert answered.status == 502
     assert upstream.of()[0].sent_bytes < 30 << 20
@@ -506,7 +511,7 @@ async def test_an_event_beyond_all_bounds_is_not_collected(serving, upstream):
 
 @pytest.mark.gen_test
 async def test_an_event_beyond_all_bounds_in_the_stream_ends_it(serving, upstream):
-    oversized = faults.oversized(20 << 20)
+    oversized = upstream_faults.oversized(20 << 20)
     upstream.answer(ScriptedResponse((*TURN.events[:6], *oversized.steps)))
     answered = await serving.ask()
     error = answered.events[-1]["response"]["error"]
@@ -515,10 +520,10 @@ async def test_an_event_beyond_all_bounds_in_the_stream_ends_it(serving, upstrea
 
 @pytest.mark.gen_test
 async def test_the_first_of_two_ends_is_what_counts(serving, upstream):
-    answer = faults.two_terminals()
+    answer = upstream_faults.two_terminals()
     upstream.answer(answer)
     answered = await serving.ask()
-    assert answered.body == faults.as_bytes(answer)
+    assert answered.body == upstream_faults.as_bytes(answer)
     (row,) = await serving.rows()
     assert row["status"] == "success"
     assert row["output_tokens"] == 20

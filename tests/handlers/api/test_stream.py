@@ -9,6 +9,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import ScriptedResponse, sse
 from gateway.turns.keepalive import StreamTiming
+from tests import upstream_faults
 from tests.handlers.api.streams import TURN
 from tests.serving import CODEX, V1, next_event, payload
 
@@ -44,7 +45,7 @@ async def test_a_whole_answer_passes_byte_for_byte(serving, upstream, path, size
 
 @pytest.mark.gen_test
 async def test_a_rest_after_the_last_event_passes_too(serving, upstream):
-    whole = faults.as_bytes(TURN.answer()) + b"data: [DONE]"
+    whole = upstream_faults.as_bytes(TURN.answer()) + b"data: [DONE]"
     upstream.answer(ScriptedResponse((whole,)))
     answered = await serving.ask()
     assert answered.body == whole
@@ -125,7 +126,7 @@ async def test_an_upstream_that_never_closes_does_not_keep_the_client(
 ):
     upstream.answer(*TURN.events, asyncio.Event())
     answered = await serving.ask()
-    assert answered.body == faults.as_bytes(TURN.answer())
+    assert answered.body == upstream_faults.as_bytes(TURN.answer())
     (row,) = await serving.rows()
     assert row["status"] == "success"
 
@@ -193,7 +194,9 @@ async def test_the_model_s_name_passes_only_when_it_was_asked_for(serving, upstr
         assert told["headers"]["x-codex-turn-state"] == "ts"
         assert told["headers"]["x-other"] == ["1"]
         if is_same:
-            assert answered.body == faults.as_bytes(ScriptedResponse.of(events))
+            assert answered.body == upstream_faults.as_bytes(
+                ScriptedResponse.of(events)
+            )
 
 
 @pytest.mark.gen_test
@@ -208,13 +211,13 @@ async def test_windows_are_hidden_once_keys_are_in_use(serving, upstream):
     assert answered.status == 200
     assert not [name for name in answered.headers if name.startswith("x-codex-pri")]
     assert "codex.rate_limits" not in answered.types
-    assert answered.body == faults.as_bytes(TURN.answer())
+    assert answered.body == upstream_faults.as_bytes(TURN.answer())
 
 
 @pytest.mark.gen_test
 async def test_each_event_is_its_own_chunk_s_end(serving, upstream):
     """Whoever reads chunk by chunk never sees half an event."""
-    dripped = faults.dripped(TURN.answer(), 11)
+    dripped = upstream_faults.dripped(TURN.answer(), 11)
     upstream.answer(dripped)
     body = json.dumps(payload()).encode()
     head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
@@ -227,4 +230,4 @@ async def test_each_event_is_its_own_chunk_s_end(serving, upstream):
         assert chunk.endswith(b"\n\n")
         whole += chunk
         chunked = chunked[start + size + 2 :]
-    assert whole == faults.as_bytes(TURN.answer())
+    assert whole == upstream_faults.as_bytes(TURN.answer())

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from gateway.demo import faults
 from gateway.demo.answers import sse
 from gateway.turns.keepalive import StreamTiming
+from tests import upstream_faults
 from tests.handlers.api.streams import TURN
 from tests.serving import CHAT, CODEX, V1, next_event, payload
 
@@ -69,7 +69,7 @@ async def test_comments_of_upstream_do_not_keep_the_data_away(serving, upstream)
     answered = await serving.ask()
     assert KEEPALIVE in answered.body
     without = answered.body.replace(KEEPALIVE, b"").replace(b": ping\n\n", b"")
-    assert without == faults.as_bytes(TURN.answer())
+    assert without == upstream_faults.as_bytes(TURN.answer())
 
 
 @pytest.mark.settings(keepalive_interval=0.01)

@@ -5,6 +5,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Close, Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
+from tests import upstream_faults
 from tests.serving import payload, turn_on, user
 
 
@@ -23,8 +24,8 @@ async def anchored(ws):
 # What another account can make good, once it is sent the whole history.
 FAILURES = {
     "usage limit": faults.usage_limit(),
-    "limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
-    "too fast": faults.rate_limited(1.5),
+    "limit in a stream": upstream_faults.failed_first("usage_limit_reached", "limit"),
+    "too fast": upstream_faults.rate_limited(1.5),
     "quota": faults.error_response(429, "insufficient_quota", "no money"),
     "500": faults.server_error(),
     "503 with a wait": faults.unavailable(120),

@@ -10,6 +10,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Close, Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
+from tests import upstream_faults
 from tests.serving import CODEX, V1, payload, turn_on
 
 TURN = ScriptedTurn().text("one two three").completed()
@@ -28,10 +29,12 @@ ON_FIRST = {
     "500": faults.server_error(),
     "503 with a wait": faults.unavailable(120),
     "error event first": faults.overloaded(),
-    "failed first": faults.failed_first(),
+    "failed first": upstream_faults.failed_first(),
     "usage limit": faults.usage_limit(),
-    "usage limit in a stream": faults.failed_first("usage_limit_reached", "limit"),
-    "too fast": faults.rate_limited(1.5),
+    "usage limit in a stream": upstream_faults.failed_first(
+        "usage_limit_reached", "limit"
+    ),
+    "too fast": upstream_faults.rate_limited(1.5),
     "quota": faults.error_response(429, "insufficient_quota", "no money"),
     "model": faults.error_response(404, "model_not_found", "no such model"),
     "its age": faults.error_response(
@@ -62,7 +65,7 @@ HANDSHAKES = {
     "429": faults.usage_limit(),
     "500": faults.server_error(),
     "503": faults.unavailable(),
-    "reset": faults.reset_before_headers(),
+    "reset": upstream_faults.reset_before_headers(),
 }
 
 

@@ -11,6 +11,7 @@ from gateway.demo import faults
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.scenarios import default_answer, with_limits
 from gateway.demo.side import side_answer
+from tests import upstream_faults
 
 # What lasts for a while, with the seconds it may take.
 LASTING = {
@@ -168,7 +169,7 @@ class Weather:
         left = max(0.0, stroke.until - time.monotonic())
         return {
             "limit": lambda: faults.usage_limit(left),
-            "resets": faults.reset_before_headers,
+            "resets": upstream_faults.reset_before_headers,
             "500": faults.server_error,
             "503": lambda: faults.unavailable(self._rng.choice((None, 1, 2))),
         }[stroke.kind]()
@@ -188,8 +189,8 @@ class Weather:
             "server_error": faults.server_error,
             "unavailable": faults.unavailable,
             "overloaded": faults.overloaded,
-            "rate_limited": lambda: faults.rate_limited(TOLD_WAIT),
-            "reset": faults.reset_before_headers,
+            "rate_limited": lambda: upstream_faults.rate_limited(TOLD_WAIT),
+            "reset": upstream_faults.reset_before_headers,
             "cut before the commit": lambda: faults.cut_after(answer, 2),
             "cut after the commit": lambda: faults.cut_after(answer, SEEN_EVENTS),
         }[kind]()
