@@ -134,6 +134,7 @@ class Gateway:
         self.pool.account_changed.subscribe(self._changed.add)
         self.turns.exchange_ended.subscribe(self.store.writer.log)
         self.turns.exchange_ended.subscribe(self.metrics.observe)
+        self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
         await self._load()
         bindings = await self.store.read(stored_bindings)

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from gateway.doctor import client as client
 from gateway.doctor.client import CODEX_PATH, Visit, is_loopback
 from gateway.doctor.findings import Finding, fail, ok, warn
-from gateway.polling.catalogues import CLIENT_VERSION
+from gateway.polling.client_version import NEWEST_KNOWN
 
 LARGEST_SKEW = 5.0  # seconds
 CERTIFICATE_DAYS = 14.0
@@ -159,8 +159,7 @@ def _arrival(visit: Visit, seen: dict[str, object]) -> list[Finding]:
 
 
 async def models(visit: Visit) -> list[Finding]:
-    version = ".".join(map(str, CLIENT_VERSION))
-    path = f"{CODEX_PATH}/models?client_version={version}"
+    path = f"{CODEX_PATH}/models?client_version={NEWEST_KNOWN}"
     answer = await client.request(visit, "GET", path)
     listed = answer.json.get("models") if isinstance(answer.json, dict) else None
     if answer.status != 200 or not isinstance(listed, list):

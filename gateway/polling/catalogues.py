@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -14,6 +13,11 @@ import orjson
 from gateway.accounts.account import Account, Catalogue
 from gateway.accounts.pool import Pool
 from gateway.polling import TICK_SECONDS
+from gateway.polling.client_version import (
+    NEWEST_KNOWN,
+    ClientVersion,
+    believed_version,
+)
 from gateway.protocol.lenient_json import dump, text
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
@@ -22,9 +26,6 @@ from gateway.upstream.api import ApiResponse
 REFRESH_SECONDS = 300.0
 # An account without a catalogue is asked again sooner.
 RETRY_SECONDS = 30.0
-# Upstream leaves out models that are too new for the client which asks.
-CLIENT_VERSION = (0, 169, 0)
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
 
 
 class Viewer(Protocol):
@@ -50,8 +51,10 @@ class Catalogues:
         self._calls = calls
         self._base = upstream_base_url.rstrip("/")
         self._clock = clock
-        self._version = CLIENT_VERSION
+        self._version = NEWEST_KNOWN
         self._due: dict[int, float] = {}
+        # As which version the catalogue was asked for that an account has.
+        self._asked_as: dict[int, ClientVersion] = {}
 
     async def run(self) -> None:
         """Refresh what is due, for ever; its owner cancels it."""
@@ -64,6 +67,8 @@ class Catalogues:
         now = self._clock()
         accounts = self._pool.accounts
         self._due = {id: at for id, at in self._due.items() if id in accounts}
+        for id in self._asked_as.keys() - accounts.keys():
+            del self._asked_as[id]
         await asyncio.gather(
             *(
                 self.refresh(account)
@@ -74,8 +79,12 @@ class Catalogues:
         )
 
     async def refresh(self, account: Account) -> None:
-        """Fetch one catalogue; the old one stays when that fails."""
-        known = account.catalogue
+        """Fetch one catalogue; the old one stays when that fails.
+
+        So it does when the first answer to a newer version is shorter: a version
+        that upstream does not like must not cost models.
+        """
+        known, version = account.catalogue, self._version
         try:
             answer = await self._calls.get(
                 account, self._url(account), etag=known.etag if known else None
@@ -87,17 +96,24 @@ class Catalogues:
             account.catalogue = replace(known, fetched_at=now)
         elif answer is not None and answer.status == 200:
             read = read_openai if not account.is_chatgpt else read_codex
-            account.catalogue = read(answer, now) or known
+            found = read(answer, now)
+            is_new = version > self._asked_as.get(account.id, version)
+            if found is not None and not (
+                is_new and known is not None and len(found.models) < len(known.models)
+            ):
+                account.catalogue = found
+                self._asked_as[account.id] = version
         is_known = account.catalogue is not None
         pause = REFRESH_SECONDS if is_known else RETRY_SECONDS
         self._due[account.id] = now + pause * random.uniform(0.9, 1.0)
 
-    def note_client_version(self, version: str | None) -> None:
-        """Ask upstream as the newest client that was seen here."""
-        match = _VERSION.fullmatch(version or "")
-        if match is not None:
-            major, minor, patch = (int(part) for part in match.groups())
-            self._version = max(self._version, (major, minor, patch))
+    def note_exchange(self, row: Mapping[str, Any]) -> None:
+        """Ask as the newest client whose turn upstream completed; `row` of the log."""
+        if row["status"] == "success" and row["response_id"]:
+            version = believed_version(row["user_agent"])
+            if version is not None and version > self._version:
+                self._version = version
+                self._due.clear()  # there may be models for it
 
     def listing(
         self, key: Viewer | None = None, *, codex: bool = True
@@ -124,8 +140,7 @@ class Catalogues:
     def _url(self, account: Account) -> str:
         if not account.is_chatgpt:
             return (account.base_url or "").rstrip("/") + "/models"
-        version = ".".join(str(part) for part in self._version)
-        return f"{self._base}/codex/models?client_version={version}"
+        return f"{self._base}/codex/models?client_version={self._version}"
 
 
 def _described(

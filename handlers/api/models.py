@@ -13,11 +13,7 @@ class ModelsHandler(BodilessHandler):
 
     def get(self) -> None:
         codex = self.surface.is_codex or self._is_codex_client()
-        catalogues = self.gateway.catalogues
-        if codex:
-            version = self.get_query_argument("client_version", None)
-            catalogues.note_client_version(version)
-        entries, etag = catalogues.listing(self.current_key, codex=codex)
+        entries, etag = self.gateway.catalogues.listing(self.current_key, codex=codex)
         self.set_header("etag", etag)
         if self.check_etag_header():
             self.set_status(304)

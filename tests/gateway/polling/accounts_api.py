@@ -39,6 +39,7 @@ class Upstream:
         self.requests = []
         self.models = [{"slug": "m1", "odd": None}, {"slug": "m2", "priority": 1}]
         self.status = 200
+        self.etag = '"e1"'
         self.used = 12.0
 
     async def answer(self, request):
@@ -49,9 +50,9 @@ class Upstream:
             return web.json_response(self.usage())
         if request.path.startswith("/own/"):
             return web.json_response({"data": [{"id": "gpt-x"}, {"id": 3}]})
-        if request.headers.get("if-none-match") == '"e1"':
+        if request.headers.get("if-none-match") == self.etag == '"e1"':
             return web.Response(status=304)
-        return web.json_response({"models": self.models}, headers={"etag": '"e1"'})
+        return web.json_response({"models": self.models}, headers={"etag": self.etag})
 
     def usage(self):
         return {

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gateway.accounts.account import Catalogue
 from gateway.accounts.health import AccountStatus
 from gateway.polling.catalogues import read_codex, read_openai
+from gateway.polling.client_version import NEWEST_KNOWN
 from gateway.polling.usage import read_polled_usage
 from gateway.upstream.api import ApiResponse
 from tests.gateway.polling.accounts_api import (
@@ -54,7 +55,7 @@ def test_each_kind_of_account_is_asked_its_own_way():
         await made.catalogues.refresh_due()
         codex, own = sorted(made.upstream.requests, key=lambda one: one.path)
         assert codex.path == "/backend-api/codex/models"
-        assert codex.query["client_version"] == "0.169.0"
+        assert codex.query["client_version"] == str(NEWEST_KNOWN)
         assert codex.headers["chatgpt-account-id"] == "acc"
         assert codex.headers["authorization"] == "Bearer at"
         assert own.path == "/own/models"
@@ -86,12 +87,57 @@ def test_unchanged_and_failing_answers_keep_what_is_known():
     run(scenario)
 
 
-def test_newest_client_version_is_passed_on_and_nothing_else_is():
+def turn_of(version, **fields):
+    row = {"status": "success", "response_id": "resp_1"}
+    return {**row, "user_agent": f"codex_exec/{version} (Debian)", **fields}
+
+
+def test_the_newest_client_whose_turn_was_completed_is_asked_as():
     async def scenario(made):
-        for version in ("0.170.1", "0.2.0", "1&x=y", None, "9" * 40):
-            made.catalogues.note_client_version(version)
+        for row in (
+            turn_of("0.172.1"),
+            turn_of("0.2.0"),
+            turn_of("0.173.0", status="error"),
+            turn_of("0.173.0", response_id=None),
+            turn_of("0.173.0", user_agent="curl/0.173.0"),
+        ):
+            made.catalogues.note_exchange(row)
         await made.catalogues.refresh(made.pool.accounts[1])
-        assert made.upstream.requests[-1].query_string == "client_version=0.170.1"
+        assert made.upstream.requests[-1].query_string == "client_version=0.172.1"
+
+    run(scenario)
+
+
+def test_a_newer_client_makes_the_catalogues_due():
+    async def scenario(made):
+        await made.catalogues.refresh_due()
+        made.catalogues.note_exchange(turn_of("0.172.1"))
+        await made.catalogues.refresh_due()
+        made.catalogues.note_exchange(turn_of("0.172.1"))
+        await made.catalogues.refresh_due()
+        asked = [r.query.get("client_version") for r in made.upstream.requests]
+        assert [a for a in asked if a] == [str(NEWEST_KNOWN), "0.172.1"]
+
+    run(scenario)
+
+
+def test_a_version_that_costs_models_leaves_the_catalogue_as_it_was():
+    async def scenario(made):
+        account = made.pool.accounts[1]
+        await made.catalogues.refresh(account)
+        first = account.catalogue
+        made.catalogues.note_exchange(turn_of("0.172.1"))
+        made.upstream.etag = '"e2"'
+        made.upstream.models = made.upstream.models[:1]
+        for _ in range(2):
+            await made.catalogues.refresh(account)
+            assert account.catalogue.models == first.models
+        made.upstream.models = [{"slug": "m8"}, {"slug": "m9"}]
+        await made.catalogues.refresh(account)
+        assert account.catalogue.models == {"m8", "m9"}
+        made.upstream.models = [{"slug": "m9"}]  # with a version that is known to do
+        await made.catalogues.refresh(account)
+        assert account.catalogue.models == {"m9"}
 
     run(scenario)
 
