@@ -1,7 +1,7 @@
 """The pool's windows as the Codex client's `/status` reads them. Pure."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from gateway.accounts.account import Account, SeenWindow
 from gateway.protocol.facts import Window
@@ -11,34 +11,43 @@ NEUTRAL = (
     Window("primary", 0.0, 300, None),
     Window("secondary", 0.0, 10_080, None),
 )
-_DEFAULT_MINUTES = {"primary": 300, "secondary": 10_080}
+_NAMES: tuple[Literal["primary", "secondary"], ...] = ("primary", "secondary")
 
 
 def pool_windows(accounts: Iterable[Account], now: float) -> tuple[Window, ...]:
-    """Averages over the subscriptions in service; resets at the first one's."""
-    serving = [
-        account
-        for account in accounts
-        if account.is_chatgpt and account.health.is_in_service
-    ]
-    shown = []
-    for neutral in NEUTRAL:
-        seen = [a.windows[neutral.name] for a in serving if neutral.name in a.windows]
-        shown.append(_average(neutral, seen, now) if seen else neutral)
-    return tuple(shown)
+    """Averages over the subscriptions in service, of windows of the same length.
+
+    A window is what its length says, wherever an account has it: some have the weekly
+    one first, or alone. The client knows two: those that most accounts have.
+    """
+    by_length: dict[object, list[SeenWindow]] = {}
+    for account in accounts:
+        if account.is_chatgpt and account.health.is_in_service:
+            for name, seen in account.windows.items():
+                length = seen.window.window_minutes or name
+                by_length.setdefault(length, []).append(seen)
+    if not by_length:
+        return NEUTRAL
+    common = sorted(by_length.values(), key=len, reverse=True)[: len(_NAMES)]
+    common.sort(key=_place)
+    return tuple(
+        _average(name, seen, now) for name, seen in zip(_NAMES, common, strict=False)
+    )
 
 
-def _average(neutral: Window, seen: list[SeenWindow], now: float) -> Window:
+def _place(seen: list[SeenWindow]) -> tuple[str, int]:
+    """Where upstream puts a window; of two in one place the shorter goes first."""
+    first = min(one.window.name for one in seen)
+    return first, seen[0].window.window_minutes or 0
+
+
+def _average(
+    name: Literal["primary", "secondary"], seen: list[SeenWindow], now: float
+) -> Window:
     used = sum(one.used_percent(now) for one in seen) / len(seen)
     resets = [one.window.resets_at for one in seen if one.window.resets_at is not None]
-    coming = [at for at in resets if at > now]
-    minutes = seen[0].window.window_minutes
-    return Window(
-        neutral.name,
-        used,
-        minutes or neutral.window_minutes,
-        min(coming, default=None),
-    )
+    coming = min((at for at in resets if at > now), default=None)
+    return Window(name, used, seen[0].window.window_minutes, coming)
 
 
 def usage_body(windows: Iterable[Window], plan_type: str, now: float) -> dict[str, Any]:
@@ -46,11 +55,9 @@ def usage_body(windows: Iterable[Window], plan_type: str, now: float) -> dict[st
     by_name: dict[str, Window] = {window.name: window for window in windows}
     reached = any(window.used_percent >= 100 for window in by_name.values())
     rate_limit: dict[str, Any] = {"allowed": not reached, "limit_reached": reached}
-    for name, minutes in _DEFAULT_MINUTES.items():
+    for name in _NAMES:
         window = by_name.get(name)
-        rate_limit[f"{name}_window"] = (
-            None if window is None else _window(window, minutes, now)
-        )
+        rate_limit[f"{name}_window"] = None if window is None else _window(window, now)
     return {
         "plan_type": plan_type,
         "rate_limit": rate_limit,
@@ -59,8 +66,8 @@ def usage_body(windows: Iterable[Window], plan_type: str, now: float) -> dict[st
     }
 
 
-def _window(window: Window, minutes: int, now: float) -> dict[str, int]:
-    seconds = (window.window_minutes or minutes) * 60
+def _window(window: Window, now: float) -> dict[str, int]:
+    seconds = (window.window_minutes or 0) * 60  # 0: the client shows no length
     resets_at = window.resets_at if window.resets_at is not None else now + seconds
     return {
         "used_percent": round(window.used_percent),
