@@ -12,8 +12,10 @@ from handlers.admin.routes import ADMIN_ROUTES
 from handlers.api.chat import ChatCompletionsHandler
 from handlers.api.media import (
     AlphaSearchHandler,
+    EmbeddingsHandler,
     ImagesEditsHandler,
     ImagesGenerationsHandler,
+    InputTokensHandler,
     TranscribeHandler,
 )
 from handlers.api.models import ModelHandler, ModelsHandler
@@ -90,6 +92,8 @@ ROUTES: list[RouteEntry] = [
     (r"/v1/images/generations", ImagesGenerationsHandler, V1),
     (r"/v1/images/edits", ImagesEditsHandler, V1),
     (r"/v1/alpha/search", AlphaSearchHandler, V1),
+    (r"/v1/embeddings", EmbeddingsHandler, V1),
+    (r"/v1/responses/input_tokens", InputTokensHandler, V1),
     (r"/v1/usage", KeyUsageHandler, KEY_USAGE),
     (r"/v1/audio/transcriptions", TranscribeHandler, V1),
     (r"/health(?:/live)?", HealthHandler, OPEN),

@@ -11,6 +11,7 @@ from gateway.errors import (
     LONGEST_RETRY_AFTER,
     GatewayError,
     NoAccounts,
+    NotFound,
     UpgradeRequired,
     UsageLimitReached,
 )
@@ -30,6 +31,7 @@ class Demand:
     allowed_accounts: frozenset[int] | None = None
     # Whether the client's key may use a model.
     allows_model: Callable[[str], bool] | None = field(default=None, hash=False)
+    api_key_only: bool = False  # what is asked for is not to be had of ChatGPT
     affinity: Affinity = field(default_factory=Affinity)
     excluded: frozenset[int] = frozenset()  # tried before, for this request
     pinned: int | None = None  # this account or none
@@ -47,6 +49,7 @@ class Reason(StrEnum):
     NOT_ALLOWED = "not_allowed"
     PAUSED = "paused"
     LOGIN_REQUIRED = "reauth_required"
+    KIND = "kind"
     MODEL = "model"
     NO_SOCKETS = "no_sockets"
     LIMITED = "limited"
@@ -122,6 +125,8 @@ def _in_service(account: Account, demand: Demand, now: float) -> Ineligibility |
 
 
 def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
+    if demand.api_key_only and account.is_chatgpt:
+        return Ineligibility(Reason.KIND, "is no account with an API key")
     if not account.serves(demand.model, now):
         return Ineligibility(Reason.MODEL, f"does not have model {demand.model}")
     if demand.websocket and not account.websockets:
@@ -179,16 +184,21 @@ def _refusal(
     verdicts: Mapping[Account, Ineligibility], demand: Demand, now: float
 ) -> GatewayError | None:
     own = {a: b for a, b in verdicts.items() if b.reason is not Reason.NOT_ALLOWED}
-    if not verdicts:
-        return NoAccounts("No account has been added to this gateway")
     if not own:
-        return NoAccounts("No account of this gateway is assigned to this API key")
+        return NoAccounts(
+            "No account of this gateway is assigned to this API key"
+            if verdicts
+            else "No account has been added to this gateway"
+        )
     serving = {a: b for a, b in own.items() if b.reason not in OUT_OF_SERVICE}
     if not serving:
         return NoAccounts(_out_of_service(own.values()))
-    fitting = {a: b for a, b in serving.items() if b.reason is not Reason.MODEL}
+    having = {a: b for a, b in serving.items() if b.reason is not Reason.KIND}
+    if not having:
+        return NotFound("Not Found: this needs an account with an API key")
+    fitting = {a: b for a, b in having.items() if b.reason is not Reason.MODEL}
     if not fitting:
-        return ModelNotAvailable(demand.model or "", _usable_models(serving, demand))
+        return ModelNotAvailable(demand.model or "", _usable_models(having, demand))
     if any(found.is_short(now) for found in fitting.values()):
         return None
     return _for_now(fitting, demand, now)

@@ -102,7 +102,10 @@ class OutcomeReader:
 
 
 def read_usage(value: Any) -> Usage | None:
-    """A response's "usage" object; None when there is none."""
+    """A response's "usage" object; None when there is none.
+
+    Embeddings count their input as `prompt_tokens`.
+    """
     if not isinstance(value, dict):
         return None
     inputs = child(value, "input_tokens_details")
@@ -112,7 +115,7 @@ def read_usage(value: Any) -> Usage | None:
         or inputs.get("cache_creation_input_tokens")
     )
     return Usage(
-        input_tokens=count(value.get("input_tokens")),
+        input_tokens=count(value.get("input_tokens", value.get("prompt_tokens"))),
         cached_tokens=count(inputs.get("cached_tokens")),
         cache_write_tokens=count(written),
         output_tokens=count(value.get("output_tokens")),

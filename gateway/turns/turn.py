@@ -130,6 +130,7 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
         key_id=key.id if key else None,
         allowed_accounts=key.accounts if key else None,
         allows_model=key.allows if key else None,
+        api_key_only=request.route.needs_api_key,
         affinity=Affinity.from_request(
             headers, loaded.previous_response_id, loaded.prompt_cache_key
         ),

@@ -16,6 +16,13 @@ class Endpoint(StrEnum):
     IMAGES_EDITS = "images_edits"
     ALPHA_SEARCH = "alpha_search"
     TRANSCRIBE = "transcribe"
+    EMBEDDINGS = "embeddings"
+    INPUT_TOKENS = "input_tokens"
+
+    @property
+    def needs_api_key(self) -> bool:
+        """Whether only accounts with an API key have it."""
+        return self in (Endpoint.EMBEDDINGS, Endpoint.INPUT_TOKENS)
 
 
 # (below UPSTREAM_BASE_URL, below an API-key account's own base)
@@ -27,6 +34,8 @@ _PATHS: Mapping[Endpoint, tuple[str, str]] = {
     Endpoint.IMAGES_EDITS: ("/codex/images/edits", "/images/edits"),
     Endpoint.ALPHA_SEARCH: ("/codex/alpha/search", "/alpha/search"),
     Endpoint.TRANSCRIBE: ("/transcribe", "/audio/transcriptions"),
+    Endpoint.EMBEDDINGS: ("/codex/embeddings", "/embeddings"),
+    Endpoint.INPUT_TOKENS: ("/codex/responses/input_tokens", "/responses/input_tokens"),
 }
 
 

@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.turns.client_request import Loaded
 from gateway.upstream.endpoints import Endpoint
-from handlers.api.loading import client_request
+from handlers.api.loading import client_request, key_policy
 from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 from schemas.body.multipart import has_field
@@ -19,7 +19,7 @@ _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
 
 @dataclass(frozen=True, slots=True)
 class MediaPayload:
-    """A body that is not parsed; its model is not one of the catalogue's."""
+    """A body that passes as it is; without a model where none of the catalogue's."""
 
     body: bytes
     payload: None = None
@@ -34,7 +34,7 @@ class MediaPayload:
     generate: bool = True
 
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
-        return self.body, ()
+        return self.body, self.changes
 
     def without_items(self, indexes: frozenset[int]) -> Loaded:
         return self
@@ -51,11 +51,14 @@ class MediaHandler(ReplyHandler):
             self.surface,
             self.endpoint,
             len(body),
-            lambda: MediaPayload(self._checked(body)),
+            lambda: self._load(body),
         )
         async with self.gateway.proxy.exchange(request) as reply:
             self.body.release()
             await self.stream(reply)
+
+    def _load(self, body: bytes) -> MediaPayload:
+        return MediaPayload(self._checked(body))
 
     def _checked(self, body: bytes) -> bytes:
         """The bytes to send, once a key with models is known to be allowed this one.
@@ -95,3 +98,33 @@ class TranscribeHandler(MediaHandler):
         if not has_field(self.request.headers.get("content-type", ""), body, "file"):
             raise ValidationError("Missing data for required field.", "file")
         return super()._checked(body)
+
+
+class ModelCallHandler(MediaHandler):
+    """A JSON call of one of the catalogue's models, at an account with an API key."""
+
+    def _load(self, body: bytes) -> MediaPayload:
+        """What the key enforces and allows holds for its model as for a turn's."""
+        document = decode(body)
+        if has_long_number(body):
+            document = decode_exactly(body)
+        if not isinstance(document, dict):
+            raise ValidationError("The payload must be an object.")
+        requested = document.get("model")
+        if not isinstance(requested, str) or not requested:
+            raise ValidationError("Must be the name of a model.", "model")
+        policy = key_policy(self.current_key)
+        model = policy.model or requested
+        sent = encode({**document, "model": model}) if policy.imposes else body
+        changes = ("model enforced",) if model != requested else ()
+        return MediaPayload(
+            sent, model=model, requested_model=requested, changes=changes
+        )
+
+
+class EmbeddingsHandler(ModelCallHandler):
+    endpoint: ClassVar[Endpoint] = Endpoint.EMBEDDINGS
+
+
+class InputTokensHandler(ModelCallHandler):
+    endpoint: ClassVar[Endpoint] = Endpoint.INPUT_TOKENS

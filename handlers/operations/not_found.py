@@ -12,7 +12,6 @@ _MISSING = "is not available here"
 
 # Below a base URL: what OpenAI has and this gateway has not. The first match counts.
 _ABSENT = (
-    (r"responses/input_tokens", f"counting input tokens {_MISSING}"),
     (r"responses/[^/]+(?:/(?:cancel|input_items))?", f"a stored response {_STORE}"),
     (r"chat/completions/[^/]+(?:/messages)?", f"a stored completion {_STORE}"),
     (r"conversations(?:/.*)?", f"a conversation {_STORE}; send its items as input"),
@@ -21,7 +20,7 @@ _ABSENT = (
     (r"(?:assistants|threads)(?:/.*)?", f"the Assistants API {_MISSING}"),
     (r"(?:batches|fine_tuning|evals)(?:/.*)?", f"background work {_MISSING}"),
     (r"completions", "legacy completions are not available; use chat/completions"),
-    (r"(embeddings|moderations|realtime|videos)(?:/.*)?", rf"\1 {_MISSING}"),
+    (r"(moderations|realtime|videos)(?:/.*)?", rf"\1 {_MISSING}"),
     (r"(audio/speech|audio/translations|images/variations)", rf"\1 {_MISSING}"),
 )
 _BELOW_BASE = re.compile(r"/(?:v1|backend-api/codex(?:/v1)?)/(.*)")

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.accounts.account import AccountKind, Catalogue
 from gateway.accounts.eligibility import Demand
-from gateway.errors import NoAccounts, UpgradeRequired, UsageLimitReached
+from gateway.errors import NoAccounts, NotFound, UpgradeRequired, UsageLimitReached
 from gateway.keys.model_errors import ModelNotAvailable
 from gateway.protocol.facts import Window
 from tests.gateway.accounts.pools import (
@@ -87,6 +87,19 @@ def test_a_missing_model_is_told_with_those_the_key_may_use(pool):
     pool.accounts[1].catalogue = catalogue(*(f"m-{number:03}" for number in range(99)))
     error = refused(pool, Demand(model="new"), ModelNotAvailable)
     assert str(error).endswith(", m-026, m-027 and 71 more")
+
+
+def test_what_chatgpt_does_not_have_goes_to_an_account_with_a_key(pool):
+    demand = Demand(model="m", api_key_only=True)
+    error = refused(pool, demand, NotFound)
+    assert "an account with an API key" in str(error)
+    paid = account(3, kind=AccountKind.API_KEY, priority=100)
+    pool.replace([account(1), paid])
+    assert answered(pool, demand).account.id == 3
+    pool.accounts[1].catalogue = catalogue("chatgpt-s")
+    paid.catalogue = catalogue("own")
+    error = refused(pool, demand, ModelNotAvailable)
+    assert str(error).endswith("; there are own")
 
 
 def test_refused_model_is_not_sent_to_that_account_again(pool, clock):
