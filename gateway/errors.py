@@ -206,6 +206,18 @@ class NoAccounts(GatewayError):
         super().__init__(message, retry_after=retry_after)
 
 
+class NoneInService(GatewayError):
+    """What time does not mend: no 503, upon which clients come back for minutes."""
+
+    status = 400
+    type = "invalid_request_error"
+    origin: Origin = "account"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class UpgradeRequired(GatewayError):
     """Codex falls back to HTTP at once, and for good, upon this one only."""
 

@@ -11,6 +11,7 @@ from gateway.errors import (
     LONGEST_RETRY_AFTER,
     GatewayError,
     NoAccounts,
+    NoneInService,
     NotFound,
     UpgradeRequired,
     UsageLimitReached,
@@ -185,14 +186,10 @@ def _refusal(
 ) -> GatewayError | None:
     own = {a: b for a, b in verdicts.items() if b.reason is not Reason.NOT_ALLOWED}
     if not own:
-        return NoAccounts(
-            "No account of this gateway is assigned to this API key"
-            if verdicts
-            else "No account has been added to this gateway"
-        )
+        return NoneInService(*(_NONE_ASSIGNED if verdicts else _NONE_ADDED))
     serving = {a: b for a, b in own.items() if b.reason not in OUT_OF_SERVICE}
     if not serving:
-        return NoAccounts(_out_of_service(own.values()))
+        return NoneInService(*_out_of_service(own.values()))
     having = {a: b for a, b in serving.items() if b.reason is not Reason.KIND}
     if not having:
         return NotFound("Not Found: this needs an account with an API key")
@@ -238,10 +235,37 @@ def _for_now(
     )
 
 
-def _out_of_service(verdicts: Iterable[Ineligibility]) -> str:
-    kinds = {found.reason for found in verdicts}
-    if kinds == {Reason.PAUSED}:
-        return "All accounts are paused"
-    if kinds == {Reason.LOGIN_REQUIRED}:
-        return "All accounts require a new login"
-    return "All accounts are paused or require a new login"
+# What time does not mend: code and message, with what the owner does about it.
+_NONE_ADDED = (
+    "no_accounts_configured",
+    "No account has been added to this gateway; its owner does that with "
+    "`run.py accounts login`",
+)
+_NONE_ASSIGNED = (
+    "no_accounts_configured",
+    "No account of this gateway is assigned to this API key; its owner does that with "
+    "`run.py keys update NAME --accounts …`",
+)
+_ALL_PAUSED = (
+    "accounts_paused",
+    "All accounts are paused; their owner ends that with `run.py accounts resume NAME`",
+)
+_ALL_LOGGED_OUT = (
+    "login_required",
+    "All accounts require a new login; their owner runs `run.py accounts login`",
+)
+# To resume one takes less than a login.
+_PAUSED_OR_LOGGED_OUT = (
+    "accounts_paused",
+    "All accounts are paused or require a new login; their owner runs "
+    "`run.py accounts resume NAME` or `run.py accounts login`",
+)
+
+
+def _out_of_service(verdicts: Iterable[Ineligibility]) -> tuple[str, str]:
+    reasons = {found.reason for found in verdicts}
+    if reasons == {Reason.PAUSED}:
+        return _ALL_PAUSED
+    if reasons == {Reason.LOGIN_REQUIRED}:
+        return _ALL_LOGGED_OUT
+    return _PAUSED_OR_LOGGED_OUT

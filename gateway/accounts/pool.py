@@ -86,14 +86,15 @@ class Pool:
         self.serve_queue()
 
     def can_open_socket(self, allowed_accounts: frozenset[int] | None = None) -> bool:
-        """Whether an upgrade should be accepted rather than refused with 426."""
+        """Whether an upgrade should be accepted rather than refused with 426.
+
+        A client that is refused goes on over HTTP, for good: only where that helps.
+        """
         demand = Demand(websocket=True, allowed_accounts=allowed_accounts)
         verdicts = self._selection(demand).verdicts.values()
+        reasons = {None if why is None else why.reason for why in verdicts}
         return self._websockets and (
-            not verdicts
-            or any(
-                why is None or why.reason not in _OPENS_NO_SOCKET for why in verdicts
-            )
+            Reason.NO_SOCKETS not in reasons or not reasons <= _OPENS_NO_SOCKET
         )
 
     def socket_accounts(self, allowed_accounts: frozenset[int] | None) -> list[Account]:
@@ -111,7 +112,7 @@ class Pool:
         """Hold an account for one request; waits in the queue while all are full.
 
         Refused at once when the wait would be too long. Raises NoAccounts,
-        UsageLimitReached, ModelNotAvailable, UpgradeRequired,
+        NoneInService, UsageLimitReached, ModelNotAvailable, UpgradeRequired,
         PreviousResponseNotFound or GatewayOverloaded, each with `passed_over`.
         """
         self.serve_queue()

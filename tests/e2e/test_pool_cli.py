@@ -64,6 +64,18 @@ async def test_all_limited_tells_the_user_the_first_return(upstream, user, webso
     assert accounts(upstream) == ["one", "one", "two"]
 
 
+@BOTH
+@pytest.mark.gen_test(timeout=90)
+async def test_paused_accounts_end_the_run_at_once(upstream, user, pair, websockets):
+    for name in ("one", "two"):
+        await pair.run("accounts", "pause", name)
+    run = await ask(user(websockets=websockets), "first")
+    assert run.returncode != 0
+    assert "run.py accounts resume" in run.stderr
+    assert "Reconnecting" not in run.stderr
+    assert upstream.of() == []
+
+
 LOST_BETWEEN = {"reset": Cut.RESET, "gone": Cut.EOF, "closed": Close(1000)}
 
 

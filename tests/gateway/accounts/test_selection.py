@@ -7,7 +7,7 @@ import pytest
 
 from gateway.accounts.account import AccountKind, Catalogue
 from gateway.accounts.eligibility import Demand
-from gateway.errors import NoAccounts, NotFound, UpgradeRequired, UsageLimitReached
+from gateway.errors import NoAccounts, NoneInService, NotFound, UpgradeRequired, UsageLimitReached
 from gateway.keys.model_errors import ModelNotAvailable
 from gateway.protocol.facts import Window
 from tests.gateway.accounts.pools import (
@@ -156,25 +156,43 @@ def test_an_account_that_failed_here_is_not_waited_for(pool):
 def test_paused_and_logged_out_accounts_are_named(pool):
     pool.accounts[1].health.pause()
     pool.accounts[2].health.require_login("refresh_token_reused")
-    error = refused(pool, Demand(), NoAccounts)
-    assert str(error) == "All accounts are paused or require a new login"
+    error = refused(pool, Demand(), NoneInService)
+    assert str(error).startswith("All accounts are paused or require a new login; ")
+    assert (error.code, error.retry_after) == ("accounts_paused", None)
     assert dict(error.passed_over)["b"] == "refresh_token_reused"
 
 
 def test_the_error_says_what_all_accounts_lack(pool):
     for one in pool.accounts.values():
         one.health.require_login("refresh_token_reused")
-    error = refused(pool, Demand(), NoAccounts)
-    assert str(error) == "All accounts require a new login"
+    error = refused(pool, Demand(), NoneInService)
+    assert (error.status, error.code) == (400, "login_required")
+    assert "`run.py accounts login`" in str(error)
     for one in pool.accounts.values():
         one.health.pause()
-    assert str(refused(pool, Demand(), NoAccounts)) == "All accounts are paused"
+    error = refused(pool, Demand(), NoneInService)
+    assert (error.status, error.code) == (400, "accounts_paused")
+    assert "`run.py accounts resume NAME`" in str(error)
+    pool.replace([])
+    error = refused(pool, Demand(), NoneInService)
+    assert (error.status, error.code) == (400, "no_accounts_configured")
+    assert "`run.py accounts login`" in str(error)
+
+
+def test_what_time_mends_decides_before_what_it_does_not(pool):
+    pool.accounts[1].health.pause()
+    pool.accounts[2].health.cool(NOW, 60, "broken")
+    refused(pool, Demand(), NoAccounts)
+    limit(pool, 2, 900)
+    refused(pool, Demand(), UsageLimitReached)
 
 
 def test_keys_see_only_their_accounts(pool):
     only = Demand(allowed_accounts=frozenset({2}))
     assert {answered(pool, only).account.id for _ in range(10)} == {2}
-    refused(pool, Demand(allowed_accounts=frozenset({9})), NoAccounts)
+    error = refused(pool, Demand(allowed_accounts=frozenset({9})), NoneInService)
+    assert (error.status, error.code) == (400, "no_accounts_configured")
+    assert "`run.py keys update NAME --accounts …`" in str(error)
 
 
 def test_sockets_need_an_account_that_speaks_them(pool):
@@ -192,3 +210,11 @@ def test_sockets_need_an_account_that_speaks_them(pool):
     pool.accounts[2].websockets = False
     refused(pool, Demand(websocket=True), UpgradeRequired)
     assert not pool.can_open_socket()
+    # Nor does HTTP help when no account is in service: a frame says so.
+    for one in pool.accounts.values():
+        one.health.pause()
+    assert pool.can_open_socket()
+    pool.accounts[1].health.resume()
+    assert not pool.can_open_socket()
+    pool.replace([])
+    assert pool.can_open_socket()

@@ -216,7 +216,7 @@ async def test_a_key_bound_to_an_account_uses_no_other(serving, upstream):
     assert upstream.of()[0].account == "two"
     await serving.pause("two")
     answered = await serving.ask(headers=key)
-    assert (answered.status, answered.error["code"]) == (503, "no_accounts")
+    assert (answered.status, answered.error["code"]) == (400, "accounts_paused")
 
 
 @pytest.mark.gen_test

@@ -295,6 +295,17 @@ async def test_a_401_everywhere_passes_and_takes_the_accounts_out(serving, upstr
     assert len(upstream.of()) == 4
 
 
+@pytest.mark.parametrize("path", [CODEX, V1, CHAT])
+@pytest.mark.gen_test
+async def test_paused_accounts_are_no_reason_to_come_back(serving, upstream, path):
+    await serving.pause("one", "two")
+    answered = await serving.ask(path, BODIES[path])
+    assert (answered.status, answered.error["code"]) == (400, "accounts_paused")
+    assert "run.py accounts resume" in answered.error["message"]
+    assert "retry-after" not in answered.headers
+    assert upstream.of() == []
+
+
 CLIENT_S = {
     "context": faults.error_response(400, "context_length_exceeded", "too long"),
     "parameter": faults.error_response(
@@ -426,9 +437,11 @@ async def test_a_model_nobody_has_is_named(serving, upstream):
 @pytest.mark.gen_test
 async def test_no_account_at_all_is_told_as_such(serving):
     answered = await serving.ask()
-    assert (answered.status, answered.error["code"]) == (503, "no_accounts")
+    assert answered.status == 400
+    assert answered.error["code"] == "no_accounts_configured"
     assert answered.error["origin"] == "account"
-    assert 1 <= int(answered.headers["retry-after"]) <= 5
+    assert "run.py accounts login" in answered.error["message"]
+    assert "retry-after" not in answered.headers
 
 
 @pytest.mark.parametrize("how", [Cut.RESET, Cut.EOF])

@@ -115,6 +115,22 @@ async def test_a_failure_everywhere_is_a_frame_with_its_status(
     assert (row["status"], row["http_status"]) == ("error", status)
 
 
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_paused_accounts_are_told_in_a_frame_after_the_upgrade(
+    serving, upstream, path
+):
+    await serving.pause("one", "two")
+    async with serving.socket(path) as ws:
+        for _ in range(2):
+            (frame,) = await turn_on(ws)
+            assert (frame["status"], frame["error"]["code"]) == (400, "accounts_paused")
+            assert "headers" not in frame
+    await serving.resume("two")
+    async with serving.socket(path) as ws:
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+
+
 @pytest.mark.gen_test
 async def test_a_refused_connection_is_told_as_the_network_s(serving, upstream):
     with socket.socket() as closed:
