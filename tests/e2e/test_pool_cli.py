@@ -67,8 +67,8 @@ async def test_all_limited_tells_the_user_the_first_return(upstream, user, webso
 @BOTH
 @pytest.mark.gen_test(timeout=90)
 async def test_paused_accounts_end_the_run_at_once(upstream, user, pair, websockets):
-    for name in ("one", "two"):
-        await pair.run("accounts", "pause", name)
+    for account in upstream.accounts.values():
+        await pair.run("accounts", "pause", account.email)
     run = await ask(user(websockets=websockets), "first")
     assert run.returncode != 0
     assert "run.py accounts resume" in run.stderr
