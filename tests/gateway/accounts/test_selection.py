@@ -7,7 +7,13 @@ import pytest
 
 from gateway.accounts.account import AccountKind, Catalogue
 from gateway.accounts.eligibility import Demand
-from gateway.errors import NoAccounts, NoneInService, NotFound, UpgradeRequired, UsageLimitReached
+from gateway.errors import (
+    NoAccounts,
+    NoneInService,
+    NotFound,
+    UpgradeRequired,
+    UsageLimitReached,
+)
 from gateway.keys.model_errors import ModelNotAvailable
 from gateway.protocol.facts import Window
 from tests.gateway.accounts.pools import (

@@ -398,7 +398,7 @@ async def test_a_failed_response_folded_has_the_status_of_its_code(
 async def test_accounts_that_are_too_fast_for_a_moment_are_waited_for(
     serving, upstream
 ):
-    too_fast = faults.refusal(429, "rate_limit_exceeded", "slower")
+    too_fast = faults.error_response(429, "rate_limit_exceeded", "slower")
     upstream.answer(too_fast, times=2)
     assert (await serving.ask()).status == 200
     assert accounts(upstream) == ["one", "two", "two"]
