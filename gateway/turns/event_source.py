@@ -127,8 +127,16 @@ class SseSource:
         return b"event: " + event_type.encode() + b"\ndata: " + data + b"\n\n"
 
     def deliver_to(self, sink: Sink) -> Delivery:
-        split = self._whole_events
-        return self._response.deliver_to(lambda chunk: sink(split(chunk)))
+        split = self._scanner.split
+
+        def take(chunk: bytes) -> "asyncio.Future[None] | None":
+            try:
+                run = split(chunk)
+            except EventTooLarge as error:
+                raise UpstreamFault(event_too_large()) from error
+            return sink(run)
+
+        return self._response.deliver_to(take)
 
     def keep(self, late: bytes) -> None:
         """Nothing: the body ends with the turn, and all of it is passed on."""

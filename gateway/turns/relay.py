@@ -124,18 +124,19 @@ class Relay:
         exchange = self._turn.exchange
         silence = exchange.silence = self._new_silence(clock())
         marker, last_bytes = source.data_marker, limits.timing.last_bytes
+        visible = self._visible
 
         def take(run: bytes) -> "asyncio.Future[None] | None":
             if is_notable(run):
-                run = self._visible(run)
-            if run:
-                silence.passed(clock(), data=marker in run)
-            else:
+                run = visible(run)
+                if reader.is_terminal:
+                    delivery.end_within(last_bytes)
+            if not run:
                 silence.heard(clock())
-            if reader.is_terminal:
-                delivery.end_within(last_bytes)
+                return None
+            silence.passed(clock(), data=marker in run)
             exchange.response_bytes += len(run)
-            return sink(run) if run else None
+            return sink(run)
 
         delivery = source.deliver_to(take)
         try:
