@@ -7,7 +7,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 
-from tests.test_layers import ROOT
+from tests.test_architecture import ROOT
 from tests.tools.fuzz.properties import PROPERTIES
 from tests.tools.fuzz.seeds import KNOWN, seeds
 from tests.tools.fuzz.source import any_bytes
