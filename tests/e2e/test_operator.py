@@ -64,7 +64,7 @@ async def test_a_change_of_an_account_holds_for_the_next_request(
 ):
     name = (await rows(gateway, "accounts", "list", "--json"))[0]["name"]
     await gateway.run("accounts", "pause", name)
-    assert await ask(gateway) == 503
+    assert await ask(gateway) == 400
     second = upstream.add_account("second")
     await gateway.run("accounts", "import", str(second.write_auth_file(tmp_path)))
     assert await ask(gateway) == 200

@@ -3,16 +3,17 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
-from tests.test_architecture import ROOT
 from tests.tools.fuzz.properties import PROPERTIES
 from tests.tools.fuzz.seeds import KNOWN, seeds
 from tests.tools.fuzz.source import any_bytes
 
 NIGHTLY_SECONDS = 60
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
