@@ -18,6 +18,7 @@ from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.usage import UsagePoller
+from gateway.protocol.client_view import ClientView
 from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import AccountStore, load_accounts
 from gateway.repository.keys import keys_ever_made, load_keys
@@ -27,7 +28,6 @@ from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
 from gateway.turns.client_request import ClientRequest
-from gateway.turns.client_view import ClientView
 from gateway.turns.frame_queue import Frame
 from gateway.turns.http import Proxy
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming

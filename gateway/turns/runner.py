@@ -40,8 +40,8 @@ from gateway.turns.failover import (
     RetryBudget,
     RetryHere,
     decide,
-    final_error,
 )
+from gateway.turns.final_error import final_error
 from gateway.turns.receipt import note_attempt, settle, take_outcome, words
 from gateway.turns.turn import Turn, demand_of
 from gateway.upstream import UpstreamFault

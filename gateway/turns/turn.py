@@ -6,10 +6,10 @@ from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.encrypted_items import EncryptedItems, all_reasoning
 from gateway.accounts.lease import Lease
+from gateway.protocol.client_view import ClientView
 from gateway.protocol.headers import request_headers
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.client_request import ClientRequest, Loaded
-from gateway.turns.client_view import ClientView
 from gateway.turns.exchange import Exchange
 from gateway.upstream.endpoints import account_headers
 from gateway.upstream.http import UpstreamResponse

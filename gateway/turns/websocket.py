@@ -21,11 +21,11 @@ from gateway.errors import (
     PreviousResponseNotFound,
     forget_traceback,
 )
+from gateway.protocol.client_view import ClientView
 from gateway.protocol.sse import event_type
 from gateway.protocol.websocket_frames import MESSAGE_TOO_BIG, frame
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
-from gateway.turns.client_view import ClientView
 from gateway.turns.event_source import SocketSource
 from gateway.turns.frame_queue import Frame, FrameQueue
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from gateway.protocol import websocket_frames
+from gateway.protocol.client_view import ClientView
 from gateway.protocol.local_failures import socket_closed
 from gateway.protocol.outcome import OutcomeReader
-from gateway.turns.client_view import ClientView
 from gateway.turns.event_source import SocketSource, SseSource
 from gateway.turns.keepalive import StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits
