@@ -1,5 +1,6 @@
 """Settings of one process, read once from the environment and a `.env` file."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -11,6 +12,7 @@ from gateway.secret import Secret
 
 Network = IPv4Network | IPv6Network
 MEBIBYTE = 1024 * 1024
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Settings:
     public_url: str  # https origin as clients see it, or ""
     trusted_proxies: tuple[Network, ...]
     unauthenticated_cidrs: tuple[Network, ...]
+    allowed_hosts: frozenset[str]  # names, in lower case
     max_body_bytes: int  # of one decoded body
     body_budget_bytes: int  # of all bodies being read
     connect_timeout: float
@@ -44,6 +47,7 @@ class Settings:
         if Path(dotenv).is_file():
             env.read_env(dotenv, recurse=False)
         env.add_parser("networks", _networks)
+        env.add_parser("hosts", _hosts)
         env.add_parser("secret", lambda text: Secret(text) if text else None)
         with env.prefixed("GATEWAY_"):
             values = _read(env)
@@ -77,6 +81,7 @@ def _read(env: Any) -> dict[str, Any]:
         ),
         "trusted_proxies": env.networks("TRUSTED_PROXIES", ""),
         "unauthenticated_cidrs": env.networks("UNAUTHENTICATED_CIDRS", ""),
+        "allowed_hosts": env.hosts("ALLOWED_HOSTS", ""),
         "max_body_bytes": env.int("MAX_BODY_BYTES", 128 * MEBIBYTE, validate=positive),
         "body_budget_bytes": env.int(
             "BODY_BUDGET_BYTES", 1024 * MEBIBYTE, validate=positive
@@ -102,3 +107,12 @@ def _networks(value: str) -> tuple[Network, ...]:
         )
     except ValueError as error:
         raise EnvError(str(error)) from error
+
+
+def _hosts(value: str) -> frozenset[str]:
+    """Parse "gateway.lan, codex.example": names as a Host header has them."""
+    names = {part.strip().lower() for part in value.split(",") if part.strip()}
+    for name in names:
+        if _HOST_NAME.fullmatch(name) is None:
+            raise EnvError(f"{name!a} is no host name (without scheme and port)")
+    return frozenset(names)

@@ -13,6 +13,7 @@ from gateway.admission.client_address import (
     RequestFacts,
     client_network,
     is_known_without_key,
+    is_listed,
 )
 from gateway.errors import ForbiddenOrigin, InvalidApiKey, TooManyFailedKeys
 from gateway.keys.key import Key, KeyRing
@@ -27,6 +28,7 @@ _NO_FOREIGN_PAGE = frozenset({"", "same-origin", "none"})
 FAILED_KEYS_PER_MINUTE = 10
 # About 1 MB of memory; a flood from more addresses evicts the calmest ones.
 _MOST_PEERS = 4096
+_LONGEST_HOST = 100  # that a refusal names
 
 
 class FailedKeys:
@@ -69,6 +71,8 @@ class Access:
         if facts.policy is AccessPolicy.PROXY and not self._ring.ever_made:
             if is_known_without_key(facts, self._settings):
                 return None
+            if is_listed(facts, self._settings):
+                raise InvalidApiKey(_unknown_host(facts))
             raise InvalidApiKey(
                 "Proxy authentication must be configured before "
                 "remote access is allowed"
@@ -129,6 +133,15 @@ def presented_token(headers: Mapping[str, str]) -> str | None:
         return token
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _unknown_host(facts: RequestFacts) -> str:
+    """What to say to a listed client whose Host might be a web page's."""
+    shown = "".join(c if c.isprintable() else "?" for c in facts.host[:_LONGEST_HOST])
+    return (
+        f"The Host '{shown}' is no known name of this gateway: use an address, add "
+        "the name to GATEWAY_ALLOWED_HOSTS, or make an API key"
+    )
 
 
 def _origin(text: str) -> tuple[str, str, int] | None:

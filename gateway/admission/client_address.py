@@ -4,11 +4,13 @@ Only what a trusted proxy appended to the forwarding headers is believed.
 """
 
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from gateway.settings import Network, Settings
 
@@ -61,6 +63,12 @@ class RequestFacts:
     def host(self) -> str:
         return self.headers.get("host", "").strip().lower()
 
+    @property
+    def host_name(self) -> str:
+        """The Host without its port; what is no host stays as it is."""
+        match = AUTHORITY.fullmatch(self.host)
+        return self.host if match is None else match["host"]
+
 
 def is_local(facts: RequestFacts) -> bool:
     """Whether the client is on this machine, as far as can be known.
@@ -70,18 +78,42 @@ def is_local(facts: RequestFacts) -> bool:
     peer = _address(facts.peer)
     if peer is None or not peer.is_loopback or _is_forwarded(facts.headers):
         return False
-    match = AUTHORITY.fullmatch(facts.host)
-    host = facts.host if match is None else match["host"]
-    return host in _LOCAL_HOSTS
+    return facts.host_name in _LOCAL_HOSTS
 
 
 def is_known_without_key(facts: RequestFacts, settings: Settings) -> bool:
     """Whether a client is admitted as long as no key was ever made."""
-    if is_local(facts):
-        return True
+    return is_local(facts) or (
+        is_listed(facts, settings) and is_known_host(facts, settings)
+    )
+
+
+def is_listed(facts: RequestFacts, settings: Settings) -> bool:
+    """Whether the socket's peer is in a network that needs no key."""
     return _is_within(
         _address(facts.peer), settings.unauthenticated_cidrs
     ) and not _is_forwarded(facts.headers)
+
+
+def is_known_host(facts: RequestFacts, settings: Settings) -> bool:
+    """Whether the Host is an address or a name of ours: no page can have either.
+
+    A web page's own name may resolve to our address; the browser then takes us for
+    the page's own server and sends no foreign origin.
+    """
+    name = facts.host_name.removesuffix(".")
+    if name in _LOCAL_HOSTS or _address(name.strip("[]")) is not None:
+        return True
+    public = urlsplit(settings.public_url).hostname
+    return name != "" and name in {public, *settings.allowed_hosts, *_own_names()}
+
+
+@lru_cache(maxsize=1)
+def _own_names() -> frozenset[str]:
+    """This machine's names: its own word, no name service's."""
+    name = socket.gethostname().lower()
+    short = name.partition(".")[0]
+    return frozenset({name, short, f"{short}.local"})
 
 
 def client_address(facts: RequestFacts, settings: Settings) -> str:

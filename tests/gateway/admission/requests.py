@@ -19,6 +19,7 @@ SETTINGS = replace(
     trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
     unauthenticated_cidrs=(ip_network("192.168.0.0/16"),),
     public_url="https://gw.example:8443",
+    allowed_hosts=frozenset({"codex.lan"}),
 )
 
 

@@ -1,5 +1,6 @@
 """Which requests are admitted: addresses, Host, origins and keys."""
 
+import socket
 from dataclasses import replace
 
 import pytest
@@ -109,9 +110,69 @@ def test_before_any_key_everybody_else_is_refused(open_door, request_facts):
         open_door.admit(request_facts, NOW)
 
 
-def test_before_any_key_listed_networks_are_served_whatever_their_host(open_door):
-    assert open_door.admit(facts("192.168.3.4", "gw.example"), NOW) is None
-    assert open_door.admit(facts("::ffff:192.168.3.4", "gw.example"), NOW) is None
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "192.168.0.1:2455",
+        "[fd00::1]:2455",
+        "gw.example",  # of the public URL
+        "GW.example.:2455",
+        socket.gethostname(),
+        f"{socket.gethostname().partition('.')[0]}.local:2455",
+        "codex.lan:80",
+    ],
+)
+@pytest.mark.parametrize("peer", ["192.168.3.4", "::ffff:192.168.3.4"])
+def test_before_any_key_listed_networks_are_served_under_known_names(
+    open_door, peer, host
+):
+    assert open_door.admit(facts(peer, host), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "pages.evil.example",
+        "codex.lan.evil.example",
+        "localhost.evil.example:2455",
+        "192.168.0.1.evil.example",
+        "192.168.0.1@evil",
+        "codex.lan,evil",
+        "127.1",
+        "",
+        None,
+    ],
+)
+def test_a_page_that_gave_its_own_name_a_listed_address_is_refused(open_door, host):
+    with pytest.raises(InvalidApiKey) as caught:
+        open_door.admit(facts("192.168.3.4", host), NOW)
+    assert f"'{host or ''}'" in str(caught.value)
+    assert "GATEWAY_ALLOWED_HOSTS" in str(caught.value)
+
+
+def test_a_refused_host_is_named_within_bounds_and_without_what_steers_a_terminal(
+    open_door,
+):
+    with pytest.raises(InvalidApiKey) as caught:
+        open_door.admit(facts("192.168.3.4", "\x1b[2J" + "h" * 60_000), NOW)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://192.168.0.1:8080"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+    ],
+)
+def test_listed_networks_are_refused_a_foreign_origin(open_door, headers):
+    with pytest.raises(ForbiddenOrigin):
+        open_door.admit(facts("192.168.3.4", "192.168.0.1:2455", **headers), NOW)
 
 
 def test_a_route_that_always_needs_a_key_needs_it_before_any_was_made(open_door):

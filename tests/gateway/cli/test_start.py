@@ -23,6 +23,15 @@ def test_all_wrong_settings_are_told_at_once(commands):
     assert "GATEWAY_IDLE_TIMEOUT: " in done.err
 
 
+@pytest.mark.parametrize(
+    "hosts", ["http://gw.lan", "gw.lan:2455", "*", "a b", "\u00fc"]
+)
+def test_allowed_hosts_are_names_only(commands, hosts):
+    done = commands("keys", "list", GATEWAY_ALLOWED_HOSTS=f"codex.lan, {hosts}")
+    assert (done.status, "GATEWAY_ALLOWED_HOSTS: " in done.err) == (2, True)
+    assert "is no host name" in done.err
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "gateway.example"])
 def test_a_reachable_address_without_a_key_is_refused(commands, host):
     done = commands(GATEWAY_HOST=host)

@@ -222,9 +222,14 @@ async def test_a_key_bound_to_an_account_uses_no_other(serving, upstream):
 @pytest.mark.gen_test
 async def test_networks_that_need_no_key_are_the_socket_s_own(serving, upstream):
     own = (ip_network("127.0.0.0/8"),)
-    await serving.restart(unauthenticated_cidrs=own)
-    remote = {"host": "gateway.example.com"}
+    name = "gateway.example.com"
+    await serving.restart(unauthenticated_cidrs=own, allowed_hosts=frozenset({name}))
+    remote = {"host": name}
     assert (await serving.ask(headers=remote)).status == 200
+    refused = await serving.ask(headers={"host": "pages.example.com"})
+    assert (refused.status, refused.error["code"]) == (401, "invalid_api_key")
+    assert "'pages.example.com'" in refused.error["message"]
+    assert "GATEWAY_ALLOWED_HOSTS" in refused.error["message"]
     forwarded = remote | {"x-forwarded-for": "127.0.0.1"}
     assert (await serving.ask(headers=forwarded)).status == 401
     await serving.add_key()
