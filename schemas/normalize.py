@@ -12,19 +12,9 @@ from typing import Any
 from schemas.content_parts import MessageError
 from schemas.items import carries_base_instructions, first_user_text, normalize_items
 from schemas.messages import convert_messages
-from schemas.spellings import RESPONSES_SPELLINGS, respell
+from schemas.parameters.spellings import RESPONSES_SPELLINGS, respell
 from schemas.surfaces import Surface
 from schemas.tools import TOOL_POLICIES, rename_tool
-
-# What ChatGPT accounts refuse and public clients send: those models choose for
-# themselves.
-UNSUPPORTED_BY_CHATGPT = (
-    "max_output_tokens",
-    "temperature",
-    "prompt_cache_retention",
-    "safety_identifier",
-)
-TRUNCATION_DEFAULTS = (None, "auto", "disabled")
 
 # Spelling → object and field it stands for; the first that is set wins.
 _ALIASES = (
@@ -51,17 +41,6 @@ def normalize_responses_request_payload(
     for rule in _RULES[surface, compact]:
         rule(normalized, surface, changes)
     return normalized, changes
-
-
-def without_unsupported(payload: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The payload for a ChatGPT account, and what was dropped from it."""
-    dropped = [key for key in UNSUPPORTED_BY_CHATGPT if key in payload]
-    if "truncation" in payload and payload["truncation"] in TRUNCATION_DEFAULTS:
-        dropped.append("truncation")
-    if not dropped:
-        return payload, []
-    kept = {key: value for key, value in payload.items() if key not in dropped}
-    return kept, [f"{key} dropped" for key in dropped]
 
 
 def as_compaction_turn(payload: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

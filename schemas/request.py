@@ -14,10 +14,11 @@ from schemas.chat import (
     left_out,
     to_responses_payload,
 )
-from schemas.normalize import as_compaction_turn, without_unsupported
+from schemas.normalize import as_compaction_turn
+from schemas.parameters.spellings import CHAT_SPELLINGS, respell
+from schemas.parameters.unsupported import without_unsupported
 from schemas.reasons import first_problem
 from schemas.responses import RESPONSES_SCHEMAS
-from schemas.spellings import CHAT_SPELLINGS, respell
 from schemas.surfaces import Surface
 
 _CHAT_SCHEMA = ChatCompletionsSchema()
@@ -46,6 +47,7 @@ class Asked(NamedTuple):
 
     model: str
     stream: bool
+    surface: Surface
     compaction: bool = False
 
 
@@ -56,17 +58,25 @@ class LoadedRequest:
     payload: dict[str, Any]
     changes: tuple[str, ...]
     model: str
-    requested_model: str  # before the key enforced another
-    stream: bool  # what the client asked for
+    asked: Asked
     previous_response_id: str | None
     prompt_cache_key: str | None
     service_tier: str | None
     reasoning_effort: str | None
     generate: bool  # False for a frame that only warms the model up
-    is_compaction: bool  # by the route for it
     _chatgpt_body: bytes = field(repr=False)
     _chatgpt_changes: tuple[str, ...] = field(repr=False)
     _body: bytes | None = field(repr=False)  # None until it is asked for
+
+    @property
+    def requested_model(self) -> str:
+        """Before the key enforced another."""
+        return self.asked.model
+
+    @property
+    def stream(self) -> bool:
+        """What the client asked for, whatever goes upstream."""
+        return self.asked.stream
 
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
         """The bytes to send and what was changed: the client's own when nothing was."""
@@ -92,8 +102,7 @@ class LoadedRequest:
                 if index not in indexes
             ]
             payload = {**payload, "input": kept}
-            asked = Asked(self.requested_model, self.stream, self.is_compaction)
-            return _loaded(payload, list(self.changes), None, asked)
+            return _loaded(payload, list(self.changes), None, self.asked)
         except ValidationError:
             return self
 
@@ -114,11 +123,11 @@ def load_request(
     document = _as_object(decode(data))
     payload, changes = schema.normalize_and_check(document)
     own = None if changes or policy.imposes else data
-    is_rewritten = own is None or compact or without_unsupported(payload)[1]
+    is_rewritten = own is None or compact or without_unsupported(payload, surface)[1]
     if is_rewritten and has_long_number(data):
         document = _as_object(decode_exactly(data))
         payload, changes = schema.normalize_and_check(document)
-    asked = Asked(payload["model"], document.get("stream") is True, compact)
+    asked = Asked(payload["model"], document.get("stream") is True, surface, compact)
     if policy.imposes:
         changes += _enforce(payload, policy)
     return _loaded(payload, changes, own, asked)
@@ -141,7 +150,7 @@ def load_chat_request(
     payload, changes = schema.normalize_and_check(to_responses_payload(document))
     dropped = [f"{name} dropped" for name in left_out(document)]
     changes = ["chat completion made a response", *respelt, *dropped, *changes]
-    asked = Asked(payload["model"], options.stream)
+    asked = Asked(payload["model"], options.stream, Surface.CHAT)
     changes += _enforce(payload, policy)
     return _loaded(payload, changes, None, asked), options
 
@@ -213,7 +222,7 @@ def _loaded(
     asked: Asked,
 ) -> LoadedRequest:
     """Everything about a valid payload; `own` are the client's bytes if they can go."""
-    sent, made = without_unsupported(payload)
+    sent, made = without_unsupported(payload, asked.surface)
     if asked.compaction:
         sent, more = as_compaction_turn(sent)
         made += more
@@ -228,14 +237,12 @@ def _loaded(
         payload=payload,
         changes=tuple(changes),
         model=payload["model"],
-        requested_model=asked.model,
-        stream=asked.stream,
+        asked=asked,
         previous_response_id=payload.get("previous_response_id"),
         prompt_cache_key=payload.get("prompt_cache_key"),
         service_tier=payload.get("service_tier"),
         reasoning_effort=_effort(payload),
         generate=payload.get("generate") is not False,
-        is_compaction=asked.compaction,
         _chatgpt_body=chatgpt_body,
         _chatgpt_changes=(*changes, *made),
         _body=body,

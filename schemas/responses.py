@@ -18,7 +18,8 @@ from schemas.field_checks import FieldChecks
 from schemas.fields import Flag
 from schemas.items import carries_base_instructions, item_problem
 from schemas.messages import convert_messages
-from schemas.normalize import TRUNCATION_DEFAULTS, normalize_responses_request_payload
+from schemas.normalize import normalize_responses_request_payload
+from schemas.parameters.unsupported import TRUNCATION_DEFAULTS
 from schemas.surfaces import Surface
 from schemas.tools import TOOL_POLICIES
 

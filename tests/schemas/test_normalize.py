@@ -5,14 +5,18 @@ import copy
 import pytest
 from marshmallow import ValidationError
 
-from schemas.normalize import (
-    normalize_responses_request_payload,
-    without_unsupported,
-)
+from schemas.normalize import normalize_responses_request_payload
+from schemas.parameters.unsupported import REFUSED_BY_CHATGPT, without_unsupported
 from schemas.request import first_bad_field
 from schemas.responses import ResponsesSchema
 from schemas.surfaces import Surface
 
+# What no client but those of the public API sends; Codex's own requests pass.
+PASSES_ON_CODEX = {
+    *["top_p", "user", "metadata", "prompt_cache_options", "context_management"],
+    *["frequency_penalty", "presence_penalty", "seed"],
+    "top_logprobs",
+}
 FUNCTION = {"type": "function", "name": "look", "parameters": {"type": "object"}}
 IMAGE = {"type": "image_generation", "output_format": "png"}
 CODEX_SURFACES = [Surface.CODEX, Surface.CODEX_SOCKET]
@@ -185,12 +189,25 @@ def test_chatgpt_accounts_do_not_get_what_they_refuse():
     }
     payload = complete(**extras)
     assert changed(payload) == payload
-    assert without_unsupported(payload) == (
-        complete(),
-        [f"{name} dropped" for name in extras],
-    )
+    for surface in Surface:
+        assert without_unsupported(payload, surface) == (
+            complete(),
+            [f"{name} dropped" for name in extras],
+        )
     strict = complete(truncation="strict")
-    assert without_unsupported(strict) == (strict, [])
+    assert without_unsupported(strict, Surface.V1) == (strict, [])
+
+
+@pytest.mark.parametrize("name", [one.name for one in REFUSED_BY_CHATGPT])
+def test_what_chatgpt_refuses_of_other_clients_is_kept_for_codex(name):
+    payload = complete(**{name: "told"})
+    is_kept = name in PASSES_ON_CODEX
+    for surface in Surface:
+        kept, dropped = without_unsupported(payload, surface)
+        if surface.is_codex and is_kept:
+            assert (kept, dropped) == (payload, [])
+        else:
+            assert (kept, dropped) == (complete(), [f"{name} dropped"])
 
 
 @pytest.mark.parametrize(

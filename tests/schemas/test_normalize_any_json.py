@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.normalize import (
-    normalize_responses_request_payload,
-    without_unsupported,
-)
+from schemas.normalize import normalize_responses_request_payload
+from schemas.parameters.unsupported import without_unsupported
 from schemas.responses import RESPONSES_SCHEMAS
 from schemas.surfaces import Surface
 
@@ -64,7 +62,7 @@ def test_any_payload_is_normalised_once_and_for_all(payload, surface, chatgpt, c
             payload, surface, compact=compact
         )
         if chatgpt:
-            result, dropped = without_unsupported(result)
+            result, dropped = without_unsupported(result, surface)
             what += dropped
         return result, what
 

@@ -111,10 +111,10 @@ def test_stream_is_what_the_client_asked_for(asked):
     ["18446744073709551617", "-9223372036854775809", "1" * 60, "18446744073709551615"],
 )
 def test_long_integers_survive_a_rewrite(number):
-    raw = json.dumps(complete(service_tier="fast", metadata=[0.1])).encode()
+    raw = json.dumps(complete(service_tier="fast", client_metadata=[0.1])).encode()
     raw = raw.replace(b"[0.1]", b'{"a": [%s,1.5]}' % number.encode())
     loaded = load_request(raw, Surface.CODEX)
-    assert sent(loaded)["metadata"] == {"a": [int(number), 1.5]}
+    assert sent(loaded)["client_metadata"] == {"a": [int(number), 1.5]}
     temperature = raw.replace(b'"fast"', b'"flex", "temperature": 1')
     body, _ = load_request(temperature, Surface.V1).body_for(chatgpt_account=True)
     assert number.encode() in body
@@ -226,7 +226,7 @@ def test_a_frame_keeps_its_type():
 
 def test_items_can_be_left_out_of_a_request_and_nothing_else_changes():
     items = [{"type": "reasoning", "n": 1}, {"role": "user", "n": 2**70 + 1}, "x"]
-    payload = complete(input=items, temperature=1, metadata={"n": 2**80 + 1})
+    payload = complete(input=items, temperature=1, client_metadata={"n": 2**80 + 1})
     for surface in (Surface.CODEX, Surface.V1):
         left = load(payload, surface).without_items(frozenset({0, 2}))
         expected = payload | {"input": items[1:2]}

@@ -37,6 +37,28 @@ async def test_v1_responses_rejects_builtin_tools(serving, upstream, kind):
     assert upstream.of() == []
 
 
+@pytest.mark.parametrize(
+    ("path", "conversation"), [(V1, {"input": "hi"}), (CHAT, {"messages": HELLO})]
+)
+@pytest.mark.gen_test
+async def test_what_chatgpt_refuses_is_left_out_there_and_noted(
+    serving, upstream, path, conversation
+):
+    extras = {"top_p": 0.9, "user": "u-7", "metadata": {"trace": "t"}}
+    request = {"model": "gpt-5.5", **conversation, **extras}
+    assert (await serving.ask(path, request)).status == 200
+    await serving.pause("one", "two")
+    await serving.add_api_key_account()
+    assert (await serving.ask(path, request)).status == 200
+    subscription, paid = upstream.of()
+    assert extras.keys().isdisjoint(subscription.payload)
+    assert extras.items() <= paid.payload.items()
+    noted, kept = await serving.rows(2)
+    dropped = {f"{name} dropped" for name in extras}
+    assert dropped <= set(noted["changes"])
+    assert dropped.isdisjoint(kept["changes"])
+
+
 @pytest.mark.gen_test
 async def test_without_stream_the_answer_is_one_response(serving, upstream):
     turn = ScriptedTurn().reasoning("hm", "sealed").text("hello").completed()

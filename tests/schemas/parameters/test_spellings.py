@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from schemas.parameters.spellings import CHAT_SPELLINGS, RESPONSES_SPELLINGS, respell
 from schemas.request import KeyPolicy, load_chat_request, load_request
-from schemas.spellings import CHAT_SPELLINGS, RESPONSES_SPELLINGS, respell
 from schemas.surfaces import Surface
 
 SAMPLES = {

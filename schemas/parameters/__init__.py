@@ -1,0 +1,1 @@
+"""Parameters as data: their other spellings, and what a kind of account refuses."""
