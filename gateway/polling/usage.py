@@ -12,7 +12,8 @@ from gateway.polling import TICK_SECONDS
 from gateway.protocol.facts import Window
 from gateway.protocol.failures import read_failure
 from gateway.protocol.headers import window_of
-from gateway.protocol.lenient_json import child, number, text
+from gateway.protocol.lenient_json import child, text
+from gateway.protocol.numbers import number
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.api import ApiResponse
@@ -77,7 +78,9 @@ class UsagePoller:
         except UpstreamFault:
             answer = None
         if answer is not None and answer.status == 200:
-            self._pool.observe_usage(account, read_polled_usage(answer), asked_at)
+            self._pool.observe_usage(
+                account, read_polled_usage(answer, asked_at), asked_at
+            )
         elif answer is not None and answer.status in (402, 403, 404):
             pause = FORBIDDEN_SECONDS
         if answer is not None and answer.status in _JUDGING_STATUSES:
@@ -87,13 +90,13 @@ class UsagePoller:
         self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)
 
 
-def read_polled_usage(answer: ApiResponse) -> PolledUsage:
+def read_polled_usage(answer: ApiResponse, now: float) -> PolledUsage:
     """What does not fit is absent; nothing raises."""
     told = answer.json()
     limit, credits = child(told, "rate_limit"), child(told, "credits")
     windows = (
-        _window("primary", limit.get("primary_window")),
-        _window("secondary", limit.get("secondary_window")),
+        _window("primary", limit.get("primary_window"), now),
+        _window("secondary", limit.get("secondary_window"), now),
     )
     allowed, reached = limit.get("allowed"), limit.get("limit_reached")
     return PolledUsage(
@@ -104,7 +107,7 @@ def read_polled_usage(answer: ApiResponse) -> PolledUsage:
     )
 
 
-def _window(name: str, told: object) -> Window | None:
+def _window(name: str, told: object, now: float) -> Window | None:
     if not isinstance(told, dict):
         return None
     seconds = number(told.get("limit_window_seconds"))
@@ -113,4 +116,5 @@ def _window(name: str, told: object) -> Window | None:
         told.get("used_percent"),
         None if seconds is None else seconds / 60,
         told.get("reset_at"),
+        now,
     )

@@ -1,6 +1,5 @@
 """What upstream's failures say: HTTP error bodies, error frames, failed responses."""
 
-import datetime
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import origin_of
 from gateway.protocol.headers import retry_after
-from gateway.protocol.lenient_json import child, dump, load_object, number, text
+from gateway.protocol.lenient_json import child, dump, load_object, text
+from gateway.protocol.numbers import reset_time, seconds
 
 MAX_MESSAGE_CHARS = 300
 MAX_BODY_BYTES = 64 * 1024
@@ -39,11 +39,7 @@ _UNIT_SECONDS = {
     "d": 86400.0,
 }
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})", re.IGNORECASE)
-# A wait that is longer is a mistake, and must not take an account away for good.
-_LONGEST_WAIT = 366 * 86400.0
 _RESET_KEYS = ("resets_at", "resets_in_seconds")
-# Times above this are milliseconds: as seconds it is the year 5138.
-_MILLISECONDS_FROM = 1e11
 
 
 def read_failure(
@@ -100,6 +96,7 @@ def _failure(
 ) -> Failure:
     code = _short(error.get("code"))
     kind = _short(error.get("type"))
+    reset, reset_in = map(error.get, _RESET_KEYS)
     return Failure(
         phase="headers",
         origin=origin_of(status, code, kind),
@@ -109,7 +106,7 @@ def _failure(
         type=kind,
         param=_short(error.get("param")),
         plan_type=_short(error.get("plan_type")),
-        resets_at=_resets_at(error, now),
+        resets_at=reset_time(reset, reset_in, now),
         retry_after=wait if wait is not None else _wait_in(message),
         body=body,
     )
@@ -163,46 +160,19 @@ def _message_of_page(status: int, payload: dict[str, Any], body: bytes) -> str:
     return start
 
 
-def _resets_at(error: dict[str, Any], now: float) -> float | None:
-    """Unix seconds, from an absolute or a relative time."""
-    at = number(error.get("resets_at"))
-    if at is None:
-        at = _iso_time(error.get("resets_at"))
-    if at is None:
-        seconds = number(error.get("resets_in_seconds"))
-        at = None if seconds is None else now + seconds
-    elif at > _MILLISECONDS_FROM:
-        at /= 1000
-    if at is None or at <= 0:
-        return None
-    return min(at, now + _LONGEST_WAIT)
-
-
-def _iso_time(value: Any) -> float | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=datetime.UTC)
-        return moment.timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
 def _wait_in(message: str) -> float | None:
     """Seconds of "try again in 1.5s", "200ms", "1h2m3s", "2 minutes"."""
     found = _TRY_AGAIN.search(message[:2000])
     if found is None:
         return None
-    seconds = 0.0
+    wait = 0.0
     for amount, unit in _DURATION.findall(found[1]):
         name = unit.lower()
         if name.startswith("milli"):
             name = "ms"
         factor = _UNIT_SECONDS.get(name[:2]) or _UNIT_SECONDS.get(name[:1], 0.0)
-        seconds += float(amount) * factor
-    return min(seconds, _LONGEST_WAIT)
+        wait += float(amount) * factor
+    return seconds(wait)
 
 
 def _short(value: Any) -> str | None:

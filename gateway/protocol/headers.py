@@ -3,14 +3,20 @@
 Both directions are allow-lists: a header nobody thought of stays where it is.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from gateway.protocol.facts import Window
-from gateway.protocol.lenient_json import child, dump, load_object, number, text
+from gateway.protocol.lenient_json import child, dump, load_object, text
+from gateway.protocol.numbers import (
+    number,
+    percent,
+    reset_time,
+    retry_time,
+    seconds,
+    window_minutes,
+)
 
 _TO_UPSTREAM = frozenset(
     {
@@ -165,16 +171,15 @@ def model_in_metadata(headers: Mapping[str, str]) -> str | None:
     return text(metadata.get("model"))
 
 
-def windows(headers: Mapping[str, str]) -> tuple[Window, ...]:
+def windows(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
     """The account's windows in `x-codex-primary-*` and `x-codex-secondary-*`.
 
-    `headers` do not mind the case.
+    `headers` do not mind the case; `now` in unix seconds.
     """
     found = []
     for name, used, minutes, reset in _WINDOW_FIELDS:
-        window = window_of(
-            name, headers.get(used), headers.get(minutes), headers.get(reset)
-        )
+        told = headers.get(used), headers.get(minutes), headers.get(reset)
+        window = window_of(name, *told, now)
         if window is not None:
             found.append(window)
     return tuple(found)
@@ -183,21 +188,15 @@ def windows(headers: Mapping[str, str]) -> tuple[Window, ...]:
 def window_of(
     name: Literal["primary", "secondary"],
     used_percent: Any,
-    window_minutes: Any,
+    minutes: Any,
     resets_at: Any,
+    now: float,
 ) -> Window | None:
     """One window of what was told about it; None without a used percentage."""
-    used = number(used_percent)
+    used = percent(used_percent)
     if used is None:
         return None
-    minutes = number(window_minutes)
-    at = number(resets_at)
-    return Window(
-        name=name,
-        used_percent=max(used, 0.0),
-        window_minutes=int(minutes) if minutes is not None and minutes > 0 else None,
-        resets_at=at if at is not None and at > 0 else None,
-    )
+    return Window(name, used, window_minutes(minutes), reset_time(resets_at, None, now))
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -205,17 +204,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     lower = {name.lower(): value for name, value in headers.items()}
     milliseconds = number(lower.get("retry-after-ms"))
     if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
-    value = lower.get("retry-after")
-    if value is None:
-        return None
-    seconds = number(value)
-    if seconds is None:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None  # the parser's ways to say that this is no date
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        return seconds(milliseconds / 1000)
+    return retry_time(lower.get("retry-after"), now)
 
 
 def filter_event(

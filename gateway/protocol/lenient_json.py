@@ -1,6 +1,6 @@
 """Reading JSON that may be anything: what does not fit is absent, nothing raises."""
 
-import math
+import json
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ _ALWAYS_PARSED_BYTES = 1024 * 1024
 # Parsing holds the loop for about 0.1 µs per value: `[[],[],…]` of 16 MiB would
 # hold it for more than a second, a real event of that size for 40 ms.
 _MAX_SEPARATORS = 1_000_000
-_LARGEST_COUNT = 2**53
+_LONGEST_INTEGER = 19  # digits, of 64 bits
 
 
 def load_object(data: bytes | str) -> dict[str, Any]:
@@ -20,8 +20,26 @@ def load_object(data: bytes | str) -> dict[str, Any]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return {}
+        value = _load_odd_numbers(data)
     return value if isinstance(value, dict) else {}
+
+
+def _load_odd_numbers(data: bytes | str) -> Any:
+    """The JSON of a writer that knows NaN, infinity and numbers beyond them, as null.
+
+    One such number must not cost the facts beside it.
+    """
+    if len(data) > _ALWAYS_PARSED_BYTES:
+        return None
+    try:
+        # Only what orjson writes is what it would have read.
+        return orjson.loads(orjson.dumps(json.loads(data, parse_int=_bounded_integer)))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _bounded_integer(digits: str) -> float:
+    return int(digits) if len(digits) < _LONGEST_INTEGER else float(digits)
 
 
 def dump(value: dict[str, Any]) -> bytes | None:
@@ -52,21 +70,3 @@ def child(value: Any, key: str) -> dict[str, Any]:
 def text(value: Any) -> str | None:
     """A string with something in it."""
     return value if isinstance(value, str) and value else None
-
-
-def count(value: Any) -> int:
-    """A number of tokens; 0 for whatever is not one."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        return 0
-    return value if 0 <= value <= _LARGEST_COUNT else 0
-
-
-def number(value: Any) -> float | None:
-    """A finite number, or a string that spells one."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return found if math.isfinite(found) else None

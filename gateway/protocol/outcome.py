@@ -9,7 +9,8 @@ from gateway.protocol.event_kinds import ResponseStatus, kind_of_event
 from gateway.protocol.facts import Failure, Usage, Window
 from gateway.protocol.failures import event_failure
 from gateway.protocol.headers import window_of
-from gateway.protocol.lenient_json import child, count, load_object, text
+from gateway.protocol.lenient_json import child, load_object, text
+from gateway.protocol.numbers import count
 
 # The created event repeats instructions and tools: no need to parse it for its id.
 _CREATED_ID = re.compile(
@@ -95,6 +96,7 @@ class OutcomeReader:
                 told.get("used_percent"),
                 told.get("window_minutes"),
                 told.get("reset_at", told.get("resets_at")),
+                self._clock(),
             )
             if window is not None:
                 found.append(window)

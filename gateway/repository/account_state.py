@@ -8,7 +8,9 @@ from gateway.accounts.account import Account, SeenWindow
 from gateway.accounts.description import _window
 from gateway.accounts.health import AccountLimit
 from gateway.protocol.facts import Window
-from gateway.protocol.lenient_json import child, number, text
+from gateway.protocol.headers import window_of
+from gateway.protocol.lenient_json import child, text
+from gateway.protocol.numbers import reset_time, unix_time
 from gateway.store.write_queue import StoredHealth
 
 
@@ -43,16 +45,16 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
     """
     windows = kept.get("windows")
     for told in windows if isinstance(windows, list) else []:
-        window = _read_window(told)
-        seen_at = number(told.get("seen_at")) if isinstance(told, dict) else None
+        window = _read_window(told, now)
+        seen_at = unix_time(told.get("seen_at")) if isinstance(told, dict) else None
         if window is not None and seen_at is not None:
             # Not live any more: the first poll may replace it.
-            account.windows[window.name] = SeenWindow(window, seen_at, False)
+            account.windows[window.name] = SeenWindow(window, min(seen_at, now), False)
     account.has_credits = kept.get("has_credits") is True
     limit = child(kept, "limit")
-    until = number(limit.get("until"))
+    until = reset_time(limit.get("until"), None, now)
     if until is not None and until > now:
-        since = number(limit.get("since")) or now
+        since = min(unix_time(limit.get("since")) or now, now)
         account.health.limit = AccountLimit(
             text(limit.get("window")) or "usage", since, until
         )
@@ -61,20 +63,17 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
         account.health.require_login(text(login.get("reason")) or "login required")
     if error := child(kept, "last_error"):
         account.health.note(
-            text(error.get("message")) or "", number(error.get("at")) or now
+            text(error.get("message")) or "", unix_time(error.get("at")) or now
         )
 
 
-def _read_window(told: Any) -> Window | None:
+def _read_window(told: Any, now: float) -> Window | None:
     if not isinstance(told, dict) or told.get("name") not in ("primary", "secondary"):
         return None
-    used = number(told.get("used_percent"))
-    if used is None:
-        return None
-    minutes = number(told.get("window_minutes"))
-    return Window(
-        name=told["name"],
-        used_percent=used,
-        window_minutes=None if minutes is None else int(minutes),
-        resets_at=number(told.get("resets_at")),
+    return window_of(
+        told["name"],
+        told.get("used_percent"),
+        told.get("window_minutes"),
+        told.get("resets_at"),
+        now,
     )

@@ -5,6 +5,7 @@ HTTP, for event streams and for the routes that answer with one JSON document.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -144,7 +145,9 @@ class Proxy:
             model = turn.exchange.requested_model
             self._learned.observe(url, model, response.headers)
         turn.exchange.upstream_request_id = response.headers.get("x-request-id")
-        self._pool.observe_windows(lease.account, windows(response.headers))
+        self._pool.observe_windows(
+            lease.account, windows(response.headers, time.time())
+        )
         turn_state = response.headers.get("x-codex-turn-state")
         self._pool.bind(lease, turn_state=turn_state)
         return response

@@ -6,7 +6,6 @@ upstream judges the tokens. They tell names and dates, never what is allowed.
 
 import base64
 import binascii
-import datetime
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from typing import Any
 import orjson
 
 from gateway.accounts.account import Credentials
-from gateway.protocol.lenient_json import number
+from gateway.protocol.numbers import unix_time
 from gateway.secret import Secret
 
 MAX_FILE_BYTES = 1024 * 1024
-_LATEST = 1e11  # seconds; the year 5138
 _AUTH_CLAIM = "https://api.openai.com/auth"
 
 
@@ -72,7 +70,7 @@ def read_document(document: object) -> Login:
     )
     refreshed = _text(document, "last_refresh", "lastRefresh", "lastRefreshAt")
     return login_of(
-        credentials, _text(tokens, "account_id", "accountId"), _unix(refreshed)
+        credentials, _text(tokens, "account_id", "accountId"), unix_time(refreshed)
     )
 
 
@@ -84,13 +82,11 @@ def tokens_to_credentials(
         raise ValueError("has no access token")
     if not refresh_token:
         raise ValueError("has no refresh token")
-    expires_at = number(claims(access_token).get("exp"))
-    is_date = expires_at is not None and 0 <= expires_at < _LATEST
     return Credentials(
         access_token=Secret(access_token),
         refresh_token=Secret(refresh_token),
         id_token=Secret(id_token) if id_token else None,
-        expires_at=expires_at if is_date else None,
+        expires_at=unix_time(claims(access_token).get("exp")),
     )
 
 
@@ -138,11 +134,3 @@ def _text(source: Mapping[str, Any], *names: str) -> str | None:
         if found and found.isprintable():  # it goes into headers and the database
             return found
     return None
-
-
-def _unix(date: str | None) -> float | None:
-    """ISO 8601 with any number of fractional digits, as Codex writes nine."""
-    try:
-        return datetime.datetime.fromisoformat(date or "").timestamp()
-    except ValueError:
-        return None

@@ -1,7 +1,6 @@
 """A login of the gateway's own, confirmed by its owner in any browser."""
 
 import asyncio
-import datetime
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import orjson
 
 from gateway.accounts.account import Credentials
 from gateway.protocol.local_failures import login_failed
+from gateway.protocol.numbers import seconds, unix_time
 from gateway.upstream import UpstreamFault
 from gateway.upstream.api import ApiResponse, fetch
 from gateway.upstream.auth_json import Login, login_of
@@ -20,6 +20,7 @@ from gateway.upstream.tokens import CLIENT_ID, rotated_credentials
 
 DEFAULT_INTERVAL = 5.0
 DEFAULT_LIFETIME = 900.0
+LONGEST_LIFETIME = 3_600.0
 # "Not yet", in the words of the device endpoint.
 _PENDING = (403, 404)
 
@@ -54,8 +55,8 @@ class DeviceLogin:
         return DeviceCode(
             user_code=str(user),
             verification_url=f"{self._base}/codex/device",
-            interval=min(60.0, _number(told.get("interval")) or DEFAULT_INTERVAL),
-            expires_at=_end(told),
+            interval=seconds(told.get("interval"), 60.0) or DEFAULT_INTERVAL,
+            expires_at=_end(told, time.time()),
             device_auth_id=str(device),
         )
 
@@ -108,29 +109,13 @@ class DeviceLogin:
         )
 
 
-def _end(told: Mapping[str, Any]) -> float:
+def _end(told: Mapping[str, Any], now: float) -> float:
     """Unix seconds; `expires_at` may be a number or an ISO date."""
-    now = time.time()
-    lifetime = _number(told.get("expires_in"))
-    if lifetime is not None:
+    lifetime = seconds(told.get("expires_in"), LONGEST_LIFETIME)
+    if lifetime:
         return now + lifetime
-    date = told.get("expires_at")
-    number = _number(date)
-    if number is not None:
-        return number
-    try:
-        return datetime.datetime.fromisoformat(str(date)).timestamp()
-    except ValueError:
-        return now + DEFAULT_LIFETIME
-
-
-def _number(value: Any) -> float | None:
-    """A positive number, also as text: upstream writes "5" here."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 0 < number < float("inf") else None
+    at = unix_time(told.get("expires_at"))
+    return now + DEFAULT_LIFETIME if at is None else min(at, now + LONGEST_LIFETIME)
 
 
 def _fault(code: str, message: str, answer: ApiResponse) -> UpstreamFault:

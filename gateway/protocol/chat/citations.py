@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from gateway.protocol.lenient_json import count, text
+from gateway.protocol.lenient_json import text
+from gateway.protocol.numbers import count
 
 Part = tuple[int | str, int, str]  # item, content part, kind of text
 # Each takes a place in memory; an answer has a dozen.

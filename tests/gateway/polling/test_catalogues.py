@@ -184,7 +184,7 @@ def test_what_could_not_be_said_again_is_left_out_of_a_catalogue():
 @given(json_values)
 def test_any_answer_is_read(value):
     answer = Told(200, {}, value)
-    read_polled_usage(answer)
+    read_polled_usage(answer, 1_700_000_000.0)
     for read in (read_codex, read_openai):
         found = read(answer, 0.0)
         assert found is None or found.models

@@ -296,7 +296,8 @@ def test_windows_are_read_from_headers():
             "x-codex-primary-window-minutes": "300",
             "x-codex-primary-reset-at": "1700000000",
             "x-codex-secondary-used-percent": "3",
-        }
+        },
+        NOW,
     ) == (
         Window("primary", 12.5, 300, 1700000000.0),
         Window("secondary", 3.0, None, None),
@@ -305,7 +306,7 @@ def test_windows_are_read_from_headers():
 
 @pytest.mark.parametrize("used", ["", "x", "nan", "inf"])
 def test_a_window_without_a_percentage_is_none(used):
-    assert windows({"x-codex-primary-used-percent": used}) == ()
+    assert windows({"x-codex-primary-used-percent": used}, NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -329,7 +330,9 @@ def test_retry_after_is_seconds_or_a_date(headers, seconds):
 @given(st.text(), st.text())
 def test_odd_values_never_raise(a, b):
     for name in ("used-percent", "window-minutes", "reset-at"):
-        windows({"x-codex-primary-used-percent": "1", f"x-codex-primary-{name}": a})
+        windows(
+            {"x-codex-primary-used-percent": "1", f"x-codex-primary-{name}": a}, NOW
+        )
     wait = retry_after({"retry-after": a, "Retry-After-Ms": b}, NOW)
     assert wait is None or wait >= 0
 

@@ -81,7 +81,7 @@ def test_incomplete_and_failed_responses_have_usage_too():
 
 def test_wrong_types_in_usage_read_as_zero():
     usage = {
-        "input_tokens": "10",
+        "input_tokens": "ten",
         "input_tokens_details": [],
         "output_tokens": -1,
         "output_tokens_details": {"reasoning_tokens": True},

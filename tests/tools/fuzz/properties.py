@@ -195,7 +195,7 @@ def headers(data: bytes) -> None:
         for part in value.split(",")
     }
     assert not named & to_upstream.keys()
-    for window in windows(dict(given)):
+    for window in windows(dict(given), NOW):
         assert window.used_percent >= 0
     wait = retry_after(dict(given), NOW)
     assert wait is None or 0 <= wait < float("inf")
