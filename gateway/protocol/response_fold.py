@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.protocol.failures import event_failure
-from gateway.protocol.lenient_json import child, load_object
+from gateway.protocol.lenient_json import child, dump, load_object, text
 from gateway.protocol.sse import EventTooLarge
 
 # What one folded answer may hold in memory.
@@ -52,7 +52,8 @@ class ResponseFold:
     """Collects what a client that does not stream gets.
 
     Some upstreams leave `output` empty in their last event: it is rebuilt from the
-    finished items, in the order of their indexes.
+    finished items, in the order of their indexes, and where those are not told,
+    either, from the deltas of texts and calls.
     """
 
     def __init__(self, max_bytes: int = MAX_RESPONSE_BYTES) -> None:
@@ -60,6 +61,7 @@ class ResponseFold:
         self._bytes = 0
         self._response: dict[str, Any] = {}
         self._items: dict[int, dict[str, Any]] = {}
+        self._drafts: dict[int | str, _Draft] = {}
         self._is_over = False
 
     def feed(self, event_type: str, data: bytes) -> None:
@@ -68,6 +70,8 @@ class ResponseFold:
             return  # the first of two terminal events counts
         if event_type == "response.output_item.done":
             self._keep_item(data)
+        elif event_type in _TOLD:
+            self._draft(event_type, load_object(data))
         elif event_type in _SNAPSHOTS or event_type in _ENDS:
             event = load_object(data)
             self._response = child(event, "response") or self._response
@@ -83,18 +87,129 @@ class ResponseFold:
         item = child(event, "item")
         if not item:
             return
-        self._bytes += len(data)
-        if self._bytes > self._max_bytes:
-            raise ResponseTooLarge(f"response of more than {self._max_bytes} bytes")
+        self._count(len(data))
         index = event.get("output_index")
         if not isinstance(index, int):
             index = max(self._items, default=-1) + 1
         self._items[index] = item
+        for place in (index, text(item.get("id")) or index):
+            self._drafts.pop(place, None)
+
+    def _draft(self, event_type: str, event: dict[str, Any]) -> None:
+        index = event.get("output_index")
+        place = index if isinstance(index, int) else text(event.get("item_id")) or 0
+        if place in self._items:
+            return
+        draft = self._drafts.get(place)
+        if draft is None:
+            draft = self._drafts[place] = _Draft()
+            self._count(_DRAFT_BYTES)
+        self._count(draft.add(event_type, event))
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > self._max_bytes:
+            raise ResponseTooLarge(f"response of more than {self._max_bytes} bytes")
 
     def result(self) -> dict[str, Any]:
         """The Response object; without a terminal event it says "in_progress"."""
         response = {"object": "response", "status": "in_progress", **self._response}
         output = response.get("output")
         if not isinstance(output, list) or not output:
-            response["output"] = [self._items[index] for index in sorted(self._items)]
+            items: dict[int | str, dict[str, Any] | None] = dict(self._items.items())
+            is_whole = response["status"] == "completed"
+            status = "completed" if is_whole else "incomplete"
+            items.update((at, draft.item(status)) for at, draft in self._drafts.items())
+            order = sorted(items, key=lambda place: (isinstance(place, str), place))
+            response["output"] = [items[place] for place in order if items[place]]
         return response
+
+
+# Of memory, beside the texts themselves.
+_DRAFT_BYTES = 1024
+_PIECE_BYTES = 64
+
+# What tells of an item before it is finished: what the event brings (a new item, a
+# piece of text, all of it), the part it belongs to, and where in the event it stands.
+_TOLD = {
+    "response.output_item.added": ("item", "", "item"),
+    "response.content_part.done": ("part", "", "part"),
+    "response.output_text.delta": ("piece", "text", "delta"),
+    "response.output_text.done": ("whole", "text", "text"),
+    "response.refusal.delta": ("piece", "refusal", "delta"),
+    "response.refusal.done": ("whole", "refusal", "refusal"),
+    "response.function_call_arguments.delta": ("piece", "arguments", "delta"),
+    "response.function_call_arguments.done": ("whole", "arguments", "arguments"),
+    "response.custom_tool_call_input.delta": ("piece", "input", "delta"),
+    "response.custom_tool_call_input.done": ("whole", "input", "input"),
+}
+_EMPTY_PARTS: dict[str, dict[str, Any]] = {
+    "text": {"type": "output_text", "annotations": []},
+    "refusal": {"type": "refusal"},
+}
+_CALL_VALUES = {"function_call": "arguments", "custom_tool_call": "input"}
+
+
+class _Draft:
+    """An item as far as its deltas tell it: a message, or a call that has begun."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, Any] = {}
+        self._id: str | None = None
+        self._texts: dict[tuple[int, str], list[str]] = {}
+        self._parts: dict[int, dict[str, Any]] = {}
+
+    def add(self, event_type: str, event: dict[str, Any]) -> int:
+        """Take in one event; the memory it takes."""
+        what, kind, key = _TOLD[event_type]
+        self._id = text(event.get("item_id")) or self._id
+        index = event.get("content_index")
+        at = index if isinstance(index, int) else 0
+        value = event.get(key)
+        if what == "item" and isinstance(value, dict):
+            self._begun = value
+        elif what == "part" and isinstance(value, dict):
+            self._parts[at] = value
+        elif isinstance(value, str) and kind:
+            pieces = self._texts.setdefault((at, kind), [])
+            if what == "whole":
+                pieces.clear()
+            pieces.append(value)
+            return len(value) + _PIECE_BYTES
+        return _DRAFT_BYTES
+
+    def item(self, status: str) -> dict[str, Any] | None:
+        """The item, None when nothing was told that could be one."""
+        begun = {**self._begun, "status": status}
+        value = _CALL_VALUES.get(str(begun.get("type")))
+        if value is not None:
+            told = "".join(self._texts.get((0, value), ()))
+            return {**begun, value: told or begun.get(value)}
+        parts = {
+            at: {**_EMPTY_PARTS[kind], kind: "".join(pieces)}
+            for (at, kind), pieces in self._texts.items()
+            if kind in _EMPTY_PARTS
+        } | self._parts
+        if not parts:
+            return None
+        content = [parts[at] for at in sorted(parts)]
+        message = {"id": self._id, "type": "message", "role": "assistant"}
+        return {**message, **begun, "content": content}
+
+
+def events_of(response: dict[str, Any]) -> list[tuple[str, bytes]]:
+    """The events that a finished response, or an error, stands for; else none."""
+    status = response.get("status", "completed")
+    output = response.get("output")
+    if output is None and child(response, "error"):
+        return [("error", dump(response) or b"{}")]
+    if f"response.{status}" not in _ENDS or not isinstance(output, list):
+        return []
+    begun = {**response, "status": "in_progress", "output": []}
+    told = [{"type": "response.created", "response": begun}]
+    for index, item in enumerate(output):
+        place = {"output_index": index, "item": item}
+        told.append({"type": "response.output_item.added", **place})
+        told.append({"type": "response.output_item.done", **place})
+    told.append({"type": f"response.{status}", "response": response})
+    return [(str(event["type"]), dump(event) or b"{}") for event in told]

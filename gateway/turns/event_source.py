@@ -7,7 +7,7 @@ is here and nowhere else.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import orjson
@@ -157,6 +157,30 @@ class SseSource:
             return self._scanner.split(chunk)
         except EventTooLarge as error:
             raise UpstreamFault(event_too_large()) from error
+
+
+class DocumentSource(SseSource):
+    """A whole response that came instead of its stream, as the events it stands for."""
+
+    def __init__(
+        self, response: UpstreamResponse, events: Iterable[tuple[str, bytes]]
+    ) -> None:
+        super().__init__(response)
+        self._run = b"".join(self.encode(*event) for event in events)
+
+    @property
+    def has_more(self) -> bool:
+        return bool(self._run)
+
+    @property
+    def is_over(self) -> bool:
+        return not self._run
+
+    async def read(self, phase: Phase) -> bytes:
+        run, self._run = self._run, b""
+        if not run:
+            raise UpstreamFault(stream_incomplete(phase=phase))
+        return run
 
 
 class SocketSource:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from gateway.accounts.account import Account
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.protocol.facts import Phase
@@ -24,10 +25,11 @@ from gateway.protocol.response_fold import (
     ResponseFold,
     ResponseTooLarge,
     compaction_of,
+    events_of,
 )
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
-from gateway.turns.event_source import SseSource
+from gateway.turns.event_source import DocumentSource, SseSource
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits
 from gateway.turns.runner import TurnRunner
@@ -100,6 +102,8 @@ class Proxy:
             )
             if request.route is Endpoint.COMPACT:  # even if upstream told it in events
                 headers["content-type"] = "application/json"
+            elif request.route is Endpoint.RESPONSES and _is_json(headers):
+                headers["content-type"] = "text/event-stream"
             yield Reply(
                 headers=headers,
                 send_to=send_to,
@@ -112,9 +116,9 @@ class Proxy:
 
         async def attempt(lease: Lease) -> Relay:
             response = await self._send(turn, lease)
-            _check_content_type(response, "text/event-stream")
+            source = await self._source_of(response, lease.account)
             turn.restart()
-            relay = Relay(SseSource(response), self._limits, turn)
+            relay = Relay(source, self._limits, turn)
             await relay.reach_commit_point()
             return relay
 
@@ -122,6 +126,17 @@ class Proxy:
             return await self._turns.run_attempts(turn, attempt)
         except FailedStream as failed:
             return failed.relay  # the last word is upstream's own response.failed
+
+    async def _source_of(
+        self, response: UpstreamResponse, account: Account
+    ) -> SseSource:
+        """The stream; of a compatible server also the whole response in its place."""
+        if not account.is_chatgpt and _is_json(response.headers):
+            events = events_of(load_object(await self._read_document(response)))
+            if events:
+                return DocumentSource(response, events)
+        _check_content_type(response, "text/event-stream")
+        return SseSource(response)
 
     async def _open_document(self, turn: Turn) -> bytes:
         compacts = turn.request.route is Endpoint.COMPACT
@@ -219,6 +234,10 @@ def _take_document(turn: Turn, document: bytes) -> None:
     for item in output if isinstance(output, list) else ():
         if turn.lease is not None:
             turn.sealed.note_item(item, turn.lease.account.id)
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").lower().startswith("application/json")
 
 
 def _check_content_type(response: UpstreamResponse, expected: str) -> None:

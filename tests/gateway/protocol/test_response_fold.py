@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.responses import Response
 
-from gateway.protocol.response_fold import ResponseFold, ResponseTooLarge
+from gateway.protocol.response_fold import (
+    ResponseFold,
+    ResponseTooLarge,
+    events_of,
+)
 
 BASE = {
     "id": "resp_1",
@@ -77,6 +81,100 @@ def test_a_missing_output_is_rebuilt_in_the_order_of_the_indexes(fields):
     Response.model_validate(result)
 
 
+def told(kind, **fields):
+    return {"type": f"response.{kind}", "output_index": 0, "content_index": 0, **fields}
+
+
+def text_deltas(*pieces, **place):
+    return [told("output_text.delta", delta=piece, **place) for piece in pieces]
+
+
+def test_texts_that_come_in_deltas_only_are_a_message():
+    events = text_deltas("Hel", "lo", item_id="m")
+    result = fold(created(), *events, ended("completed", output=[]))
+    part = {"type": "output_text", "annotations": [], "text": "Hello"}
+    assert result["output"] == [
+        {
+            "id": "m",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [part],
+        }
+    ]
+    Response.model_validate(result)
+
+
+def test_what_tells_a_text_whole_goes_before_its_deltas():
+    part = {"type": "output_text", "text": "whole", "annotations": [{"a": 1}]}
+    refusal = told("refusal.done", refusal="No.", content_index=1)
+    for whole in (
+        [told("output_text.done", text="whole")],
+        [told("content_part.done", part=part)],
+        [told("output_text.done", text="other"), told("content_part.done", part=part)],
+    ):
+        events = [*text_deltas("who", "?"), *whole, refusal, ended("completed")]
+        (message,) = fold(*events)["output"]
+        assert [part.get("text") for part in message["content"]] == ["whole", None]
+        assert message["content"][1] == {"type": "refusal", "refusal": "No."}
+
+
+def test_a_call_that_was_begun_is_finished_by_its_deltas():
+    begun = {**CALL, "arguments": ""}
+    events = [
+        told("output_item.added", item=begun),
+        told("function_call_arguments.delta", delta='{"q":'),
+        told("function_call_arguments.delta", delta='"x"}'),
+    ]
+    (call,) = fold(*events, ended("completed"))["output"]
+    assert call == {**CALL, "status": "completed"}
+    (half,) = fold(*events[:2], ended("incomplete"))["output"]
+    assert half == {**CALL, "arguments": '{"q":', "status": "incomplete"}
+
+
+def test_deltas_are_forgotten_once_their_item_is_finished():
+    late = text_deltas("late")
+    events = [*text_deltas("o"), done(0, MESSAGE), *late, *text_deltas("k", item_id=1)]
+    assert fold(*events, ended("completed"))["output"] == [MESSAGE]
+    unplaced = [
+        {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "o"}
+    ]
+    finished = {"type": "response.output_item.done", "item": MESSAGE}
+    assert fold(*unplaced, finished, ended("completed"))["output"] == [MESSAGE]
+
+
+def test_items_that_were_only_begun_are_none():
+    reasoning = told("output_item.added", item={"type": "reasoning", "id": "r"})
+    result = fold(reasoning, *text_deltas("a", output_index=1), ended("completed"))
+    assert [item["type"] for item in result["output"]] == ["message"]
+
+
+def test_deltas_without_end_are_refused():
+    folded = ResponseFold(max_bytes=10_000)
+    event = text_deltas("x" * 50)[0]
+    data = json.dumps(event).encode()
+    for _ in range(70):
+        folded.feed(event["type"], data)
+    with pytest.raises(ResponseTooLarge):
+        folded.feed(event["type"], b'{"delta":"%b"}' % (b"x" * 2000))
+
+
+def test_a_finished_response_is_its_own_events():
+    whole = {**BASE, "status": "completed", "output": [MESSAGE, CALL], "usage": USAGE}
+    events = [(kind, json.loads(data)) for kind, data in events_of(whole)]
+    assert [kind for kind, data in events] == [data["type"] for _, data in events]
+    assert fold(*(data for _, data in events)) == whole
+    assert fold(*(data for _, data in events[:-1]))["output"] == [MESSAGE, CALL]
+    failed = {"status": "failed", "output": [], "error": {"code": "c"}}
+    assert [kind for kind, _ in events_of(failed)] == [
+        "response.created",
+        "response.failed",
+    ]
+    assert [kind for kind, _ in events_of({"error": {"message": "m"}})] == ["error"]
+    for other in ({}, {"status": "queued", "output": []}, {"output": {}}):
+        assert events_of(other) == []
+
+
 def test_items_without_an_index_keep_their_order():
     events = [done(None, MESSAGE), done("x", CALL)]
     assert fold(*events, ended("completed"))["output"] == [MESSAGE, CALL]
@@ -121,7 +219,11 @@ def test_an_answer_that_never_ends_is_refused():
             st.sampled_from(
                 [
                     "response.created",
+                    "response.output_item.added",
                     "response.output_item.done",
+                    "response.output_text.delta",
+                    "response.content_part.done",
+                    "response.function_call_arguments.delta",
                     "response.completed",
                     "error",
                     "",
@@ -135,6 +237,9 @@ def test_an_answer_that_never_ends_is_refused():
                     b'{"item":{"a":1},"output_index":-5}',
                     b'{"item":{"a":1},"output_index":1e99}',
                     b'{"response":{"output":{}}}',
+                    b'{"item":{"type":"function_call","id":7},"output_index":2}',
+                    b'{"delta":"a","item_id":"x","content_index":"y"}',
+                    b'{"delta":7,"part":[],"output_index":1}',
                 ]
             ),
         )

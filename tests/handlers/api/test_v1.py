@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from gateway.demo import faults
+from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from tests.serving import CHAT, V1, payload
 
@@ -82,6 +83,47 @@ async def test_an_empty_output_is_put_together_from_the_items(serving, upstream)
     upstream.answer(turn.answer())
     answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
     assert answered.json["output"] == turn.output
+
+
+@pytest.mark.gen_test
+async def test_a_whole_answer_in_place_of_a_stream_is_taken_from_paid_accounts(
+    serving, upstream
+):
+    turn = ScriptedTurn().text("hello").completed()
+    whole = ScriptedResponse.json(turn.events[-1]["response"])
+    upstream.answer(whole, times=None)
+    request = {"model": "gpt-5.5", "input": "hi"}
+    assert (await serving.ask(V1, request)).status == 502
+    await serving.pause("one", "two")
+    await serving.add_api_key_account()
+    folded = await serving.ask(V1, request)
+    assert folded.json == turn.events[-1]["response"]
+    streamed = await serving.ask(V1, request | {"stream": True})
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    assert streamed.types[0] == "response.created"
+    assert streamed.text == "hello"
+    chat = await serving.ask(CHAT, {"model": "gpt-5.5", "messages": HELLO})
+    assert chat.json["choices"][0]["message"]["content"] == "hello"
+    rows = await serving.rows(4)
+    assert [row["output_tokens"] > 0 for row in rows] == [False, True, True, True]
+
+
+@pytest.mark.gen_test
+async def test_a_whole_answer_that_is_an_error_is_one(serving, upstream):
+    await serving.pause("one", "two")
+    await serving.add_api_key_account()
+    error = {"message": "too long", "code": "context_length_exceeded"}
+    for document in (
+        {"error": error},
+        {"object": "response", "status": "failed", "output": [], "error": error},
+    ):
+        upstream.answer(ScriptedResponse.json(document))
+        answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
+        assert answered.status == 400
+        assert answered.error["code"] == "context_length_exceeded"
+    upstream.answer(ScriptedResponse.json({"hello": "world"}), times=None)
+    answered = await serving.ask(V1, {"model": "gpt-5.5", "input": "hi"})
+    assert answered.error["code"] == "upstream_protocol_error"
 
 
 @pytest.mark.settings(keepalive_interval=0.01)
