@@ -10,7 +10,11 @@ import orjson
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
-from gateway.admission.client_address import AccessPolicy, client_address
+from gateway.admission.client_address import (
+    AccessPolicy,
+    client_address,
+    client_network,
+)
 from gateway.app import Gateway
 from gateway.errors import (
     GatewayError,
@@ -128,6 +132,7 @@ class BaseHandler(RequestHandler):
             client_request_id=headers.get("x-client-request-id")
             or headers.get("x-request-id"),
             sees_windows=not self.gateway.ring.ever_made,
+            network=client_network(self.facts, self.gateway.settings),
         )
 
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":

@@ -29,6 +29,7 @@ class Demand:
     model: str | None = None
     websocket: bool = False
     key_id: int | None = None
+    network: str = ""  # the client's, where there is no key
     allowed_accounts: frozenset[int] | None = None
     # Whether the client's key may use a model.
     allows_model: Callable[[str], bool] | None = field(default=None, hash=False)
@@ -41,6 +42,11 @@ class Demand:
 
     def __post_init__(self) -> None:
         self.conversation_keys = self.affinity.conversation_keys(self.key_id)
+
+    @property
+    def sender(self) -> int | str:
+        """Among whom the accounts are shared fairly: keys, else networks."""
+        return self.network if self.key_id is None else self.key_id
 
 
 class Reason(StrEnum):

@@ -28,6 +28,7 @@ from gateway.settings import Settings
 # prompt cache costs on another one.
 HOME_WAIT_SECONDS = 5.0
 _NO_AFFINITY = Affinity()
+_TOO_MANY = "too many requests wait for one"
 # An account with one of these opens no socket in the time a client waits.
 _OPENS_NO_SOCKET = frozenset({Reason.NO_SOCKETS, *eligibility.OUT_OF_SERVICE})
 
@@ -121,13 +122,16 @@ class Pool:
         if lease is not None:
             return lease
         accounts = selection.free_soon()
-        if self._queue.has_room(accounts):
-            with self._queue.join(demand, accounts) as waiter:
-                return await self._wait(waiter)
-        lease = self._grant(selection, waits_for_home=False)
-        if lease is None:
-            raise self._overloaded(demand, "too many requests wait for one")
-        return lease
+        if not self._queue.has_room(demand, accounts):
+            lease = self._grant(selection, waits_for_home=False)
+            if lease is not None:
+                return lease
+            replaced = self._queue.replaceable(demand, accounts)
+            if replaced is None:
+                raise self._overloaded(demand, _TOO_MANY)
+            self._queue.refuse(replaced, self._overloaded(replaced.demand, _TOO_MANY))
+        with self._queue.join(demand, accounts) as waiter:
+            return await self._wait(waiter)
 
     async def _wait(self, waiter: Waiter) -> Lease:
         """Wait for the grant; looks again when an account recovers by itself."""
@@ -153,21 +157,23 @@ class Pool:
         return min((end - now for end in ends if end is not None), default=3_600.0)
 
     def serve_queue(self) -> None:
-        """Grant what can be granted, in order; refuse those for whom no wait helps."""
+        """Grant what can be granted, in turn; refuse those for whom no wait helps."""
         selections: dict[Demand, Selection] = {}
         for waiter in self._queue:
             # Equal demands share one selection, until a grant changes an account.
-            equal = replace(waiter.demand, affinity=_NO_AFFINITY, key_id=None)
+            equal = replace(
+                waiter.demand, affinity=_NO_AFFINITY, key_id=None, network=""
+            )
             if equal not in selections:
                 selections[equal] = self._selection(waiter.demand)
             selection = replace(selections[equal], demand=waiter.demand)
             try:
                 lease = self._grant(selection, waits_for_home=waiter.waits_for_home)
             except GatewayError as error:
-                waiter.grant.set_exception(error)
+                self._queue.refuse(waiter, error)
                 continue
             if lease is not None:
-                waiter.grant.set_result(lease)
+                self._queue.grant(waiter, lease)
                 selections.clear()
 
     def count_eligible(self, demand: Demand, excluded: frozenset[int]) -> int:

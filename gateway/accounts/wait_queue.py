@@ -1,19 +1,26 @@
-"""The bounded queue of requests that wait for an account: first come, first served.
+"""The bounded queue of requests that wait for an account, fair among their senders.
 
 Under more load than the accounts can take, a queue always has its full length, and
 everybody waits for all of it. So no more may wait than keep the wait short beside the
 turn itself; the others are refused at once and come back later.
+
+Nobody gets more of it by sending more: it is fair queueing by round robin (Nagle,
+RFC 970). Each sender has a line of its own, first come, first served, and the lines
+are served in turn. A full queue lets the longest line's last one go (longest queue
+drop) for a sender who would still be behind that line.
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 
 from gateway.accounts.account import Account
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
+from gateway.errors import GatewayError
 
 LONGEST_QUEUE = 256
 LONGEST_QUEUE_WAIT = 30.0
@@ -23,6 +30,8 @@ WAITING_SHARE = 0.5
 SHORTEST_QUEUE = 4
 # Weight of the latest lease in the mean of their durations.
 _NEWEST = 1 / 16
+
+_Line = dict["Waiter", None]
 
 
 @dataclass(slots=True, eq=False)
@@ -38,40 +47,48 @@ class Waiter:
 
 
 class WaitQueue:
-    """Requests in the order they came; one that leaves gives back an unseen grant."""
+    """A line a sender; who leaves one gives back an unseen grant."""
 
     def __init__(self) -> None:
-        self._waiters: OrderedDict[Waiter, None] = OrderedDict()
+        self._lines: dict[int | str, _Line] = {}  # that to be served next is first
         self._lease_seconds = 0.0  # mean of the latest leases
 
     def __len__(self) -> int:
-        return len(self._waiters)
+        return sum(map(len, self._lines.values()))
 
     def __iter__(self) -> Iterator[Waiter]:
-        """Those who still wait, at the moment of the call."""
-        return iter([one for one in self._waiters if not one.grant.done()])
+        """Those who wait at the moment of the call, in the order to serve them in."""
+        rounds = zip_longest(*map(tuple, self._lines.values()))
+        return iter([one for one in chain.from_iterable(rounds) if one is not None])
 
     def record_lease(self, seconds: float) -> None:
         """Note how long a lease was held, for the estimate of the wait."""
         mean = self._lease_seconds
         self._lease_seconds = mean + (seconds - mean) * _NEWEST if mean else seconds
 
-    def has_room(self, accounts: Collection[Account]) -> bool:
+    def has_room(self, demand: Demand, accounts: Collection[Account]) -> bool:
         """Whether one more that waits for one of the accounts gets it in time."""
-        ids = {account.id for account in accounts}
-        ahead = sum(not waiter.accounts.isdisjoint(ids) for waiter in self._waiters)
-        capacity = sum(account.cap for account in accounts)
-        return (
-            len(self) < LONGEST_QUEUE
-            and ahead < max(SHORTEST_QUEUE, capacity * WAITING_SHARE)
-            and (ahead + 1) * self._lease_seconds <= LONGEST_QUEUE_WAIT * capacity
-        )
+        return self._is_soon(demand, accounts) and not self._crowd(accounts)
+
+    def replaceable(
+        self, demand: Demand, accounts: Collection[Account]
+    ) -> Waiter | None:
+        """Who has to leave a full queue so that one more may join; None: nobody."""
+        if not self._is_soon(demand, accounts):
+            return None
+        crowd = self._crowd(accounts)
+        waiting = Counter(one.demand.sender for one in crowd)
+        longest, length = waiting.most_common(1)[0] if waiting else ("", 0)
+        # Not where that line would become the shorter one.
+        if length < waiting[demand.sender] + 2:
+            return None
+        return next(one for one in reversed(crowd) if one.demand.sender == longest)
 
     @contextmanager
     def join(self, demand: Demand, accounts: Collection[Account]) -> Iterator[Waiter]:
         """Wait in the queue for as long as the context is open."""
         waiter = Waiter(demand, frozenset(account.id for account in accounts))
-        self._waiters[waiter] = None
+        self._lines.setdefault(demand.sender, {})[waiter] = None
         try:
             yield waiter
         except BaseException:
@@ -80,8 +97,51 @@ class WaitQueue:
                 waiter.grant.result().release()
             raise
         finally:
-            self._waiters.pop(waiter, None)
+            self._leave(waiter)
             waiter.grant.cancel()
+
+    def grant(self, waiter: Waiter, lease: Lease) -> None:
+        """Serve one; its sender's line is now behind all others."""
+        line = self._lines.pop(waiter.demand.sender)
+        self._lines[waiter.demand.sender] = line
+        self._leave(waiter)
+        waiter.grant.set_result(lease)
+
+    def refuse(self, waiter: Waiter, error: GatewayError) -> None:
+        """Have one leave with an error."""
+        self._leave(waiter)
+        waiter.grant.set_exception(error)
+
+    def _leave(self, waiter: Waiter) -> None:
+        sender = waiter.demand.sender
+        line = self._lines.get(sender, {})
+        line.pop(waiter, None)
+        if not line:
+            self._lines.pop(sender, None)
+
+    def _rivals(self, accounts: Collection[Account]) -> list[Waiter]:
+        ids = {account.id for account in accounts}
+        return [waiter for waiter in self if not waiter.accounts.isdisjoint(ids)]
+
+    def _crowd(self, accounts: Collection[Account]) -> list[Waiter]:
+        """Those who leave no room for one more; none while there is some."""
+        rivals = self._rivals(accounts)
+        capacity = sum(account.cap for account in accounts)
+        if len(rivals) >= max(SHORTEST_QUEUE, capacity * WAITING_SHARE):
+            return rivals
+        return list(self) if len(self) >= LONGEST_QUEUE else []
+
+    def _is_soon(self, demand: Demand, accounts: Collection[Account]) -> bool:
+        """Whether one more would be served within the longest wait, as it looks."""
+        waiting = Counter(one.demand.sender for one in self._rivals(accounts))
+        own = waiting[demand.sender]
+        ahead = own + sum(
+            min(count, own + 1)
+            for sender, count in waiting.items()
+            if sender != demand.sender
+        )
+        capacity = sum(account.cap for account in accounts)
+        return (ahead + 1) * self._lease_seconds <= LONGEST_QUEUE_WAIT * capacity
 
 
 def _is_granted(grant: "asyncio.Future[Lease]") -> bool:

@@ -52,6 +52,7 @@ class ClientFacts(NamedTuple):
     user_agent: str = ""
     client_request_id: str | None = None
     sees_windows: bool = True  # the accounts' limits are its own business
+    network: str = ""  # of the address: one IPv6 client has many
 
 
 @dataclass(slots=True, eq=False)

@@ -128,6 +128,7 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
         model=loaded.model,
         websocket=request.transport == "websocket",
         key_id=key.id if key else None,
+        network=request.client.network,
         allowed_accounts=key.accounts if key else None,
         allows_model=key.allows if key else None,
         api_key_only=request.route.needs_api_key,
