@@ -17,6 +17,8 @@ from gateway.protocol.facts import Usage
 _BYTES_PER_TOKEN = 4
 _LARGEST_INPUT = 400_000
 _USUAL_OUTPUT = 8192
+# Windows of one limit that are remembered, for a clock that goes ahead and back.
+WINDOWS_KEPT = 8
 
 
 class Charge(NamedTuple):
@@ -130,6 +132,8 @@ class Ledger:
         # By what the limit is, not by its id alone: a database may give the id of
         # a removed limit to a new one, which must not inherit its counter.
         self._counters: dict[tuple[object, ...], WindowCounter] = {}
+        # The windows that each of these was in, by start, the latest used last.
+        self._windows: dict[tuple[object, ...], dict[int, WindowCounter]] = {}
         self._restored: dict[int, dict[int, int]] = {}
         self._dirty: dict[tuple[int, int], WindowCounter] = {}
 
@@ -167,7 +171,7 @@ class Ledger:
         keys = list(keys)
         held = {_identity(key, limit) for key in keys for limit in key.limits}
         for identity in self._counters.keys() - held:
-            del self._counters[identity]
+            del self._counters[identity], self._windows[identity]
         ids = {limit.id for key in keys for limit in key.limits}
         for limit_id in self._restored.keys() - ids:
             del self._restored[limit_id]
@@ -181,20 +185,28 @@ class Ledger:
             and counter.start <= now < counter.end
         ):
             return counter
-        start = window_start(key.created_at, limit.window_seconds, now)
-        # A clock set back a little must not start a used window anew; one that
-        # was far ahead must not hold the counter there.
-        if counter is None or not (
-            counter.start - limit.window_seconds <= start <= counter.start
-        ):
-            used = self._restored.pop(limit.id, {}).get(start, 0)
-            peak = counter.peak if counter is not None else 0
-            counter = WindowCounter(
-                limit, start, start + limit.window_seconds, used, peak=peak
-            )
-            self._counters[identity] = counter
-        elif counter.limit is not limit:
-            counter.limit = limit  # the same one with another maximum
+        seconds = limit.window_seconds
+        start = window_start(key.created_at, seconds, now)
+        windows = self._windows.setdefault(identity, {})
+        restored = self._restored.get(limit.id, {})
+        peak = counter.peak if counter is not None else 0
+        # A clock set back a little must not start a used window anew; one that was
+        # far ahead must not hold the counter there, nor have given it back.
+        for at in (start, start + seconds):
+            if at in restored or at == start:
+                used = restored.pop(at, 0)
+                windows.setdefault(
+                    at, WindowCounter(limit, at, at + seconds, used, peak=peak)
+                )
+        counter = windows[start]
+        later = windows.get(start + seconds)
+        if later is not None and later.used >= counter.used:
+            counter = later
+        counter.limit = limit  # it may be the same one with another maximum
+        windows[counter.start] = windows.pop(counter.start)
+        while len(windows) > WINDOWS_KEPT:
+            del windows[next(iter(windows))]
+        self._counters[identity] = counter
         return counter
 
 

@@ -19,6 +19,7 @@ _MILLISECONDS_FROM = 1e11
 _LONGEST_DATE = 64  # characters
 # Far above the longest context. A key's limit must survive one answer's mistake.
 LARGEST_COUNT = 10_000_000
+LARGEST_SUM = 2**53
 # Upstream goes a little above a hundred.
 _LARGEST_PERCENT = 1_000.0
 
@@ -34,10 +35,10 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def count(value: Any) -> int:
+def count(value: Any, largest: int = LARGEST_COUNT) -> int:
     """A number of tokens; 0 for whatever is not one."""
     found = number(value)
-    return 0 if found is None else int(_clamp(found, LARGEST_COUNT))
+    return 0 if found is None else int(_clamp(found, largest))
 
 
 def percent(value: Any) -> float | None:

@@ -15,6 +15,7 @@ IDLE_PAUSE = 300.0
 BINDING_DAYS = 7
 MAX_BINDINGS = 100_000
 COUNTER_DAYS = 31  # the longest window has 30
+COUNTERS_KEPT = 8  # of each limit
 AUDIT_DAYS = 365  # whatever the log's: who changed a key is asked months later
 
 
@@ -66,6 +67,13 @@ def _remove_surplus_bindings() -> int:
 
 
 def _remove_counters(cutoff: int) -> int:
-    """Without slices: a limit leaves one row per window it was used in."""
-    query = LimitCounterRow.delete().where(LimitCounterRow.window_start < cutoff)
-    return int(query.execute())
+    """Without slices: a limit leaves one row per window it was used in.
+
+    Its latest windows stay however old they look: the clock may be ahead.
+    """
+    table, newer = LimitCounterRow, LimitCounterRow.alias()
+    later = newer.select(pw.fn.COUNT(newer.used)).where(
+        (newer.limit_id == table.limit_id) & (newer.window_start > table.window_start)
+    )
+    old = (table.window_start < cutoff) & (later >= COUNTERS_KEPT)
+    return int(table.delete().where(old).execute())

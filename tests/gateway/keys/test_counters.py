@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.errors import KeyLimitReached
+from gateway.keys.counters import WINDOWS_KEPT
 from gateway.keys.key import Measure
 from gateway.keys.limiter import Limiter
 from tests.gateway.keys.limits import (
@@ -97,6 +98,42 @@ def test_a_clock_that_was_far_ahead_does_not_hold_the_counter_there(limiter, clo
         with pytest.raises(KeyLimitReached) as caught:
             await turn(limiter, a_key, 1)
         assert caught.value.resets_at == CREATED + 60
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("ahead", [60, 90, 365 * DAY])
+def test_a_clock_that_was_ahead_gives_no_used_window_back(
+    limiter, clock, ahead, is_restarted
+):
+    a_key = key(limit(50, window="1m"))
+
+    async def run():
+        await turn(limiter, a_key, 50)
+        clock.now += ahead
+        await turn(limiter, a_key, 20)
+        clock.now -= ahead
+        if is_restarted:
+            restarted = Limiter(clock)
+            restarted.ledger.restore(limiter.ledger.take_increments())
+            restarted.ledger.retain([a_key])
+        with pytest.raises(KeyLimitReached) as caught:
+            await turn(restarted if is_restarted else limiter, a_key, 1)
+        assert caught.value.resets_at == CREATED + 60
+
+    asyncio.run(run())
+
+
+def test_only_some_windows_of_a_limit_are_remembered(limiter, clock):
+    a_key = key(limit(50, window="1m"))
+
+    async def run():
+        for _ in range(2 * WINDOWS_KEPT):
+            await turn(limiter, a_key, 50)
+            clock.now += 60
+        (windows,) = limiter.ledger._windows.values()
+        assert len(windows) == WINDOWS_KEPT
 
     asyncio.run(run())
 

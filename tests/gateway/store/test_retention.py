@@ -12,7 +12,7 @@ from gateway.store.models import (
     RequestLog,
     UsageHour,
 )
-from gateway.store.retention import SLICE_ROWS, Retention
+from gateway.store.retention import COUNTERS_KEPT, SLICE_ROWS, Retention
 from tests.gateway.store.store_rows import NOW, log_row, make_store
 
 
@@ -62,15 +62,20 @@ def test_old_rows_go_in_small_slices_and_their_sums_stay(tmp_path):
 
 def test_old_bindings_and_counters_go(database):
     bind([6 * DAY_MS, 8 * DAY_MS])
-    for number, age in enumerate((30, 32)):
-        LimitCounterRow.insert(
-            limit_id=number, window_start=NOW - age * DAY_MS, used=1
-        ).execute()
+    ages = [30, 32, *range(40, 40 + COUNTERS_KEPT)]
+    for limit, its_ages in ((1, ages), (2, [400])):
+        for age in its_ages:
+            LimitCounterRow.insert(
+                limit_id=limit, window_start=NOW - age * DAY_MS, used=age
+            ).execute()
     slices = Retention(30)
     while slices.remove_slice(NOW):
         pass
     assert [row.key for row in BindingRow.select()] == ["key-0"]
-    assert [row.limit_id for row in LimitCounterRow.select()] == [0]
+    kept = LimitCounterRow.select().order_by(LimitCounterRow.window_start.desc())
+    assert [row.used for row in kept if row.limit_id == 1] == ages[:COUNTERS_KEPT]
+    # A clock that is a year ahead must not give back what was used.
+    assert [row.used for row in kept if row.limit_id == 2] == [400]
 
 
 def test_who_changed_what_is_kept_for_a_year(database):
