@@ -9,7 +9,7 @@ from functools import partial
 from gateway.accounts.account import Account
 from gateway.accounts.pool import Pool
 from gateway.admission.access import Access
-from gateway.admission.request_body import BodyBudget
+from gateway.admission.body_budget import BodyBudget
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from tornado.escape import utf8
 from tornado.web import stream_request_body
 
+from gateway.admission.body_budget import sender_of
 from gateway.admission.request_body import BodyReader
 from gateway.app import Gateway
 from gateway.errors import GatewayError, PayloadTooLarge
@@ -94,37 +95,47 @@ class BodyHandler(BodilessHandler):
     """Reads the request's body, once its sender has been admitted."""
 
     max_body_bytes: ClassVar[int | None] = None  # None: as the settings say
+    _body: BodyReader | None = None  # until its sender has been admitted
 
     def initialize(
         self, gateway: Gateway, options: RouteOptions, connections: ClientConnections
     ) -> None:
         super().initialize(gateway, options, connections)
         self._limit = self.max_body_bytes or gateway.settings.max_body_bytes
-        self.body = BodyReader(gateway.body_budget, self._limit)
 
     def check_head(self) -> None:
         super().check_head()
         if self.incoming.remaining > self._limit:
             raise PayloadTooLarge
+        sender = sender_of(self.current_key, self.facts, self.gateway.settings)
+        self._body = BodyReader(self.gateway.body_budget, sender, self._limit)
 
     def feed_body(self, chunk: bytes) -> None:
         """Keep the piece, or refuse the body and with it what is still to arrive."""
+        assert self._body is not None
         try:
-            self.body.feed(chunk)
+            self._body.feed(chunk)
         except GatewayError as error:
-            self.body.release()
+            self.release_body()
             if not self.refuse(error):
                 self.send_error(error.status, exc_info=(type(error), error, None))
 
     async def read_body(self) -> bytes:
         """The decoded body."""
         self.end_body_deadline()
-        return await self.body.decoded(self.request.headers.get("content-encoding", ""))
+        assert self._body is not None
+        encoding = self.request.headers.get("content-encoding", "")
+        return await self._body.decoded(encoding)
+
+    def release_body(self) -> None:
+        """Give back what the body holds of the budget; it is not needed any more."""
+        if self._body is not None:
+            self._body.release()
 
     def on_finish(self) -> None:
         super().on_finish()
-        self.body.release()
+        self.release_body()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        self.body.release()
+        self.release_body()

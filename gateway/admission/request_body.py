@@ -1,52 +1,24 @@
-"""Request bodies: collected within a shared budget, decoded within a limit.
-
-Codex compresses with zstd (and some builds forget the header); other clients
-use gzip or deflate. A decoder never holds more than the limit, however well a
-hostile body was compressed.
-"""
+"""Request bodies: collected within the sender's share of the budget, and decoded."""
 
 import asyncio
-import zlib
-from collections.abc import Callable
-from typing import Protocol
+import io
 
-import zstandard
+from gateway.admission.body_budget import BodyBudget, Sender
+from gateway.admission.body_decoding import STEP_BYTES, StepDecoder, decoder_for
+from gateway.errors import PayloadTooLarge
 
-from gateway.errors import GatewayOverloaded, PayloadTooLarge, UndecodableBody
-
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-# Decoding less than this takes well under a millisecond: not worth a thread.
+# Decoding a step of less than this takes well under a millisecond: not worth a thread.
 LARGEST_INLINE_DECODE = 64 * 1024
-# A zstd block of four bytes may stand for 128 KiB, so a slice bounds what one call
-# can bring to 16 MiB.
-_SLICE = 512
-
-
-class BodyBudget:
-    """Bytes that all bodies being read may hold together."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.used = 0
-
-    def reserve(self, size: int) -> None:
-        """Raises GatewayOverloaded when the budget is exhausted."""
-        if self.used + size > self._limit:
-            raise GatewayOverloaded("The gateway is reading too many large bodies")
-        self.used += size
-
-    def release(self, size: int) -> None:
-        self.used -= size
 
 
 class BodyReader:
     """One body while it arrives; `release` frees its part of the budget."""
 
-    def __init__(self, budget: BodyBudget, limit: int) -> None:
-        self._budget = budget
-        self._limit = limit
-        self._chunks: list[bytes] = []
-        self._reserved = 0
+    def __init__(self, budget: BodyBudget, sender: Sender, limit: int) -> None:
+        self._lease = budget.open_lease(sender)
+        # What could never be taken is refused for good, and not for now.
+        self._limit = min(limit, budget.largest_share)
+        self._raw = io.BytesIO()
         self.size = 0  # bytes as received
 
     def feed(self, chunk: bytes) -> None:
@@ -54,107 +26,41 @@ class BodyReader:
         self.size += len(chunk)
         if self.size > self._limit:
             raise PayloadTooLarge
-        self._reserve(len(chunk))
-        self._chunks.append(chunk)
+        self._lease.take(len(chunk))
+        self._raw.write(chunk)
 
     async def decoded(self, encoding: str) -> bytes:
-        """The whole body, decoded; `encoding` is the Content-Encoding."""
-        raw = b"".join(self._chunks)
-        self._chunks.clear()
-        decode = _decoder(encoding.strip().lower(), raw)
-        if decode is None:
+        """The whole body, decoded; `encoding` is the Content-Encoding.
+
+        Raises UndecodableBody, PayloadTooLarge or GatewayOverloaded.
+        """
+        self._lease.note_arrival()
+        raw, self._raw = self._raw.getvalue(), io.BytesIO()  # not copied
+        decoder = decoder_for(encoding, raw)
+        if decoder is None:
             return raw
-        if len(raw) < LARGEST_INLINE_DECODE:
-            body = decode(raw, min(self._limit, 16 * LARGEST_INLINE_DECODE))
-            if body is not None:
-                self._reserve(len(body))
-                return body
-        loop = asyncio.get_running_loop()
-        body = await loop.run_in_executor(None, decode, raw, self._limit)
-        if body is None:
-            raise PayloadTooLarge
-        self._reserve(len(body))
+        is_small = len(raw) < LARGEST_INLINE_DECODE
+        body = await self._decode(decoder, is_small=is_small)
+        self._lease.give_back(len(raw))
         return body
 
+    async def _decode(self, decoder: StepDecoder, *, is_small: bool) -> bytes:
+        loop = asyncio.get_running_loop()
+        decoded = io.BytesIO()
+        counted = 0
+        while (step := decoder.plan()) is not None:
+            self._lease.take(step.most)
+            if is_small and counted < STEP_BYTES:
+                piece = decoder.decode()
+            else:
+                piece = await loop.run_in_executor(None, decoder.decode)
+            self._lease.give_back(step.most - len(piece))
+            counted += max(len(piece), step.least)
+            if counted > self._limit:
+                raise PayloadTooLarge
+            decoded.write(piece)
+        return decoded.getvalue()
+
     def release(self) -> None:
-        self._budget.release(self._reserved)
-        self._reserved = 0
-        self._chunks.clear()
-
-    def _reserve(self, size: int) -> None:
-        self._budget.reserve(size)
-        self._reserved += size
-
-
-Decoder = Callable[[bytes, int], bytes | None]
-
-
-def _decoder(encoding: str, raw: bytes) -> Decoder | None:
-    """The decoder for a body, None for one without encoding."""
-    if encoding == "zstd" or raw.startswith(ZSTD_MAGIC):
-        return decode_zstd
-    if encoding in ("", "identity"):
-        return None
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return decode_zlib
-    raise UndecodableBody("Unsupported Content-Encoding")
-
-
-def decode_zstd(raw: bytes, limit: int) -> bytes | None:
-    """The decoded bytes, None when they are more than `limit`.
-
-    Raises UndecodableBody for anything but whole zstd frames.
-    """
-    # 8 MiB is what RFC 8878 (3.1.1.1.2) recommends a decoder to support at least,
-    # and more than any client in use asks for.
-    decompressor = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
-    return _decode_frames(raw, limit, decompressor.decompressobj)
-
-
-def decode_zlib(raw: bytes, limit: int) -> bytes | None:
-    """gzip and zlib by their own headers, else raw deflate (RFC 9110, 8.4.1.2).
-
-    The members of a gzip file follow each other (RFC 1952, 2.2).
-    """
-    wrapped = raw[:2] == b"\x1f\x8b" or (
-        len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
-    )
-    return _decode_frames(
-        raw, limit, lambda: zlib.decompressobj(47 if wrapped else -15)
-    )
-
-
-class _Frame(Protocol):
-    """A decoder of one frame."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-def _decode_frames(
-    raw: bytes, limit: int, open_frame: Callable[[], _Frame]
-) -> bytes | None:
-    pieces: list[bytes] = []
-    size = 0
-    frame = None
-    try:
-        for start in range(0, len(raw), _SLICE):
-            data = raw[start : start + _SLICE]
-            while data:
-                frame = frame or open_frame()
-                piece = frame.decompress(data)
-                size += len(piece)
-                if size > limit:
-                    return None
-                pieces.append(piece)
-                data = b""
-                if frame.eof:
-                    data, frame = frame.unused_data, None
-    except (zlib.error, zstandard.ZstdError) as error:
-        raise UndecodableBody from error
-    if frame is not None or not raw:
-        raise UndecodableBody  # cut off within a frame
-    return b"".join(pieces)
+        self._lease.release()
+        self._raw = io.BytesIO()

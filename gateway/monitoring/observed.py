@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from gateway.accounts.pool import Pool
-from gateway.admission.request_body import BodyBudget
+from gateway.admission.body_budget import BodyBudget
 from gateway.keys.limiter import Limiter
 from gateway.store.store import Store
 from gateway.turns.runner import TurnRunner

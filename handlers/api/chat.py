@@ -39,7 +39,7 @@ class ChatCompletionsHandler(ReplyHandler):
             load,
         )
         async with self.gateway.proxy.exchange(request) as reply:
-            self.body.release()
+            self.release_body()
             if options.stream:
                 await self._stream(reply, options)
             else:

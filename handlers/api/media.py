@@ -54,7 +54,7 @@ class MediaHandler(ReplyHandler):
             lambda: self._load(body),
         )
         async with self.gateway.proxy.exchange(request) as reply:
-            self.body.release()
+            self.release_body()
             await self.stream(reply)
 
     def _load(self, body: bytes) -> MediaPayload:

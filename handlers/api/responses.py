@@ -29,7 +29,7 @@ class ResponsesHandler(ReplyHandler):
             compact=self.compact,
         )
         async with self.gateway.proxy.exchange(request) as reply:
-            self.body.release()
+            self.release_body()
             if self.compact or self.surface.is_codex or reply.wants_stream:
                 await self.stream(reply)
             else:

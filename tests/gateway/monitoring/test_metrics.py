@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.pool import Pool
-from gateway.admission.request_body import BodyBudget
+from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.keys.counters import Charge
 from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
@@ -119,7 +119,7 @@ def test_every_metric_is_set_and_read_back(gateway):
     gateway.pool.switches["limited"] += 2
     gateway.turns.running.add(exchange())
     gateway.channels.add(object())
-    gateway.body_budget.reserve(1234)
+    gateway.body_budget.open_lease(Sender("key 1", has_key=True)).take(1234)
     writer = gateway.store.writer
     writer.log(done.as_row())
     writer.log(done.as_row())  # one more than there is room for

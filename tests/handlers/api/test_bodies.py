@@ -116,7 +116,7 @@ async def test_a_body_that_turns_out_too_large_is_refused(serving, upstream):
     assert upstream.of() == []
 
 
-@pytest.mark.settings(body_budget_bytes=50_000)
+@pytest.mark.settings(body_budget_bytes=100_000)
 @pytest.mark.gen_test
 async def test_all_bodies_being_read_share_one_budget(serving):
     async def slow():
@@ -133,6 +133,47 @@ async def test_all_bodies_being_read_share_one_budget(serving):
     go_on.set()
     assert (await first).status == 400
     assert serving.gateway.body_budget.used == 0
+
+
+@pytest.mark.settings(body_budget_bytes=1_000_000)
+@pytest.mark.gen_test
+async def test_one_key_cannot_take_what_others_need(serving, upstream):
+    tokens = [await serving.add_key(name) for name in ("hostile", "other")]
+    hostile, other = ({"x-api-key": token} for token in tokens)
+
+    async def unfinished():
+        yield b"x" * 100_000
+        await go_on.wait()
+
+    go_on = asyncio.Event()
+    held = [
+        asyncio.create_task(serving.ask(CODEX, unfinished(), headers=hostile))
+        for _ in range(10)
+    ]
+    await until(lambda: sum(one.done() for one in held) == 5)
+    assert serving.gateway.body_budget.used == 500_000
+    for _ in range(3):
+        answered = await serving.ask(CODEX, payload("x" * 200_000), headers=other)
+        assert answered.status == 200
+    refused = [await one for one in held if one.done()]
+    assert {one.status for one in refused} == {503}
+    assert {one.error["code"] for one in refused} == {"gateway_overloaded"}
+    go_on.set()
+    await asyncio.gather(*held)
+    assert serving.gateway.body_budget.used == 0
+
+
+@pytest.mark.settings(body_budget_bytes=1_000_000)
+@pytest.mark.parametrize("encoding", ["zstd", "gzip", "deflate"])
+@pytest.mark.gen_test
+async def test_what_follows_a_packed_body_is_refused(serving, upstream, encoding):
+    pack = {"zstd": zstandard.compress, "gzip": gzip.compress, "deflate": zlib.compress}
+    body = pack[encoding](BODY) + b"and more"
+    answered = await serving.ask(CODEX, body, headers={"content-encoding": encoding})
+    assert answered.status == 400
+    assert answered.error["code"] == "invalid_request"
+    assert "something follows behind its end" in answered.error["message"]
+    assert upstream.of() == []
 
 
 @pytest.mark.gen_test
