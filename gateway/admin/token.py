@@ -1,12 +1,11 @@
 """The admin token: a file only its owner reads, made on first need."""
 
 import hmac
-import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from gateway.secret import Secret
+from gateway.store.private_file import create_file
 
 FILE = "admin.token"
 
@@ -18,7 +17,7 @@ def admin_token(data_dir: Path) -> Secret:
         return _read(path)
     except FileNotFoundError:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create(path)
+        create_file(path, secrets.token_urlsafe(32) + "\n")
         return _read(path)
 
 
@@ -33,16 +32,3 @@ def _read(path: Path) -> Secret:
     if not text:
         raise OSError(f"{path} is empty; remove it and a new one is made")
     return Secret(text)
-
-
-def _create(path: Path) -> None:
-    """It gets its name when it is whole; of two processes one loses, and reads."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".admin-", dir=path.parent)
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    finally:
-        os.unlink(temporary)

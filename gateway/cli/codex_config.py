@@ -1,9 +1,7 @@
 """`run.py codex-config`: the lines Codex needs, printed or put where they belong."""
 
 import json
-import os
 import re
-import tempfile
 import time
 import tomllib
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import click
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import print_result, settings_and_json
 from gateway.settings import Settings
+from gateway.store.private_file import replace_file
 
 PROVIDER = "gateway"
 CODEX_PATH = "/backend-api/codex"
@@ -182,7 +181,10 @@ def has_chatgpt_login(home: Path) -> bool:
 
 
 def write_config(path: Path, provider: Provider) -> Path | None:
-    """Patch the file, all or nothing; gives the copy of what was there before."""
+    """Patch the file, all or nothing; gives the copy of what was there before.
+
+    Both are the owner's alone: there may be a key in them.
+    """
     path = path.resolve()  # a link to a file elsewhere stays a link
     path.parent.mkdir(parents=True, exist_ok=True)
     before = path.read_text("utf-8") if path.exists() else None
@@ -196,14 +198,6 @@ def write_config(path: Path, provider: Provider) -> Path | None:
     kept = None
     if before is not None:
         kept = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.bak")
-        _write(kept, before)
-    _write(path, text)
+        replace_file(kept, before)
+    replace_file(path, text)
     return kept
-
-
-def _write(path: Path, text: str) -> None:
-    """Readable for the owner alone: there may be a key in it."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".config-", dir=path.parent)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(temporary, path)

@@ -39,7 +39,9 @@ def account_of(row: models.AccountRow, secrets: SecretBox, now: float) -> Accoun
         source_path=row.source_file,
     )
     try:
-        account.credentials = unseal(row.credentials, row.expires_at, secrets)
+        account.credentials = decrypt_credentials(
+            row.credentials, row.expires_at, secrets
+        )
     except UnusableKey as error:
         account.health.require_login(str(error))
     restore(account, _object(row.state_detail), now)
@@ -55,9 +57,11 @@ def encrypt_credentials(credentials: Credentials, secrets: SecretBox) -> str:
     )
 
 
-def unseal(sealed: str, expires_at: int | None, secrets: SecretBox) -> Credentials:
+def decrypt_credentials(
+    encrypted: str, expires_at: int | None, secrets: SecretBox
+) -> Credentials:
     """`expires_at` in unix ms. Raises UnusableKey."""
-    held = _object(secrets.decrypt(sealed))
+    held = _object(secrets.decrypt(encrypted))
     return Credentials(
         **{name: Secret(held[name]) for name in _SECRETS if held.get(name)},
         expires_at=None if expires_at is None else expires_at / 1000,
@@ -130,7 +134,7 @@ def _load_credentials(account_id: int, secrets: SecretBox) -> Credentials | None
     if row is None:
         return None
     try:
-        return unseal(row.credentials, row.expires_at, secrets)
+        return decrypt_credentials(row.credentials, row.expires_at, secrets)
     except UnusableKey:
         return None
 

@@ -1,13 +1,14 @@
-"""What must not be read: the wrapper that does not print, the box that encrypts."""
+"""SecretBox: encryption of stored credentials, with keys that can be changed."""
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from gateway.store.private_file import create_file, replace_file
 
 KEY_FILE = "encryption.key"
 
@@ -41,7 +42,8 @@ class SecretBox:
         file = data_dir / KEY_FILE
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _create(file)
+            if not file.exists():
+                create_file(file, _text([Fernet.generate_key().decode()]))
             file.chmod(0o600)
             box = cls(_read(file), file=file)
         except OSError as error:
@@ -53,7 +55,7 @@ class SecretBox:
 
     def _use(self, keys: Sequence[str]) -> None:
         try:
-            self._box = MultiFernet([Fernet(key) for key in keys])
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
             # Not `from`: the cause may hold the key.
             raise UnusableKey(
@@ -71,21 +73,21 @@ class SecretBox:
         A rotation then either re-encrypts the row or was over before.
         """
         self._reload()
-        return self._box.encrypt(text.encode()).decode()
+        return self._fernet.encrypt(text.encode()).decode()
 
-    def decrypt(self, sealed: str) -> str:
-        """Raises UnusableKey when none of the keys sealed it."""
+    def decrypt(self, encrypted: str) -> str:
+        """Raises UnusableKey when none of the keys encrypted it."""
         self._reload()
         try:
-            return self._box.decrypt(sealed.encode()).decode()
+            return self._fernet.decrypt(encrypted.encode()).decode()
         except (InvalidToken, UnicodeError):
             raise UnusableKey(
                 "Stored credentials cannot be decrypted with the encryption key in use"
             ) from None
 
-    def reseal(self, sealed: str) -> str:
-        """The same content, sealed with the first key."""
-        return self.encrypt(self.decrypt(sealed))
+    def reencrypt(self, encrypted: str) -> str:
+        """The same content, encrypted with the first key."""
+        return self.encrypt(self.decrypt(encrypted))
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -123,13 +125,13 @@ class SecretBox:
         self._replace([Fernet.generate_key().decode(), *self._keys])
 
     def drop_old_keys(self) -> None:
-        """Keep the first key only; for when nothing is sealed with another."""
+        """Keep the first key only; for when nothing is encrypted with another."""
         if self.file is not None:
             self._replace(self._keys[:1])
 
     def _replace(self, keys: Sequence[str]) -> None:
         assert self.file is not None
-        _write(self.file, keys)
+        replace_file(self.file, _text(keys))
         self._use(keys)
         self._seen = _stamp(self.file)
 
@@ -154,44 +156,5 @@ def _read(file: Path) -> list[str]:
     return file.read_text("ascii").split()
 
 
-def _create(file: Path) -> None:
-    """Make a key file where there is none; two processes agree on one.
-
-    It gets its name when it is whole: a link fails where the name is taken.
-    """
-    if file.exists():
-        return
-    temporary = _write_temporary(file, [Fernet.generate_key().decode()])
-    try:
-        os.link(temporary, file)
-    except OSError:
-        # Another process was first, or the file system knows no links.
-        if not file.exists():
-            temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(file.parent)
-
-
-def _write(file: Path, keys: Sequence[str]) -> None:
-    """Replace the file's content, all or nothing, even when power is cut."""
-    _write_temporary(file, keys).replace(file)
-    _sync(file.parent)
-
-
-def _write_temporary(file: Path, keys: Sequence[str]) -> Path:
-    # O_EXCL, mode 0600.
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    with open(descriptor, "w", encoding="ascii") as handle:
-        handle.write("\n".join(keys) + "\n")
-        handle.flush()
-        os.fsync(handle.fileno())
-    return Path(name)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _text(keys: Sequence[str]) -> str:
+    return "\n".join(keys) + "\n"

@@ -18,26 +18,26 @@ async def rotate_key(store: Store, box: SecretBox) -> Rotated:
 
     The new key is on disk before a row uses it, and the old ones stay there until
     no row does: interrupted anywhere, all remains readable, and the next rotation
-    tidies up. Keys from the environment are not made here: all is sealed with the
-    first of several. Raises UnusableKey, or StoreUnavailable.
+    tidies up. Keys from the environment are not made here: all is encrypted with
+    the first of several. Raises UnusableKey, or StoreUnavailable.
     """
     with box.rotating():
         if box.file is not None or len(box) < 2:
             await asyncio.to_thread(box.add_key)
-        rotated = await store.write(_reseal_all, box)
+        rotated = await store.write(_reencrypt_all, box)
         await asyncio.to_thread(box.drop_old_keys)
     return rotated
 
 
-def _reseal_all(box: SecretBox) -> Rotated:
+def _reencrypt_all(box: SecretBox) -> Rotated:
     resealed = unreadable = 0
     for account in list(AccountRow.select(AccountRow.id, AccountRow.credentials)):
         try:
-            sealed = box.reseal(account.credentials)
+            encrypted = box.reencrypt(account.credentials)
         except UnusableKey:
             unreadable += 1
             continue
-        AccountRow.update(credentials=sealed).where(
+        AccountRow.update(credentials=encrypted).where(
             AccountRow.id == account.id
         ).execute()
         resealed += 1

@@ -45,12 +45,12 @@ class LogFilter:
 
     def terms(self) -> tuple[list[str], list[Any]]:
         """Conditions with `?` marks, and their values."""
-        conditions, values = [], []
-        for name in ("api_key_id", "account_id", "model", "status"):
-            value = getattr(self, name)
-            if value is not None:
-                conditions.append(f"{name} = ?")
-                values.append(value)
+        conditions, values = _equal(
+            api_key_id=self.api_key_id,
+            account_id=self.account_id,
+            model=self.model,
+            status=self.status,
+        )
         if self.status is not None and self.status != "success":
             # Said literally, it opens the index of the failures.
             conditions.append("status <> 'success'")
@@ -125,15 +125,9 @@ def usage_report(
     beginning of a UTC day; the rest are the measures of the roll-ups. Days come in
     their order, the others by cost and tokens, the largest first.
     """
-    conditions, values = [], []
-    for name, value in (
-        ("api_key_id", api_key_id),
-        ("account_id", account_id),
-        ("model", model),
-    ):
-        if value is not None:
-            conditions.append(f"{name} = ?")
-            values.append(value)
+    conditions, values = _equal(
+        api_key_id=api_key_id, account_id=account_id, model=model
+    )
     hour = since // HOUR_MS * HOUR_MS
     first_day = -(-hour // DAY_MS) * DAY_MS  # the first that is whole
     columns = f"{_GROUPS[by]} AS part, {', '.join(MEASURES)}"
@@ -195,6 +189,12 @@ def _fetch(rest: str, values: Sequence[Any]) -> list[Record]:
     names = ("id", *COLUMNS)
     found = _select(f"SELECT {', '.join(names)} FROM request_log {rest}", values)
     return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _equal(**wanted: int | str | None) -> tuple[list[str], list[Any]]:
+    """A condition, and its value, for each column of which a value is wanted."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return [f"{name} = ?" for name in given], list(given.values())
 
 
 def _where(conditions: Iterable[str]) -> str:

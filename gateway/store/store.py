@@ -30,7 +30,7 @@ READERS = 4
 
 
 class Store:
-    """The record. `secrets` seals what accounts need to sign in.
+    """The record. `secrets` encrypts what accounts sign in with.
 
     One per process is open at a time: the tables belong to the process.
     """

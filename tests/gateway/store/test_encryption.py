@@ -100,7 +100,7 @@ def test_keys_from_the_environment_decrypt_and_the_first_encrypts(tmp_path):
     sealed = SecretBox.open(tmp_path, old).encrypt("x")
     both = SecretBox.open(tmp_path, f" {new} , {old}")
     assert both.decrypt(sealed) == "x"
-    assert SecretBox.open(tmp_path, new).decrypt(both.reseal(sealed)) == "x"
+    assert SecretBox.open(tmp_path, new).decrypt(both.reencrypt(sealed)) == "x"
     assert not (tmp_path / "encryption.key").exists()
 
 
@@ -177,7 +177,7 @@ def test_a_rotation_cut_short_leaves_all_readable_and_the_next_one_tidies(
         sealed = store.secrets.encrypt("x")
         store.secrets.add_key()
         if steps == 2:
-            sealed = store.secrets.reseal(sealed)
+            sealed = store.secrets.reencrypt(sealed)
         await store.write(account, "one", sealed)
         restarted = SecretBox.open(tmp_path)
         assert restarted.decrypt(sealed) == "x"

@@ -1,0 +1,46 @@
+"""Files that only their owner reads, and that nobody finds half written."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def create_file(path: Path, text: str) -> None:
+    """Make the file where there is none; of several processes the first one wins.
+
+    It gets its name when it is whole: a link fails where the name is taken.
+    """
+    temporary = _write_temporary(path, text)
+    try:
+        os.link(temporary, path)
+    except OSError:
+        # Another process was first, or the file system knows no links.
+        if not path.exists():
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace the file's text, all or nothing, even when power is cut."""
+    _write_temporary(path, text).replace(path)
+    _sync(path.parent)
+
+
+def _write_temporary(path: Path, text: str) -> Path:
+    # O_EXCL, mode 0600.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(name)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
