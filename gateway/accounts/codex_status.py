@@ -1,17 +1,16 @@
 """The pool's windows as the Codex client's `/status` reads them. Pure."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from gateway.accounts.account import Account, SeenWindow
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 
 # Shown to keys that must not see the accounts' own windows: nothing is used up.
 NEUTRAL = (
     Window("primary", 0.0, 300, None),
     Window("secondary", 0.0, 10_080, None),
 )
-_NAMES: tuple[Literal["primary", "secondary"], ...] = ("primary", "secondary")
 
 
 def pool_windows(accounts: Iterable[Account], now: float) -> tuple[Window, ...]:
@@ -28,11 +27,10 @@ def pool_windows(accounts: Iterable[Account], now: float) -> tuple[Window, ...]:
                 by_length.setdefault(length, []).append(seen)
     if not by_length:
         return NEUTRAL
-    common = sorted(by_length.values(), key=len, reverse=True)[: len(_NAMES)]
+    common = sorted(by_length.values(), key=len, reverse=True)[: len(WINDOW_NAMES)]
     common.sort(key=_place)
-    return tuple(
-        _average(name, seen, now) for name, seen in zip(_NAMES, common, strict=False)
-    )
+    named = zip(WINDOW_NAMES, common, strict=False)
+    return tuple(_average(name, seen, now) for name, seen in named)
 
 
 def _place(seen: list[SeenWindow]) -> tuple[str, int]:
@@ -41,9 +39,7 @@ def _place(seen: list[SeenWindow]) -> tuple[str, int]:
     return first, seen[0].window.window_minutes or 0
 
 
-def _average(
-    name: Literal["primary", "secondary"], seen: list[SeenWindow], now: float
-) -> Window:
+def _average(name: WindowName, seen: list[SeenWindow], now: float) -> Window:
     used = sum(one.used_percent(now) for one in seen) / len(seen)
     resets = [one.window.resets_at for one in seen if one.window.resets_at is not None]
     coming = min((at for at in resets if at > now), default=None)
@@ -55,7 +51,7 @@ def usage_body(windows: Iterable[Window], plan_type: str, now: float) -> dict[st
     by_name: dict[str, Window] = {window.name: window for window in windows}
     reached = any(window.used_percent >= 100 for window in by_name.values())
     rate_limit: dict[str, Any] = {"allowed": not reached, "limit_reached": reached}
-    for name in _NAMES:
+    for name in WINDOW_NAMES:
         window = by_name.get(name)
         rate_limit[f"{name}_window"] = None if window is None else _window(window, now)
     return {

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from gateway.keys.counters import WindowCounter
 from gateway.keys.key import Key, Measure
 from gateway.keys.request_rate import RequestRate
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import Window, WindowName
 
 # The names clients of such pages know; cost in micro-dollars.
 _TYPES = {
@@ -77,14 +77,12 @@ def quota_windows(counters: Iterable[WindowCounter]) -> tuple[Window, ...]:
 
     Limits of some models only are left out: reached, they do not stop other models.
     """
-    fullest: dict[Literal["primary", "secondary"], Window] = {}
+    fullest: dict[WindowName, Window] = {}
     for counter in counters:
         if counter.limit.model is not None:
             continue
         seconds = counter.limit.window_seconds
-        name: Literal["primary", "secondary"] = (
-            "primary" if seconds <= _LONGEST_PRIMARY else "secondary"
-        )
+        name: WindowName = "primary" if seconds <= _LONGEST_PRIMARY else "secondary"
         percent = min(100.0, round(100 * counter.used / counter.limit.maximum, 1))
         other = fullest.get(name)
         if other is None or percent > other.used_percent:

@@ -9,7 +9,7 @@ from gateway.accounts.account import Account, PolledUsage
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.polling import TICK_SECONDS
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 from gateway.protocol.failures import read_failure
 from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, text
@@ -94,10 +94,7 @@ def read_polled_usage(answer: ApiResponse, now: float) -> PolledUsage:
     """What does not fit is absent; nothing raises."""
     told = answer.json()
     limit, credits = child(told, "rate_limit"), child(told, "credits")
-    windows = (
-        _window("primary", limit.get("primary_window"), now),
-        _window("secondary", limit.get("secondary_window"), now),
-    )
+    windows = (_window(one, limit.get(f"{one}_window"), now) for one in WINDOW_NAMES)
     allowed, reached = limit.get("allowed"), limit.get("limit_reached")
     return PolledUsage(
         windows=tuple(window for window in windows if window is not None),
@@ -107,12 +104,12 @@ def read_polled_usage(answer: ApiResponse, now: float) -> PolledUsage:
     )
 
 
-def _window(name: str, told: object, now: float) -> Window | None:
+def _window(name: WindowName, told: object, now: float) -> Window | None:
     if not isinstance(told, dict):
         return None
     seconds = number(told.get("limit_window_seconds"))
     return window_of(
-        "primary" if name == "primary" else "secondary",
+        name,
         told.get("used_percent"),
         None if seconds is None else seconds / 60,
         told.get("reset_at"),

@@ -18,17 +18,19 @@ class EventKind(NamedTuple):
     ends_as: ResponseStatus = ""  # the status it ends its response with
     is_notable: bool = True  # found in a run of events, opened and read
     is_filtered: bool = False  # speaks of the account: clients may see less of it
+    has_response: bool = False  # its "response" is the Response as it stands
 
 
+# They repeat the request, and stand where every event is looked at anyway.
+_SNAPSHOT = EventKind(is_held=True, is_notable=False, has_response=True)
 EVENT_KINDS = {
-    # They repeat the request, and stand where every event is looked at anyway.
-    "response.created": EventKind(is_held=True, is_notable=False),
-    "response.in_progress": EventKind(is_held=True, is_notable=False),
-    "response.queued": EventKind(is_held=True, is_notable=False),
+    "response.created": _SNAPSHOT,
+    "response.in_progress": _SNAPSHOT,
+    "response.queued": _SNAPSHOT,
     "response.metadata": EventKind(is_held=True, is_filtered=True),
-    "response.completed": EventKind(ends_as="completed"),
-    "response.incomplete": EventKind(ends_as="incomplete"),
-    "response.failed": EventKind(ends_as="failed"),
+    "response.completed": EventKind(ends_as="completed", has_response=True),
+    "response.incomplete": EventKind(ends_as="incomplete", has_response=True),
+    "response.failed": EventKind(ends_as="failed", has_response=True),
     "error": EventKind(ends_as="error"),
     "codex.rate_limits": EventKind(is_held=True, is_filtered=True),
 }

@@ -1,10 +1,12 @@
 """What the wire tells us, as plain values: usage, rate-limit windows, failures."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Origin = Literal["client", "gateway", "account", "upstream", "network"]
 Phase = Literal["connect", "handshake", "headers", "first_event", "stream"]
+WindowName = Literal["primary", "secondary"]
+WINDOW_NAMES: tuple[WindowName, ...] = get_args(WindowName)
 
 
 class Usage(NamedTuple):
@@ -20,7 +22,7 @@ class Usage(NamedTuple):
 class Window(NamedTuple):
     """One rate-limit window of an account, as upstream last told it."""
 
-    name: Literal["primary", "secondary"]
+    name: WindowName
     used_percent: float
     window_minutes: int | None
     resets_at: float | None  # unix seconds

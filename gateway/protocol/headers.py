@@ -5,9 +5,9 @@ Both directions are allow-lists: a header nobody thought of stays where it is.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 from gateway.protocol.lenient_json import child, dump, load_object, text
 from gateway.protocol.numbers import (
     number,
@@ -86,7 +86,6 @@ _OF_WINDOWS = re.compile(
 # that its account was flagged, and says so to its user.
 _MODEL_NAMES = frozenset({"openai-model", "x-openai-model"})
 _NEVER_IN_EVENTS = frozenset({"set-cookie", "set-cookie2", "x-models-etag"})
-_WINDOW_NAMES: tuple[Literal["primary", "secondary"], ...] = ("primary", "secondary")
 _WINDOW_FIELDS = tuple(
     (
         name,
@@ -94,7 +93,7 @@ _WINDOW_FIELDS = tuple(
         f"x-codex-{name}-window-minutes",
         f"x-codex-{name}-reset-at",
     )
-    for name in _WINDOW_NAMES
+    for name in WINDOW_NAMES
 )
 # RFC 9110, 5.6.2 and 5.5: what else a name or value holds did not come by HTTP.
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
@@ -186,7 +185,7 @@ def windows(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
 
 
 def window_of(
-    name: Literal["primary", "secondary"],
+    name: WindowName,
     used_percent: Any,
     minutes: Any,
     resets_at: Any,

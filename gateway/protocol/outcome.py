@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.protocol.event_kinds import ResponseStatus, kind_of_event
-from gateway.protocol.facts import Failure, Usage, Window
+from gateway.protocol.facts import WINDOW_NAMES, Failure, Usage, Window
 from gateway.protocol.failures import event_failure
 from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, load_object, text
@@ -89,10 +89,10 @@ class OutcomeReader:
         self.plan_type = text(event.get("plan_type")) or self.plan_type
         limits = child(event, "rate_limits")
         found = []
-        for name in ("primary", "secondary"):
+        for name in WINDOW_NAMES:
             told = child(limits, name)
             window = window_of(
-                "primary" if name == "primary" else "secondary",
+                name,
                 told.get("used_percent"),
                 told.get("window_minutes"),
                 told.get("reset_at", told.get("resets_at")),

@@ -2,15 +2,13 @@
 
 from typing import Any
 
+from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.failures import event_failure
 from gateway.protocol.lenient_json import child, dump, load_object, text
 from gateway.protocol.sse import EventTooLarge
 
 # What one folded answer may hold in memory.
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
-
-_SNAPSHOTS = frozenset({"response.created", "response.in_progress", "response.queued"})
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 class NotOneCompaction(ValueError):
@@ -68,14 +66,15 @@ class ResponseFold:
         """Raises ResponseTooLarge."""
         if self._is_over:
             return  # the first of two terminal events counts
+        kind = kind_of_event(event_type)
         if event_type == "response.output_item.done":
             self._keep_item(data)
         elif event_type in _TOLD:
             self._draft(event_type, load_object(data))
-        elif event_type in _SNAPSHOTS or event_type in _ENDS:
+        elif kind.has_response:
             event = load_object(data)
             self._response = child(event, "response") or self._response
-            self._is_over = event_type in _ENDS and bool(event)
+            self._is_over = bool(kind.ends_as) and bool(event)
         elif event_type == "error" and load_object(data):
             failure = event_failure(event_type, data, now=0)
             error = {"code": failure.code, "message": failure.message}
@@ -203,7 +202,8 @@ def events_of(response: dict[str, Any]) -> list[tuple[str, bytes]]:
     output = response.get("output")
     if output is None and child(response, "error"):
         return [("error", dump(response) or b"{}")]
-    if f"response.{status}" not in _ENDS or not isinstance(output, list):
+    is_end = kind_of_event(f"response.{status}").ends_as
+    if not is_end or not isinstance(output, list):
         return []
     begun = {**response, "status": "in_progress", "output": []}
     told = [{"type": "response.created", "response": begun}]

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.accounts.account import Account, SeenWindow
 from gateway.accounts.description import _window
 from gateway.accounts.health import AccountLimit
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import WINDOW_NAMES, Window
 from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, text
 from gateway.protocol.numbers import reset_time, unix_time
@@ -68,12 +68,7 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
 
 
 def _read_window(told: Any, now: float) -> Window | None:
-    if not isinstance(told, dict) or told.get("name") not in ("primary", "secondary"):
+    if not isinstance(told, dict) or told.get("name") not in WINDOW_NAMES:
         return None
-    return window_of(
-        told["name"],
-        told.get("used_percent"),
-        told.get("window_minutes"),
-        told.get("resets_at"),
-        now,
-    )
+    used, minutes, resets_at = (told.get(name) for name in Window._fields[1:])
+    return window_of(told["name"], used, minutes, resets_at, now)

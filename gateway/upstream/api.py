@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
+from orjson import dumps
 
 from gateway.protocol.lenient_json import load_object
 from gateway.protocol.local_failures import network_failure
@@ -25,6 +26,14 @@ class ApiResponse(NamedTuple):
     def json(self) -> dict[str, Any]:
         """The body's JSON object, {} when it is none."""
         return load_object(self.body)
+
+
+async def post_json(
+    session: aiohttp.ClientSession, url: str, document: Mapping[str, str]
+) -> ApiResponse:
+    """Post a JSON object. Raises UpstreamFault when there is no answer."""
+    headers = {"content-type": "application/json"}
+    return await fetch(session, "POST", url, headers=headers, body=dumps(document))
 
 
 async def fetch(

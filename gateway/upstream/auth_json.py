@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from gateway.accounts.account import Credentials
+from gateway.protocol.lenient_json import child
 from gateway.protocol.numbers import unix_time
 from gateway.secret import Secret
 
@@ -99,8 +100,7 @@ def login_of(
     about: dict[str, Any] = {}
     for token in (credentials.access_token, credentials.id_token):
         about |= claims(token.reveal()) if token is not None else {}
-    auth = about.get(_AUTH_CLAIM)
-    auth = auth if isinstance(auth, dict) else {}
+    auth = child(about, _AUTH_CLAIM)
     account_id = account_id or _text(auth, "chatgpt_account_id")
     if not account_id:
         raise ValueError("does not say which ChatGPT account it belongs to")

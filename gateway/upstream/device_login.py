@@ -8,13 +8,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import orjson
 
 from gateway.accounts.account import Credentials
 from gateway.protocol.local_failures import login_failed
 from gateway.protocol.numbers import seconds, unix_time
 from gateway.upstream import UpstreamFault
-from gateway.upstream.api import ApiResponse, fetch
+from gateway.upstream.api import ApiResponse, fetch, post_json
 from gateway.upstream.auth_json import Login, login_of
 from gateway.upstream.tokens import CLIENT_ID, rotated_credentials
 
@@ -100,13 +99,7 @@ class DeviceLogin:
             )
 
     async def _post(self, path: str, body: Mapping[str, str]) -> ApiResponse:
-        return await fetch(
-            self._session,
-            "POST",
-            self._base + path,
-            headers={"content-type": "application/json"},
-            body=orjson.dumps(body),
-        )
+        return await post_json(self._session, self._base + path, body)
 
 
 def _end(told: Mapping[str, Any], now: float) -> float:

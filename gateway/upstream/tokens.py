@@ -12,19 +12,19 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
-import orjson
 
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.health import AccountStatus
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import PERMANENT_CODES
+from gateway.protocol.lenient_json import text
 from gateway.protocol.local_failures import token_refresh_failed
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
-from gateway.upstream.api import ApiResponse, fetch
+from gateway.upstream.api import ApiResponse, post_json
 from gateway.upstream.auth_json import Login, read_login, tokens_to_credentials
 
 # The public client of the Codex command line.
@@ -217,19 +217,12 @@ class TokenSource:
         held = account.credentials
         if held.refresh_token is None:
             return token_refresh_failed("It has no refresh token", "no_credentials")
-        answer = await fetch(
-            self._session,
-            "POST",
-            self._url,
-            headers={"content-type": "application/json"},
-            body=orjson.dumps(
-                {
-                    "client_id": CLIENT_ID,
-                    "grant_type": "refresh_token",
-                    "refresh_token": held.refresh_token.reveal(),
-                }
-            ),
-        )
+        asked = {
+            "client_id": CLIENT_ID,
+            "grant_type": "refresh_token",
+            "refresh_token": held.refresh_token.reveal(),
+        }
+        answer = await post_json(self._session, self._url, asked)
         try:
             rotated = rotated_credentials(answer, held)
         except ValueError:
@@ -248,9 +241,9 @@ def rotated_credentials(answer: ApiResponse, held: Credentials) -> Credentials:
     if answer.status != 200:
         raise ValueError("refused")
     return tokens_to_credentials(
-        _text(tokens.get("access_token")),
-        _text(tokens.get("refresh_token")) or _reveal(held.refresh_token),
-        _text(tokens.get("id_token")) or _reveal(held.id_token),
+        text(tokens.get("access_token")),
+        text(tokens.get("refresh_token")) or _reveal(held.refresh_token),
+        text(tokens.get("id_token")) or _reveal(held.id_token),
     )
 
 
@@ -274,10 +267,6 @@ def _read_source(path: str | None) -> Login | None:
         return read_login(path)
     except (OSError, ValueError):
         return None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _reveal(secret: Secret | None) -> str | None:
