@@ -32,7 +32,7 @@ class Field:
     def in_answer(self, *, nullable: bool | None = None) -> "Field":
         """The field in an answer, where its bounds need no mention."""
         is_null = self.nullable if nullable is None else nullable
-        return Field(self.name, self.type, self.many, is_null)
+        return Field(self.name, self.type, self.many, is_null, column=self.column)
 
     def check_bounds(self, number: int) -> int:
         """The number, for callers that no schema has checked. Raises Unacceptable."""
@@ -52,6 +52,19 @@ class Entity:
 
     def __getitem__(self, name: str) -> Field:
         return next(field for field in self.fields if field.name == name)
+
+    def shown(self, source: object, **told: Any) -> dict[str, Any]:
+        """The fields' values: as told, else as the source's attributes have them.
+
+        What neither of them has is left out.
+        """
+        found = {
+            field.name: told.get(
+                field.name, getattr(source, field.column or field.name, ...)
+            )
+            for field in self.fields
+        }
+        return {name: value for name, value in found.items() if value is not ...}
 
 
 def entity(name: str, *fields: Field) -> Entity:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gateway.admin.entities import KEY_CHANGE
+from gateway.admin.entities import KEY_CHANGE, MADE_KEY
 from gateway.admin.entity import Field
 from gateway.admin.errors import Unacceptable
 from gateway.admin.names import find_row, free_name
@@ -35,6 +35,9 @@ class Made:
     token: Secret
     prefix: str
     is_first: bool = False
+
+    def shown(self) -> dict[str, Any]:
+        return MADE_KEY.shown(self, key=self.token.reveal())
 
 
 def create_key(name: str, rules: dict[str, Any], actor: str) -> Made:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.accounts.account import Account
 from gateway.accounts.description import describe_account
+from gateway.admin.entities import ACCOUNT, KEY
 from gateway.keys.key import Key
 from gateway.repository.accounts import load_accounts
 from gateway.repository.keys import load_keys
@@ -14,21 +15,15 @@ from gateway.store.encryption import SecretBox
 
 def show_account(account: Account, now: float) -> dict[str, Any]:
     """Who it is, and how it fares as far as this process knows."""
-    return {
-        "id": account.id,
-        "name": account.name,
-        "kind": account.kind.value,
-        "email": account.email,
-        "plan": account.plan,
-        "chatgpt_account_id": account.chatgpt_account_id,
-        "base_url": account.base_url,
-        "priority": account.priority,
-        "concurrency": account.concurrency or None,
-        "websockets": account.websockets,
-        "source_file": account.source_path,
-        "token_expires_at": account.credentials.expires_at,
+    return ACCOUNT.shown(
+        account,
+        kind=account.kind.value,
+        concurrency=account.concurrency or None,
+        websockets=account.websockets,
+        source_file=account.source_path,
+        token_expires_at=account.credentials.expires_at,
         **describe_account(account, now),
-    }
+    )
 
 
 def stored_accounts(secrets: SecretBox) -> list[dict[str, Any]]:
@@ -40,24 +35,15 @@ def stored_accounts(secrets: SecretBox) -> list[dict[str, Any]]:
 def show_key(key: Key, names: dict[int, str], now: float) -> dict[str, Any]:
     """`names` of the accounts, by number."""
     is_expired = key.is_expired(now)
-    return {
-        "id": key.id,
-        "name": key.name,
-        "prefix": key.prefix,
-        "state": "disabled" if key.disabled else "expired" if is_expired else "active",
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "models": list(key.models),
-        "enforce_model": key.enforced_model,
-        "enforce_effort": key.enforced_effort,
-        "enforce_tier": key.enforced_tier,
-        "accounts": None
+    return KEY.shown(
+        key,
+        state="disabled" if key.disabled else "expired" if is_expired else "active",
+        models=list(key.models),
+        accounts=None
         if key.accounts is None
         else [names.get(one, f"#{one}") for one in sorted(key.accounts)],
-        "rpm": key.rpm,
-        "concurrency": key.concurrency,
-        "limits": [str(limit) for limit in key.limits],
-    }
+        limits=[str(limit) for limit in key.limits],
+    )
 
 
 def stored_keys() -> list[dict[str, Any]]:

@@ -136,7 +136,7 @@ def list_accounts(settings: Settings, as_json: bool) -> None:
     client = find_client(settings)
     rows: list[dict[str, Any]]
     if client is not None:
-        rows = client.get("/api/accounts")["accounts"]
+        rows = client.call("GET", "/api/accounts")["accounts"]
     else:
         rows = run_query(settings, stored_accounts, secrets_of(settings))
     if as_json:

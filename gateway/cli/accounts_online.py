@@ -87,7 +87,7 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
     client = find_client(settings)
     if client is not None:
         path, body = path_of("accounts", name, "probe"), {"model": model}
-        found = client.post(path, body, timeout=PROBE_SECONDS)
+        found = client.call("POST", path, body, timeout=PROBE_SECONDS)
     else:
         found = asyncio.run(_probe(settings, name, model))
     if found["ok"]:

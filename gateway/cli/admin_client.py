@@ -38,18 +38,6 @@ class Client:
         self.running = running
         self._token = admin_token(settings.data_dir)
 
-    def get(self, path: str) -> dict[str, Any]:
-        return self.call("GET", path)
-
-    def post(
-        self,
-        path: str,
-        body: dict[str, Any] | None = None,
-        *,
-        timeout: float = TIMEOUT,
-    ) -> dict[str, Any]:
-        return self.call("POST", path, body or {}, timeout=timeout)
-
     def call(
         self,
         method: str,
@@ -97,7 +85,7 @@ def reload_running(settings: Settings) -> bool:
     if client is None:
         return False
     try:
-        client.post("/api/reload")
+        client.call("POST", "/api/reload", {})
     except (GatewayDoesNotAnswer, Refused) as error:
         raise GatewayDoesNotAnswer(
             f"The change is in the database, but not yet in the running gateway: "

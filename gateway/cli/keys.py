@@ -103,14 +103,12 @@ def rotate(settings: Settings, name: str, as_json: bool) -> None:
 
 
 def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
-    token = made.token.reveal()
     if as_json:
-        row = {"name": made.name, "key": token, "prefix": made.prefix}
-        print_json(row | {"is_first": made.is_first})
+        print_json(made.shown())
         return
     # The key alone on standard output, so that it can be piped.
     click.echo(f"{what} key '{made.name}'. It is shown this once:", err=True)
-    click.echo(token)
+    click.echo(made.token.reveal())
 
 
 @keys.command("list")
@@ -135,7 +133,7 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
     key_id = run_query(settings, lambda: find_row(ApiKeyRow, name).id)
     client = find_client(settings)
     if client is not None:
-        row = client.get(path_of("keys", str(key_id)))
+        row = client.call("GET", path_of("keys", str(key_id)))
     else:
         row = next(
             one for one in run_query(settings, stored_keys) if one["id"] == key_id

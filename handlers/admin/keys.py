@@ -34,7 +34,7 @@ class KeysHandler(AdminHandler):
         rules = await self.fields()
         name = rules.pop("name")
         made = await self.change(keys.create_key, name, rules, audit.API)
-        self.answer(made_key_answer(made))
+        self.answer(made.shown())
 
 
 class KeyHandler(AdminHandler):
@@ -67,9 +67,8 @@ class KeyRotateHandler(AdminHandler):
     }
 
     async def post(self, name: str) -> None:
-        self.answer(
-            made_key_answer(await self.change(keys.replace_token, name, audit.API))
-        )
+        made = await self.change(keys.replace_token, name, audit.API)
+        self.answer(made.shown())
 
 
 def find_key(gateway: Gateway, name: str) -> Key:
@@ -86,12 +85,3 @@ def find_key(gateway: Gateway, name: str) -> Key:
 def key_answer(gateway: Gateway, key: Key, now: float) -> dict[str, Any]:
     names = {one.id: one.name for one in gateway.pool.accounts.values()}
     return show_key(key, names, now)
-
-
-def made_key_answer(made: keys.Made) -> dict[str, Any]:
-    return {
-        "name": made.name,
-        "key": made.token.reveal(),
-        "prefix": made.prefix,
-        "is_first": made.is_first,
-    }
