@@ -71,6 +71,7 @@ NOT_COUNTED = ("gateway/demo/", "gateway/doctor/", "handlers/dashboard/")
 # Underscored, and documented as public all the same.
 DOCUMENTED_PRIVATE_NAMES = {
     "_asdict",  # collections.namedtuple
+    "_fields",  # collections.namedtuple
     "_replace",  # collections.namedtuple
     "_meta",  # peewee.Model
     "_current_frames",  # sys
