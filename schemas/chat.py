@@ -18,6 +18,7 @@ from schemas.chat_tools import map_tools, uses_functions
 from schemas.content_parts import MessageError
 from schemas.fields import Flag
 from schemas.messages import convert_messages
+from schemas.policy.account_forms import LOGPROBS_PARAMETERS
 from schemas.responses import text_or_object
 
 _FORMAT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -33,6 +34,7 @@ _NO_COUNTERPART = (
     "presence_penalty",
     "seed",
 )
+_TOKEN_LOGPROBS = "message.output_text.logprobs"
 # Chat parameters that the mapping consumes, or whose only allowed values are neutral;
 # whatever else is sent goes along.
 _CONSUMED = frozenset(
@@ -52,6 +54,7 @@ _CONSUMED = frozenset(
         "stream_options",
         "response_format",
         "reasoning_effort",
+        *LOGPROBS_PARAMETERS,
         *_NO_COUNTERPART,
     }
 )
@@ -199,6 +202,7 @@ def to_responses_payload(request: Mapping[str, Any]) -> dict[str, Any]:
     map_tools(request, payload)
     _map_format(payload, request.get("response_format"))
     _map_messages(request, payload)
+    _map_logprobs(payload, request)
     effort = request.get("reasoning_effort")
     if effort is not None and payload.get("reasoning") is None:
         payload["reasoning"] = {"effort": effort}
@@ -246,6 +250,18 @@ def _map_messages(request: Mapping[str, Any], payload: dict[str, Any]) -> None:
     if instructions is not None:
         payload["instructions"] = instructions
     payload["input"] = items
+
+
+def _map_logprobs(payload: dict[str, Any], request: Mapping[str, Any]) -> None:
+    """Either parameter asks for them; false and 0 do not."""
+    top = request.get("top_logprobs")
+    if not (request.get("logprobs") or top):
+        return
+    included = payload.get("include")
+    if included is None or isinstance(included, list):
+        payload["include"] = [*(included or ()), _TOKEN_LOGPROBS]
+    if top:
+        payload["top_logprobs"] = top
 
 
 def _first_set(request: Mapping[str, Any], *names: str) -> Any:

@@ -14,32 +14,26 @@ from schemas.chat import (
     left_out,
     to_responses_payload,
 )
-from schemas.normalize import as_compaction_turn
 from schemas.parameters.spellings import CHAT_SPELLINGS, respell
 from schemas.parameters.unsupported import without_unsupported
-from schemas.reasons import first_problem
+from schemas.policy.account_forms import (
+    AccountForm,
+    KindOfAccount,
+    api_key_form,
+    chat_problems,
+    chatgpt_form,
+)
+from schemas.policy.key_policy import (
+    NO_KEY_POLICY,
+    KeyPolicy,
+    effort_of,
+    enforce_key_policy,
+)
+from schemas.reasons import Problem, first_problem
 from schemas.responses import RESPONSES_SCHEMAS
 from schemas.surfaces import Surface
 
 _CHAT_SCHEMA = ChatCompletionsSchema()
-
-
-class KeyPolicy(NamedTuple):
-    """What the client's key imposes on its requests."""
-
-    model: str | None = None
-    effort: str | None = None
-    tier: str | None = None
-    # The key restricts anything: the object that was checked is what must be
-    # sent, for in the client's bytes a repeated field could say something else.
-    restricted: bool = False
-
-    @property
-    def imposes(self) -> bool:
-        return bool(self.restricted or self.model or self.effort or self.tier)
-
-
-_NO_POLICY = KeyPolicy()
 
 
 class Asked(NamedTuple):
@@ -64,9 +58,11 @@ class LoadedRequest:
     service_tier: str | None
     reasoning_effort: str | None
     generate: bool  # False for a frame that only warms the model up
+    _own: bytes | None = field(repr=False)  # the client's bytes, where they can go
+    _forms: Mapping[KindOfAccount, AccountForm] = field(repr=False)
     _chatgpt_body: bytes = field(repr=False)
-    _chatgpt_changes: tuple[str, ...] = field(repr=False)
-    _body: bytes | None = field(repr=False)  # None until it is asked for
+    # Why it can go to one kind of account only, by the other kind.
+    _problems: Mapping[KindOfAccount, Problem] = field(repr=False)
 
     @property
     def requested_model(self) -> str:
@@ -80,11 +76,17 @@ class LoadedRequest:
 
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
         """The bytes to send and what was changed: the client's own when nothing was."""
+        form = self._forms[_kind(chatgpt_account)]
+        changes = (*self.changes, *form.changes)
         if chatgpt_account:
-            return self._chatgpt_body, self._chatgpt_changes
-        if self._body is not None:
-            return self._body, self.changes
-        return encode(self.payload), self.changes
+            return self._chatgpt_body, changes
+        if self._own is not None and form.payload is self.payload:
+            return self._own, changes
+        return encode(form.payload), changes
+
+    def refusal_by(self, *, chatgpt_account: bool) -> Problem | None:
+        """What keeps the request from a kind of account; the other kind takes it."""
+        return self._problems.get(_kind(chatgpt_account))
 
     def without_items(self, indexes: frozenset[int]) -> "LoadedRequest":
         """The same request without these items of its `input`.
@@ -93,16 +95,18 @@ class LoadedRequest:
         """
         try:
             payload = self.payload
-            if self._body is not None and has_long_number(self._body):
+            if self._own is not None and has_long_number(self._own):
                 # Bytes that were to go as they came: read anew, no integer rounded.
-                payload = _as_object(decode_exactly(self._body))
+                payload = _as_object(decode_exactly(self._own))
             kept = [
                 item
                 for index, item in enumerate(payload["input"])
                 if index not in indexes
             ]
             payload = {**payload, "input": kept}
-            return _loaded(payload, list(self.changes), None, self.asked)
+            return _loaded(
+                payload, list(self.changes), None, self.asked, self._problems
+            )
         except ValidationError:
             return self
 
@@ -112,7 +116,7 @@ def load_request(
     surface: Surface,
     *,
     compact: bool = False,
-    policy: KeyPolicy = _NO_POLICY,
+    policy: KeyPolicy = NO_KEY_POLICY,
 ) -> LoadedRequest:
     """The request in `raw`, a body or the text of a `response.create` frame.
 
@@ -129,12 +133,12 @@ def load_request(
         payload, changes = schema.normalize_and_check(document)
     asked = Asked(payload["model"], document.get("stream") is True, surface, compact)
     if policy.imposes:
-        changes += _enforce(payload, policy)
-    return _loaded(payload, changes, own, asked)
+        changes += enforce_key_policy(payload, policy)
+    return _loaded(payload, changes, own, asked, {})
 
 
 def load_chat_request(
-    raw: bytes, *, policy: KeyPolicy = _NO_POLICY
+    raw: bytes, *, policy: KeyPolicy = NO_KEY_POLICY
 ) -> tuple[LoadedRequest, ChatOptions]:
     """A chat completion's request as the Responses request that serves it.
 
@@ -151,8 +155,9 @@ def load_chat_request(
     dropped = [f"{name} dropped" for name in left_out(document)]
     changes = ["chat completion made a response", *respelt, *dropped, *changes]
     asked = Asked(payload["model"], options.stream, Surface.CHAT)
-    changes += _enforce(payload, policy)
-    return _loaded(payload, changes, None, asked), options
+    changes += enforce_key_policy(payload, policy)
+    problems = chat_problems(document)
+    return _loaded(payload, changes, None, asked, problems), options
 
 
 def first_bad_field(error: ValidationError) -> str | None:
@@ -175,44 +180,8 @@ def _as_object(document: Any) -> dict[str, Any]:
     return document
 
 
-def _enforce(payload: dict[str, Any], policy: KeyPolicy) -> list[str]:
-    """Put what the key enforces into a valid payload, in place of what it holds."""
-    changes, items = [], payload["input"]
-    for name, value in (("model", policy.model), ("service_tier", policy.tier)):
-        if value and payload.get(name) != value:
-            payload[name] = value
-            changes.append(f"{name} enforced")
-    if policy.effort and _effort(payload) != policy.effort:
-        payload["reasoning"] = _with_effort(payload.get("reasoning"), policy.effort)
-        changes.append("reasoning.effort enforced")
-    if policy.effort and any(_sets_effort(item, policy.effort) for item in items):
-        payload["input"] = [
-            {**item, "reasoning": _with_effort(item["reasoning"], policy.effort)}
-            if _sets_effort(item, policy.effort)
-            else item
-            for item in items
-        ]
-        changes.append("configuration_update enforced")
-    return changes
-
-
-def _sets_effort(item: Any, enforced: str) -> bool:
-    """Whether an item inside the input sets the effort anew, to another one."""
-    if not isinstance(item, dict) or item.get("type") != "configuration_update":
-        return False
-    reasoning = item.get("reasoning")
-    if not isinstance(reasoning, dict):
-        return False
-    return reasoning.get("effort") not in (None, enforced)
-
-
-def _with_effort(reasoning: Any, effort: str) -> dict[str, Any]:
-    return {**(reasoning or {}), "effort": effort}
-
-
-def _effort(payload: Mapping[str, Any]) -> str | None:
-    effort: str | None = (payload.get("reasoning") or {}).get("effort")
-    return effort
+def _kind(chatgpt_account: bool) -> KindOfAccount:
+    return "chatgpt" if chatgpt_account else "api_key"
 
 
 def _loaded(
@@ -220,19 +189,16 @@ def _loaded(
     changes: list[str],
     own: bytes | None,
     asked: Asked,
+    problems: Mapping[KindOfAccount, Problem],
 ) -> LoadedRequest:
     """Everything about a valid payload; `own` are the client's bytes if they can go."""
-    sent, made = without_unsupported(payload, asked.surface)
-    if asked.compaction:
-        sent, more = as_compaction_turn(sent)
-        made += more
-    body = own
-    if made:
-        # Encoded on demand; what could make that fail is found out here.
-        encode({name: payload[name] for name in payload if name not in sent})
-        chatgpt_body = encode(sent)
+    chatgpt = chatgpt_form(payload, asked.surface, compact=asked.compaction)
+    if chatgpt.payload is payload:
+        chatgpt_body = own = own if own is not None else encode(payload)
     else:
-        chatgpt_body = body = own if own is not None else encode(payload)
+        # Encoded on demand; what could make that fail is found out here.
+        encode({name: payload[name] for name in payload if name not in chatgpt.payload})
+        chatgpt_body = encode(chatgpt.payload)
     return LoadedRequest(
         payload=payload,
         changes=tuple(changes),
@@ -241,9 +207,10 @@ def _loaded(
         previous_response_id=payload.get("previous_response_id"),
         prompt_cache_key=payload.get("prompt_cache_key"),
         service_tier=payload.get("service_tier"),
-        reasoning_effort=_effort(payload),
+        reasoning_effort=effort_of(payload),
         generate=payload.get("generate") is not False,
+        _own=own,
+        _forms={"chatgpt": chatgpt, "api_key": api_key_form(payload, asked.surface)},
         _chatgpt_body=chatgpt_body,
-        _chatgpt_changes=(*changes, *made),
-        _body=body,
+        _problems=problems,
     )

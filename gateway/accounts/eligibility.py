@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.accounts.account import Account
+from gateway.accounts.account import Account, AccountKind
 from gateway.accounts.affinity import Affinity, Keys
 from gateway.accounts.health import AccountStatus
 from gateway.errors import (
@@ -33,7 +33,9 @@ class Demand:
     allowed_accounts: frozenset[int] | None = None
     # Whether the client's key may use a model.
     allows_model: Callable[[str], bool] | None = field(default=None, hash=False)
-    api_key_only: bool = False  # what is asked for is not to be had of ChatGPT
+    kind: AccountKind | None = None  # the only one that has what is asked for
+    # What the client gets where there is no account of this kind.
+    kind_error: GatewayError | None = field(default=None, hash=False)
     affinity: Affinity = field(default_factory=Affinity)
     excluded: frozenset[int] = frozenset()  # tried before, for this request
     pinned: int | None = None  # this account or none
@@ -132,8 +134,8 @@ def _in_service(account: Account, demand: Demand, now: float) -> Ineligibility |
 
 
 def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    if demand.api_key_only and account.is_chatgpt:
-        return Ineligibility(Reason.KIND, "is no account with an API key")
+    if demand.kind is not None and account.kind is not demand.kind:
+        return Ineligibility(Reason.KIND, f"is no {_KIND_WORDS[demand.kind]}")
     if not account.serves(demand.model, now):
         return Ineligibility(Reason.MODEL, f"does not have model {demand.model}")
     if demand.websocket and not account.websockets:
@@ -164,6 +166,10 @@ def _is_free(account: Account, demand: Demand, now: float) -> Ineligibility | No
     return None
 
 
+_KIND_WORDS = {
+    AccountKind.CHATGPT: "ChatGPT account",
+    AccountKind.API_KEY: "account with an API key",
+}
 _CHECKS = (_is_allowed, _in_service, _fits, _is_healthy, _is_free)
 _UNTIL = {AccountStatus.LIMITED: Reason.LIMITED, AccountStatus.COOLING: Reason.COOLING}
 
@@ -198,7 +204,9 @@ def _refusal(
         return NoneInService(*_out_of_service(own.values()))
     having = {a: b for a, b in serving.items() if b.reason is not Reason.KIND}
     if not having:
-        return NotFound("Not Found: this needs an account with an API key")
+        return demand.kind_error or NotFound(
+            "Not Found: this needs an account with an API key"
+        )
     fitting = {a: b for a, b in having.items() if b.reason is not Reason.MODEL}
     if not fitting:
         return ModelNotAvailable(demand.model or "", _usable_models(having, demand))

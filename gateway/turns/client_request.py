@@ -16,6 +16,15 @@ LARGEST_INLINE_PARSE = 256 * 1024
 Transport = Literal["http", "websocket"]
 
 
+class Refusal(Protocol):
+    """Why a kind of account cannot take a payload, and the field it is about."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def param(self) -> str | None: ...
+
+
 class Loaded(Protocol):
     """A validated payload, as the surface's loader gives it."""
 
@@ -40,6 +49,7 @@ class Loaded(Protocol):
     @property
     def generate(self) -> bool: ...
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]: ...
+    def refusal_by(self, *, chatgpt_account: bool) -> Refusal | None: ...
     def without_items(self, indexes: frozenset[int]) -> "Loaded": ...
 
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
+from gateway.accounts.account import AccountKind
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.encrypted_items import EncryptedItems, all_reasoning
 from gateway.accounts.lease import Lease
+from gateway.errors import GatewayError, InvalidPayload
 from gateway.protocol.client_view import ClientView
 from gateway.protocol.headers import request_headers
 from gateway.protocol.outcome import OutcomeReader
@@ -124,6 +126,7 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
     key = request.key
     headers = dict(request.client.headers)
     payload = loaded.payload
+    kind, otherwise = _needed_kind(request, loaded)
     return Demand(
         model=loaded.model,
         websocket=request.transport == "websocket",
@@ -131,9 +134,26 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
         network=request.client.network,
         allowed_accounts=key.accounts if key else None,
         allows_model=key.allows if key else None,
-        api_key_only=request.route.needs_api_key,
+        kind=kind,
+        kind_error=otherwise,
         affinity=Affinity.from_request(
             headers, loaded.previous_response_id, loaded.prompt_cache_key
         ),
         pinned=None if payload is None else sealed.compaction_maker(payload),
     )
+
+
+def _needed_kind(
+    request: ClientRequest, loaded: Loaded
+) -> tuple[AccountKind | None, GatewayError | None]:
+    """The kind of account that a request is bound to, and the error without one."""
+    if request.route.needs_api_key:
+        return AccountKind.API_KEY, None
+    for needed, is_chatgpt in (
+        (AccountKind.API_KEY, True),
+        (AccountKind.CHATGPT, False),
+    ):
+        refusal = loaded.refusal_by(chatgpt_account=is_chatgpt)
+        if refusal is not None:
+            return needed, InvalidPayload.because(refusal.reason, param=refusal.param)
+    return None, None

@@ -8,8 +8,9 @@ from gateway.errors import InvalidPayload
 from gateway.keys.key import Key
 from gateway.turns.client_request import ClientFacts, ClientRequest, Loaded
 from gateway.upstream.endpoints import Endpoint
+from schemas.policy.key_policy import KeyPolicy
 from schemas.reasons import first_problem
-from schemas.request import KeyPolicy, load_request
+from schemas.request import load_request
 from schemas.surfaces import Surface
 
 

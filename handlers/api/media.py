@@ -36,6 +36,9 @@ class MediaPayload:
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
         return self.body, self.changes
 
+    def refusal_by(self, *, chatgpt_account: bool) -> None:
+        return None
+
     def without_items(self, indexes: frozenset[int]) -> Loaded:
         return self
 

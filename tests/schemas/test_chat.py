@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.request import KeyPolicy, first_bad_field, load_chat_request
+from schemas.policy.key_policy import KeyPolicy
+from schemas.request import first_bad_field, load_chat_request
 
 ACCEPTED = object()
 USER = {"role": "user", "content": "hi"}
@@ -114,13 +115,64 @@ def test_json_object_keeps_the_word_json_in_the_input():
 def test_accounts_with_a_key_get_the_limits():
     options = {"include_obfuscation": False, "include_usage": True}
     payload = complete(
-        max_tokens=5, max_completion_tokens=6, temperature=0.5, stream_options=options
+        max_tokens=5, max_completion_tokens=60, temperature=0.5, stream_options=options
     )
     body = mapped(payload, chatgpt_account=False)
     assert body["stream_options"] == {"include_obfuscation": False}
-    assert body["max_output_tokens"] == 6
+    assert body["max_output_tokens"] == 60
     assert body["temperature"] == 0.5
     assert "max_tokens" not in body
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent"), [(1, 16), (15, 16), (16, 16), (17, 17), (0, 0), (-1, -1)]
+)
+def test_a_limit_below_the_least_of_the_api_is_raised_and_noted(limit, sent):
+    for field in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        loaded, _ = load(complete(**{field: limit}))
+        body, changes = loaded.body_for(chatgpt_account=False)
+        assert json.loads(body)["max_output_tokens"] == sent
+        assert ("max_output_tokens made 16" in changes) is (sent != limit)
+        body, changes = loaded.body_for(chatgpt_account=True)
+        assert "max_output_tokens" not in json.loads(body)
+        assert "max_output_tokens made 16" not in changes
+
+
+def asked_of_both(**fields):
+    """The payload for an account with a key, and what keeps it from a ChatGPT one."""
+    loaded, _ = load(complete(**fields))
+    assert loaded.refusal_by(chatgpt_account=False) is None
+    body, _ = loaded.body_for(chatgpt_account=False)
+    return json.loads(body), loaded.refusal_by(chatgpt_account=True)
+
+
+def test_logprobs_are_included_where_there_is_a_key_and_refused_elsewhere():
+    plain, no_refusal = asked_of_both()
+    assert no_refusal is None
+    included = plain | {"include": ["message.output_text.logprobs"]}
+    body, refusal = asked_of_both(logprobs=True)
+    assert body == included
+    assert refusal.param == "logprobs"
+    assert refusal.reason == "logprobs needs an account with an API key"
+    body, refusal = asked_of_both(logprobs=True, topLogprobs=3)
+    assert body == included | {"top_logprobs": 3}
+    assert refusal.param == "logprobs"
+    assert "top_logprobs" in refusal.reason
+    body, refusal = asked_of_both(top_logprobs=2, include=["web_search_call.results"])
+    assert body["include"] == ["web_search_call.results", *included["include"]]
+    assert refusal.param == "top_logprobs"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"logprobs": False},
+        {"logprobs": None, "top_logprobs": 0},
+        {"top_logprobs": None},
+    ],
+)
+def test_who_asks_for_no_logprobs_is_served_by_anybody(fields):
+    assert asked_of_both(**fields) == (mapped(complete()), None)
 
 
 @pytest.mark.parametrize(

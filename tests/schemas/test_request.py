@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from marshmallow import ValidationError
 
-from schemas.request import KeyPolicy, first_bad_field, load_request
+from schemas.policy.key_policy import KeyPolicy
+from schemas.request import first_bad_field, load_request
 from schemas.surfaces import Surface
 
 CAPTURES = Path(__file__).parent.parent / "captures"

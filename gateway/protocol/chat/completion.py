@@ -60,13 +60,13 @@ class ChatStream:
         return b"".join(chunks)
 
     def _choice(self, delta: Delta, finish_reason: str | None) -> bytes:
-        if not self._has_role:
-            self._has_role = True
-            delta = {"role": "assistant", **delta}
+        first = {} if self._has_role else {"role": "assistant"}
+        self._has_role = True
+        delta = {**first, **delta}
         choice = {
             "index": 0,
             "delta": delta,
-            "logprobs": None,
+            "logprobs": _logprobs(delta.pop("logprobs", None)),
             "finish_reason": finish_reason,
         }
         return self._chunk([choice], None)
@@ -106,6 +106,7 @@ class ChatFold:
         self._bytes = 0
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
         self._annotations: list[dict[str, Any]] = []
+        self._logprobs: list[dict[str, Any]] = []
         self._calls: list[tuple[dict[str, Any], list[str]]] = []
 
     def feed(self, type: str, data: bytes) -> None:
@@ -118,6 +119,7 @@ class ChatFold:
                 if kind in delta:
                     parts.append(delta[kind])
             self._annotations += delta.get("annotations", ())
+            self._logprobs += delta.get("logprobs", ())
             for call in delta.get("tool_calls", ()):
                 self._add_call(call)
 
@@ -137,7 +139,7 @@ class ChatFold:
         choice = {
             "index": 0,
             "message": self._message(),
-            "logprobs": None,
+            "logprobs": _logprobs(self._logprobs),
             "finish_reason": _reason(self._answer.finish_reason, self._uses_functions),
         }
         completion = {
@@ -167,6 +169,10 @@ class ChatFold:
         elif calls:
             message["tool_calls"] = calls
         return message
+
+
+def _logprobs(tokens: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    return {"content": tokens, "refusal": None} if tokens else None
 
 
 def _whole_call(call: dict[str, Any], value: str) -> dict[str, Any]:

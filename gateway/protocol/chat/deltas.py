@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateway.protocol.chat.citations import Citations, Part, citations_in
+from gateway.protocol.chat.logprobs import Logprobs
 from gateway.protocol.failures import event_failure
 from gateway.protocol.lenient_json import child, load_object, text
 
@@ -47,6 +48,7 @@ class ChatDeltas:
         self._calls: dict[int | str, _Call] = {}
         self._given: dict[Part, int] = {}  # characters
         self._citations = Citations()
+        self._logprobs = Logprobs()
 
     def feed(self, type: str, data: bytes) -> list[Delta]:
         """The deltas that one event adds."""
@@ -79,25 +81,33 @@ class ChatDeltas:
         return []
 
     def text_delta(self, event: dict[str, Any]) -> list[Delta]:
-        return self._add(event, "content", text(event.get("delta")))
+        logprobs = self._logprobs.piece(_text_part(event), event.get("logprobs"))
+        return self._add(event, "content", text(event.get("delta")), logprobs)
 
     def refusal_delta(self, event: dict[str, Any]) -> list[Delta]:
-        return self._add(event, "refusal", text(event.get("delta")))
+        return self._add(event, "refusal", text(event.get("delta")), [])
 
-    def _add(self, event: dict[str, Any], kind: str, added: str | None) -> list[Delta]:
+    def _add(
+        self,
+        event: dict[str, Any],
+        kind: str,
+        added: str | None,
+        logprobs: list[dict[str, Any]],
+    ) -> list[Delta]:
         part = (_place(event), _content_index(event), kind)
+        told = {"logprobs": logprobs} if logprobs else {}
         if added is None or not self._has_room_for(part):
-            return []
+            return [told] if told else []
         self._given[part] = self._given.get(part, 0) + len(added)
         if kind == "content":
             self._citations.add_text(part, len(added))
-        return [{kind: added}]
+        return [{kind: added, **told}]
 
     def text_done(self, event: dict[str, Any]) -> list[Delta]:
-        return self._complete(event, "content", event.get("text"))
+        return self._complete(event, "content", event.get("text"), event)
 
     def refusal_done(self, event: dict[str, Any]) -> list[Delta]:
-        return self._complete(event, "refusal", event.get("refusal"))
+        return self._complete(event, "refusal", event.get("refusal"), event)
 
     def part_done(self, event: dict[str, Any]) -> list[Delta]:
         return self._finish_part(event, event.get("part"))
@@ -106,24 +116,26 @@ class ChatDeltas:
         if not isinstance(part, dict):
             return []
         if part.get("type") == "output_text":
-            found = self._complete(event, "content", part.get("text"))
-            place = (_place(event), _content_index(event), "content")
-            self._citations.add_all(place, part.get("annotations"))
+            found = self._complete(event, "content", part.get("text"), part)
+            self._citations.add_all(_text_part(event), part.get("annotations"))
             return found
         if part.get("type") == "refusal":
-            return self._complete(event, "refusal", part.get("refusal"))
+            return self._complete(event, "refusal", part.get("refusal"), part)
         return []
 
-    def _complete(self, event: dict[str, Any], kind: str, whole: Any) -> list[Delta]:
+    def _complete(
+        self, event: dict[str, Any], kind: str, whole: Any, told: dict[str, Any]
+    ) -> list[Delta]:
         part = (_place(event), _content_index(event), kind)
         if not isinstance(whole, str):
             return []
-        return self._add(event, kind, text(whole[self._given.get(part, 0) :]))
+        logprobs = self._logprobs.rest(part, told.get("logprobs"))
+        rest = text(whole[self._given.get(part, 0) :])
+        return self._add(event, kind, rest, logprobs)
 
     def annotation_added(self, event: dict[str, Any]) -> list[Delta]:
         index = event.get("annotation_index")
-        part = (_place(event), _content_index(event), "content")
-        self._citations.add(part, index, event.get("annotation"))
+        self._citations.add(_text_part(event), index, event.get("annotation"))
         return []
 
     def item_added(self, event: dict[str, Any]) -> list[Delta]:
@@ -218,6 +230,10 @@ def _place(event: dict[str, Any]) -> int | str:
 def _content_index(event: dict[str, Any]) -> int:
     index = event.get("content_index")
     return index if isinstance(index, int) else 0
+
+
+def _text_part(event: dict[str, Any]) -> Part:
+    return _place(event), _content_index(event), "content"
 
 
 def _tool_call(call: _Call, told: dict[str, str], **head: str) -> Delta:

@@ -96,7 +96,7 @@ def test_a_missing_model_is_told_with_those_the_key_may_use(pool):
 
 
 def test_what_chatgpt_does_not_have_goes_to_an_account_with_a_key(pool):
-    demand = Demand(model="m", api_key_only=True)
+    demand = Demand(model="m", kind=AccountKind.API_KEY)
     error = refused(pool, demand, NotFound)
     assert "an account with an API key" in str(error)
     paid = account(3, kind=AccountKind.API_KEY, priority=100)

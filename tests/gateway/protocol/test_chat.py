@@ -290,6 +290,63 @@ def test_citations_are_annotations_in_the_whole_text(kept):
     assert assembled(events).message.annotations
 
 
+def probable(token, **more):
+    top = {"token": token, "logprob": -0.5}
+    return {**top, "top_logprobs": [{**top, **more}], **more}
+
+
+def told(token, **more):
+    top = {"token": token, "logprob": -0.5, "bytes": None, **more}
+    return {**top, "top_logprobs": [top]}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [
+            event("output_text.delta", delta=piece, logprobs=[probable(piece)])
+            for piece in ("Hel", "lo")
+        ],
+        [
+            event("output_text.delta", delta="Hel", logprobs=[]),
+            event("output_text.delta", delta="lo", logprobs=[probable("Hel")]),
+            event(
+                "output_text.done",
+                text="Hello",
+                logprobs=[probable("Hel"), probable("lo")],
+            ),
+        ],
+        [
+            event(
+                "output_item.done",
+                output_index=0,
+                item=message(
+                    output_text("Hello") | {"logprobs": [*map(probable, ("Hel", "lo"))]}
+                ),
+            )
+        ],
+    ],
+)
+def test_logprobs_are_told_once_and_in_the_shape_of_chat(events):
+    events = [CREATED, *events, ended()]
+    expected = [told("Hel"), told("lo")]
+    (choice,) = fold(events)["choices"]
+    assert choice["message"]["content"] == "Hello"
+    assert choice["logprobs"] == {"content": expected, "refusal": None}
+    choices = [one for chunk in stream(events)[0] for one in chunk["choices"]]
+    streamed = [one["logprobs"] for one in choices if one["logprobs"]]
+    assert [token for one in streamed for token in one["content"]] == expected
+    assert all("logprobs" not in one["delta"] for one in choices)
+    assert fold([*text_events(), ended()])["choices"][0]["logprobs"] is None
+
+
+def test_bytes_of_a_token_are_kept_and_what_is_no_token_is_left_out():
+    tokens = ["x", None, probable("a", bytes=[97])]
+    events = [event("output_text.delta", delta="a", logprobs=tokens), ended()]
+    (choice,) = fold(events)["choices"]
+    assert choice["logprobs"]["content"] == [told("a", bytes=[97])]
+
+
 def test_a_refusal_is_no_content():
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     refusal = {"type": "refusal", "refusal": "no way"}

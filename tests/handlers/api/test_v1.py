@@ -61,6 +61,32 @@ async def test_what_chatgpt_refuses_is_left_out_there_and_noted(
 
 
 @pytest.mark.gen_test
+async def test_logprobs_are_served_by_accounts_with_a_key_only(serving, upstream):
+    request = {"model": "gpt-5.5", "messages": HELLO, "logprobs": True}
+    refused = await serving.ask(CHAT, request)
+    assert refused.status == 400
+    assert refused.error["param"] == "logprobs"
+    assert refused.error["message"].startswith("Invalid request payload: logprobs ")
+    assert upstream.of() == []
+    await serving.add_api_key_account(priority=1000)
+    token = {"token": "hi", "logprob": -0.1, "top_logprobs": []}
+    place = {"item_id": "m", "output_index": 0, "content_index": 0}
+    delta = {"type": "response.output_text.delta", **place, "delta": "hi"}
+    turn = ScriptedTurn().event({**delta, "logprobs": [token]}).completed()
+    upstream.answer(turn.answer(), times=2)
+    answered = await serving.ask(CHAT, request)
+    told = {"content": [{**token, "bytes": None}], "refusal": None}
+    assert answered.json["choices"][0]["logprobs"] == told
+    streamed = await serving.ask(CHAT, request | {"stream": True})
+    assert b'"logprobs":{"content":[{"token":"hi"' in streamed.body
+    for received in upstream.of():
+        assert received.account == "fake-api-key"
+        assert received.payload["include"] == ["message.output_text.logprobs"]
+    row, *_ = await serving.rows(3)
+    assert row["error_message"] == refused.error["message"]
+
+
+@pytest.mark.gen_test
 async def test_without_stream_the_answer_is_one_response(serving, upstream):
     turn = ScriptedTurn().reasoning("hm", "sealed").text("hello").completed()
     upstream.answer(turn.answer())

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from schemas.parameters.spellings import CHAT_SPELLINGS, RESPONSES_SPELLINGS, respell
-from schemas.request import KeyPolicy, load_chat_request, load_request
+from schemas.policy.key_policy import KeyPolicy
+from schemas.request import load_chat_request, load_request
 from schemas.surfaces import Surface
 
 SAMPLES = {

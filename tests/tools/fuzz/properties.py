@@ -25,7 +25,8 @@ from gateway.protocol.sse import Event, EventScanner, events, is_notable, parts
 from gateway.protocol.websocket_frames import FrameSplitter, ProtocolError
 from schemas.body.json import decode
 from schemas.normalize import normalize_responses_request_payload
-from schemas.request import KeyPolicy, first_bad_field, load_chat_request, load_request
+from schemas.policy.key_policy import KeyPolicy
+from schemas.request import first_bad_field, load_chat_request, load_request
 from schemas.surfaces import Surface
 from tests.tools.fuzz.answers import answers, failures
 from tests.tools.fuzz.source import Source

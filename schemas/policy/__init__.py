@@ -1,0 +1,1 @@
+"""What depends on who asks, and on the account that answers."""

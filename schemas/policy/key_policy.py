@@ -1,0 +1,63 @@
+"""What the client's key imposes on its requests."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class KeyPolicy(NamedTuple):
+    """What the client's key imposes on its requests."""
+
+    model: str | None = None
+    effort: str | None = None
+    tier: str | None = None
+    # The key restricts anything: the object that was checked is what must be
+    # sent, for in the client's bytes a repeated field could say something else.
+    restricted: bool = False
+
+    @property
+    def imposes(self) -> bool:
+        return bool(self.restricted or self.model or self.effort or self.tier)
+
+
+NO_KEY_POLICY = KeyPolicy()
+
+
+def enforce_key_policy(payload: dict[str, Any], policy: KeyPolicy) -> list[str]:
+    """Put what the key enforces into a valid payload, in place of what it holds."""
+    changes, items = [], payload["input"]
+    for name, value in (("model", policy.model), ("service_tier", policy.tier)):
+        if value and payload.get(name) != value:
+            payload[name] = value
+            changes.append(f"{name} enforced")
+    if policy.effort and effort_of(payload) != policy.effort:
+        payload["reasoning"] = _with_effort(payload.get("reasoning"), policy.effort)
+        changes.append("reasoning.effort enforced")
+    if policy.effort and any(_sets_effort(item, policy.effort) for item in items):
+        payload["input"] = [
+            {**item, "reasoning": _with_effort(item["reasoning"], policy.effort)}
+            if _sets_effort(item, policy.effort)
+            else item
+            for item in items
+        ]
+        changes.append("configuration_update enforced")
+    return changes
+
+
+def _sets_effort(item: Any, enforced: str) -> bool:
+    """Whether an item inside the input sets the effort anew, to another one."""
+    if not isinstance(item, dict) or item.get("type") != "configuration_update":
+        return False
+    reasoning = item.get("reasoning")
+    if not isinstance(reasoning, dict):
+        return False
+    return reasoning.get("effort") not in (None, enforced)
+
+
+def _with_effort(reasoning: Any, effort: str) -> dict[str, Any]:
+    return {**(reasoning or {}), "effort": effort}
+
+
+def effort_of(payload: Mapping[str, Any]) -> str | None:
+    """The reasoning effort that a valid payload asks for."""
+    effort: str | None = (payload.get("reasoning") or {}).get("effort")
+    return effort
