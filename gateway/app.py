@@ -19,6 +19,7 @@ from gateway.monitoring.recorder.recorder import Recorder
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.usage import UsagePoller
 from gateway.protocol.client_view import ClientView
+from gateway.protocol.websocket_frames import Frame
 from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import AccountStore, load_accounts
 from gateway.repository.keys import keys_ever_made, load_keys
@@ -28,7 +29,6 @@ from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
 from gateway.turns.client_request import ClientRequest
-from gateway.turns.frame_queue import Frame
 from gateway.turns.http import Proxy
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.runner import TurnRunner

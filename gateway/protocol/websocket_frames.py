@@ -4,8 +4,15 @@ A server's frames carry no mask, neither upstream's to us nor ours to the client
 whole message passes as the bytes it came in.
 """
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
+
+import orjson
+
+from gateway.protocol.sse import event_type
+
+Frame = str | bytes  # a client's whole message
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 MESSAGE_TOO_BIG = 1009  # section 7.4.1, as a close frame's status
@@ -14,6 +21,11 @@ _FINAL = 0x80
 # First bytes of frames that are a whole message.
 _WHOLE = (_FINAL | TEXT, _FINAL | BINARY)
 _LONGEST_CONTROL = 125  # section 5.5
+CREATE = "response.create"  # the frame that is a turn
+# Nothing but a turn is that large; only its loader looks before it parses.
+LARGE_CHARACTERS = 256 * 1024
+# What no reader, however lenient, takes for another type than it is.
+_KIND = re.compile(r"[a-z0-9_-]{1,64}(?:\.[a-z0-9_-]{1,64}){0,8}", re.ASCII)
 
 
 class ProtocolError(ValueError):
@@ -178,3 +190,25 @@ def _extent(data: bytes, at: int) -> tuple[int, int]:
     if len(data) < start:
         return start, start
     return start, start + int.from_bytes(data[at + 2 : start], "big")
+
+
+def frame_kind(frame: Frame) -> str | None:
+    """The type of a JSON object in a text frame; None for what is none.
+
+    What upstream might take for a turn is one here, or refused: nobody else counts it.
+    """
+    if isinstance(frame, bytes):
+        return None
+    if len(frame) > LARGE_CHARACTERS or event_type(frame.encode()) == CREATE:
+        return CREATE  # the loader parses the whole frame
+    # Whole, too: a second "type" must not turn it into a turn.
+    try:
+        payload = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        return None
+    kind = payload.get("type") if isinstance(payload, dict) else None
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        return None
+    # Readers that ignore case or end at NUL would see two types.
+    read = [name.partition("\0")[0].strip().lower() for name in payload]
+    return kind if read.count("type") == 1 else None

@@ -3,11 +3,11 @@
 import asyncio
 from collections import deque
 
+from gateway.protocol.websocket_frames import CREATE, Frame, frame_kind
+
 # One turn runs, a few may wait; more, or more bytes, and the client waits.
 MOST_WAITING = 4
 MOST_WAITING_BYTES = 16 * 1024 * 1024
-
-Frame = str | bytes
 
 
 class FrameQueue:
@@ -35,6 +35,16 @@ class FrameQueue:
             self._bytes -= len(frame)
             self._changed.notify_all()
             return frame
+
+    async def take_others(self) -> list[Frame]:
+        """What came before the next turn: it belongs to the one that is running."""
+        others: list[Frame] = []
+        async with self._changed:
+            while self._frames and frame_kind(self._frames[0]) not in (CREATE, None):
+                others.append(self._frames.popleft())
+            self._bytes -= sum(map(len, others))
+            self._changed.notify_all()
+        return others
 
     async def close(self) -> None:
         """Nobody takes frames any more: who waits to put one need not."""

@@ -23,11 +23,17 @@ from gateway.errors import (
 )
 from gateway.protocol.client_view import ClientView
 from gateway.protocol.sse import event_type
-from gateway.protocol.websocket_frames import MESSAGE_TOO_BIG, frame
+from gateway.protocol.websocket_frames import (
+    CREATE,
+    MESSAGE_TOO_BIG,
+    Frame,
+    frame,
+    frame_kind,
+)
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.event_source import SocketSource
-from gateway.turns.frame_queue import Frame, FrameQueue
+from gateway.turns.frame_queue import FrameQueue
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits, written
 from gateway.turns.runner import TurnRunner
@@ -38,8 +44,6 @@ from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.websocket import UpstreamSocket
 from gateway.upstream.websocket_handshake import UpstreamSockets
 
-# Nothing but a turn is that large; only its loader looks before it parses.
-LARGE_CHARACTERS = 256 * 1024
 UPSTREAM_LOST = 1011
 SERVICE_RESTART = 1012
 _TOO_LARGE_UPSTREAM = "The request is larger than upstream takes on a WebSocket"
@@ -82,8 +86,8 @@ class WebSocketSession:
         """Take one client frame; waits only while too much is waiting already."""
         upstream = self._upstream
         if upstream is not None and upstream.is_open:
-            kind = _type_of(got)
-            if kind is not None and kind != "response.create":
+            kind = frame_kind(got)
+            if kind is not None and kind != CREATE:
                 with suppress(UpstreamFault):  # whose turn reports the loss
                     await upstream.send(_as_bytes(got))
                 return
@@ -152,10 +156,10 @@ class WebSocketSession:
         """Run the turn of a `response.create`; pass on or refuse anything else."""
         request_id: str | None = None
         try:
-            kind = _type_of(got)
+            kind = frame_kind(got)
             if kind is None:
                 raise InvalidPayload.because("a frame is an object with a type")
-            if kind != "response.create":
+            if kind != CREATE:
                 await self._pass_up(got)
                 return
             request = self._request_of(got)
@@ -201,12 +205,17 @@ class WebSocketSession:
             self._is_lost, self.close_code = True, UPSTREAM_LOST
 
     async def _win(self, turn: Turn) -> Relay:
+        others: list[Frame] = []  # came since the turn began
+
         async def attempt(lease: Lease) -> Relay:
             upstream = await self._connected(turn, lease)
             turn.restart()
             relay = Relay(SocketSource(upstream), self._limits, turn)
             try:
                 await upstream.send(turn.body(lease))
+                others.extend(await self._inbox.take_others())
+                for other in others:
+                    await upstream.send(_as_bytes(other))
                 await relay.reach_commit_point()
             except UpstreamFault as fault:
                 if fault.may_be_shown:
@@ -275,23 +284,6 @@ def error_frame(error: GatewayError, request_id: str | None, *, codex: bool) -> 
     if headers := error.headers(codex=codex):
         told["headers"] = headers
     return frame(orjson.dumps(told))
-
-
-def _type_of(got: Frame) -> str | None:
-    """The type of a JSON object in a text frame, "" without one, else None."""
-    if isinstance(got, bytes):
-        return None
-    if len(got) > LARGE_CHARACTERS or event_type(got.encode()) == "response.create":
-        return "response.create"  # the loader parses the whole frame
-    # Whole, too: a second "type" must not turn it into a turn that nobody counts.
-    try:
-        payload = orjson.loads(got)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(payload, dict):
-        return None
-    kind = payload.get("type")
-    return kind if isinstance(kind, str) else ""
 
 
 def _as_bytes(got: Frame) -> bytes:

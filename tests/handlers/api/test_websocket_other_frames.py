@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.demo.answers import Close
+from gateway.demo.answers import Close, ScriptedResponse
 from tests.handlers.api.websocket_turns import TURN
 from tests.serving import payload, rest_of_turn, turn_on, until
 
@@ -47,11 +47,37 @@ async def test_once_upstream_has_closed_it_is_refused(serving, upstream):
 
 
 @pytest.mark.gen_test
-async def test_sent_while_upstream_is_opened_it_passes_after_the_turn(
+async def test_sent_while_upstream_is_opened_it_passes_behind_the_turn_s_beginning(
     serving, upstream
 ):
+    answered = asyncio.Event()
+    upstream.answer(answered, *TURN.events)
     async with serving.socket() as ws:
         await ws.send_json({"type": "response.create", **payload()})
         await ws.send_json(OTHER)
-        await rest_of_turn(ws)
+        assert (await upstream.arrived(2)).payload == OTHER
+        answered.set()
+        assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
+
+
+@pytest.mark.gen_test
+async def test_one_behind_the_next_turn_waits_for_it(serving, upstream):
+    async with serving.socket() as ws:
+        for frame in (payload("one"), payload("two")):
+            await ws.send_json({"type": "response.create", **frame})
+        await ws.send_json(OTHER)
+        for _ in range(2):
+            await rest_of_turn(ws)
+        await until(lambda: upstream.requests[-1].payload == OTHER)
+        kinds = [one.payload.get("type") for one in upstream.of()]
+        assert kinds[:2] == ["response.create"] * 2
+
+
+@pytest.mark.gen_test
+async def test_a_second_attempt_brings_it_along(serving, upstream):
+    upstream.answer(ScriptedResponse.json({"error": {"message": "no"}}, 500), times=2)
+    async with serving.socket() as ws:
+        await ws.send_json({"type": "response.create", **payload()})
+        await ws.send_json(OTHER)
+        assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
         await until(lambda: upstream.requests[-1].payload == OTHER)
