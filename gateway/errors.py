@@ -8,7 +8,7 @@ for the Codex client would sit silent for the whole of a long Retry-After.
 import time
 from typing import Any, ClassVar, Self
 
-from gateway.protocol.facts import Failure, Origin, Phase
+from gateway.protocol.facts import Failure, LoggedError, Origin, Phase
 
 LONGEST_RETRY_AFTER = 5.0  # seconds
 
@@ -46,6 +46,7 @@ class GatewayError(Exception):
         super().__init__(message or self.message)
         self.param = param
         self.phase = phase
+        self.redacted: LoggedError | None = None  # for the log, where words are others'
         self.passed_over: tuple[tuple[str, str], ...] = ()  # (account, why not it)
         self.retry_after = retry_after  # seconds
         if origin is not None:
@@ -240,6 +241,8 @@ class PreviousResponseNotFound(GatewayError):
             f"Previous response with id '{response_id:.100}' not found.",
             param="previous_response_id",
         )
+        words = "Previous response not found."
+        self.redacted = LoggedError(self.code, self.type, self.param, words)
 
 
 class ForeignCompaction(GatewayError):

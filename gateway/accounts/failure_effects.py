@@ -24,7 +24,7 @@ def apply_to_lease(lease: Lease, failure: Failure, now: float) -> bool:
     is_news = lease.attempt_at >= account.health.cooled_at
     lease.attempt_at = now  # what this lease does from here on, it begins later
     if rules.retry.refreshes_token and lease.may_refresh():
-        account.health.note(f"{kind_of(failure)}: {failure.message}", now)
+        account.health.note(f"{kind_of(failure)}: {failure.logged.message}", now)
         return False
     counts = is_news and not lease.has_failed
     apply(account, failure, now, model=lease.demand.model, counts=counts)
@@ -50,10 +50,10 @@ def apply(
     rules = KINDS[kind]
     health = account.health
     if rules.blames is not Blame.REQUEST:
-        health.note(f"{kind}: {failure.message}", now)
+        health.note(f"{kind}: {failure.logged.message}", now)
     match rules.blames:
         case Blame.LOGIN:
-            health.require_login(failure.code or failure.message)
+            health.require_login(failure.logged.code or failure.logged.message)
         case Blame.MODEL if model is not None:
             account.refuse_model(model, now)
         case Blame.SOCKETS:

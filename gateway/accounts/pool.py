@@ -218,8 +218,9 @@ class Pool:
             self._changed(lease.account)
 
     def observe_account_failure(self, account: Account, failure: Failure) -> None:
-        """A failure outside any lease: of a token refresh, or of a poll."""
-        failure_effects.apply(account, failure, self._clock())
+        """A failure outside any lease, which quotes no client: of a refresh or poll."""
+        told = replace(failure, redacted=None)
+        failure_effects.apply(account, told, self._clock())
         self._changed(account)
 
     def observe_success(self, lease: Lease) -> None:

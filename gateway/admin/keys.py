@@ -23,9 +23,6 @@ from gateway.store.models import (
     now_ms,
 )
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
-TIERS = ("auto", "default", "priority", "flex", "fast")
-
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -147,14 +144,14 @@ def _accounts(rule: str, names: list[str]) -> str:
 
 
 def _effort(rule: str, value: str) -> str:
-    if value not in EFFORTS:
-        raise Unacceptable(f"effort is one of {', '.join(EFFORTS)}", param=rule)
+    if value not in key.EFFORTS:
+        raise Unacceptable(f"effort is one of {', '.join(key.EFFORTS)}", param=rule)
     return value
 
 
 def _tier(rule: str, value: str) -> str:
-    if value not in TIERS:
-        raise Unacceptable(f"tier is one of {', '.join(TIERS)}", param=rule)
+    if value not in key.TIERS:
+        raise Unacceptable(f"tier is one of {', '.join(key.TIERS)}", param=rule)
     return "priority" if value == "fast" else value
 
 

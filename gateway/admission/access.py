@@ -4,7 +4,6 @@ Nothing here reads a body, waits or raises anything but a GatewayError: it runs 
 everything else, on whatever a stranger sends.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from gateway.admission.client_address import (
@@ -13,8 +12,9 @@ from gateway.admission.client_address import (
     RequestFacts,
     client_network,
     is_known_without_key,
-    is_listed,
+    why_key_needed,
 )
+from gateway.admission.failed_keys import FailedKeys
 from gateway.errors import ForbiddenOrigin, InvalidApiKey, TooManyFailedKeys
 from gateway.keys.key import Key, KeyRing
 from gateway.settings import Settings
@@ -24,31 +24,6 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # browser. A page on another port of this machine is of another origin, too, and
 # for a picture or a script it sends no Origin: only "same-site" shows it.
 _NO_FOREIGN_PAGE = frozenset({"", "same-origin", "none"})
-# A person who mistypes or a client with a stale key stays below ten a minute.
-FAILED_KEYS_PER_MINUTE = 10
-# About 1 MB of memory; a flood from more addresses evicts the calmest ones.
-_MOST_PEERS = 4096
-_LONGEST_HOST = 100  # that a refusal names
-
-
-class FailedKeys:
-    """Wrong keys per peer: a bucket of ten that refills within a minute."""
-
-    def __init__(self, per_minute: int = FAILED_KEYS_PER_MINUTE) -> None:
-        self._per_minute = per_minute
-        # peer → (attempts left, when that was so), the calmest peer first
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def count(self, peer: str, now: float) -> float:
-        """Count one wrong key; seconds the peer is to wait, 0 when it is in time."""
-        left, since = self._left.pop(peer, (float(self._per_minute), now))
-        rate = self._per_minute / 60
-        left = min(self._per_minute, left + max(0.0, now - since) * rate)
-        wait = 0.0 if left >= 1 else (1 - left) / rate
-        self._left[peer] = (left if wait else left - 1, now)
-        if len(self._left) > _MOST_PEERS:
-            self._left.popitem(last=False)
-        return wait
 
 
 class Access:
@@ -71,12 +46,7 @@ class Access:
         if facts.policy is AccessPolicy.PROXY and not self._ring.ever_made:
             if is_known_without_key(facts, self._settings):
                 return None
-            if is_listed(facts, self._settings):
-                raise InvalidApiKey(_unknown_host(facts))
-            raise InvalidApiKey(
-                "Proxy authentication must be configured before "
-                "remote access is allowed"
-            )
+            raise InvalidApiKey(why_key_needed(facts, self._settings))
         return self._valid_key(facts, now)
 
     def _present_key(self, facts: RequestFacts, now: float) -> Key | None:
@@ -133,15 +103,6 @@ def presented_token(headers: Mapping[str, str]) -> str | None:
         return token
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def _unknown_host(facts: RequestFacts) -> str:
-    """What to say to a listed client whose Host might be a web page's."""
-    shown = "".join(c if c.isprintable() else "?" for c in facts.host[:_LONGEST_HOST])
-    return (
-        f"The Host '{shown}' is no known name of this gateway: use an address, add "
-        "the name to GATEWAY_ALLOWED_HOSTS, or make an API key"
-    )
 
 
 def _origin(text: str) -> tuple[str, str, int] | None:

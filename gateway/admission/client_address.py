@@ -38,6 +38,7 @@ AUTHORITY = re.compile(
 # More hops than any real chain of proxies has.
 _MOST_HOPS = 32
 _LONGEST_ADDRESS = 64  # of the log's column
+_LONGEST_HOST = 100  # that a refusal names
 
 _Address = IPv4Address | IPv6Address
 
@@ -84,18 +85,22 @@ def is_local(facts: RequestFacts) -> bool:
 def is_known_without_key(facts: RequestFacts, settings: Settings) -> bool:
     """Whether a client is admitted as long as no key was ever made."""
     return is_local(facts) or (
-        is_listed(facts, settings) and is_known_host(facts, settings)
+        _is_listed(facts, settings) and _is_known_host(facts, settings)
     )
 
 
-def is_listed(facts: RequestFacts, settings: Settings) -> bool:
-    """Whether the socket's peer is in a network that needs no key."""
-    return _is_within(
-        _address(facts.peer), settings.unauthenticated_cidrs
-    ) and not _is_forwarded(facts.headers)
+def why_key_needed(facts: RequestFacts, settings: Settings) -> str:
+    """What to say to a client that is not known without a key, and has none."""
+    if not _is_listed(facts, settings):
+        return "Proxy authentication must be configured before remote access is allowed"
+    shown = "".join(c if c.isprintable() else "?" for c in facts.host[:_LONGEST_HOST])
+    return (
+        f"The Host '{shown}' is no known name of this gateway: use an address, add "
+        "the name to GATEWAY_ALLOWED_HOSTS, or make an API key"
+    )
 
 
-def is_known_host(facts: RequestFacts, settings: Settings) -> bool:
+def _is_known_host(facts: RequestFacts, settings: Settings) -> bool:
     """Whether the Host is an address or a name of ours: no page can have either.
 
     A web page's own name may resolve to our address; the browser then takes us for
@@ -106,6 +111,13 @@ def is_known_host(facts: RequestFacts, settings: Settings) -> bool:
         return True
     public = urlsplit(settings.public_url).hostname
     return name != "" and name in {public, *settings.allowed_hosts, *_own_names()}
+
+
+def _is_listed(facts: RequestFacts, settings: Settings) -> bool:
+    """Whether the socket's peer is in a network that needs no key."""
+    return _is_within(
+        _address(facts.peer), settings.unauthenticated_cidrs
+    ) and not _is_forwarded(facts.headers)
 
 
 @lru_cache(maxsize=1)

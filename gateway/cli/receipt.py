@@ -80,9 +80,11 @@ def _model(row: Record) -> str:
 def _error(row: Record) -> str | None:
     if row["error_code"] is None:
         return None
+    told = row["receipt"].get("error") or {}
+    named = "".join(f", {name} {text(one)}" for name, one in told.items() if one)
     where = f", {row['error_phase']}" if row["error_phase"] else ""
     blame = f" (origin {row['error_origin']}{where})" if row["error_origin"] else ""
-    return f"{row['error_code']}: {row['error_message']}{blame}"
+    return f"{row['error_code']}: {row['error_message']}{named}{blame}"
 
 
 def _tokens(row: Record) -> str:

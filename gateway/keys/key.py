@@ -11,6 +11,10 @@ from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+# What a key may enforce.
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+TIERS = ("auto", "default", "priority", "flex", "fast")
+
 TOKEN_START = "sk-cgw-"
 # Enough to tell keys apart in a list, too little to guess the rest of 32 bytes.
 PREFIX_LENGTH = len(TOKEN_START) + 8
@@ -109,6 +113,16 @@ class Key:
                 for limit in self.limits
             )
         )
+
+
+def known_tier(word: str | None) -> str | None:
+    """A service tier as the log may have it; a client may send any text."""
+    return word if word in (None, "scale", *TIERS) else "other"
+
+
+def known_effort(word: str | None) -> str | None:
+    """A reasoning effort as the log may have it."""
+    return word if word in (None, "max", *EFFORTS) else "other"
 
 
 class KeyRing:

@@ -1,11 +1,20 @@
 """The errors about a request's model, which name those there are."""
 
+import re
 from collections.abc import Iterable
 
 from gateway.errors import GatewayError
 from gateway.protocol.facts import Origin
 
 MOST_NAMES = 30  # that a message lists
+# Catalogues have shorter ones, of these characters; a client may send any text.
+LONGEST_NAME = 64
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.:/-]")
+
+
+def plain_name(model: str | None) -> str | None:
+    """A model's name as logs and messages may have it."""
+    return model and _NOT_PLAIN.sub("_", model[:LONGEST_NAME])
 
 
 class ModelNotAllowed(GatewayError):
@@ -15,7 +24,9 @@ class ModelNotAllowed(GatewayError):
     origin: Origin = "client"
 
     def __init__(self, model: str) -> None:
-        super().__init__(f"This API key does not have access to model '{model:.100}'")
+        super().__init__(
+            f"This API key does not have access to model '{plain_name(model)}'"
+        )
 
 
 def _there_are(models: Iterable[str]) -> str:
@@ -35,7 +46,7 @@ class ModelNotAvailable(GatewayError):
     origin: Origin = "account"
 
     def __init__(self, model: str, available: Iterable[str] = ()) -> None:
-        message = f"No account of this gateway can serve model '{model:.100}'"
+        message = f"No account of this gateway can serve model '{plain_name(model)}'"
         super().__init__(message + _there_are(available), param="model")
 
 
@@ -48,5 +59,5 @@ class ModelNotFound(GatewayError):
     origin: Origin = "client"
 
     def __init__(self, model: str, available: Iterable[str] = ()) -> None:
-        message = f"The model '{model:.100}' does not exist here"
+        message = f"The model '{plain_name(model)}' does not exist here"
         super().__init__(message + _there_are(available), param="model")

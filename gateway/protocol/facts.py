@@ -28,12 +28,27 @@ class Window(NamedTuple):
     resets_at: float | None  # unix seconds
 
 
+LONGEST_LOGGED = 200  # characters of an error's message
+# In place of upstream's words where the request they may quote is not at hand.
+NOT_LOGGED = "Upstream's words about the failure are not logged"
+
+
+class LoggedError(NamedTuple):
+    """What the log may have of an error: no words of its request."""
+
+    code: str | None
+    type: str | None
+    param: str | None
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one attempt at one account did not become a response.
 
     `status` is the HTTP status, or that of an error frame; None when no answer
-    came. `body` holds upstream's own bytes where the client may get them.
+    came. `body` holds upstream's own bytes where the client may get them. `redacted`
+    is what of upstream's words may be logged; None where the words are our own.
     """
 
     phase: Phase
@@ -47,6 +62,13 @@ class Failure:
     resets_at: float | None = None  # unix seconds
     retry_after: float | None = None  # seconds
     body: bytes | None = None
+    redacted: LoggedError | None = None
+
+    @property
+    def logged(self) -> LoggedError:
+        """What the log may have of it."""
+        own = LoggedError(self.code, self.type, self.param, self.message)
+        return self.redacted or own
 
     def in_phase(self, phase: Phase) -> "Failure":
         return replace(self, phase=phase)

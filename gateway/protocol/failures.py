@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import origin_of
+from gateway.protocol.facts import NOT_LOGGED, Failure, LoggedError
+from gateway.protocol.failure_kind import CODES, origin_of
 from gateway.protocol.headers import retry_after
 from gateway.protocol.lenient_json import child, dump, load_object, text
 from gateway.protocol.numbers import reset_time, seconds
@@ -109,7 +109,14 @@ def _failure(
         resets_at=reset_time(reset, reset_in, now),
         retry_after=wait if wait is not None else _wait_in(message),
         body=body,
+        redacted=uncompared(code, kind),
     )
+
+
+def uncompared(code: str | None, type: str | None) -> LoggedError:
+    """What may be logged of upstream's words when the request is not at hand."""
+    known_code, known_type = (one if one in CODES else None for one in (code, type))
+    return LoggedError(known_code, known_type, None, NOT_LOGGED)
 
 
 def _error_in(payload: dict[str, Any]) -> dict[str, Any]:

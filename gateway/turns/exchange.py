@@ -12,7 +12,9 @@ from typing import Any, Literal
 import orjson
 
 from gateway.errors import GatewayError
-from gateway.protocol.facts import Failure, Usage
+from gateway.keys.key import known_effort, known_tier
+from gateway.keys.model_errors import plain_name
+from gateway.protocol.facts import LONGEST_LOGGED, Failure, LoggedError, Usage
 from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.keepalive import Silence
 
@@ -52,6 +54,8 @@ class Exchange:
     error_code: str | None = None
     error_message: str | None = None
     error_origin: str | None = None
+    error_type: str | None = None
+    error_param: str | None = None
     error_phase: str | None = None
 
     def take_facts(self, loaded: Loaded) -> None:
@@ -78,15 +82,20 @@ class Exchange:
     def fail(self, error: GatewayError) -> None:
         """Record the error the client got."""
         self.status, self.http_status = "error", error.status
-        self.error_code, self.error_message = error.code, str(error)
+        own = LoggedError(error.code, error.type, error.param, str(error))
+        self.take_words(error.redacted or own)
         self.error_origin, self.error_phase = error.origin, error.phase
 
     def break_off(self, failure: Failure) -> None:
         """Record a failure that came after the commit point."""
         self.status = "error"
         self.http_status = self.http_status or 200
-        self.error_code, self.error_message = failure.code, failure.message
+        self.take_words(failure.logged)
         self.error_origin, self.error_phase = failure.origin, failure.phase
+
+    def take_words(self, logged: LoggedError) -> None:
+        self.error_code, self.error_type, self.error_param, message = logged
+        self.error_message = message[:LONGEST_LOGGED]
 
     def as_row(self) -> dict[str, Any]:
         """The columns of `request_log`."""
@@ -103,11 +112,11 @@ class Exchange:
             "surface": self.request.surface,
             "transport": self.request.transport,
             "route": self.request.route.value,
-            "model": self.model,
-            "requested_model": self.requested_model,
-            "requested_tier": self.requested_tier,
-            "service_tier": self.answered_tier,
-            "reasoning_effort": self.reasoning_effort,
+            "model": plain_name(self.model),
+            "requested_model": plain_name(self.requested_model),
+            "requested_tier": known_tier(self.requested_tier),
+            "service_tier": known_tier(self.answered_tier),
+            "reasoning_effort": known_effort(self.reasoning_effort),
             "status": self.status,
             "http_status": self.http_status,
             "error_code": self.error_code,
@@ -145,4 +154,5 @@ class Exchange:
             "switched_from": self.switched_from,
             "switch_cause": self.switch_cause,
             "attempts": self.attempts,
+            "error": {"type": self.error_type, "param": self.error_param},
         }

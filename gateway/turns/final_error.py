@@ -11,6 +11,7 @@ from gateway.errors import (
 )
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import CODES, FailureKind, rules_of
+from gateway.protocol.failures import uncompared
 from gateway.protocol.lenient_json import dump, load_object, text
 
 # Of errors that came in an event, which has no status, before anything was sent.
@@ -25,6 +26,14 @@ _STATUS_OF_KIND = {
 
 def final_error(failure: Failure, *, codex: bool) -> GatewayError:
     """Upstream's own 4xx passes as it came; the rest says whose fault it is."""
+    error = _error_of(failure, codex=codex)
+    told, is_ours = failure.logged, isinstance(error, UsageLimitReached)
+    code = (None if is_ours else told.code) or type(error).code
+    error.redacted = told._replace(code=code)
+    return error
+
+
+def _error_of(failure: Failure, *, codex: bool) -> GatewayError:
     if rules_of(failure).is_usage_limit:
         return UsageLimitReached(
             failure.message, resets_at=failure.resets_at, plan_type=failure.plan_type
@@ -70,7 +79,9 @@ def folded_error(error: object) -> UpstreamAnswer:
     status = _status_of(code, text(shown.get("type"))) or 502
     by_default = "invalid_request_error" if status == 400 else "server_error"
     shown = {"type": by_default, **shown, "code": code, "message": message}
-    return UpstreamAnswer(status, message, {"error": shown})
+    answer = UpstreamAnswer(status, message, {"error": shown})
+    answer.redacted = uncompared(code, text(shown.get("type")))
+    return answer
 
 
 def _status_of(code: str | None, type: str | None) -> int | None:

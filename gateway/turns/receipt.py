@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.keys.limiter import Reservation
 from gateway.keys.pricing import cost_microdollars
-from gateway.protocol.facts import Failure, Usage
+from gateway.protocol.facts import NOT_LOGGED, Failure, Usage
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.exchange import Exchange
 from gateway.turns.failover import Decision, Elsewhere, GiveUp, RetryHere
@@ -36,7 +36,7 @@ def note_attempt(
         attempt |= {
             "phase": failure.phase,
             "status": failure.status,
-            "code": failure.code,
+            "code": failure.logged.code,
             "origin": failure.origin,
         }
     exchange.attempts.append(attempt)
@@ -49,6 +49,8 @@ def take_outcome(exchange: Exchange, reader: OutcomeReader) -> None:
     """
     if exchange.status == "interrupted" and reader.failure is not None:
         exchange.break_off(reader.failure)
+    elif exchange.error_message == NOT_LOGGED and reader.failure is not None:
+        exchange.take_words(reader.failure.logged)  # compared, where that could be
     elif exchange.status == "interrupted" and reader.is_terminal:
         exchange.succeed()
     exchange.usage = reader.usage or exchange.usage

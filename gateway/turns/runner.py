@@ -148,6 +148,7 @@ class TurnRunner:
                 if not fault.may_be_shown:
                     turn.hold_response(None)
                 try:
+                    fault.failure = await turn.compared(fault.failure)
                     await self._recover(turn, lease, fault, progress)
                 finally:
                     forget_traceback(fault)

@@ -9,12 +9,14 @@ from gateway.accounts.encrypted_items import EncryptedItems, all_reasoning
 from gateway.accounts.lease import Lease
 from gateway.errors import GatewayError, InvalidPayload
 from gateway.protocol.client_view import ClientView
+from gateway.protocol.facts import Failure
 from gateway.protocol.headers import request_headers
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.exchange import Exchange
 from gateway.upstream.endpoints import account_headers
 from gateway.upstream.http import UpstreamResponse
+from gateway.upstream.redaction import redacted
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +71,18 @@ class Turn:
         if self.answer is not None:
             self.answer.close()
         self.answer = answer
+
+    async def compared(self, failure: Failure) -> Failure:
+        """The failure, with what the log may have of it beside this request.
+
+        From the commit point on the request is gone: no words of upstream's are logged.
+        """
+        loaded, lease = self.loaded, self.lease
+        if failure.redacted is not None and loaded is not None and lease is not None:
+            body, _ = loaded.body_for(chatgpt_account=lease.account.is_chatgpt)
+            failure = await redacted(failure, body, self.request.client.headers)
+            self.reader.failure = self.reader.failure and failure
+        return failure
 
     @property
     def is_committed(self) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.admission.access import FAILED_KEYS_PER_MINUTE, FailedKeys
+from gateway.admission.failed_keys import FAILED_KEYS_PER_MINUTE, FailedKeys
 from gateway.errors import (
     GatewayError,
     InvalidApiKey,
