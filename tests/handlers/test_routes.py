@@ -247,6 +247,14 @@ async def test_the_apps_server_is_an_empty_one(serving):
     assert (await call(id=2, method="x")).json["error"]["code"] == -32601
     answered = await serving.ask("/backend-api/ps/mcp", b"{")
     assert answered.status == 400
+    for id in ([1], {}, {"a": 1}):
+        answered = await call(id=id, method="ping")
+        assert (answered.status, answered.error["param"]) == (400, "id")
+    for id in (0, "a", 1.5):
+        assert (await call(id=id, method="ping")).json["id"] == id
+    for method in (None, 5, ["ping"]):
+        answered = await call(id=1, method=method)
+        assert (answered.status, answered.error["param"]) == (400, "method")
 
 
 MEDIA = [

@@ -174,3 +174,40 @@ def test_too_deep_a_tool_output_is_a_problem_not_a_crash():
 )
 def test_the_first_user_text(items, text):
     assert first_user_text(items) == text
+
+
+@pytest.mark.parametrize(
+    "kind", ["reasoning", "reasoning_content", "reasoning_details"]
+)
+@pytest.mark.parametrize("role", ["user", "assistant", "developer"])
+def test_a_message_of_nothing_but_reasoning_is_left_empty(role, kind):
+    item = {"role": role, "content": [{"type": kind, "text": "hm"}]}
+    items, changes = normalize_items([item])
+    assert items == [{"role": role, "content": []}]
+    assert changes[0] == "interleaved reasoning dropped"
+
+
+@pytest.mark.parametrize("refusal", [{}, {"refusal": None}, {"refusal": 5}])
+def test_a_refusal_without_words_stays_as_it_is(refusal):
+    part = {"type": "refusal", **refusal}
+    spoken = {"type": "text", "text": "t"}
+    content = one({"role": "assistant", "content": [part, spoken]})["content"]
+    assert content == [part, spoken | {"type": "output_text"}]
+
+
+def test_the_role_of_a_tool_counts_in_messages_only():
+    item = {"type": "web_search_call", "role": "tool", "call_id": "c", "output": "x"}
+    items, changes = normalize_items([item])
+    assert items[0] is item
+    assert changes == []
+    assert normalize_items([item | {"type": "message"}])[1] == [
+        "tool messages made function_call_output"
+    ]
+
+
+def test_what_is_clean_beside_what_is_not_is_the_same_object():
+    clean, odd = {"role": "user", "content": "t"}, {"role": "user", "tool_calls": []}
+    items, changes = normalize_items([clean, odd, clean])
+    assert items == [clean, {"role": "user"}, clean]
+    assert items[0] is items[2] is clean
+    assert changes == ["interleaved reasoning dropped"]

@@ -285,3 +285,37 @@ def test_a_lost_login_is_not_that_of_other_tokens(account):
 def test_anything_may_be_in_the_database(account, told):
     restore(account, told, NOW)
     assert status(account) is AccountStatus.ACTIVE
+
+
+def used_up(resets_at=NOW + 900):
+    return Window("primary", 100.0, 300, resets_at)
+
+
+@pytest.mark.parametrize("has_credits", [True, False])
+def test_credits_go_on_beyond_a_used_up_window(account, has_credits):
+    account.has_credits = has_credits
+    account.record_windows([used_up()], NOW)
+    limited = AccountStatus.ACTIVE if has_credits else AccountStatus.LIMITED
+    assert status(account) is limited
+
+
+@pytest.mark.parametrize("has_credits", [True, False])
+def test_a_polled_limit_holds_unless_there_are_credits(account, has_credits):
+    usage = PolledUsage((used_up(),), None, is_limited=True, has_credits=has_credits)
+    account.record_usage(usage, NOW - 1, NOW)
+    limited = AccountStatus.ACTIVE if has_credits else AccountStatus.LIMITED
+    assert status(account) is limited
+    assert account.has_credits is has_credits
+
+
+def test_credits_alone_lift_no_limit(account):
+    account.health.set_limit(NOW - 3600, "primary", NOW + 900)
+    usage = PolledUsage((used_up(),), None, is_limited=True, has_credits=True)
+    account.record_usage(usage, NOW - 1, NOW)
+    assert status(account) is AccountStatus.LIMITED
+
+
+def test_the_fullest_window_is_the_limit(account):
+    windows = (Window("secondary", 40.0, 10_080, NOW + 9_000), used_up())
+    account.record_usage(PolledUsage(windows, None, True, False), NOW - 1, NOW)
+    assert account.health.limit == AccountLimit("primary", NOW, NOW + 900)

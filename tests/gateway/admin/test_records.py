@@ -230,3 +230,27 @@ def test_the_strategy_is_what_was_set_last_and_sane_without(tmp_path, secrets):
         ]
 
     run(tmp_path, secrets, scenario)
+
+
+def test_a_second_login_leaves_what_it_does_not_say(tmp_path, secrets):
+    def imported(**about):
+        tokens = Credentials(Secret("at"), Secret("rt"), expires_at=2_000_000.0)
+        return save_login(Login(tokens, "acc", **about), secrets, "test")
+
+    async def scenario(store):
+        seen = []
+        for about in (
+            {"email": "a@example.com", "plan": "pro"},
+            {},
+            {"email": "b@example.com", "plan": "plus"},
+        ):
+            await store.write(lambda about=about: imported(**about))
+            (account,) = await store.read(accounts.load_accounts, secrets)
+            seen.append((account.name, account.email, account.plan))
+        return seen
+
+    assert run(tmp_path, secrets, scenario) == [
+        ("a@example.com", "a@example.com", "pro"),
+        ("a@example.com", "a@example.com", "pro"),
+        ("a@example.com", "b@example.com", "plus"),
+    ]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.keys.key import Measure
-from gateway.keys.quota_report import format_duration
+from gateway.keys.quota_report import format_duration, iso_time
 from gateway.protocol.facts import Usage, Window
 from tests.gateway.keys.limits import (
     CREATED,
@@ -125,3 +125,30 @@ def test_codex_sees_the_fullest_short_and_the_fullest_long_window(limiter):
         assert limiter.windows(key(), CREATED) == ()
 
     asyncio.run(run())
+
+
+def test_codex_sees_shares_of_a_window_to_a_tenth(limiter):
+    a_key = key(limit(300, window="5h"), limit(3000, window="7d", id=2))
+
+    async def run():
+        await turn(limiter, a_key, 100)
+        primary, secondary = limiter.windows(a_key, CREATED)
+        assert (primary.used_percent, secondary.used_percent) == (33.3, 3.3)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("used", "percent"), [(99, 99.0), (100, 100.0), (250, 100.0)])
+def test_codex_never_sees_more_than_all_of_a_window(limiter, used, percent):
+    a_key = key(limit(100, window="5h"))
+
+    async def run():
+        await turn(limiter, a_key, used)
+        [window] = limiter.windows(a_key, CREATED)
+        assert window.used_percent == percent
+
+    asyncio.run(run())
+
+
+def test_iso_times_end_with_the_second():
+    assert iso_time(CREATED + 0.9) == iso_time(CREATED)

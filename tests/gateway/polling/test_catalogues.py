@@ -188,3 +188,18 @@ def test_any_answer_is_read(value):
     for read in (read_codex, read_openai):
         found = read(answer, 0.0)
         assert found is None or found.models
+
+
+def test_a_good_answer_that_lists_nothing_keeps_what_is_known():
+    async def scenario(made):
+        account = made.pool.accounts[1]
+        await made.catalogues.refresh(account)
+        first, made.upstream.etag = account.catalogue, '"e2"'
+        for made.upstream.models in ([], None, "m1", [{"slug": ""}], [3], {"slug": 1}):
+            await made.catalogues.refresh(account)
+            assert account.catalogue is first
+        made.upstream.models = [{"slug": "m3"}]
+        await made.catalogues.refresh(account)
+        assert account.catalogue.models == {"m3"}
+
+    run(scenario)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gateway.protocol.chat.completion import ChatFold, ChatStream
+from gateway.protocol.chat.deltas import ChatDeltas
 from gateway.protocol.response_fold import ResponseTooLarge
 from tests.gateway.protocol.chat_events import (
     CREATED,
@@ -476,3 +477,17 @@ def test_a_part_that_is_known_goes_on_when_there_is_no_room_for_more():
         given(index)
     assert b'"content":"x"' in given(0)
     assert b"too many parts" in given(10_000)
+
+
+@pytest.mark.parametrize("end", ["completed", "incomplete", "failed", "error"])
+def test_after_the_end_nothing_is_added(end):
+    chat = ChatDeltas()
+    last = {"type": "error", "message": "no"} if end == "error" else ended(end)
+    late = [*text_events(), *call_events(5, 1, ["{}"]), ended("incomplete")]
+    for one in (CREATED, *text_events(), last):
+        chat.feed(one["type"], json.dumps(one).encode())
+    before = (chat.finish_reason, chat.error, chat.response)
+    assert chat.finish_reason or chat.error
+    for one in (*late, {"type": "error", "message": "late"}):
+        assert chat.feed(one["type"], json.dumps(one).encode()) == []
+    assert (chat.finish_reason, chat.error, chat.response) == before

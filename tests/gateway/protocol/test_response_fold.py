@@ -250,3 +250,25 @@ def test_odd_events_never_raise(events):
     for type, data in events:
         folded.feed(type, data)
     assert isinstance(folded.result()["output"], list)
+
+
+ERROR = {"type": "error", "code": "server_error", "message": "first"}
+
+
+def test_of_two_ends_the_first_counts():
+    good, bad = ended("completed", output=[MESSAGE]), ended("failed", error={"code": 1})
+    assert fold(created(), good, bad) == good["response"]
+    assert fold(created(), bad, good)["status"] == "failed"
+    assert fold(created(), good, ERROR) == good["response"]
+    for late in (good, {**ERROR, "message": "second"}):
+        told = fold(created(), ERROR, late)
+        assert told["status"] == "failed"
+        assert told["error"] == {"code": "server_error", "message": "first"}
+
+
+def test_an_end_without_an_object_is_none():
+    folded = ResponseFold()
+    for kind in ("response.completed", "error"):
+        folded.feed(kind, b"[]")
+    folded.feed("response.completed", json.dumps(ended("completed")).encode())
+    assert folded.result()["status"] == "completed"

@@ -54,10 +54,64 @@ def test_whatever_a_row_holds_it_fits_its_columns(row):
             assert 0 <= value <= 2**48
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), anything), max_size=4))
+# Where a value begins not to fit its column.
+edges = st.sampled_from(
+    [
+        *(None, True, False, -1, 0, 1, 2**31 - 1, 2**31, 2**48, 2**48 + 1, 1.5),
+        *("", "a", "a" * 16, "a" * 17, "a" * 301, "ä", "a\0b", "\ud800", "7"),
+        *([], ["a"], {"a": 1}, float("nan")),
+    ]
+)
+nearly_good = st.builds(
+    lambda name, value: log_row(**{name: value}), st.sampled_from(COLUMNS), edges
+)
+
+
+@given(st.lists(nearly_good, min_size=1, max_size=4))
 def test_rows_are_cleaned_as_each_would_be_alone(rows):
     rows.append(log_row())  # among good rows a bad one is changed like any other
     assert repr(clean(rows)) == repr([clean([row])[0] for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stored"),
+    [
+        ("status", "a" * 16, "a" * 16),
+        ("status", "a" * 17, "a" * 16),
+        ("status", None, ""),
+        ("status", 5, "5"),
+        ("error_code", "a" * 81, "a" * 80),
+        ("error_code", None, None),
+        ("error_code", "", ""),
+        ("error_message", "ä" * 301, "ä" * 300),
+        ("error_message", "a\0b", "ab"),
+        ("error_message", "a\ud800b", "a?b"),
+        ("error_message", "ä\0" + "a" * 300, "ä" + "a" * 299),
+        ("changes", None, "[]"),
+        ("changes", "x" * 10_000, "x" * 10_000),
+        ("receipt", {"a": "ä"}, '{"a": "\\u00e4"}'),
+        ("http_status", None, 0),
+        ("http_status", "x", 0),
+        ("http_status", "404", 404),
+        ("http_status", -1, 0),
+        ("http_status", 2**31 - 1, 2**31 - 1),
+        ("http_status", 2**31, 2**31 - 1),
+        ("request_bytes", 2**48, 2**48),
+        ("request_bytes", 2**48 + 1, 2**48),
+        ("duration_ms", None, None),
+        ("duration_ms", "x", None),
+        ("duration_ms", 1.9, 1),
+        ("duration_ms", float("inf"), None),
+        ("is_prewarm", None, False),
+        ("is_prewarm", 1, True),
+    ],
+)
+@pytest.mark.parametrize("beside", [0, 2])
+def test_a_value_is_made_to_fit_its_column(name, value, stored, beside):
+    rows = [log_row() for _ in range(beside)]
+    *others, found = clean([*rows, log_row(**{name: value})])
+    assert found[COLUMNS.index(name)] == stored
+    assert others == [clean([row])[0] for row in rows]
 
 
 def test_a_clean_row_stays_as_it_is():

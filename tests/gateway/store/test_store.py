@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from gateway.store import models
 from gateway.store.database import StoreUnavailable, UnusableDatabase, open_database
 from gateway.store.models import RequestLog, SettingRow, UsageHour
 from tests.gateway.store.store_rows import log_row, make_store
@@ -199,3 +200,17 @@ def test_a_killed_process_loses_nothing_older_than_a_second(tmp_path):
     assert due <= bound
     # Rows and sums were committed together.
     assert summed == len(rows)
+
+
+def test_a_store_that_stops_leaves_the_database_of_a_newer_one(tmp_path):
+    async def scenario():
+        older, newer = make_store(tmp_path / "a"), make_store(tmp_path / "b")
+        await older.start()
+        models.database.initialize(None)
+        await newer.start()
+        await older.stop()
+        await newer.write(lambda: SettingRow.create(name="a", value="1"))
+        await newer.stop()
+        return models.database.obj
+
+    assert asyncio.run(scenario()) is None

@@ -109,3 +109,35 @@ def test_a_refusal_whose_body_never_comes_is_told_by_its_status(tmp_path):
         assert (failure.status, failure.phase) == (429, "handshake")
 
     asyncio.run(main())
+
+
+MESSAGE = b"x" * 60_000
+MESSAGES = 500  # 30 MB, more than all kernels' buffers between the two take
+
+
+def test_upstream_waits_while_nobody_receives(tmp_path):
+    """Server and client share a loop: what is read at all is read in its turns."""
+    sending = asyncio.Event()
+    writers = []
+
+    async def serve(reader, writer):
+        await upgraded(reader, writer)
+        writers.append(writer)
+        for _ in range(MESSAGES):
+            writer.write(b"\x82\x7e\xea\x60" + MESSAGE)
+        sending.set()
+        await reader.read()
+
+    async def main():
+        async with connecting(serve, tmp_path) as connect:
+            socket = await connect()
+            await asyncio.wait_for(sending.wait(), 5)
+            for _ in range(2 * MESSAGES):
+                await asyncio.sleep(0)
+            left = writers[0].transport.get_write_buffer_size()
+            assert left > len(MESSAGE) * MESSAGES / 4
+            for _ in range(MESSAGES):
+                assert await asyncio.wait_for(socket.receive("stream"), 5) == MESSAGE
+            await socket.close()
+
+    asyncio.run(main())

@@ -44,6 +44,15 @@ class Endpoint:
         self.requests = []
         self.spent = set()
         self.answer = None  # (status, body) instead of tokens
+        self.code = (
+            200,
+            {
+                "device_auth_id": "dev",
+                "user_code": "AB-12",
+                "interval": "0.01",
+                "expires_in": 60,
+            },
+        )
         self.pending = 0  # device polls that are answered "not yet"
         self.gate = None
         self.arrived = asyncio.Event()
@@ -73,14 +82,8 @@ class Endpoint:
 
     async def usercode(self, request):
         assert (await request.json()) == {"client_id": CLIENT_ID}
-        return web.json_response(
-            {
-                "device_auth_id": "dev",
-                "user_code": "AB-12",
-                "interval": "0.01",
-                "expires_in": 60,
-            }
-        )
+        status, told = self.code
+        return web.json_response(told, status=status)
 
     async def device_token(self, request):
         assert (await request.json()) == {"device_auth_id": "dev", "user_code": "AB-12"}

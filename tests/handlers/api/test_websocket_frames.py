@@ -41,10 +41,16 @@ async def test_a_bad_frame_is_refused_and_the_socket_stays(
 
 
 @pytest.mark.gen_test
-async def test_a_binary_frame_is_refused(serving):
+async def test_a_binary_frame_is_refused(serving, upstream):
     async with serving.socket() as ws:
-        await ws.send_bytes(b'{"type":"response.create"}')
-        assert (await ws.receive_json(timeout=30))["status"] == 400
+        for frame in ({}, payload()):  # a whole turn, too
+            create = {"type": "response.create", **frame}
+            await ws.send_bytes(json.dumps(create).encode())
+            refusal = await ws.receive_json(timeout=30)
+            assert refusal["status"] == 400
+            assert "a frame is an object with a type" in refusal["error"]["message"]
+        assert (await turn_on(ws))[-1]["type"] == "response.completed"
+    assert len(upstream.of("responses")) == 1
 
 
 @pytest.mark.gen_test
