@@ -13,6 +13,7 @@ from gateway.admission.body_budget import BodyBudget
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
+from gateway.keys.request_rules import NO_RULES
 from gateway.monitoring.metrics import Metrics
 from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
@@ -23,7 +24,7 @@ from gateway.protocol.websocket_frames import Frame
 from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import AccountStore, load_accounts
 from gateway.repository.keys import keys_ever_made, load_keys
-from gateway.repository.options import load_strategy
+from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
@@ -66,6 +67,7 @@ class Gateway:
             log_retention_days=settings.log_retention_days,
         )
         self.ring = KeyRing()
+        self.rules = NO_RULES  # for requests; a key has its own besides
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.limiter = Limiter()
@@ -181,6 +183,7 @@ class Gateway:
         ever_made = await self.store.read(keys_ever_made)
         self.ring.replace(keys, ever_made=ever_made)
         self.pool.strategy = await self.store.read(load_strategy)
+        self.rules = await self.store.read(load_rules)
         self.limiter.ledger.retain(self.ring)
 
     def open_channel(

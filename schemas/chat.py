@@ -19,6 +19,7 @@ from schemas.content_parts import MessageError
 from schemas.fields import Flag
 from schemas.messages import convert_messages
 from schemas.policy.account_forms import LOGPROBS_PARAMETERS
+from schemas.policy.tools import ToolPolicy
 from schemas.responses import text_or_object
 
 _FORMAT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -193,13 +194,15 @@ class ChatCompletionsSchema(Schema):
             raise ValidationError("Give either response_format or text.format.")
 
 
-def to_responses_payload(request: Mapping[str, Any]) -> dict[str, Any]:
+def to_responses_payload(
+    request: Mapping[str, Any], policy: ToolPolicy
+) -> dict[str, Any]:
     """The Responses payload for a checked chat request; it shares nested values.
 
     Raises ValidationError for messages that cannot be converted.
     """
     payload = {key: request[key] for key in request if key not in _CONSUMED}
-    map_tools(request, payload)
+    map_tools(request, payload, policy)
     _map_format(payload, request.get("response_format"))
     _map_messages(request, payload)
     _map_logprobs(payload, request)

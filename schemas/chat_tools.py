@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.surfaces import Surface
-from schemas.tools import TOOL_POLICIES, rename_tool, tool_type
+from schemas.policy.tools import ToolPolicy, rename_tool, tool_type
 
 # What a frame of chat holds of its tool.
 _FRAMED_FIELDS = {
@@ -13,11 +12,13 @@ _FRAMED_FIELDS = {
 }
 
 
-def map_tools(request: Mapping[str, Any], payload: dict[str, Any]) -> None:
+def map_tools(
+    request: Mapping[str, Any], payload: dict[str, Any], policy: ToolPolicy
+) -> None:
     """Put a chat request's tools, or its deprecated functions, into the payload.
 
-    Frames are taken off; tools that are none upstream knows and have no name mean
-    nothing there, and are left out.
+    Frames are taken off; tools without a name that no rule is about mean nothing
+    upstream, and are left out.
     """
     tools, choice = request.get("tools"), request.get("tool_choice")
     if uses_functions(request):
@@ -27,7 +28,7 @@ def map_tools(request: Mapping[str, Any], payload: dict[str, Any]) -> None:
             payload["parallel_tool_calls"] = False  # there is room for one call
     if tools is not None:
         flat = [_flat_tool(tool) for tool in tools]
-        payload["tools"] = [tool for tool in flat if _is_usable(tool)]
+        payload["tools"] = [tool for tool in flat if _is_usable(tool, policy)]
     if choice is not None:
         payload["tool_choice"] = _flat_choice(choice)
 
@@ -95,9 +96,9 @@ def _flat_reference(choice: Any) -> Any:
     return rename_tool(choice)
 
 
-def _is_usable(tool: Any) -> bool:
+def _is_usable(tool: Any, policy: ToolPolicy) -> bool:
     kind = tool_type(rename_tool(tool))
-    if kind == "web_search" or kind in TOOL_POLICIES[Surface.CHAT].refused:
+    if kind == "web_search" or policy.names(kind):
         return True  # the refused ones are reported later
     name = tool.get("name") if isinstance(tool, dict) else None
     return isinstance(name, str) and bool(name)

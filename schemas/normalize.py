@@ -13,8 +13,8 @@ from schemas.content_parts import MessageError
 from schemas.items import carries_base_instructions, first_user_text, normalize_items
 from schemas.messages import convert_messages
 from schemas.parameters.spellings import RESPONSES_SPELLINGS, respell
+from schemas.policy.tools import ToolPolicy, rename_tool, tool_policy
 from schemas.surfaces import Surface
-from schemas.tools import TOOL_POLICIES, rename_tool
 
 # Spelling → object and field it stands for; the first that is set wins.
 _ALIASES = (
@@ -29,29 +29,24 @@ Rule = Callable[[dict[str, Any], Surface, list[str]], None]
 
 
 def normalize_responses_request_payload(
-    payload: Mapping[str, Any], surface: Surface, *, compact: bool = False
+    payload: Mapping[str, Any],
+    surface: Surface,
+    *,
+    compact: bool = False,
+    tools: ToolPolicy | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """The payload for an account with an API key, and what was changed about it.
+    """The payload for whichever account, and what was changed about it.
 
     The argument is left alone and shares unchanged values with the result.
     `compact`: the request is for a compaction, which is neither stored nor streamed.
+    `tools`: the policy where it is not the surface's own.
     """
     respelt, changes = respell(payload, RESPONSES_SPELLINGS)
     normalized = dict(respelt)
     for rule in _RULES[surface, compact]:
         rule(normalized, surface, changes)
+    _apply_tool_policy(normalized, tools or tool_policy(surface), changes)
     return normalized, changes
-
-
-def as_compaction_turn(payload: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The turn that compacts for a ChatGPT account, and what makes it one.
-
-    Their compact path ended in August 2026; the same payload is now a streamed
-    request whose input ends with a trigger.
-    """
-    items = [*payload["input"], {"type": "compaction_trigger"}]
-    turn = {**payload, "input": items, "stream": True, "store": False}
-    return turn, ["compaction made a turn"]
 
 
 def _resolve_aliases(
@@ -102,11 +97,11 @@ def _normalize_input(
 
 
 def _apply_tool_policy(
-    payload: dict[str, Any], surface: Surface, changes: list[str]
+    payload: dict[str, Any], policy: ToolPolicy, changes: list[str]
 ) -> None:
     tools = payload.get("tools")
     if isinstance(tools, list):
-        payload["tools"], made = TOOL_POLICIES[surface].apply(tools)
+        payload["tools"], made = policy.apply(tools)
         changes += made
     choice = payload.get("tool_choice")
     current = rename_tool(choice)
@@ -220,7 +215,6 @@ def _rules_of(surface: Surface, compact: bool) -> list[Rule]:
         rules.append(_convert_messages)
     rules += [
         _normalize_input,
-        _apply_tool_policy,
         _rename_fast_tier,
         _drop_blank_previous,
     ]

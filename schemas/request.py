@@ -15,13 +15,12 @@ from schemas.chat import (
     to_responses_payload,
 )
 from schemas.parameters.spellings import CHAT_SPELLINGS, respell
-from schemas.parameters.unsupported import without_unsupported
 from schemas.policy.account_forms import (
     AccountForm,
-    KindOfAccount,
-    api_key_form,
+    account_forms,
+    bodies_of,
     chat_problems,
-    chatgpt_form,
+    is_changed,
 )
 from schemas.policy.key_policy import (
     NO_KEY_POLICY,
@@ -29,8 +28,9 @@ from schemas.policy.key_policy import (
     effort_of,
     enforce_key_policy,
 )
+from schemas.policy.tools import KINDS_OF_ACCOUNT, KindOfAccount, ToolPolicy
 from schemas.reasons import Problem, first_problem
-from schemas.responses import RESPONSES_SCHEMAS
+from schemas.responses import responses_schema
 from schemas.surfaces import Surface
 
 _CHAT_SCHEMA = ChatCompletionsSchema()
@@ -42,6 +42,7 @@ class Asked(NamedTuple):
     model: str
     stream: bool
     surface: Surface
+    tools: ToolPolicy
     compaction: bool = False
 
 
@@ -60,7 +61,7 @@ class LoadedRequest:
     generate: bool  # False for a frame that only warms the model up
     _own: bytes | None = field(repr=False)  # the client's bytes, where they can go
     _forms: Mapping[KindOfAccount, AccountForm] = field(repr=False)
-    _chatgpt_body: bytes = field(repr=False)
+    _bodies: Mapping[KindOfAccount, bytes] = field(repr=False)  # encoded so far
     # Why it can go to one kind of account only, by the other kind.
     _problems: Mapping[KindOfAccount, Problem] = field(repr=False)
 
@@ -76,13 +77,10 @@ class LoadedRequest:
 
     def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
         """The bytes to send and what was changed: the client's own when nothing was."""
-        form = self._forms[_kind(chatgpt_account)]
-        changes = (*self.changes, *form.changes)
-        if chatgpt_account:
-            return self._chatgpt_body, changes
-        if self._own is not None and form.payload is self.payload:
-            return self._own, changes
-        return encode(form.payload), changes
+        kind = _kind(chatgpt_account)
+        form, body = self._forms[kind], self._bodies.get(kind)
+        sent = encode(form.payload) if body is None else body
+        return sent, (*self.changes, *form.changes)
 
     def refusal_by(self, *, chatgpt_account: bool) -> Problem | None:
         """What keeps the request from a kind of account; the other kind takes it."""
@@ -123,18 +121,21 @@ def load_request(
     Raises ValidationError, of which `first_bad_field` gives the field.
     """
     data = _as_bytes(raw)
-    schema = RESPONSES_SCHEMAS[surface, compact]
+    schema = responses_schema(surface, compact, policy.tools)
     document = _as_object(decode(data))
     payload, changes = schema.normalize_and_check(document)
     own = None if changes or policy.imposes else data
-    is_rewritten = own is None or compact or without_unsupported(payload, surface)[1]
-    if is_rewritten and has_long_number(data):
+    tools = schema.tool_policy
+    if has_long_number(data) and (
+        own is None or is_changed(payload, surface, tools, compact=compact)
+    ):
         document = _as_object(decode_exactly(data))
         payload, changes = schema.normalize_and_check(document)
-    asked = Asked(payload["model"], document.get("stream") is True, surface, compact)
+    stream = document.get("stream") is True
+    asked = Asked(payload["model"], stream, surface, tools, compact)
     if policy.imposes:
         changes += enforce_key_policy(payload, policy)
-    return _loaded(payload, changes, own, asked, {})
+    return _loaded(payload, changes, own, asked, tools.problems(document.get("tools")))
 
 
 def load_chat_request(
@@ -150,13 +151,14 @@ def load_chat_request(
     document, respelt = respell(document, CHAT_SPELLINGS)
     _CHAT_SCHEMA.load(document)
     options = chat_options(document)
-    schema = RESPONSES_SCHEMAS[Surface.CHAT, False]
-    payload, changes = schema.normalize_and_check(to_responses_payload(document))
+    schema = responses_schema(Surface.CHAT, False, policy.tools)
+    tools = schema.tool_policy
+    payload, changes = schema.normalize_and_check(to_responses_payload(document, tools))
     dropped = [f"{name} dropped" for name in left_out(document)]
     changes = ["chat completion made a response", *respelt, *dropped, *changes]
-    asked = Asked(payload["model"], options.stream, Surface.CHAT)
+    asked = Asked(payload["model"], options.stream, Surface.CHAT, tools)
     changes += enforce_key_policy(payload, policy)
-    problems = chat_problems(document)
+    problems = {**tools.problems(document.get("tools")), **chat_problems(document)}
     return _loaded(payload, changes, None, asked, problems), options
 
 
@@ -191,14 +193,14 @@ def _loaded(
     asked: Asked,
     problems: Mapping[KindOfAccount, Problem],
 ) -> LoadedRequest:
-    """Everything about a valid payload; `own` are the client's bytes if they can go."""
-    chatgpt = chatgpt_form(payload, asked.surface, compact=asked.compaction)
-    if chatgpt.payload is payload:
-        chatgpt_body = own = own if own is not None else encode(payload)
-    else:
-        # Encoded on demand; what could make that fail is found out here.
-        encode({name: payload[name] for name in payload if name not in chatgpt.payload})
-        chatgpt_body = encode(chatgpt.payload)
+    """Everything about a valid payload; `own` are the client's bytes if they can go.
+
+    Raises ValidationError for what no kind of account can take.
+    """
+    if len(problems) == len(KINDS_OF_ACCOUNT):
+        first = next(iter(problems.values()))
+        raise ValidationError(first.text, first.path[0], data=payload)
+    forms = account_forms(payload, asked.surface, asked.tools, compact=asked.compaction)
     return LoadedRequest(
         payload=payload,
         changes=tuple(changes),
@@ -210,7 +212,7 @@ def _loaded(
         reasoning_effort=effort_of(payload),
         generate=payload.get("generate") is not False,
         _own=own,
-        _forms={"chatgpt": chatgpt, "api_key": api_key_form(payload, asked.surface)},
-        _chatgpt_body=chatgpt_body,
+        _forms=forms,
+        _bodies=bodies_of(payload, forms, own),
         _problems=problems,
     )

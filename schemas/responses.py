@@ -1,6 +1,7 @@
 """ResponsesSchema: validates Responses and compact requests, on every surface."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import (
@@ -20,8 +21,8 @@ from schemas.items import carries_base_instructions, item_problem
 from schemas.messages import convert_messages
 from schemas.normalize import normalize_responses_request_payload
 from schemas.parameters.unsupported import TRUNCATION_DEFAULTS
+from schemas.policy.tools import TypeRule, tool_policy
 from schemas.surfaces import Surface
-from schemas.tools import TOOL_POLICIES
 
 # What `include` may name (platform.openai.com, Responses API, 2026).
 INCLUDABLE = frozenset(
@@ -122,12 +123,19 @@ class ResponsesSchema(Schema):
     previous_response_id = _text()
     prompt_cache_key = _text()
 
-    def __init__(self, surface: Surface, *, compact: bool = False) -> None:
+    def __init__(
+        self,
+        surface: Surface,
+        *,
+        compact: bool = False,
+        tools: tuple[TypeRule, ...] = (),
+    ) -> None:
+        """`tools`: an owner's rules about them, and a key's."""
         super().__init__()
         self.surface = surface
         self.compact = compact
         self._takes_messages = surface.takes_messages
-        self._tool_policy = TOOL_POLICIES[surface]
+        self.tool_policy = tool_policy(surface, tools)
         self._field_checks = FieldChecks(self)
 
     def normalize_and_check(
@@ -158,7 +166,7 @@ class ResponsesSchema(Schema):
         if not isinstance(data, Mapping):
             return data  # the schema itself reports the wrong type
         payload, made = normalize_responses_request_payload(
-            data, self.surface, compact=self.compact
+            data, self.surface, compact=self.compact, tools=self.tool_policy
         )
         if changes is not None:
             changes += made
@@ -176,7 +184,7 @@ class ResponsesSchema(Schema):
             return
         if not isinstance(tools, list):
             raise ValidationError("Must be a list.", "tools")
-        refused = self._tool_policy.first_refused(tools)
+        refused = self.tool_policy.first_refused(tools)
         if refused is not None:
             index, kind = refused
             raise ValidationError(
@@ -229,9 +237,9 @@ class ResponsesSchema(Schema):
         return self._takes_messages and data.get("messages") is not None
 
 
-# Built once: making a schema costs more than using it.
-RESPONSES_SCHEMAS = {
-    (surface, compact): ResponsesSchema(surface, compact=compact)
-    for surface in Surface
-    for compact in (False, True)
-}
+@lru_cache(maxsize=256)
+def responses_schema(
+    surface: Surface, compact: bool, tools: tuple[TypeRule, ...]
+) -> ResponsesSchema:
+    """Built once: making a schema costs more than using it."""
+    return ResponsesSchema(surface, compact=compact, tools=tools)

@@ -106,6 +106,17 @@ PROBED = entity(
     Field("state"),
 )
 
+TOOL_RULES = Field(
+    "tools",
+    many=True,
+    nullable=True,
+    bounds=_SHORT,
+    most=50,
+    description="as in `pass file_search surface=v1 accounts=api_key`; replaces all; "
+    "the last that matches decides",
+    help="'pass file_search surface=v1 accounts=api_key', 'refuse web_search'; "
+    "repeatable. pass, strip or refuse a type of tool; the last that matches decides.",
+)
 # What is absent stays; null takes a rule away.
 KEY_CHANGE = entity(
     "KeyChange",
@@ -163,6 +174,7 @@ KEY_CHANGE = entity(
         help="'tokens 2M/7d', 'cost 5.50/30d model=gpt-5*'; repeatable. tokens, "
         "input, output, cost (dollars), requests per 1m, 5h, 1d, 7d, 30d.",
     ),
+    TOOL_RULES,
     _NAME,
 )
 NEW_KEY = entity(
@@ -183,6 +195,7 @@ KEY = entity(
     ),
     *(KEY_CHANGE[name].in_answer() for name in ("accounts", "rpm", "concurrency")),
     KEY_CHANGE["limits"].in_answer(nullable=False),
+    TOOL_RULES.in_answer(nullable=False),
     Field("usage", dict, many=True, description="each limit's running window"),
 )
 KEY_LIST = entity("KeyList", Field("keys", KEY, many=True, required=True))
@@ -247,5 +260,12 @@ _USAGE_ROW = entity(
 )
 USAGE = entity("Usage", Field("usage", _USAGE_ROW, many=True, required=True))
 
-SETTINGS = entity("Settings", Field("strategy", required=True, choices=STRATEGIES))
+SETTINGS_CHANGE = entity(
+    "SettingsChange", Field("strategy", choices=STRATEGIES), TOOL_RULES
+)
+SETTINGS = entity(
+    "Settings",
+    Field("strategy", required=True, choices=STRATEGIES),
+    TOOL_RULES.in_answer(nullable=False),
+)
 RELOADED = entity("Reloaded", *similar_fields("accounts keys", int, required=True))

@@ -10,6 +10,7 @@ from gateway.admin.entities import KEY_CHANGE, MADE_KEY
 from gateway.admin.entity import Field
 from gateway.admin.errors import Unacceptable
 from gateway.admin.names import find_row, free_name
+from gateway.admin.rules import stored_rules
 from gateway.keys import key
 from gateway.repository import audit, options
 from gateway.repository.keys import KEYS_EVER_MADE, keys_ever_made
@@ -63,7 +64,8 @@ def change_key(name: str, rules: dict[str, Any], actor: str) -> str:
 
     `models` globs, `accounts` names, `enforce_model`, `enforce_effort`,
     `enforce_tier`, `rpm`, `concurrency`, `expires` ("90d" or a date), `disabled`,
-    `name`, `limits` (texts, all of them: one that is not among them goes).
+    `name`, `tools` (texts), `limits` (texts, all of them: one that is not among
+    them goes).
     """
     row = find_row(ApiKeyRow, name)
     before = str(row.name)
@@ -169,6 +171,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "enforce_effort": _effort,
     "enforce_tier": _tier,
     "expires": _expiry,
+    "tools": stored_rules,
 }
 
 

@@ -9,6 +9,7 @@ from gateway.admin.entities import ACCOUNT, KEY
 from gateway.keys.key import Key
 from gateway.repository.accounts import load_accounts
 from gateway.repository.keys import load_keys
+from gateway.repository.options import shown_rules
 from gateway.store import models
 from gateway.store.encryption import SecretBox
 
@@ -43,6 +44,7 @@ def show_key(key: Key, names: dict[int, str], now: float) -> dict[str, Any]:
         if key.accounts is None
         else [names.get(one, f"#{one}") for one in sorted(key.accounts)],
         limits=[str(limit) for limit in key.limits],
+        **shown_rules(key.rules),
     )
 
 

@@ -1,8 +1,10 @@
-"""`run.py admin token` and `run.py strategy`."""
+"""`run.py admin token`, `run.py strategy`, `run.py tools`."""
 
 import click
 
 from gateway.accounts.strategies import STRATEGIES
+from gateway.admin.entities import TOOL_RULES
+from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
 from gateway.cli.base import apply_change, print_result, run_query, settings_and_json
@@ -35,3 +37,17 @@ def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
         return
     apply_change(settings, set_strategy, name, shell_actor())
     print_result({"strategy": name}, f"New conversations: {name}.", as_json=as_json)
+
+
+@click.command(help=f"Rules about tools, for everybody: {TOOL_RULES.help}")
+@click.argument("rules", nargs=-1, metavar="[RULE]…")
+@click.option("--clear", is_flag=True, help="No rules of your own.")
+@settings_and_json
+def tools(
+    settings: Settings, rules: tuple[str, ...], clear: bool, as_json: bool
+) -> None:
+    if rules or clear:
+        change = {options.TOOLS: list(rules)}
+        apply_change(settings, set_rules, change, shell_actor())
+    found = run_query(settings, lambda: options.shown_rules(options.load_rules()))
+    print_result(found, "\n".join(found[options.TOOLS]) or "None.", as_json=as_json)

@@ -12,5 +12,6 @@ COMMANDS = {
     "logs": "logs:logs",
     "recorder": "recorder:recorder",
     "strategy": "admin:strategy",
+    "tools": "admin:tools",
     "usage": "logs:usage",
 }

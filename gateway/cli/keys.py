@@ -39,9 +39,12 @@ _OPTIONS = (
     "enforce_tier",
     "accounts",
     "limits",
+    "tools",
     "rpm",
     "concurrency",
 )
+# One text each time the option is given; the others are separated by commas.
+_REPEATED = {"limits": "--limit", "tools": "--tool"}
 
 
 @click.group()
@@ -54,8 +57,8 @@ def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name in reversed(_OPTIONS):
         field = KEY_CHANGE[name]
         flag = "--" + name.replace("_", "-")
-        if name == "limits":
-            option = click.option("--limit", name, multiple=True, help=field.help)
+        if name in _REPEATED:
+            option = click.option(_REPEATED[name], name, multiple=True, help=field.help)
         elif field.type is int:
             option = click.option(flag, type=int, help=field.help)
         else:
@@ -71,7 +74,7 @@ def _rules(given: dict[str, Any]) -> dict[str, Any]:
         if value is None or value == ():
             continue
         if KEY_CHANGE[name].many:
-            texts = value if name == "limits" else map(str.strip, value.split(","))
+            texts = value if name in _REPEATED else map(str.strip, value.split(","))
             rules[name] = [one for one in texts if one.strip()]
         else:
             rules[name] = value or None
@@ -164,7 +167,7 @@ def update(
 ) -> None:
     """Change what a key may do; an empty value ('') takes a rule away.
 
-    --limit replaces all of the key's limits.
+    --limit replaces all of the key's limits, --tool all of its rules about tools.
     """
     rules = _rules(given)
     if new_name is not None:

@@ -11,6 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from gateway.keys.request_rules import NO_RULES, RequestRules
+
 # What a key may enforce.
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 TIERS = ("auto", "default", "priority", "flex", "fast")
@@ -91,6 +93,7 @@ class Key:
     limits: tuple[Limit, ...] = ()
     rpm: int | None = None
     concurrency: int | None = None
+    rules: RequestRules = NO_RULES
 
     def is_expired(self, now: float) -> bool:
         return self.expires_at is not None and now >= self.expires_at
@@ -108,6 +111,7 @@ class Key:
             or self.enforced_effort
             or self.enforced_tier
             or self.accounts is not None
+            or self.rules.tools
             or any(
                 limit.model is not None or limit.measure is Measure.COST
                 for limit in self.limits

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from gateway.keys.key import Key, Limit, Measure
+from gateway.keys.request_rules import parse_rules
 from gateway.repository import options
 from gateway.store import models
 
@@ -42,6 +43,7 @@ def key_of(row: models.ApiKeyRow, limits: list[Limit]) -> Key:
         limits=tuple(limits),
         rpm=row.rpm,
         concurrency=row.concurrency,
+        rules=parse_rules(_list(row.tools) or ()),
     )
 
 

@@ -80,6 +80,7 @@ class ApiKeyRow(BaseModel):
     enforced_tier = pw.CharField(max_length=16, null=True)
     rpm = pw.IntegerField(null=True)
     concurrency = pw.IntegerField(null=True)
+    tools = pw.TextField(null=True)  # JSON list of rules
     expires_at = pw.BigIntegerField(null=True)
     is_disabled = pw.BooleanField(default=False)
     created_at = pw.BigIntegerField(default=now_ms)

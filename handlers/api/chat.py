@@ -22,12 +22,12 @@ _KEEPALIVE = b": keepalive\n\n"
 class ChatCompletionsHandler(ReplyHandler):
     async def post(self) -> None:
         body = await self.read_body()
-        key = self.current_key
+        key, rules = self.current_key, self.gateway.rules
         options = ChatOptions(stream=False, include_usage=False)
 
         def load() -> Loaded:
             nonlocal options
-            loaded, options = load_chat_request(body, policy=key_policy(key))
+            loaded, options = load_chat_request(body, policy=key_policy(key, rules))
             return loaded
 
         request = client_request(

@@ -6,6 +6,7 @@ from marshmallow import ValidationError
 
 from gateway.errors import InvalidPayload
 from gateway.keys.key import Key
+from gateway.keys.request_rules import RequestRules
 from gateway.turns.client_request import ClientFacts, ClientRequest, Loaded
 from gateway.upstream.endpoints import Endpoint
 from schemas.policy.key_policy import KeyPolicy
@@ -14,15 +15,16 @@ from schemas.request import load_request
 from schemas.surfaces import Surface
 
 
-def key_policy(key: Key | None) -> KeyPolicy:
-    """What a key enforces on the payload."""
+def key_policy(key: Key | None, rules: RequestRules) -> KeyPolicy:
+    """What a key enforces on the payload, and everybody's rules."""
     if key is None:
-        return KeyPolicy()
+        return KeyPolicy(tools=rules.tools)
     return KeyPolicy(
         model=key.enforced_model,
         effort=key.enforced_effort,
         tier=key.enforced_tier,
         restricted=key.is_restricted,
+        tools=rules.with_those_of(key.rules).tools,
     )
 
 
@@ -65,11 +67,12 @@ def responses_request(
     surface: Surface,
     body: bytes | str,
     *,
+    rules: RequestRules,
     compact: bool = False,
 ) -> ClientRequest:
     """One Responses or compact request."""
     endpoint = Endpoint.COMPACT if compact else Endpoint.RESPONSES
-    policy = key_policy(key)
+    policy = key_policy(key, rules)
     return client_request(
         client,
         key,

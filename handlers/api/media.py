@@ -116,7 +116,7 @@ class ModelCallHandler(MediaHandler):
         requested = document.get("model")
         if not isinstance(requested, str) or not requested:
             raise ValidationError("Must be the name of a model.", "model")
-        policy = key_policy(self.current_key)
+        policy = key_policy(self.current_key, self.gateway.rules)
         model = policy.model or requested
         sent = encode({**document, "model": model}) if policy.imposes else body
         changes = ("model enforced",) if model != requested else ()

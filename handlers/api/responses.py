@@ -26,6 +26,7 @@ class ResponsesHandler(ReplyHandler):
             self.current_key,
             self.surface,
             await self.read_body(),
+            rules=self.gateway.rules,
             compact=self.compact,
         )
         async with self.gateway.proxy.exchange(request) as reply:

@@ -83,6 +83,7 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
             key,
             self.surface,
             frame,
+            rules=self.gateway.rules,
         )
 
     async def _run_channel(self) -> None:

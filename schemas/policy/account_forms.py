@@ -1,14 +1,13 @@
 """AccountForm: what of a request goes to a kind of account, or keeps it from there."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from schemas.normalize import as_compaction_turn
+from schemas.body.json import encode
 from schemas.parameters.unsupported import without_unsupported
+from schemas.policy.tools import KINDS_OF_ACCOUNT, KindOfAccount, ToolPolicy
 from schemas.reasons import Problem
 from schemas.surfaces import Surface
-
-KindOfAccount = Literal["chatgpt", "api_key"]
 
 # The API's least, which chat completions do not have.
 LEAST_OUTPUT_TOKENS = 16
@@ -23,26 +22,85 @@ class AccountForm(NamedTuple):
     changes: tuple[str, ...] = ()
 
 
-def chatgpt_form(
-    payload: dict[str, Any], surface: Surface, *, compact: bool
+def account_forms(
+    payload: dict[str, Any], surface: Surface, policy: ToolPolicy, *, compact: bool
+) -> dict[KindOfAccount, AccountForm]:
+    """What of a normalised payload goes to each kind of account."""
+    return {
+        "chatgpt": _chatgpt_form(payload, surface, policy, compact=compact),
+        "api_key": _api_key_form(payload, surface, policy),
+    }
+
+
+def is_changed(
+    payload: dict[str, Any], surface: Surface, policy: ToolPolicy, *, compact: bool
+) -> bool:
+    """Whether a kind of account gets another payload than this one."""
+    forms = account_forms(payload, surface, policy, compact=compact)
+    return any(form.payload is not payload for form in forms.values())
+
+
+def bodies_of(
+    payload: dict[str, Any],
+    forms: Mapping[KindOfAccount, AccountForm],
+    own: bytes | None,
+) -> dict[KindOfAccount, bytes]:
+    """The bodies that are known without encoding a payload that few accounts get."""
+    chatgpt, api_key = (forms[kind].payload for kind in KINDS_OF_ACCOUNT)
+    bodies: dict[KindOfAccount, bytes] = {}
+    if chatgpt is not payload:
+        bodies["chatgpt"] = encode(chatgpt)
+    elif own is None:
+        own = encode(payload)
+    if own is not None:
+        bodies |= {kind: own for kind, one in forms.items() if one.payload is payload}
+    if api_key is not payload:
+        bodies["api_key"] = encode(api_key)
+    elif chatgpt is not payload:
+        # Encoded on demand; what could make that fail is found out here.
+        told = chatgpt.keys() - {"tools"}
+        encode({name: payload[name] for name in payload if name not in told})
+    return bodies
+
+
+def _chatgpt_form(
+    payload: dict[str, Any], surface: Surface, policy: ToolPolicy, *, compact: bool
 ) -> AccountForm:
     """What ChatGPT accounts accept; they compact in a turn."""
     sent, changes = without_unsupported(payload, surface)
+    sent, stripped = policy.strip_for("chatgpt", sent)
+    changes += stripped
     if compact:
-        sent, made = as_compaction_turn(sent)
+        sent, made = _as_compaction_turn(sent)
         changes += made
     return AccountForm(sent, tuple(changes))
 
 
-def api_key_form(payload: dict[str, Any], surface: Surface) -> AccountForm:
+def _as_compaction_turn(payload: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The turn that compacts for a ChatGPT account, and what makes it one.
+
+    Their compact path ended in August 2026; the same payload is now a streamed
+    request whose input ends with a trigger.
+    """
+    items = [*payload["input"], {"type": "compaction_trigger"}]
+    turn = {**payload, "input": items, "stream": True, "store": False}
+    return turn, ["compaction made a turn"]
+
+
+def _api_key_form(
+    payload: dict[str, Any], surface: Surface, policy: ToolPolicy
+) -> AccountForm:
     """What the client wrote, but for limits that only chat completions allow."""
-    limit = payload.get("max_output_tokens")
-    if surface is not Surface.CHAT or not isinstance(limit, int):
-        return AccountForm(payload)
-    if isinstance(limit, bool) or not 0 < limit < LEAST_OUTPUT_TOKENS:
-        return AccountForm(payload)
-    raised = {**payload, "max_output_tokens": LEAST_OUTPUT_TOKENS}
-    return AccountForm(raised, (f"max_output_tokens made {LEAST_OUTPUT_TOKENS}",))
+    sent, changes = policy.strip_for("api_key", payload)
+    if surface is Surface.CHAT and _is_small(payload.get("max_output_tokens")):
+        sent = {**sent, "max_output_tokens": LEAST_OUTPUT_TOKENS}
+        changes = [*changes, f"max_output_tokens made {LEAST_OUTPUT_TOKENS}"]
+    return AccountForm(sent, tuple(changes))
+
+
+def _is_small(limit: Any) -> bool:
+    is_number = isinstance(limit, int) and not isinstance(limit, bool)
+    return is_number and 0 < limit < LEAST_OUTPUT_TOKENS
 
 
 def chat_problems(request: Mapping[str, Any]) -> dict[KindOfAccount, Problem]:

@@ -1,7 +1,9 @@
-"""What the client's key imposes on its requests."""
+"""KeyPolicy: what the client's key, and the gateway's owner, impose on requests."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from schemas.policy.tools import TypeRule
 
 
 class KeyPolicy(NamedTuple):
@@ -13,6 +15,7 @@ class KeyPolicy(NamedTuple):
     # The key restricts anything: the object that was checked is what must be
     # sent, for in the client's bytes a repeated field could say something else.
     restricted: bool = False
+    tools: tuple[TypeRule, ...] = ()  # everybody's rules, then the key's
 
     @property
     def imposes(self) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from schemas.request import first_bad_field
-from schemas.responses import RESPONSES_SCHEMAS
+from schemas.responses import responses_schema
 from schemas.surfaces import Surface
 from tests.schemas.test_normalize_any_json import PAYLOADS
 
@@ -20,8 +20,13 @@ VALID = {
     "store": False,
     "stream": True,
 }
-CODEX = RESPONSES_SCHEMAS[Surface.CODEX, False]
-SCHEMAS = st.sampled_from([*RESPONSES_SCHEMAS.values()])
+CODEX = responses_schema(Surface.CODEX, False, ())
+ALL_SCHEMAS = [
+    responses_schema(surface, compact, ())
+    for surface in Surface
+    for compact in (False, True)
+]
+SCHEMAS = st.sampled_from(ALL_SCHEMAS)
 ACCEPTED = object()
 
 
@@ -49,14 +54,14 @@ def test_the_verdict_is_marshmallows_own(schema, odd):
 
 
 @pytest.mark.parametrize("name", VALID)
-@pytest.mark.parametrize("schema", RESPONSES_SCHEMAS.values())
+@pytest.mark.parametrize("schema", ALL_SCHEMAS)
 def test_a_missing_field_is_marshmallows_to_name(schema, name):
     payload = {other: VALID[other] for other in VALID if other != name}
     by_marshmallow = verdict(schema.load, payload)
     assert verdict(schema.normalize_and_check, payload) == by_marshmallow
 
 
-@pytest.mark.parametrize("schema", RESPONSES_SCHEMAS.values())
+@pytest.mark.parametrize("schema", ALL_SCHEMAS)
 def test_a_valid_request_is_accepted_by_the_quick_checks_alone(schema):
     schema._field_checks.check(VALID)
     with pytest.raises(ValidationError):

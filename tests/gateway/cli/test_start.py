@@ -11,7 +11,7 @@ def test_help_lists_every_command(commands):
     out = commands.good("--help").out
     for name in (
         *("accounts", "admin", "backup", "codex-config", "demo", "doctor", "explain"),
-        *("export", "keys", "logs", "serve", "strategy", "usage"),
+        *("export", "keys", "logs", "serve", "strategy", "tools", "usage"),
     ):
         assert f"\n  {name} " in out
 
@@ -66,6 +66,19 @@ def test_the_strategy_is_shown_and_changed(commands):
     commands.good("strategy", "fill_first")
     assert commands.good("strategy", "--json").row == {"strategy": "fill_first"}
     assert commands("strategy", "lottery").status == 2
+
+
+def test_rules_about_tools_are_shown_and_changed(commands):
+    assert commands.good("tools").out == "None.\n"
+    rules = ["refuse web_search", "pass mcp* surface=v1 accounts=api_key"]
+    assert commands.good("tools", *rules).out.splitlines() == rules
+    assert commands.good("tools", "--json").row == {"tools": rules}
+    assert "pass|strip|refuse" in commands("tools", "web_search").err
+    commands.good("keys", "create", "--name", "k", "--tool", rules[0])
+    assert commands.good("keys", "show", "k", "--json").row["tools"] == rules[:1]
+    commands.good("keys", "update", "k", "--tool", "")
+    assert commands.good("keys", "show", "k", "--json").row["tools"] == []
+    assert commands.good("tools", "--clear").out == "None.\n"
 
 
 def test_every_command_but_the_serving_ones_speaks_json():

@@ -101,11 +101,22 @@ async def test_paths_and_methods_that_do_not_exist(operator):
 
 async def test_the_strategy_changes_while_the_gateway_runs(serving, operator):
     answered = await operator.patch("/api/settings", {"strategy": "round_robin"})
-    assert answered.json == {"strategy": "round_robin"}
+    assert answered.json == {"strategy": "round_robin", "tools": []}
     assert serving.gateway.pool.strategy == "round_robin"
     wrong = await operator.patch("/api/settings", {"strategy": "lottery"})
     assert (wrong.status, wrong.error["param"]) == (400, "strategy")
     assert await audit(serving) == [("api", "settings.update", "strategy")]
+
+
+async def test_rules_about_tools_change_while_the_gateway_runs(serving, operator):
+    rules = ["pass file_search surface=v1 accounts=api_key", "refuse web_search"]
+    answered = await operator.patch("/api/settings", {"tools": rules})
+    assert answered.json["tools"] == rules
+    wrong = await operator.patch("/api/settings", {"tools": ["allow web_search"]})
+    assert (wrong.status, wrong.error["param"]) == (400, "tools")
+    assert (await operator.get("/api/settings"))["tools"] == rules
+    assert (await operator.patch("/api/settings", {"tools": None})).json["tools"] == []
+    assert await audit(serving) == [("api", "settings.update", "rules")] * 2
 
 
 async def test_the_document_describes_every_operation(operator):

@@ -26,6 +26,7 @@ from gateway.protocol.websocket_frames import FrameSplitter, ProtocolError
 from schemas.body.json import decode
 from schemas.normalize import normalize_responses_request_payload
 from schemas.policy.key_policy import KeyPolicy
+from schemas.policy.tools import DefaultRule
 from schemas.request import first_bad_field, load_chat_request, load_request
 from schemas.surfaces import Surface
 from tests.tools.fuzz.answers import answers, failures
@@ -39,6 +40,7 @@ POLICIES = (
     KeyPolicy(),
     KeyPolicy(restricted=True),
     KeyPolicy(model="gpt-5.4", effort="low", tier="flex"),
+    KeyPolicy(tools=(DefaultRule("strip", "f*", accounts="chatgpt"),)),
 )
 START = '"model":"gpt-5.5","instructions":"Be brief."'
 
@@ -62,7 +64,8 @@ def requests(data: bytes) -> None:
         again = load_request(sent, surface, compact=is_compact, policy=policy)
         assert again.changes == ()
         assert again.body_for(chatgpt_account=chatgpt_account)[0] == sent
-    assert orjson.loads(loaded.without_items(frozenset({0}))._chatgpt_body)
+    fewer = loaded.without_items(frozenset({0}))
+    assert orjson.loads(fewer.body_for(chatgpt_account=True)[0])
 
 
 def chat(data: bytes) -> None:

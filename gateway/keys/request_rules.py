@@ -1,0 +1,66 @@
+"""RequestRules: what an owner sets for requests, for everybody or for one key."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+ToolAction = Literal["pass", "strip", "refuse"]
+
+_TOOL_RULE = re.compile(
+    r"(?P<action>pass|strip|refuse)\s+(?P<type>[\w.*-]{1,64})"
+    r"(?:\s+surface=(?P<surface>codex|v1))?"
+    r"(?:\s+accounts=(?P<accounts>chatgpt|api_key))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRule:
+    """What becomes of a type of tool; None: on every surface, with every account."""
+
+    action: ToolAction
+    type: str  # may end or begin with `*`, as in `computer_use*`
+    surface: str | None = None
+    accounts: str | None = None
+
+    def __str__(self) -> str:
+        """The text `parse_tool_rule` reads."""
+        where = (("surface", self.surface), ("accounts", self.accounts))
+        told = [f"{name}={value}" for name, value in where if value is not None]
+        return " ".join([self.action, self.type, *told])
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRules:
+    """The last rule that matches decides, a key's after everybody's."""
+
+    tools: tuple[ToolRule, ...] = ()
+
+    def with_those_of(self, key: "RequestRules") -> "RequestRules":
+        """Both together, where a key's go first."""
+        if key == NO_RULES:
+            return self
+        return RequestRules(tools=self.tools + key.tools)
+
+
+NO_RULES = RequestRules()
+
+
+def parse_tool_rule(text: str) -> ToolRule:
+    """Read "refuse code_interpreter" or "pass file_search surface=v1 accounts=api_key".
+
+    Raises ValueError.
+    """
+    match = _TOOL_RULE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(
+            f"tool rule {text!r}: write pass|strip|refuse TYPE [surface=codex|v1] "
+            "[accounts=chatgpt|api_key], as in 'pass file_search accounts=api_key'"
+        )
+    return ToolRule(**cast("dict[str, Any]", match.groupdict()))
+
+
+def parse_rules(tools: Iterable[str]) -> RequestRules:
+    """What is stored. Raises ValueError."""
+    return RequestRules(tools=tuple(map(parse_tool_rule, tools)))

@@ -1,0 +1,175 @@
+"""Tool policy: which tool types pass, are stripped, renamed or refused.
+
+A table of rules by surface and kind of account: defaults, the owner's, and a key's.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, Protocol
+
+from schemas.reasons import Problem
+from schemas.surfaces import Surface
+
+KindOfAccount = Literal["chatgpt", "api_key"]
+KINDS_OF_ACCOUNT: tuple[KindOfAccount, ...] = ("chatgpt", "api_key")
+_OTHERS = {"chatgpt": "an account with an API key", "api_key": "a ChatGPT account"}
+
+_RENAMED = {"web_search_preview": "web_search"}
+
+
+class TypeRule(Protocol):
+    """What becomes of a type of tool; None: on every surface, with every account."""
+
+    @property
+    def action(self) -> str: ...
+    @property
+    def type(self) -> str: ...  # a glob
+    @property
+    def surface(self) -> str | None: ...
+    @property
+    def accounts(self) -> str | None: ...
+
+
+class DefaultRule(NamedTuple):
+    action: str
+    type: str
+    surface: str | None = None
+    accounts: str | None = None
+
+
+# Codex advertises image generation whether or not the account may use it, so it is
+# stripped there; a caller of the public API asked for it and gets an error.
+DEFAULT_RULES = (
+    DefaultRule("strip", "image_generation", surface="codex"),
+    DefaultRule("refuse", "image_generation", surface="v1"),
+    DefaultRule("refuse", "file_search"),
+    DefaultRule("refuse", "code_interpreter"),
+    DefaultRule("refuse", "computer_use"),
+    DefaultRule("refuse", "computer_use_preview"),
+)
+
+
+class _Actions(NamedTuple):
+    chatgpt: str
+    api_key: str
+
+
+# Types come from clients: no more than so many are remembered.
+_MOST_KNOWN = 256
+
+
+class ToolPolicy:
+    """What one surface does with each tool type; types that no rule names pass."""
+
+    def __init__(self, surface: Surface, rules: tuple[TypeRule, ...] = ()) -> None:
+        """`rules` go before the defaults, the last that matches before all others."""
+        own = "codex" if surface.is_codex else "v1"
+        self._rules: list[TypeRule] = [
+            rule
+            for rule in reversed((*DEFAULT_RULES, *rules))
+            if rule.surface in (None, own)
+        ]
+
+        self._known: dict[str, _Actions] = {}
+
+    def names(self, kind: str | None) -> bool:
+        """Whether any rule is about a type."""
+        return any(fnmatchcase(kind or "", rule.type) for rule in self._rules)
+
+    def _actions(self, kind: str) -> "_Actions":
+        known = self._known.get(kind)
+        if known is None:
+            actions = (self._action(kind, account) for account in KINDS_OF_ACCOUNT)
+            known = _Actions(*actions)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[kind] = known
+        return known
+
+    def _action(self, kind: str, account: KindOfAccount) -> str:
+        for rule in self._rules:
+            if rule.accounts in (None, account) and fnmatchcase(kind, rule.type):
+                return rule.action
+        return "pass"
+
+    def _types(self, tools: list[Any], action: str) -> dict[KindOfAccount, set[str]]:
+        """The types among the tools with which an action is taken, by account."""
+        kinds = {kind for tool in tools if (kind := tool_type(tool)) is not None}
+        taken = {kind: self._actions(kind) for kind in kinds}
+        return {
+            "chatgpt": {kind for kind, one in taken.items() if one.chatgpt == action},
+            "api_key": {kind for kind, one in taken.items() if one.api_key == action},
+        }
+
+    def apply(self, tools: list[Any]) -> tuple[list[Any], list[str]]:
+        """Rename tools, and strip what no account gets; the same list if none is."""
+        current = [rename_tool(tool) for tool in tools]
+        is_renamed = any(
+            new is not old for new, old in zip(current, tools, strict=True)
+        )
+        stripped = self._types(current, "strip")
+        everywhere = stripped["chatgpt"] & stripped["api_key"]
+        kept, changes = _without(current if is_renamed else tools, everywhere)
+        if is_renamed:
+            changes.append("web_search_preview tool renamed")
+        return kept, changes
+
+    def strip_for(
+        self, account: KindOfAccount, payload: dict[str, Any]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The payload without the tools that this kind of account does not get."""
+        tools = payload.get("tools")
+        if not isinstance(tools, list):
+            return payload, []
+        kept, changes = _without(tools, self._types(tools, "strip")[account])
+        return ({**payload, "tools": kept}, changes) if changes else (payload, [])
+
+    def first_refused(self, tools: list[Any]) -> tuple[int, str] | None:
+        """Place and type of the first tool that is refused whatever the account."""
+        refused = self._types(tools, "refuse")
+        return _first(tools, refused["chatgpt"] & refused["api_key"])
+
+    def problems(self, tools: Any) -> Mapping[KindOfAccount, Problem]:
+        """What is refused with one kind of account, by that kind."""
+        if not isinstance(tools, list):
+            return {}
+        found = {}
+        for account, types in self._types(tools, "refuse").items():
+            first = _first(tools, types)
+            if first is not None:
+                text = f"tools[{first[0]}].type {first[1]} needs {_OTHERS[account]}"
+                found[account] = Problem(("tools",), text)
+        return found
+
+
+@lru_cache(maxsize=1024)
+def tool_policy(surface: Surface, rules: tuple[TypeRule, ...] = ()) -> ToolPolicy:
+    """The policy of a surface under an owner's rules and a key's."""
+    return ToolPolicy(surface, rules)
+
+
+def _without(tools: list[Any], types: set[str]) -> tuple[list[Any], list[str]]:
+    """The tools of other types; the same list when there are no others."""
+    if not types:
+        return tools, []
+    kept = [tool for tool in tools if tool_type(tool) not in types]
+    return kept, [f"{kind} tool dropped" for kind in sorted(types)]
+
+
+def _first(tools: list[Any], types: set[str]) -> tuple[int, str] | None:
+    for index, kind in enumerate(map(tool_type, tools)):
+        if kind is not None and kind in types:
+            return index, kind
+    return None
+
+
+def tool_type(tool: object) -> str | None:
+    """The `type` of a tool, None for what is not a tool object."""
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def rename_tool(tool: Any) -> Any:
+    """The tool, or tool choice, under its current type; the same object if it is."""
+    name = _RENAMED.get(tool_type(tool) or "")
+    return tool if name is None else {**tool, "type": name}

@@ -1,0 +1,55 @@
+"""What an owner sets for requests, as text and back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.keys.request_rules import (
+    NO_RULES,
+    RequestRules,
+    ToolRule,
+    parse_tool_rule,
+)
+
+RULES = st.builds(
+    ToolRule,
+    st.sampled_from(["pass", "strip", "refuse"]),
+    st.from_regex(r"[a-z0-9_.*-]{1,64}", fullmatch=True),
+    st.sampled_from([None, "codex", "v1"]),
+    st.sampled_from([None, "chatgpt", "api_key"]),
+)
+
+
+@given(RULES)
+def test_a_rule_is_read_as_it_is_written(rule):
+    assert parse_tool_rule(str(rule)) == rule
+    assert parse_tool_rule(f"  {rule} ") == rule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", "pass", "file_search", "drop file_search", "pass file search"],
+        *["pass a surface=v2", "pass a accounts=plus", "pass a accounts=api_key x"],
+        *["pass a surface=v1 surface=codex", "pass " + "a" * 65, "pass a\nrefuse b"],
+    ],
+)
+def test_what_is_no_rule_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="as in 'pass file_search accounts=api_key'"):
+        parse_tool_rule(text)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_rule_or_a_clear_error(text):
+    try:
+        rule = parse_tool_rule(text)
+    except ValueError:
+        return
+    assert parse_tool_rule(str(rule)) == rule
+
+
+def test_a_key_s_rules_come_after_everybody_s():
+    everybody = RequestRules(tools=(ToolRule("refuse", "a"),))
+    own = RequestRules(tools=(ToolRule("pass", "a"),))
+    assert everybody.with_those_of(own).tools == everybody.tools + own.tools
+    assert everybody.with_those_of(NO_RULES) is everybody
