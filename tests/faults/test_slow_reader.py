@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from functools import partial
 
 import pytest
 
@@ -16,58 +17,57 @@ pytestmark = pytest.mark.slow
 MANY = 20
 PIECE = {"type": "response.output_text.delta", "delta": "x" * 20_000}
 MOST_BYTES = 1 << 20
+MUCH = 60_000_000  # bytes
 
 
-def connect(port):
+BODY = json.dumps(payload()).encode()
+OVER_HTTP = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (
+    CODEX.encode(),
+    len(BODY),
+    BODY,
+)
+OVER_A_SOCKET = (
+    b"GET %b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%b"
+    % (
+        CODEX.encode(),
+        frame(json.dumps({"type": "response.create", **payload()}).encode()),
+    )
+)
+
+
+def read_nothing(port, request):
     """A client whose kernel takes little; it never reads."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", port))
+    sock.sendall(request)
     return sock
 
 
-def over_http(port):
-    body = json.dumps(payload()).encode()
-    sock = connect(port)
-    sock.sendall(
-        b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
-        % (CODEX.encode(), len(body), body)
-    )
-    return sock
-
-
-def over_a_socket(port):
-    sock = connect(port)
-    sock.sendall(
-        b"GET %b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % CODEX.encode()
-    )
-    text = json.dumps({"type": "response.create", **payload()})
-    sock.sendall(frame(text.encode()))
-    return sock
-
-
-@pytest.mark.parametrize("begin", [over_http, over_a_socket])
+@pytest.mark.parametrize(
+    "request_bytes", [OVER_HTTP, OVER_A_SOCKET], ids=["http", "ws"]
+)
 @pytest.mark.gen_test(timeout=60)
-async def test_who_reads_nothing_holds_little(upstream, start_process, begin):
+async def test_who_reads_nothing_holds_little(upstream, start_process, request_bytes):
     process = await start_process(KEEPALIVE_INTERVAL="0.2")
     turn = ScriptedTurn().text("a").completed()
-    data = sse(PIECE) if begin is over_http else json.dumps(PIECE).encode()
+    data = sse(PIECE) if request_bytes is OVER_HTTP else json.dumps(PIECE).encode()
     endless = ScriptedResponse((turn.events[0], *[data] * 20_000))
     upstream.answer(endless, times=None)
     loop = asyncio.get_running_loop()
-    first = await loop.run_in_executor(None, begin, process.port)
+    begin = partial(read_nothing, process.port, request_bytes)
+    first = await loop.run_in_executor(None, begin)
     await upstream.arrived()
-    await stalled(upstream)
+    await read_much(process.port, request_bytes)
     before = process.resident_bytes()
-    readers = [
-        await loop.run_in_executor(None, begin, process.port) for _ in range(MANY)
-    ]
-    await upstream.arrived(MANY + 1)
-    await stalled(upstream)
+    readers = [await loop.run_in_executor(None, begin) for _ in range(MANY)]
+    await upstream.arrived(2 + MANY)
+    await read_much(process.port, request_bytes)
+    assert all(one.sent_bytes < MUCH for one in upstream.of()[2:-1])
     grown = (process.resident_bytes() - before) / MANY
-    print(f"{begin.__name__}: {grown / 1024:.0f} KiB for each")
+    print(f"{grown / 1024:.0f} KiB for each")
     assert grown < MOST_BYTES
     for sock in [first, *readers]:
         sock.close()
@@ -76,13 +76,12 @@ async def test_who_reads_nothing_holds_little(upstream, start_process, begin):
     )
 
 
-async def stalled(upstream):
-    """Return once no answer has moved for a moment."""
-    seen = None
-    async with asyncio.timeout(20):
-        while seen != (seen := moved(upstream)):  # noqa: ASYNC110
-            await asyncio.sleep(0.3)
-
-
-def moved(upstream):
-    return [one.sent_bytes for one in upstream.of()]
+async def read_much(port, request):
+    """Read far more than all buffers hold: who reads nothing has stalled by then."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(30):
+        left = MUCH
+        while left > 0:
+            left -= len(await reader.read(1 << 20))
+    writer.close()
