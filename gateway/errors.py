@@ -263,38 +263,38 @@ class NoUpstreamSession(InvalidPayload):
 
 
 class UpstreamUnavailable(GatewayError):
-    """Nothing usable came from upstream, after all that could be retried.
-
-    Code and type are upstream's own where it gave any; clients know them.
-    """
+    """No answer came; code and type are upstream's own where it gave any."""
 
     status = 502
     code = "upstream_unavailable"
     origin: Origin = "upstream"
 
-    def __init__(self, failure: Failure) -> None:
-        # A longer Retry-After would make clients sit silent for it.
-        wait = min(failure.retry_after or 2.0, LONGEST_RETRY_AFTER)
-        super().__init__(failure.message, phase=failure.phase, retry_after=wait)
+    def __init__(self, failure: Failure, message: str | None = None) -> None:
+        super().__init__(message or failure.message, phase=failure.phase)
         self.origin = failure.origin
         self.code = failure.code or self.code
         self.type = failure.type or self.type
-        if failure.status == 503:
-            self.status = 503
 
 
 class UpstreamAnswer(GatewayError):
-    """Upstream's own error answer; `body`, its envelope, passes as it came."""
+    """Upstream's own error, as the client gets it; `str()`, for the log, hides less."""
 
     origin: Origin = "upstream"
 
-    def __init__(self, status: int, message: str, body: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        body: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self._body = body
-        error = body.get("error")
-        if isinstance(error, dict) and isinstance(error.get("code"), str):
-            self.code = error["code"]
+        self._headers = headers or {}
 
     def envelope(self, *, codex: bool) -> dict[str, Any]:
         return self._body
+
+    def headers(self, *, codex: bool) -> dict[str, str]:
+        return self._headers

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from gateway.protocol.event_kinds import kind_of_event
+from gateway.protocol.failures import event_without_identity
 from gateway.protocol.headers import filter_event
 
 
 @dataclass(slots=True)
 class ClientView:
-    """One client's view: no account's windows beside keys, no other model's name.
+    """One client's view: beside keys no account's windows and names, no other model's.
 
     The Codex client warns its user when `openai-model` differs from what it asked.
     """
@@ -19,8 +20,12 @@ class ClientView:
 
     def visible(self, event_type: str, data: bytes) -> bytes | None:
         """The data the client gets of an event, `data` itself if all; None for none."""
-        if not kind_of_event(event_type).is_filtered:
+        kind = kind_of_event(event_type)
+        if not kind.is_filtered:
             return data
+        if kind.ends_as:
+            hides = self.keys_in_use
+            return event_without_identity(event_type, data) if hides else data
         return filter_event(
             event_type,
             data,

@@ -30,8 +30,8 @@ EVENT_KINDS = {
     "response.metadata": EventKind(is_held=True, is_filtered=True),
     "response.completed": EventKind(ends_as="completed", has_response=True),
     "response.incomplete": EventKind(ends_as="incomplete", has_response=True),
-    "response.failed": EventKind(ends_as="failed", has_response=True),
-    "error": EventKind(ends_as="error"),
+    "response.failed": EventKind(ends_as="failed", has_response=True, is_filtered=True),
+    "error": EventKind(ends_as="error", is_filtered=True),
     "codex.rate_limits": EventKind(is_held=True, is_filtered=True),
 }
 # Every event of this family is about the account or the connection.

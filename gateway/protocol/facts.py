@@ -9,6 +9,9 @@ WindowName = Literal["primary", "secondary"]
 WINDOW_NAMES: tuple[WindowName, ...] = get_args(WindowName)
 
 
+_ERROR_STATUSES = range(400, 600)
+
+
 class Usage(NamedTuple):
     """Tokens of one response. `input_tokens` includes the cached ones."""
 
@@ -47,8 +50,9 @@ class Failure:
     """Why one attempt at one account did not become a response.
 
     `status` is the HTTP status, or that of an error frame; None when no answer
-    came. `body` holds upstream's own bytes where the client may get them. `redacted`
-    is what of upstream's words may be logged; None where the words are our own.
+    came. `body` holds upstream's own bytes where the client may get them, and so do
+    `told_retry_after` and `limit_headers` of its headers: see `protocol.headers`.
+    `redacted` is what of upstream's words may be logged; None where they are our own.
     """
 
     phase: Phase
@@ -60,15 +64,24 @@ class Failure:
     param: str | None = None
     plan_type: str | None = None
     resets_at: float | None = None  # unix seconds
-    retry_after: float | None = None  # seconds
+    retry_after: float | None = None  # seconds, from wherever it was told
     body: bytes | None = None
     redacted: LoggedError | None = None
+    told_retry_after: str | None = None
+    limit_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def logged(self) -> LoggedError:
         """What the log may have of it."""
         own = LoggedError(self.code, self.type, self.param, self.message)
         return self.redacted or own
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether upstream itself answered the request, with an error."""
+        if self.status is None:
+            return self.body is not None
+        return self.status in _ERROR_STATUSES and self.phase != "connect"
 
     def in_phase(self, phase: Phase) -> "Failure":
         return replace(self, phase=phase)

@@ -6,12 +6,14 @@ from typing import Any
 
 from gateway.protocol.facts import NOT_LOGGED, Failure, LoggedError
 from gateway.protocol.failure_kind import CODES, origin_of
-from gateway.protocol.headers import retry_after
+from gateway.protocol.headers import retry_after, told_limits, told_retry_after
 from gateway.protocol.lenient_json import child, dump, load_object, text
 from gateway.protocol.numbers import reset_time, seconds
 
 MAX_MESSAGE_CHARS = 300
 MAX_BODY_BYTES = 64 * 1024
+
+STRUCK_OUT = "[redacted]"
 
 # Keys and tokens that upstream may quote back: API keys, JWTs, bearer and refresh
 # tokens. Tails that upstream has masked with asterisks go too.
@@ -23,6 +25,25 @@ _SECRET_SOURCE = (
 )
 _SECRET = re.compile(_SECRET_SOURCE)
 _SECRET_IN_BYTES = re.compile(_SECRET_SOURCE.encode())
+# Whose account it is: e-mail addresses, ids of organisations, ids with a digit of the
+# other kinds (codes such as `workspace_member_usage_limit_reached` have none), UUIDs
+# but those of requests, and what is named behind such a word.
+_IDENTITY = re.compile(
+    r"(?<![\w.%+'-])[\w.%+'-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}"
+    r"|(?<![\w-])org[-_][A-Za-z0-9][\w-]*"
+    r"|(?<![\w-])(?:proj|user|acct?|account|team|workspace|ws)[-_](?=[\w-]*\d)[\w-]{4,}"
+    r"|(?<![\w-])(?<![Rr]equest I[Dd] )[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}"
+    r"[0-9A-Fa-f]{12}(?![\w-])"
+    r"|(?i:(?<=workspace )|(?<=organization )|(?<=organisation )|(?<=account ))"
+    r"(?:'[^'\n]{1,100}'|\"[^\"\n]{1,100}\"|(?=[\w-]*\d)[\w-]{4,})"
+)
+_IDENTITY_WORDS = frozenset(
+    {
+        *("account", "email", "mail", "org", "organisation", "organization"),
+        *("project", "team", "user", "workspace"),
+    }
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _TRY_AGAIN = re.compile(
     r"try again in\s{1,8}((?:\d{1,9}(?:\.\d{1,9})?\s{0,4}"
     r"(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)"
@@ -38,6 +59,7 @@ _UNIT_SECONDS = {
     "h": 3600.0,
     "d": 86400.0,
 }
+_TAG = re.compile(r"<[A-Za-z!/?]")
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})", re.IGNORECASE)
 _RESET_KEYS = ("resets_at", "resets_in_seconds")
 
@@ -59,8 +81,8 @@ def read_failure(
         message,
         status=status,
         now=now,
-        wait=retry_after(headers, now),
-        body=_SECRET_IN_BYTES.sub(b"[redacted]", body) if keeps_body else None,
+        headers=headers,
+        body=_bytes_without_secrets(body) if keeps_body else None,
     )
 
 
@@ -80,7 +102,7 @@ def event_failure(type: str, data: bytes | str, now: float) -> Failure:
         text(error.get("message")) or "The upstream response failed",
         status=status,
         now=now,
-        wait=retry_after(headers, now),
+        headers=headers,
         body=_envelope(error) if error else None,
     ).in_phase("first_event")
 
@@ -91,11 +113,12 @@ def _failure(
     *,
     status: int | None,
     now: float,
-    wait: float | None,
+    headers: Mapping[str, str],
     body: bytes | None,
 ) -> Failure:
     code = _short(error.get("code"))
     kind = _short(error.get("type"))
+    wait = retry_after(headers, now)
     reset, reset_in = map(error.get, _RESET_KEYS)
     return Failure(
         phase="headers",
@@ -110,6 +133,8 @@ def _failure(
         retry_after=wait if wait is not None else _wait_in(message),
         body=body,
         redacted=uncompared(code, kind),
+        told_retry_after=told_retry_after(headers, now),
+        limit_headers=told_limits(headers),
     )
 
 
@@ -156,13 +181,14 @@ def _status_in(frame: dict[str, Any], error: dict[str, Any]) -> int | None:
 
 def _message_of_page(status: int, payload: dict[str, Any], body: bytes) -> str:
     """What to say when the answer is a page, plain text or nothing."""
-    start = body[:4096].decode("utf-8", "replace").strip()
-    if not start or payload or start[0] in "{[":
+    start = body[:4096].decode("utf-8", "replace").rstrip("\ufffd").strip()
+    is_text = "\ufffd" not in start and "\0" not in start
+    if not start or payload or start[0] in "{[" or not is_text:
         return f"Upstream answered with status {status}"
     title = _TITLE.search(start)
     if title:
         return f"Upstream answered with status {status}: {title[1]}"
-    if start[0] == "<":
+    if _TAG.search(start):
         return f"Upstream answered with status {status} and a web page"
     return start
 
@@ -193,7 +219,7 @@ def _short(value: Any) -> str | None:
 def _clean(message: str) -> str:
     """One bounded line without secrets."""
     # Struck out before the cut, or half a key would be left at the end.
-    start = _SECRET.sub("[redacted]", message[: 8 * MAX_MESSAGE_CHARS])
+    start = _without_secrets(message[: 8 * MAX_MESSAGE_CHARS])
     line = "".join(c if c.isprintable() else " " for c in " ".join(start.split()))
     return line[:MAX_MESSAGE_CHARS]
 
@@ -202,4 +228,61 @@ def _envelope(error: dict[str, Any]) -> bytes | None:
     body = dump({"error": error})
     if body is None or len(body) > MAX_BODY_BYTES:
         return None
-    return _SECRET_IN_BYTES.sub(b"[redacted]", body)
+    return _bytes_without_secrets(body)
+
+
+def _without_secrets(words: str) -> str:
+    return _SECRET.sub(STRUCK_OUT, words)
+
+
+def _bytes_without_secrets(data: bytes) -> bytes:
+    return _SECRET_IN_BYTES.sub(STRUCK_OUT.encode(), data)
+
+
+def without_identity(words: str) -> str:
+    """The words without organisations, workspaces, accounts and e-mail addresses."""
+    return _IDENTITY.sub(STRUCK_OUT, words)
+
+
+def as_told(value: Any, *, hides_identity: bool) -> Any:
+    """The same JSON value without secrets and, if asked for, without identities.
+
+    Fields that are named after one (`organization`, `workspace_id`, `email`) are left
+    out. For values that were written once: deeper ones end in a RecursionError.
+    """
+    if isinstance(value, str):
+        words = _without_secrets(value)
+        return without_identity(words) if hides_identity else words
+    if isinstance(value, list):
+        return [as_told(one, hides_identity=hides_identity) for one in value]
+    if isinstance(value, dict):
+        return {
+            key: as_told(one, hides_identity=hides_identity)
+            for key, one in value.items()
+            if not (hides_identity and _names_identity(key))
+        }
+    return value
+
+
+def event_without_identity(type: str, data: bytes) -> bytes:
+    """An event that ends a response with an error, as the holder of a key gets it.
+
+    `data` itself when its error names nobody.
+    """
+    event = load_object(data)
+    if dump(event) is None:  # nested too deeply to be written again
+        failure = event_failure(type, data, now=0)
+        error = {"code": failure.code, "message": failure.message}
+        event = {"type": type, "response": {"status": "failed", "error": error}}
+    response = child(event, "response")
+    shown = {key: event[key] for key in event if key not in ("response", "headers")}
+    shown = as_told(shown, hides_identity=True)
+    if response:
+        error = as_told(response.get("error"), hides_identity=True)
+        shown["response"] = {**response, "error": error}
+    return data if shown == event else dump(shown) or data
+
+
+def _names_identity(key: str) -> bool:
+    words = _WORD.findall(key)
+    return any(word.lower().rstrip("s") in _IDENTITY_WORDS for word in words)

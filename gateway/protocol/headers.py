@@ -15,6 +15,7 @@ from gateway.protocol.numbers import (
     reset_time,
     retry_time,
     seconds,
+    unix_time,
     window_minutes,
 )
 
@@ -95,6 +96,8 @@ _WINDOW_FIELDS = tuple(
     )
     for name in WINDOW_NAMES
 )
+LONGEST_TOLD_WAIT = 300.0
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 # RFC 9110, 5.6.2 and 5.5: what else a name or value holds did not come by HTTP.
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -205,6 +208,30 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if milliseconds is not None:
         return seconds(milliseconds / 1000)
     return retry_time(lower.get("retry-after"), now)
+
+
+def told_retry_after(headers: Mapping[str, str], now: float) -> str | None:
+    """Upstream's own Retry-After, where a client may get it: a whole number or a date.
+
+    Of at most 300 s: with a longer one a client would seem to hang.
+    """
+    value = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
+    value = value.strip()
+    is_date = value[:1].isalpha() and value.isascii()
+    if not (is_date or _WHOLE_NUMBER.fullmatch(value)):
+        return None
+    at = unix_time(value) if is_date else now + float(value)
+    return value if at is not None and 0 <= at - now <= LONGEST_TOLD_WAIT else None
+
+
+def told_limits(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What an answer's headers say of its account's limits, names in lower case."""
+    found: dict[str, str] = {}
+    for given_name, value in headers.items():
+        name = given_name.lower()
+        if _OF_WINDOWS.fullmatch(name):
+            _add(found, name, value)
+    return tuple(found.items())
 
 
 def filter_event(

@@ -8,6 +8,12 @@ def network_failure(message: str, code: str, phase: Phase) -> Failure:
     return Failure(phase=phase, origin="network", message=message, code=code)
 
 
+def edge_refused(phase: Phase) -> Failure:
+    """A page answers for upstream with 403, whichever account asks this way."""
+    message = "upstream's edge refuses this gateway's address"
+    return network_failure(message, "upstream_edge_refused", phase)
+
+
 def upstream_timeout(phase: Phase) -> Failure:
     """Upstream did not accept the connection, or send a response, in time."""
     return Failure(

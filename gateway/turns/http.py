@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.protocol.facts import Phase
-from gateway.protocol.headers import response_headers, windows
+from gateway.protocol.headers import response_headers, told_limits, windows
 from gateway.protocol.lenient_json import dump, load_object
 from gateway.protocol.local_failures import event_too_large, protocol_error
 from gateway.protocol.outcome import read_usage
@@ -119,7 +119,12 @@ class Proxy:
             source = await self._source_of(response, lease.account)
             turn.restart()
             relay = Relay(source, self._limits, turn)
-            await relay.reach_commit_point()
+            try:
+                await relay.reach_commit_point()
+            except UpstreamFault as fault:
+                told = told_limits(response.headers)
+                fault.failure = replace(fault.failure, limit_headers=told)
+                raise
             return relay
 
         try:

@@ -21,7 +21,6 @@ from gateway.errors import (
     ForeignCompaction,
     GatewayError,
     PreviousResponseNotFound,
-    UsageLimitReached,
     forget_traceback,
 )
 from gateway.events import Topic
@@ -29,6 +28,7 @@ from gateway.keys.counters import Charge
 from gateway.keys.limiter import Limiter, Reservation
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import rules_of
 from gateway.secret import Secret
 from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.exchange import Exchange
@@ -41,7 +41,7 @@ from gateway.turns.failover import (
     RetryHere,
     decide,
 )
-from gateway.turns.final_error import final_error
+from gateway.turns.final_error import ends_sooner, final_error, last_answer
 from gateway.turns.receipt import note_attempt, settle, take_outcome, words
 from gateway.turns.turn import Turn, demand_of
 from gateway.upstream import UpstreamFault
@@ -193,6 +193,7 @@ class TurnRunner:
             again = "again without encrypted reasoning"
             note_attempt(turn.exchange, lease.account.name, failure, again)
             return
+        progress.failures.append(failure)
         self._pool.observe_failure(lease, failure)
         decision = self._decide(turn, lease, failure, progress)
         note_attempt(turn.exchange, lease.account.name, failure, words(decision))
@@ -204,7 +205,8 @@ class TurnRunner:
         if isinstance(decision, GiveUp):
             if fault.may_be_shown:
                 raise fault
-            raise self._final(turn, failure, progress) from fault
+            told = last_answer(progress.failures)
+            raise self._final(turn, told, progress) from fault
         if isinstance(decision, Elsewhere):
             if turn.is_anchored:
                 # Upstream holds the history: the client resends all of it, which
@@ -218,14 +220,16 @@ class TurnRunner:
     def _final(
         self, turn: Turn, failure: Failure, progress: "_Progress"
     ) -> GatewayError:
-        error = final_error(failure, codex=turn.request.is_codex)
-        if not isinstance(error, UsageLimitReached):
+        view = turn.view()
+        error = final_error(failure, codex=view.is_codex, keys_in_use=view.keys_in_use)
+        if not rules_of(failure).is_usage_limit:
             return error
         # A client gives up at a limit: it is told that of the first account to
         # return, and only when no other account is back sooner than its limit ends.
         tried = progress.excluded | {turn.lease.account.id} if turn.lease else set()
         demand = replace(turn.demand, excluded=frozenset(tried))
-        return self._pool.refusal(demand) or error
+        state = self._pool.refusal(demand)
+        return state if state and ends_sooner(state, failure) else error
 
     def _decide(
         self, turn: Turn, lease: Lease, failure: Failure, progress: "_Progress"
@@ -252,3 +256,4 @@ class _Progress:
     refreshed: bool = False
     token: Secret | None = None  # that the latest attempt went out with
     excluded: set[int] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)

@@ -88,31 +88,73 @@ async def test_an_expired_token_is_refreshed_in_the_handshake(serving, upstream)
     assert accounts(upstream) == ["one"]
 
 
+OVERLOADED = {
+    "type": "service_unavailable_error",
+    "code": "server_is_overloaded",
+    "message": "Our servers are currently overloaded.",
+}
 EVERYWHERE = {
-    "500": (faults.server_error(), 502),
-    "503": (faults.unavailable(), 503),
-    "error event first": (faults.overloaded(), 503),
-    "reset": (ScriptedResponse((Cut.RESET,)), 502),
+    "500": (faults.server_error(), 500, faults.server_error().error()),
+    "503": (faults.unavailable(), 503, faults.unavailable().error()),
+    "error event first": (faults.overloaded(), 503, OVERLOADED),
+    "reset": (
+        ScriptedResponse((Cut.RESET,)),
+        502,
+        {"origin": "upstream", "phase": "first_event"},
+    ),
 }
 
 
-@pytest.mark.parametrize(("answer", "status"), EVERYWHERE.values(), ids=EVERYWHERE)
+@pytest.mark.parametrize("how", EVERYWHERE)
 @pytest.mark.parametrize("path", [CODEX, V1])
 @pytest.mark.gen_test
 async def test_a_failure_everywhere_is_a_frame_with_its_status(
-    serving, upstream, path, answer, status
+    serving, upstream, path, how
 ):
+    answer, status, error = EVERYWHERE[how]
     upstream.answer(answer, times=None)
     async with serving.socket(path) as ws:
         (frame,) = await turn_on(ws)
-        assert frame["status"] == status
-        assert frame["error"]["origin"] in ("upstream", "network")
-        assert frame["error"]["phase"]
+        assert (frame["type"], frame["status"]) == ("error", status)
+        assert error.items() <= frame["error"].items()
         assert frame["error"]["request_id"]
-        assert 1 <= int(frame["headers"]["retry-after"]) <= 5
+        assert "headers" not in frame
         assert not ws.closed
     (row,) = await serving.rows()
     assert (row["status"], row["http_status"]) == ("error", status)
+
+
+TOLD_HEADERS = {"retry-after": "7", "x-codex-active-limit": "codex_x"}
+
+
+@pytest.mark.parametrize("route", ["handshake", "responses"])
+@pytest.mark.gen_test
+async def test_a_frame_has_the_headers_that_upstream_told(serving, upstream, route):
+    await serving.pause("two")
+    answer = faults.error_response(
+        422, "odd", "of org-AbC123", {**TOLD_HEADERS, "x-odd": "1"}
+    )
+    upstream.answer(answer, route=route, times=None)
+    async with serving.socket() as ws:
+        (frame,) = await turn_on(ws)
+        assert frame["status"] == 422
+        assert answer.error().items() <= frame["error"].items()
+        assert TOLD_HEADERS.items() <= frame["headers"].items()
+        assert "x-odd" not in frame["headers"]
+    headers = {"x-api-key": await serving.add_key()}
+    async with serving.socket(headers=headers) as ws:
+        (frame,) = await turn_on(ws)
+        assert frame["error"]["message"] == "of [redacted]"
+        assert frame["headers"] == {"retry-after": "7"}
+
+
+@pytest.mark.gen_test
+async def test_a_401_is_none_for_the_client(serving, upstream):
+    upstream.answer(faults.unauthorized(), route="handshake", times=None)
+    async with serving.socket() as ws:
+        (frame,) = await turn_on(ws)
+        assert (frame["status"], frame["error"]["origin"]) == (502, "upstream")
+        assert frame["error"]["message"] == faults.unauthorized().error()["message"]
 
 
 @pytest.mark.parametrize("path", [CODEX, V1])
