@@ -19,6 +19,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict run.py gateway handlers schemas
+	$(BIN)/mypy --config-file tests/mypy.ini tests
 
 # Before each commit: format, lint, types, the fast tests. No network.
 check: lint

@@ -63,7 +63,7 @@ class Nginx:
                 "server 127.0.0.1": f"server 127.0.0.1:{gateway_port};",
                 "listen ": f"listen 127.0.0.1:{self.port};",
                 "server_name ": "server_name localhost;",
-            }[found[1]],
+            }[str(found[1])],
             re.sub(r"#.*", "", shipped),
         )
         assert count == shipped.count("# yours") == 3

@@ -63,8 +63,10 @@ def at_rest(serving):
 
 
 # Their owner is the gateway or a connection, not a request.
-LASTING = ("Catalogues.run", "UsagePoller.run", "Gateway._persist_regularly")
-LASTING += ("Recorder._write",)
+LASTING = (
+    *("Catalogues.run", "UsagePoller.run", "Gateway._persist_regularly"),
+    "Recorder._write",
+)
 
 
 def held(gateway):

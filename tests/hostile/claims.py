@@ -34,7 +34,7 @@ def remote(*lines: str) -> bytes:
     return send(TURN, *lines, NONE)
 
 
-PATHS = [
+PATHS: list[tuple[str, str, str, bytes]] = [
     ("two slashes in front", "404 200", "404 200", at(f"/{CODEX}")),
     ("two slashes inside", "404 200", "404 200", at("/backend-api//codex/responses")),
     ("a dot", "404 200", "404 200", at(f"/.{CODEX}")),
@@ -175,7 +175,7 @@ ORIGINS = [
 NEIGHBOUR = send(TURN, "Origin: http://localhost", NONE, host="localhost:2455")
 
 CLAIMS = [
-    *(Attempt("path: " + name, *rest) for name, *rest in PATHS),
+    *(Attempt("path: " + name, n, d, sent) for name, n, d, sent in PATHS),
     *(Attempt("address: " + n, "401 200", "401 200", sent) for n, sent in ADDRESSES),
     *(
         Attempt("host: " + name, nginx, direct, send(TURN, NONE, host=host))

@@ -61,7 +61,7 @@ HEADERS = [
     ("a Codex header whose name has a space", "400", ("X-Codex-A : b",)),
 ]  # fmt: skip
 
-FIELDS = [
+FIELDS: list[tuple[str, str, dict[str, Any]]] = [
     ("a URL as a model", "400", {"model": URL}),
     ("a path as a model", "400", {"model": "../../wham/usage"}),
     ("a line in a model", "400", {"model": "gpt-5.5\r\nX-Evil: b"}),

@@ -27,7 +27,7 @@ MODELS = ("m1", "m2")
 CAUSES = {*Reason, "returned", "previous_response_id"}
 numbers = st.integers(0, 19)
 sessions = st.sampled_from(["", "s1", "s2", "s3"])
-demands = st.builds(
+demands: st.SearchStrategy[dict] = st.builds(
     dict,
     session=sessions,
     key=st.sampled_from([None, 1, 2]),

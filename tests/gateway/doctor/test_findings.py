@@ -4,8 +4,10 @@ import os
 import time
 from dataclasses import replace
 from email.utils import formatdate
+from typing import cast
 
 import pytest
+from aiohttp import ClientSession
 
 from gateway.accounts.account import Account, Credentials
 from gateway.doctor import client_checks, local_checks
@@ -14,7 +16,7 @@ from gateway.doctor.findings import Level
 from gateway.settings import Settings
 
 NOW = time.time()
-PUBLIC = Visit(None, "https://gw.example", "sk-cgw-x")
+PUBLIC = Visit(cast(ClientSession, None), "https://gw.example", "sk-cgw-x")
 SEEN = {
     "peer": "127.0.0.1",
     "client_address": "203.0.113.9",

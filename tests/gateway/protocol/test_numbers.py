@@ -16,7 +16,19 @@ from gateway.protocol.outcome import OutcomeReader
 NOW = 1_700_000_000.0
 HTTP_DATE = "Tue, 14 Nov 2023 22:13:30 GMT"  # ten seconds from NOW
 
-no_numbers = [True, False, None, "", "x", "nan", "Infinity", "-inf", [], {}, "9" * 5000]
+no_numbers: list = [
+    True,
+    False,
+    None,
+    "",
+    "x",
+    "nan",
+    "Infinity",
+    "-inf",
+    [],
+    {},
+    "9" * 5000,
+]
 odd_values = st.one_of(
     st.none(),
     st.booleans(),

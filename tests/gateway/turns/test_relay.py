@@ -99,7 +99,7 @@ class Wire:
             )
         return b"".join(websocket_frames.frame(orjson.dumps(one)) for one in events)
 
-    def source(self, script: Script):
+    def source(self, script):
         return SseSource(script) if self.is_sse else SocketSource(script)
 
 

@@ -38,6 +38,7 @@ class Client(asyncio.Protocol):
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._open()
 
@@ -190,6 +191,7 @@ class SlowReader(asyncio.Protocol):
     def __init__(self, request: bytes) -> None:
         self._request = request
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()
         transport.write(self._request)

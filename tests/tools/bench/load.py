@@ -213,8 +213,7 @@ async def idle(job: Job) -> dict[str, Any]:
 
 async def _settled(clients: list[Client]) -> None:
     for client in clients:
-        is_socket = isinstance(client, SocketClient)
-        await (client.opened if is_socket else client.finished)
+        await (client.opened if isinstance(client, SocketClient) else client.finished)
 
 
 async def flood(job: Job) -> dict[str, Any]:

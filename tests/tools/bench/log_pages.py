@@ -11,13 +11,15 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
 from gateway.store import models
 from gateway.store.database import open_database
 from gateway.store.log_rows import DAY_MS
 from gateway.store.models import RequestLog
-from gateway.store.queries import LogFilter, find_log, log_page, usage_report
+from gateway.store.queries import Grouping, LogFilter, find_log, log_page, usage_report
 from tests.tools.bench.generate_log import MODELS
 
 VALUES = {
@@ -34,7 +36,7 @@ def filters(since: int) -> Iterator[tuple[str, LogFilter]]:
         for names in itertools.combinations(VALUES, count):
             for start, label in ((None, ""), (since, " since")):
                 for values in itertools.product(*(VALUES[name] for name in names)):
-                    wanted = dict(zip(names, values, strict=True))
+                    wanted: dict[str, Any] = dict(zip(names, values, strict=True))
                     title = "+".join(names) or "no filter"
                     yield title + label, LogFilter(**wanted, since=start)
 
@@ -55,17 +57,17 @@ def pages(cursors: list[int], now: int) -> Iterator[tuple[str, Callable[[], obje
     chance = random.Random(1)
     for title, wanted in filters(now - 7 * DAY_MS):
         for before in (None, chance.choice(cursors), chance.choice(cursors)):
-            yield title, lambda w=wanted, b=before: log_page(w, before=b)
+            yield title, partial(log_page, wanted, before=before)
 
 
 def reports(now: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    for by in ("key", "account", "model", "day"):
+    for by in get_args(Grouping):
         for number in range(20):
             since = now - 30 * DAY_MS - number * 1000
-            yield f"30 days by {by}", lambda b=by, s=since: usage_report(b, since=s)
+            yield f"30 days by {by}", partial(usage_report, by, since=since)
             yield (
                 f"30 days by {by}, one key",
-                lambda b=by, s=since: usage_report(b, since=s, api_key_id=1),
+                partial(usage_report, by, since=since, api_key_id=1),
             )
 
 
@@ -96,9 +98,7 @@ def main() -> None:
     is_fast = show(
         measure(pages(cursors, last.created_at))
         | measure(reports(last.created_at))
-        | measure(
-            ("one row by prefix", lambda n=name: find_log(n[:12])) for name in names
-        )
+        | measure(("one row by prefix", partial(find_log, name[:12])) for name in names)
     )
     if not is_fast:
         raise SystemExit(1)

@@ -109,7 +109,7 @@ def _scanner() -> Iterator[bytes]:
 
 
 def _events() -> list[bytes]:
-    turn = ScriptedTurn().text("Hello").function_call("f", "{}").completed()
+    turn = ScriptedTurn().text("Hello").function_call("f", {}).completed()
     return [step for step in turn.answer().steps if isinstance(step, bytes)]
 
 

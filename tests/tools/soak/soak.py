@@ -17,8 +17,10 @@ ACCOUNTS = ("one", "two", "three", "four")
 # Of ten clients; the others' keys are reached by one each.
 SHARES = ("free",) * 7 + ("counted", "metered", "narrow")
 # What a soak cannot do without, and what it does when its clients have the habit.
-EXPECTED = ("answered over http", "answered over websocket", "tool calls")
-EXPECTED += ("resent histories", "cut answers")
+EXPECTED = (
+    *("answered over http", "answered over websocket", "tool calls"),
+    *("resent histories", "cut answers"),
+)
 SETTLED_AFTER = 60.0  # by then caches, pools and the allocator have their size
 RECOVERY = 25.0  # the end is without strokes, so that nothing is cut in its middle
 SAMPLE_SECONDS = 2.0
@@ -113,7 +115,7 @@ class Memory:
     def __init__(self, process: FaultyProcess) -> None:
         self._process = process
         self._begin = time.monotonic()
-        self.samples = []
+        self.samples: list[tuple] = []
 
     async def watch(self, end):
         """Sample until `end` (monotonic), and in a steady pace."""
