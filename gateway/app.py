@@ -46,6 +46,8 @@ from gateway.upstream.websocket_handshake import UpstreamSockets
 PERSIST_SECONDS = 0.5
 # A row that waits longer for the database than this makes the process unready.
 WRITER_LAG_SECONDS = 10.0
+# Bodies of requests that need no key, apart from the others: strangers send them.
+SIDE_BUDGET_BYTES = 64 * 1024 * 1024
 # Turns that were cut get so long to leave their rows.
 STOP_SECONDS = 2.0
 
@@ -70,6 +72,7 @@ class Gateway:
         self.rules = NO_RULES  # for requests; a key has its own besides
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
+        self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
         self.limiter = Limiter()
         self.pool = Pool(settings)
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)

@@ -7,6 +7,7 @@ from tornado.escape import utf8
 from tornado.web import stream_request_body
 
 from gateway.admission.body_budget import sender_of
+from gateway.admission.client_address import AccessPolicy
 from gateway.admission.request_body import BodyReader
 from gateway.app import Gateway
 from gateway.errors import GatewayError, PayloadTooLarge
@@ -14,17 +15,27 @@ from handlers.base import BaseHandler, RouteOptions
 from handlers.wire.connections import ClientConnections
 from handlers.wire.unwanted_body import IncomingBody, shut_down_writing
 
+# Of a request that needs no key: what Codex sends is a tenth of it.
+SIDE_BODY_BYTES = 64 * 1024
+
 
 @stream_request_body
 class BodilessHandler(BaseHandler):
     """Responds to the head alone: a body, if there is one, is discarded."""
 
+    has_own_door: ClassVar[bool] = False  # it authenticates by something else
     _refusal: GatewayError | None = None
+    _limit: int | None = None  # of the body, where there is one
 
     def initialize(
         self, gateway: Gateway, options: RouteOptions, connections: ClientConnections
     ) -> None:
         super().initialize(gateway, options, connections)
+        self.is_side_call = (
+            options.access is AccessPolicy.SIDE and not self.has_own_door
+        )
+        if self.is_side_call:
+            self._limit = SIDE_BODY_BYTES
         self.incoming = IncomingBody(self.request)
         # Tornado answers a method it does not know before the body, and closes the
         # connection: a proxy that kept it would lose its next client's request.
@@ -33,31 +44,56 @@ class BodilessHandler(BaseHandler):
         )
 
     def prepare(self) -> None:
-        if self.incoming.is_arriving:
-            self.connections.bodies.begin(self.incoming, self.incoming.close_connection)
         try:
             super().prepare()
         except GatewayError as error:
             if not self.refuse(error):
                 raise
+        else:
+            self.begin_body_deadline()
+
+    def check_head(self) -> None:
+        super().check_head()
+        if self._limit is not None and self.incoming.remaining > self._limit:
+            raise PayloadTooLarge
+
+    def begin_body_deadline(self) -> None:
+        """The body is read from now on."""
+        if self.incoming.is_arriving:
+            self.connections.bodies.begin(self.incoming, is_side_call=self.is_side_call)
 
     def end_body_deadline(self) -> None:
         """The body has arrived, or does not matter any more."""
         self.connections.bodies.end(self.incoming)
+        self.connections.refusals.end(self.incoming)
 
     def refuse(self, error: GatewayError) -> bool:
         """Whether the error is raised later, in place of the request's method."""
+        self.end_body_deadline()
         self._refusal = error
         setattr(self, (self.request.method or "").lower(), self._raise_refusal)
-        return self.incoming.should_be_awaited()
+        is_later = self.incoming.should_be_awaited()
+        if is_later and self.incoming.is_arriving:
+            self.connections.refusals.begin(self.incoming, self._send_refusal)
+        return is_later
 
-    def data_received(self, chunk: bytes) -> None:
-        self.incoming.count(len(chunk))
+    def data_received(self, chunk: bytes) -> "asyncio.Future[None] | None":
+        pause = self.incoming.count(len(chunk))
         if self._refusal is None:
-            self.feed_body(chunk)
+            try:
+                self.feed_body(chunk)
+            except GatewayError as error:
+                if not self.refuse(error):
+                    self._send_refusal()
+        return pause
 
     def feed_body(self, chunk: bytes) -> None:
-        """Take one piece of a body that is not refused; here, discard it."""
+        """Take one piece of a body that is not refused; here, discard it.
+
+        What it raises refuses the body, and with it what is still to arrive.
+        """
+        if self._limit is not None and self.incoming.received > self._limit:
+            raise PayloadTooLarge
 
     def finish(
         self, chunk: str | bytes | dict[Any, Any] | None = None
@@ -70,7 +106,7 @@ class BodilessHandler(BaseHandler):
         body = utf8(chunk or b"")
         self.set_header("content-length", str(len(body)))
         self.write(body)
-        self.incoming.discard(self.finish)
+        self.incoming.discard(self.connections.refused_body_seconds, self.finish)
         written = self.flush()
         written.add_done_callback(lambda _: shut_down_writing(self.request))
         return written
@@ -83,12 +119,21 @@ class BodilessHandler(BaseHandler):
         self.end_body_deadline()
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()
         self.end_body_deadline()
         self.incoming.cancel()
 
     def _raise_refusal(self, *args: str, **kwargs: str) -> None:
         assert self._refusal is not None
+        self.end_body_deadline()
         raise self._refusal
+
+    def _send_refusal(self) -> None:
+        """Refuse now: the rest is too large to be waited for, or does not come."""
+        error = self._refusal
+        assert error is not None
+        self.incoming.ends_connection = True
+        self.send_error(error.status, exc_info=(type(error), error, None))
 
 
 class BodyHandler(BodilessHandler):
@@ -101,24 +146,25 @@ class BodyHandler(BodilessHandler):
         self, gateway: Gateway, options: RouteOptions, connections: ClientConnections
     ) -> None:
         super().initialize(gateway, options, connections)
-        self._limit = self.max_body_bytes or gateway.settings.max_body_bytes
+        if self._limit is None:
+            self._limit = self.max_body_bytes or gateway.settings.max_body_bytes
 
     def check_head(self) -> None:
         super().check_head()
-        if self.incoming.remaining > self._limit:
-            raise PayloadTooLarge
-        sender = sender_of(self.current_key, self.facts, self.gateway.settings)
-        self._body = BodyReader(self.gateway.body_budget, sender, self._limit)
+        assert self._limit is not None
+        gateway = self.gateway
+        budget = gateway.side_budget if self.is_side_call else gateway.body_budget
+        sender = sender_of(self.current_key, self.facts, gateway.settings)
+        self._body = BodyReader(budget, sender, self._limit)
 
     def feed_body(self, chunk: bytes) -> None:
-        """Keep the piece, or refuse the body and with it what is still to arrive."""
+        """Keep the piece."""
         assert self._body is not None
         try:
             self._body.feed(chunk)
-        except GatewayError as error:
+        except GatewayError:
             self.release_body()
-            if not self.refuse(error):
-                self.send_error(error.status, exc_info=(type(error), error, None))
+            raise
 
     async def read_body(self) -> bytes:
         """The decoded body."""

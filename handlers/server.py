@@ -9,12 +9,8 @@ from tornado.netutil import bind_sockets
 
 from gateway.app import Gateway
 from handlers.routes import build_app
-from handlers.wire.connections import (
-    ARRIVAL_LIMITS,
-    ArrivalLimits,
-    ClientConnections,
-    CountingServer,
-)
+from handlers.wire.arriving_bodies import ARRIVAL_LIMITS, ArrivalLimits
+from handlers.wire.connections import ClientConnections, CountingServer
 from handlers.wire.request_head import MAX_HEAD_BYTES
 
 # What is larger than a handler serves is still read, to be answered; what is larger

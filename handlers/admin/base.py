@@ -36,6 +36,7 @@ class AdminHandler(BodyHandler):
     """A route for whoever has the admin token; a loopback address is not enough."""
 
     max_body_bytes = 1024 * 1024
+    has_own_door: ClassVar[bool] = True
     operations: ClassVar[dict[str, Operation]] = {}  # by method, lower case
     is_open_to_local: ClassVar[bool] = False
 

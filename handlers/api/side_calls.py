@@ -18,7 +18,6 @@ from handlers.api.loading import refused
 from handlers.bodies import BodilessHandler, BodyHandler
 from schemas.body.json import decode
 
-SIDE_BODY_BYTES = 1024 * 1024
 MCP_PROTOCOL_VERSION = "2025-06-18"
 
 
@@ -111,8 +110,6 @@ class AnalyticsHandler(BodilessHandler):
 
 class McpHandler(BodyHandler):
     """An MCP server without tools (streamable HTTP, one JSON answer a request)."""
-
-    max_body_bytes: ClassVar[int | None] = SIDE_BODY_BYTES
 
     async def post(self) -> None:
         try:

@@ -7,7 +7,6 @@ called once for each connection, and `HTTPServerRequest.server_connection` being
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
@@ -15,6 +14,7 @@ from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
 from tornado.iostream import IOStream
 
+from handlers.wire.arriving_bodies import ArrivalLimits, ArrivingBodies
 from handlers.wire.deadlines import Deadlines
 from handlers.wire.lingering_close import LingeringSockets
 
@@ -24,23 +24,15 @@ assert {"_connections"} <= set(HTTPServer.on_close.__code__.co_names)
 assert {"server_connection"} <= set(HTTPServerRequest.__init__.__code__.co_names)
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivalLimits:
-    """Seconds a client may take to send what the server waits for."""
-
-    head: float = 300.0  # its next request, to the end of the headers
-    body: float = 600.0
-
-
-ARRIVAL_LIMITS = ArrivalLimits()
-
-
 class ClientConnections:
     """What all connections of one server share: deadlines and lingering sockets."""
 
     def __init__(self, limits: ArrivalLimits) -> None:
         self.heads = Deadlines(limits.head)
-        self.bodies = Deadlines(limits.body)
+        self.bodies = ArrivingBodies(limits)
+        # A refusal waits for the rest of a small body, then for its answer to be read.
+        self.refused_body_seconds = limits.refused_body / 2
+        self.refusals = Deadlines(self.refused_body_seconds)
         self.lingering = LingeringSockets()
 
     def end_head_deadline(self, request: HTTPServerRequest) -> None:
@@ -50,6 +42,7 @@ class ClientConnections:
     def close(self) -> None:
         self.heads.close()
         self.bodies.close()
+        self.refusals.close()
         self.lingering.close()
 
 

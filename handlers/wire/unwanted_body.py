@@ -1,9 +1,10 @@
 """The body of a request that is refused while it is still being sent.
 
 A connection that is closed with unread bytes in it is reset, and many a client then
-does not read the response that explains it. So a refusal waits for the rest of a small
-body; before a large one, and before chunks, it is sent at once, and the rest is
-discarded for a while.
+does not read the response that explains it: Codex takes a reset for a fault of the
+network, and repeats the request thirty times. So a refusal waits a moment for the rest
+of a small body. Otherwise it is sent at once, what is under way is read and thrown
+away, up to a bound, and only then the connection ends.
 
 Relies on what Tornado does not document, seen in 4.5, 6.1 and 6.6:
 `HTTP1Connection.stream` and its `socket`.
@@ -22,10 +23,8 @@ from tornado.iostream import IOStream
 assert {"stream"} <= set(HTTP1Connection.__init__.__code__.co_names)
 assert {"socket"} <= set(IOStream.__init__.__code__.co_names)
 
-SMALL_BODY_BYTES = 1024 * 1024
-DISCARDING_SECONDS = 2.0
-# Twice the largest body that is usually allowed.
-MAX_DISCARDED_BYTES = 256 * 1024 * 1024
+# Of a body that nobody wants. A connection whose refused body was smaller is kept.
+MAX_DISCARDED_BYTES = 256 * 1024
 # What 64 bits can count; `isdigit` knows digits that `int` does not take, and `int`
 # takes no more than some thousand of them. Tornado refuses everything else.
 _LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
@@ -39,19 +38,21 @@ class IncomingBody:
         self._connection = request.connection
         length = headers.get("content-length", "")
         self.remaining = int(length) if _LENGTH.fullmatch(length) else 0
+        self.received = 0
         self._is_chunked = "transfer-encoding" in headers
         # A client that expects "100 Continue" has not begun, and a close tells it so.
         self._expects_continue = "expect" in headers
         self.ends_connection = False  # with the response
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._pause: asyncio.Future[None] | None = None
 
     def should_be_awaited(self) -> bool:
         """Whether a refusal waits for the rest; else it ends the connection."""
         self.ends_connection = (
             self._expects_continue
             or self._is_chunked
-            or self.remaining > SMALL_BODY_BYTES
+            or self.remaining > MAX_DISCARDED_BYTES
         )
         return not self.ends_connection
 
@@ -73,29 +74,40 @@ class IncomingBody:
         if isinstance(self._connection, HTTP1Connection):
             self._connection.stream.close()
 
-    def discard(self, on_end: Callable[[], object]) -> None:
-        """Call `on_end` when the rest has arrived, or is too much, or takes too long.
+    def discard(self, seconds: float, on_end: Callable[[], object]) -> None:
+        """Call `on_end` when the rest has arrived, or takes too long.
 
         The end of chunks is not reported to handlers, so only time ends those.
         """
         loop = asyncio.get_running_loop()
         self._on_end = on_end
-        self._timer = loop.call_later(DISCARDING_SECONDS, self._stop)
+        self._pause = loop.create_future()
+        self._timer = loop.call_later(seconds, self._stop)
 
-    def count(self, size: int) -> None:
-        """Count bytes that arrived."""
+    def count(self, size: int) -> "asyncio.Future[None] | None":
+        """Count bytes that arrived; what it returns is waited for before the next.
+
+        Past the bound nothing more is read, but the client has the rest of the time to
+        read its answer: closing the connection would reset it.
+        """
+        self.received += size
         self.remaining = max(0, self.remaining - size)
         if not self.is_being_discarded:
-            return
+            return None
         self._discarded += size
-        if not self.is_arriving or self._discarded > MAX_DISCARDED_BYTES:
+        if not self.is_arriving:
             self._stop()
+        elif self._discarded >= MAX_DISCARDED_BYTES:
+            return self._pause
+        return None
 
     def cancel(self) -> None:
         """Stop discarding: the client has hung up."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
 
     def _stop(self) -> None:
         self.cancel()

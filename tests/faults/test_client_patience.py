@@ -7,17 +7,19 @@ import socket
 import pytest
 
 from gateway.demo.events import ScriptedTurn
-from handlers.server import ArrivalLimits, Server
+from handlers.server import Server
+from handlers.wire.arriving_bodies import ArrivalLimits
 from tests.faults.raw import BODY, HEAD, LENGTH, still_serves
-from tests.serving import until
+from tests.serving import CODEX, until
 
 TURN = ScriptedTurn().text("one two three").completed()
 
 
 @pytest.fixture
-def impatient(io_loop, serving):
+def impatient(io_loop, serving, request):
     """The port of a second listener of the same gateway, which soon hangs up."""
-    server = Server(serving.gateway, ArrivalLimits(head=0.3, body=0.3))
+    limits = getattr(request, "param", {"head": 0.3, "body": 0.3})
+    server = Server(serving.gateway, ArrivalLimits(**limits))
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setblocking(False)
 
@@ -59,6 +61,100 @@ async def test_who_takes_long_is_hung_up_on(
     writer.close()
     await at_rest()
     assert upstream.of() == []
+
+
+PACE = {"pace_window": 0.2, "pace": 100}  # bytes a second: 20 in each window
+
+
+async def drip(writer, pieces, seconds):
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(seconds)
+
+
+@pytest.mark.parametrize("impatient", [PACE], indirect=True)
+@pytest.mark.parametrize("name", ["body byte by byte", "chunks byte by byte"])
+@pytest.mark.gen_test
+async def test_a_body_that_hardly_comes_is_hung_up_on(
+    serving, upstream, impatient, at_rest, name
+):
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    dripping = asyncio.create_task(drip(writer, SLOW[name], 0.02))
+    assert await asyncio.wait_for(reader.read(), 2) == b""
+    dripping.cancel()
+    writer.close()
+    await at_rest()
+    assert upstream.of() == []
+
+
+@pytest.mark.parametrize("impatient", [PACE], indirect=True)
+@pytest.mark.gen_test
+async def test_a_body_that_comes_at_its_pace_may_take_many_windows(
+    serving, upstream, impatient
+):
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    pieces = [BODY[start : start + 12] for start in range(0, len(BODY), 12)]
+    assert len(pieces) * 0.04 > 2.5 * PACE["pace_window"]
+    await drip(writer, [HEAD + LENGTH, *pieces], 0.04)
+    assert b" 200 " in await asyncio.wait_for(reader.readline(), 2)
+    writer.close()
+
+
+@pytest.mark.parametrize("impatient", [{"side_body": 0.3}], indirect=True)
+@pytest.mark.gen_test
+async def test_a_body_that_needs_no_key_has_less_time(serving, impatient, at_rest):
+    ours, other = [
+        await asyncio.open_connection("127.0.0.1", impatient) for _ in range(2)
+    ]
+    mcp = HEAD.replace(CODEX.encode(), b"/backend-api/ps/mcp")
+    ours[1].write(HEAD + LENGTH + BODY[:20])
+    other[1].write(mcp + LENGTH + BODY[:20])
+    assert await asyncio.wait_for(other[0].read(), 2) == b""
+    ours[1].write(BODY[20:])
+    assert b" 200 " in await asyncio.wait_for(ours[0].readline(), 2)
+    for _, writer in (ours, other):
+        writer.close()
+    await at_rest()
+
+
+REFUSED = b"POST /v1/nope HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize("impatient", [{"refused_body": 0.4}], indirect=True)
+@pytest.mark.gen_test
+async def test_a_refusal_does_not_wait_long_for_the_rest(impatient, at_rest):
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    writer.write(REFUSED + b"Content-Length: 100000\r\n\r\n" + b"x" * 500)
+    answer = await asyncio.wait_for(reader.read(), 2)
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.endswith(b"}}")
+    assert b"connection: close" in answer.lower()
+    writer.close()
+    await at_rest()
+
+
+@pytest.mark.parametrize("impatient", [{"refused_body": 0.4}], indirect=True)
+@pytest.mark.gen_test
+async def test_a_rest_that_comes_behind_the_refusal_is_read(impatient, at_rest):
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    writer.write(REFUSED + b"Content-Length: 300000\r\n\r\n" + b"x" * 500)
+    assert (await reader.readuntil(b"}}")).startswith(b"HTTP/1.1 404 ")
+    writer.write(b"x" * 200_000)  # a reset upon this would lose the answer
+    await writer.drain()
+    assert await asyncio.wait_for(reader.read(), 2) == b""
+    writer.close()
+    await at_rest()
+
+
+@pytest.mark.gen_test
+async def test_a_small_refused_body_leaves_the_connection_open(serving, at_rest):
+    reader, writer = await serving.connect()
+    writer.write(REFUSED + b"Content-Length: 200000\r\n\r\n" + b"x" * 200_000)
+    assert (await reader.readuntil(b"}}")).startswith(b"HTTP/1.1 404 ")
+    writer.write(HEAD + LENGTH + BODY)
+    assert b" 200 " in await asyncio.wait_for(reader.readline(), 2)
+    writer.close()
+    await at_rest()
 
 
 @pytest.mark.gen_test

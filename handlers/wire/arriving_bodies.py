@@ -1,0 +1,56 @@
+"""Arriving bodies: each has a deadline, and has to come at a pace."""
+
+from dataclasses import dataclass
+
+from handlers.wire.deadlines import Deadlines
+from handlers.wire.unwanted_body import IncomingBody
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalLimits:
+    """How long a client may take to send what the server waits for, in seconds."""
+
+    head: float = 300.0  # its next request, to the end of the headers
+    body: float = 600.0
+    side_body: float = 10.0  # of a request that needs no key
+    pace_window: float = 20.0
+    pace: int = 1024  # bytes a second, over each window
+    refused_body: float = 1.0
+
+
+ARRIVAL_LIMITS = ArrivalLimits()
+
+
+class ArrivingBodies:
+    """Closes the connection of a body that takes too long, or hardly comes at all."""
+
+    def __init__(self, limits: ArrivalLimits) -> None:
+        self._wholes = Deadlines(limits.body)
+        self._side_calls = Deadlines(limits.side_body)
+        self._windows = Deadlines(limits.pace_window)
+        self._least = limits.pace * limits.pace_window
+
+    def begin(self, body: IncomingBody, *, is_side_call: bool) -> None:
+        """The head has been read, and the body is."""
+        wholes = self._side_calls if is_side_call else self._wholes
+        wholes.begin(body, body.close_connection)
+        self._begin_window(body)
+
+    def end(self, body: IncomingBody) -> None:
+        """The body has arrived, or does not matter any more."""
+        for deadlines in (self._wholes, self._side_calls, self._windows):
+            deadlines.end(body)
+
+    def close(self) -> None:
+        for deadlines in (self._wholes, self._side_calls, self._windows):
+            deadlines.close()
+
+    def _begin_window(self, body: IncomingBody) -> None:
+        before = body.received
+        self._windows.begin(body, lambda: self._end_window(body, before))
+
+    def _end_window(self, body: IncomingBody, before: int) -> None:
+        if body.received - before < self._least:
+            body.close_connection()
+        else:
+            self._begin_window(body)
