@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -17,6 +17,7 @@ from gateway.keys.request_rules import NO_RULES
 from gateway.monitoring.metrics import Metrics
 from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
+from gateway.monitoring.supervisor import Supervisor
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.usage import UsagePoller
 from gateway.protocol.client_view import ClientView
@@ -62,6 +63,7 @@ class Gateway:
         self.settings = settings
         self.secrets = secrets
         self.is_draining = False
+        self.supervisor = Supervisor()
         self.channels: set[WebSocketSession] = set()
         self.store = Store(
             settings.database_url,
@@ -146,9 +148,14 @@ class Gateway:
         self.pool.bindings.restore(bindings, time.time())
         self.limiter.ledger.restore(await self.store.read(stored_counters))
         opened.push_async_callback(self._recorder.stop)
-        self._recorder.start()
-        polls = (self.catalogues.run(), self.usage.run(), self._persist_regularly())
-        opened.push_async_callback(_cancel, [asyncio.create_task(one) for one in polls])
+        opened.push_async_callback(self.supervisor.stop)
+        for name, run in (
+            ("recorder", self._recorder.run),
+            ("catalogues", self.catalogues.run),
+            ("usage", self.usage.run),
+            ("persist", self._persist_regularly),
+        ):
+            self.supervisor.start(name, run)
 
     async def stop(self) -> None:
         """Close upstream, then write what waits."""
@@ -239,18 +246,16 @@ class Gateway:
             self._persist()
 
     def _persist(self) -> None:
-        """Hand the writer what changed; does not wait for it."""
+        """Hand the writer what changed; does not wait for it.
+
+        Nothing is lost but the one value that cannot be handed over.
+        """
         writer, now = self.store.writer, time.time()
         for row in self.pool.bindings.dirty():
             writer.bind(row.key, row.account_id, row.used_at)
         for limit_id, window_start, used in self.limiter.ledger.take_increments():
             writer.count(limit_id, window_start * 1000, used)
-        for account in self._changed:
-            writer.save_state(account.id, to_keep(account, now))
-        self._changed.clear()
-
-
-async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        while self._changed:
+            account = self._changed.pop()
+            with self.supervisor.surviving("persist"):
+                writer.save_state(account.id, to_keep(account, now))

@@ -103,8 +103,10 @@ async def _wait_for_end(server: Server, lock: Lock, signals: "Signals") -> int:
             continue
         try:
             successor = handover.result()
-        except HandoverFailed as error:
-            logger.error("no successor: %s; this process goes on", error)
+        except Exception as error:  # noqa: BLE001
+            # Whatever keeps a successor from starting must not end the service.
+            why = error if isinstance(error, HandoverFailed) else repr(error)
+            logger.error("no successor: %s; this process goes on", why)
             signals.restart.clear()
             continue
         if signals.first.is_set():

@@ -199,6 +199,15 @@ class Gauges(Collector):
             family = CounterMetricFamily(f"{NAMESPACE}_{name}", text)
             family.add_metric((), number)
             yield family
+        failed = CounterMetricFamily(
+            f"{NAMESPACE}_task_failures",
+            "Failures of tasks that live as long as the process, and go on.",
+            labels=("task",),
+        )
+        failures = self._gateway.supervisor.failures
+        for task, number in (*failures.items(), ("store_writer", writer.failures)):
+            failed.add_metric((task,), number)
+        yield failed
 
     def _accounts(self, now: float) -> Iterator[Metric]:
         states = _gauge("account_state", "1 for the current state.", "account", "state")

@@ -6,6 +6,7 @@ from typing import Protocol
 from gateway.accounts.pool import Pool
 from gateway.admission.body_budget import BodyBudget
 from gateway.keys.limiter import Limiter
+from gateway.monitoring.supervisor import Supervisor
 from gateway.store.store import Store
 from gateway.turns.runner import TurnRunner
 from gateway.turns.websocket import WebSocketSession
@@ -18,6 +19,7 @@ class Observed(Protocol):
     limiter: Limiter
     body_budget: BodyBudget
     store: Store
+    supervisor: Supervisor
     turns: TurnRunner
 
     @property

@@ -12,13 +12,14 @@ import orjson
 
 from gateway.accounts.account import Account, Catalogue
 from gateway.accounts.pool import Pool
-from gateway.polling import TICK_SECONDS
+from gateway.polling import TICK_SECONDS, wait_for_all
 from gateway.polling.client_version import (
     NEWEST_KNOWN,
     ClientVersion,
     believed_version,
 )
 from gateway.protocol.lenient_json import dump, text
+from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.api import ApiResponse
@@ -69,13 +70,10 @@ class Catalogues:
         self._due = {id: at for id, at in self._due.items() if id in accounts}
         for id in self._asked_as.keys() - accounts.keys():
             del self._asked_as[id]
-        await asyncio.gather(
-            *(
-                self.refresh(account)
-                for account in accounts.values()
-                if self._due.get(account.id, 0.0) <= now
-                and account.health.is_in_service
-            )
+        await wait_for_all(
+            self.refresh(account)
+            for account in accounts.values()
+            if self._due.get(account.id, 0.0) <= now and account.health.is_in_service
         )
 
     async def refresh(self, account: Account) -> None:
@@ -89,7 +87,7 @@ class Catalogues:
             answer = await self._calls.get(
                 account, self._url(account), etag=known.etag if known else None
             )
-        except UpstreamFault:
+        except (UpstreamFault, StoreUnavailable):
             answer = None
         now = self._clock()
         if answer is not None and answer.status == 304 and known is not None:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from gateway.accounts.account import Account, PolledUsage
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
-from gateway.polling import TICK_SECONDS
+from gateway.polling import TICK_SECONDS, wait_for_all
 from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 from gateway.protocol.failures import read_failure
 from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, text
 from gateway.protocol.numbers import number
+from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.api import ApiResponse
@@ -53,8 +54,8 @@ class UsagePoller:
         for known in (self._due, self._chosen):
             for account_id in known.keys() - accounts.keys():
                 del known[account_id]
-        await asyncio.gather(
-            *(self.poll(one) for one in accounts.values() if self.is_due(one, now))
+        await wait_for_all(
+            self.poll(one) for one in accounts.values() if self.is_due(one, now)
         )
 
     def is_due(self, account: Account, now: float) -> bool:
@@ -75,7 +76,7 @@ class UsagePoller:
         pause = POLL_SECONDS
         try:
             answer = await self._calls.get(account, self._url)
-        except UpstreamFault:
+        except (UpstreamFault, StoreUnavailable):
             answer = None
         if answer is not None and answer.status == 200:
             self._pool.observe_usage(

@@ -168,6 +168,15 @@ def is_trouble(error: BaseException) -> bool:
     )
 
 
+def describe(error: Exception) -> str:
+    """What failed, in one line and without the values of a row."""
+    try:
+        lines = str(error).splitlines() or [""]
+    except Exception:  # noqa: BLE001
+        lines = [""]  # the value that failed may be the error's, too
+    return f"{type(error).__name__}: {lines[0][:200]}"
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn the driver's trouble into StoreUnavailable.

@@ -1,11 +1,21 @@
 """What is too old goes, in slices so small that nobody waits for them."""
 
+import logging
 import time
 
 import peewee as pw
 
+from gateway.store.database import describe, transaction
 from gateway.store.log_rows import DAY_MS
-from gateway.store.models import AuditLog, BindingRow, LimitCounterRow, RequestLog
+from gateway.store.models import (
+    AuditLog,
+    BindingRow,
+    LimitCounterRow,
+    RequestLog,
+    now_ms,
+)
+
+logger = logging.getLogger("gateway.store")
 
 SLICE_ROWS = 500
 # Seconds between two slices, and until the next look when nothing was left.
@@ -33,6 +43,17 @@ class Retention:
 
     def postpone(self, seconds: float = IDLE_PAUSE) -> None:
         self._due_at = time.monotonic() + seconds
+
+    def remove_due(self, database: pw.Database) -> None:
+        """Remove a slice when it is time; one that fails has to wait."""
+        if self.pause:
+            return
+        try:
+            with transaction(database):
+                self.remove_slice(now_ms())
+        except Exception as error:  # noqa: BLE001
+            logger.warning("old rows could not be removed: %s", describe(error))
+            self.postpone()
 
     def remove_slice(self, now: int) -> int:
         """Remove some old rows (now: unix ms), in the caller's transaction."""

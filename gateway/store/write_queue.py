@@ -6,9 +6,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from gateway.store.log_rows import LogRow, Sums, clean
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # One transaction's worth: larger ones gain nothing, and hold other processes' writes.
 BATCH_ROWS = 500
@@ -58,16 +61,32 @@ class Batch:
     states: dict[int, StoredHealth] = field(default_factory=dict)
 
     def parts(self) -> Iterator["Batch"]:
-        """All but the rows, a kind at a time."""
-        yield Batch(spilled=self.spilled)
-        yield Batch(bindings=self.bindings)
-        yield Batch(counters=self.counters)
-        yield Batch(states=self.states)
+        """Each thing alone; it has left the batch when the next one is asked for."""
+        while self.rows:
+            yield Batch(rows=self.rows[:1])
+            del self.rows[0]
+        if self.spilled:
+            yield Batch(spilled=self.spilled)
+            self.spilled = Sums()
+        for binding in _singly(self.bindings):
+            yield Batch(bindings=binding)
+        for counter in _singly(self.counters):
+            yield Batch(counters=Counter(counter))
+        for state in _singly(self.states):
+            yield Batch(states=state)
 
     def __bool__(self) -> bool:
         return bool(
             self.rows or self.spilled or self.bindings or self.counters or self.states
         )
+
+
+def _singly(things: dict[K, V]) -> Iterator[dict[K, V]]:
+    """Each item alone; it is gone when the next one is asked for."""
+    while things:
+        key = next(iter(things))
+        yield {key: things[key]}
+        del things[key]
 
 
 class Backlog:

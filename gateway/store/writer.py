@@ -16,13 +16,13 @@ import peewee as pw
 from gateway.store.batches import write_batch
 from gateway.store.database import (
     StoreUnavailable,
+    describe,
     disconnect,
     is_trouble,
     transaction,
     translated_errors,
 )
 from gateway.store.log_rows import LogRow
-from gateway.store.models import now_ms
 from gateway.store.retention import Retention
 from gateway.store.write_queue import Backlog, Batch, Job, StoredHealth
 
@@ -41,6 +41,7 @@ class Writer:
     def __init__(self, *, capacity: int, log_retention_days: int) -> None:
         self.last_error: str | None = None  # None: the last try went well
         self.written = 0  # log rows
+        self.failures = 0  # of the thread, which goes on
         self._backlog = Backlog(capacity)
         self._retention = Retention(log_retention_days)
         self._lost = 0  # rows the database would not have, or left at the end
@@ -123,15 +124,31 @@ class Writer:
     def _run(self) -> None:
         try:
             while not self._is_done():
-                if self._held is None:
-                    self._backlog.wait(self._retention.pause)
-                else:
-                    self._backlog.wait_for_job(self._pause())
-                self._write_waiting()
-                self._run_jobs()
-                self._remove_old_rows()
+                try:
+                    self._work()
+                except Exception as error:  # noqa: BLE001
+                    # Nobody else would write what comes.
+                    self._fail(error)
         finally:
             disconnect(self._database)
+
+    def _work(self) -> None:
+        if self._held is None:
+            self._backlog.wait(self._retention.pause)
+        else:
+            self._backlog.wait_for_job(self._pause())
+        self._write_waiting()
+        self._run_jobs()
+        if self._held is None and not self._backlog.is_closed:
+            self._retention.remove_due(self._database)
+
+    def _fail(self, error: Exception) -> None:
+        """Note what nothing here foresaw; what waits is tried again after a pause."""
+        self.failures += 1
+        pause = FIRST_RETRY if self._backlog.is_closed else self._retry_after
+        self._retry_after = min(2 * pause, LAST_RETRY)
+        logger.error("the writer failed, goes on in %.2f s: %s", pause, describe(error))
+        time.sleep(pause)
 
     def _pause(self) -> float:
         """Seconds until what is held is tried again; at the end there is no time."""
@@ -176,16 +193,13 @@ class Writer:
         except Exception as error:
             if is_trouble(error):
                 raise
-            logger.warning("a batch was refused, now row by row: %s", _line(error))
+            logger.warning("a batch was refused, now row by row: %s", describe(error))
             self._write_singly(batch)
         else:
             self.written += len(batch.rows)
 
     def _write_singly(self, batch: Batch) -> None:
         """Lose only what cannot be written; what is done leaves the batch."""
-        while batch.rows:
-            self._write_part(Batch(rows=batch.rows[:1]))
-            del batch.rows[0]
         for part in batch.parts():
             self._write_part(part)
 
@@ -197,14 +211,14 @@ class Writer:
             if is_trouble(error):
                 raise
             self._lost += max(1, len(part.rows) + len(part.bindings))
-            logger.error("not written: %s", _line(error))
+            logger.error("not written: %s", describe(error))
         else:
             self.written += len(part.rows)
 
     def _back_off(self, error: Exception) -> None:
         if self.last_error is None:
-            logger.warning("the database takes no rows, they wait: %s", _line(error))
-        self.last_error = _line(error)
+            logger.warning("the database takes no rows, they wait: %s", describe(error))
+        self.last_error = describe(error)
         self._retry_at = time.monotonic() + self._retry_after
         self._retry_after = min(2 * self._retry_after, LAST_RETRY)
         # A connection opened on a read-only disk stays read-only.
@@ -236,19 +250,3 @@ class Writer:
         else:
             self._retry_at = 0.0  # what is held may go in, too
             job.future.set_result(result)
-
-    def _remove_old_rows(self) -> None:
-        if self._held is not None or self._retention.pause or self._backlog.is_closed:
-            return
-        try:
-            with transaction(self._database):
-                self._retention.remove_slice(now_ms())
-        except Exception as error:  # noqa: BLE001
-            logger.warning("old rows could not be removed: %s", _line(error))
-            self._retention.postpone()
-
-
-def _line(error: Exception) -> str:
-    """What failed, in one line and without the values of a row."""
-    lines = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:200]}"

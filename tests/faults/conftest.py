@@ -63,10 +63,7 @@ def at_rest(serving):
 
 
 # Their owner is the gateway or a connection, not a request.
-LASTING = (
-    *("Catalogues.run", "UsagePoller.run", "Gateway._persist_regularly"),
-    "Recorder._write",
-)
+LASTING = ("Supervisor._keep_running", "Recorder._write")
 
 
 def held(gateway):

@@ -1,6 +1,7 @@
 """SIGHUP: a new process takes over the port, the old one ends its turns and goes."""
 
 import asyncio
+import resource
 import signal
 from dataclasses import replace
 
@@ -218,3 +219,17 @@ async def test_codex_notices_nothing(upstream, start, codex, websockets):
     assert "Reconnecting" not in run.stderr
     assert len(upstream.of()) == 2
     assert {status for status, _ in process.rows()} == {"success"}
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_whatever_keeps_a_successor_from_starting_does_not_end_the_service(
+    upstream, start
+):
+    process = await start("one")
+    limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    process.signal(signal.SIGHUP)
+    await process.says("no successor")
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+    async with aiohttp.ClientSession() as session:
+        assert await process.turn(session) == "response.completed"

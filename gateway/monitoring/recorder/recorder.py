@@ -30,7 +30,7 @@ PAUSE_SECONDS = RING_SECONDS
 
 
 class Recorder:
-    """Started and stopped on its loop; `sample` makes a sample at the loop's time."""
+    """Run and stopped on its loop; `sample` makes a sample at the loop's time."""
 
     def __init__(
         self,
@@ -42,8 +42,6 @@ class Recorder:
         self._sample_gateway = sample
         self._metrics = metrics
         self._ring = RingBuffer(seconds=RING_SECONDS, size=RING_BYTES)
-        self._watchdog: Watchdog | None = None
-        self._next_heartbeat: asyncio.Handle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._unwritten: list[Block] = []
         self._may_write_at = 0.0
@@ -52,36 +50,31 @@ class Recorder:
         self._collecting = 0.0  # seconds, since the last heartbeat
         self._collection_began = 0.0
 
-    def start(self) -> None:
-        """Begin with the loop's next iteration: the start itself is no block."""
+    async def run(self) -> None:
+        """Sample for ever; its owner cancels it, and calls `stop` then."""
         self._loop = asyncio.get_running_loop()
-        self._next_heartbeat = self._loop.call_soon(self._first_heartbeat)
+        watchdog = Watchdog()
+        self._last_heartbeat = self._last_sample = time.monotonic()
+        self._last_cpu = self._sampled_cpu = time.thread_time()
         gc.callbacks.append(self._on_collection)
+        try:
+            while True:
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+                self._heartbeat(watchdog)
+        finally:
+            gc.callbacks.remove(self._on_collection)
+            watchdog.stop()
 
     async def stop(self) -> None:
-        """Write what is still to be written. Safe when not started."""
-        if self._next_heartbeat is None:
-            return
-        self._next_heartbeat.cancel()
-        self._next_heartbeat = None
-        gc.callbacks.remove(self._on_collection)
-        if self._watchdog is not None:
-            self._watchdog.stop()
+        """Write what is still to be written."""
         if self._writing is not None:
             await self._writing
         if self._unwritten:
             await self._write()
 
-    def _first_heartbeat(self) -> None:
-        self._watchdog = Watchdog()
-        self._last_heartbeat = self._last_sample = time.monotonic()
-        self._last_cpu = self._sampled_cpu = time.thread_time()
-        self._next_heartbeat = self._loop.call_later(HEARTBEAT_SECONDS, self._heartbeat)
-
-    def _heartbeat(self) -> None:
+    def _heartbeat(self, watchdog: Watchdog) -> None:
         now, cpu = time.monotonic(), time.thread_time()
-        assert self._watchdog is not None
-        stacks = self._watchdog.heartbeat(now)
+        stacks = watchdog.heartbeat(now)
         duration = now - self._last_heartbeat
         self._worst_lag = max(self._worst_lag, duration - HEARTBEAT_SECONDS)
         if duration > BLOCKED_SECONDS:
@@ -90,7 +83,6 @@ class Recorder:
         if now - self._last_sample >= SAMPLE_SECONDS:
             self._sample(now, cpu)
         self._last_heartbeat, self._last_cpu, self._collecting = now, cpu, 0.0
-        self._next_heartbeat = self._loop.call_later(HEARTBEAT_SECONDS, self._heartbeat)
 
     def _note(self, now: float, block: Block) -> None:
         self._metrics.count_block(block.cause)

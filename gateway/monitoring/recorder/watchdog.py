@@ -58,7 +58,12 @@ class Watchdog:
         self._thread.start()
 
     def heartbeat(self, now: float) -> list[StackSample]:
-        """The loop runs; the stacks sampled since the last heartbeat."""
+        """The loop runs; the stacks sampled since the last heartbeat.
+
+        Raises RuntimeError when the thread has ended, whose owner makes another.
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError
         self._heartbeat_at = now
         stacks, self._stacks = self._stacks, []
         return stacks

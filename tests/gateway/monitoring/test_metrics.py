@@ -17,6 +17,7 @@ from gateway.keys.limiter import Limiter
 from gateway.monitoring.metrics import NAMESPACE, Metrics
 from gateway.monitoring.recorder.files import recordings
 from gateway.monitoring.recorder.recorder import Recorder
+from gateway.monitoring.supervisor import Supervisor
 from gateway.protocol.facts import Usage, Window
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
@@ -39,6 +40,7 @@ class Parts:
     store: Store
     turns: TurnRunner
     channels: set = field(default_factory=set)
+    supervisor: Supervisor = field(default_factory=Supervisor)
 
 
 @pytest.fixture
@@ -174,12 +176,13 @@ def test_a_blocked_loop_is_measured_and_counted(gateway, tmp_path):
 
     async def block_the_loop():
         recorder = Recorder(tmp_path, lambda now: {}, metrics.loop)
-        recorder.start()
+        running = asyncio.create_task(recorder.run())
         await asyncio.sleep(0)
         time.sleep(0.7)  # noqa: ASYNC251 - the fault that is to be seen
         async with asyncio.timeout(5):
             while not recordings(tmp_path):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+        running.cancel()
         await recorder.stop()
 
     asyncio.run(block_the_loop())

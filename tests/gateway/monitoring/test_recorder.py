@@ -16,7 +16,12 @@ from gateway.monitoring.recorder.files import (
     write_recording,
 )
 from gateway.monitoring.recorder.ring import RingBuffer
-from gateway.monitoring.recorder.watchdog import MOST_FRAMES, StackSample, stack_of
+from gateway.monitoring.recorder.watchdog import (
+    MOST_FRAMES,
+    StackSample,
+    Watchdog,
+    stack_of,
+)
 
 SECONDS, SIZE = 60, 200
 
@@ -95,6 +100,14 @@ def test_a_stack_is_named_without_its_values_and_bounded():
     assert frames[0].startswith("gateway/monitoring/recorder/watchdog.py:")
     assert frames[1].startswith("tests/gateway/monitoring/test_recorder.py:")
     assert "hunter2" not in str(frames)
+
+
+def test_a_watchdog_whose_thread_has_ended_is_noticed():
+    watchdog = Watchdog()
+    assert watchdog.heartbeat(0.0) == []
+    watchdog.stop()
+    with pytest.raises(RuntimeError):
+        watchdog.heartbeat(0.0)
 
 
 def test_recordings_are_bounded_private_and_in_the_order_of_writing(tmp_path):

@@ -12,11 +12,13 @@ import pytest
 
 from gateway.store.database import StoreUnavailable
 from gateway.store.models import (
+    AccountRow,
     BindingRow,
+    LimitCounterRow,
     UsageDay,
     UsageHour,
 )
-from gateway.store.write_queue import BATCH_ROWS, MAX_JOBS
+from gateway.store.write_queue import BATCH_ROWS, MAX_JOBS, StoredHealth
 from tests.gateway.store.store_rows import NOW, log_row, make_store
 from tests.gateway.store.writers import count, running, total, until
 
@@ -105,6 +107,62 @@ def test_rows_wait_while_the_disk_is_full_and_go_in_by_themselves(tmp_path):
             assert await store.read(total, UsageHour) == (BATCH_ROWS + 1, BATCH_ROWS)
 
     asyncio.run(scenario())
+
+
+class Unspeakable:
+    """What no database takes, and whose error cannot even be told."""
+
+    def __str__(self):
+        raise self.Refusal
+
+    class Refusal(Exception):
+        def __str__(self):
+            raise ValueError
+
+
+def test_of_a_batch_only_what_is_refused_is_lost(tmp_path):
+    """A number that no column takes costs nothing that waits beside it."""
+
+    async def scenario():
+        async with running(tmp_path) as store:
+            writer = store.writer
+            await store.write(add_accounts, 2)
+            writer.log(log_row(model=Unspeakable()))
+            writer.log(log_row())
+            for key, used_at in (("a", NOW), ("b", 10**30), ("c", NOW)):
+                writer.bind(key, 1, used_at)
+            for limit_id, spent in ((1, 5), (2, 10**30), (3, 7)):
+                writer.count(limit_id, NOW, spent)
+            writer.save_state(1, StoredHealth("limited", 10**30))
+            writer.save_state(2, StoredHealth("limited", NOW))
+            await store.flush()
+            assert await store.read(count) == 1
+            bindings = await store.read(lambda: list(BindingRow.select()))
+            assert {row.key for row in bindings} == {"a", "c"}
+            counters = await store.read(lambda: list(LimitCounterRow.select()))
+            assert {row.limit_id: row.used for row in counters} == {1: 5, 3: 7}
+            states = await store.read(lambda: list(AccountRow.select()))
+            assert [row.state_until for row in states] == [None, NOW]
+
+    asyncio.run(scenario())
+
+
+def add_accounts(number):
+    for n in range(number):
+        AccountRow.create(name=f"a{n}", kind="api_key", credentials="{}")
+
+
+def test_the_thread_outlives_what_it_did_not_foresee(tmp_path, caplog):
+    async def scenario():
+        async with running(tmp_path) as store:
+            store.writer.submit(count).set_result("by somebody else")
+            store.writer.log(log_row())
+            await until(lambda: store.writer.failures == 1)
+            await store.flush()
+            assert await store.read(count) == 1
+
+    asyncio.run(scenario())
+    assert sum("the writer failed" in line for line in caplog.messages) == 1
 
 
 def test_a_row_the_database_refuses_costs_only_itself(tmp_path):
