@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from gateway.accounts.account import Account
+from gateway.accounts.observer import BY_TOKEN_ENDPOINT
 from gateway.accounts.pool import Pool
 from gateway.admission.access import Access
 from gateway.admission.body_budget import BodyBudget
@@ -19,8 +20,8 @@ from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
 from gateway.monitoring.supervisor import Supervisor
 from gateway.polling.catalogues import Catalogues
+from gateway.polling.judges import Judges
 from gateway.polling.usage import UsagePoller
-from gateway.protocol.client_view import ClientView
 from gateway.protocol.websocket_frames import Frame
 from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import AccountStore, load_accounts
@@ -34,6 +35,7 @@ from gateway.turns.client_request import ClientRequest
 from gateway.turns.http import Proxy
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.runner import TurnRunner
+from gateway.turns.turn import ClientView
 from gateway.turns.websocket import WebSocketSession
 from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.endpoints import Endpoint, url_of
@@ -86,14 +88,22 @@ class Gateway:
             session,
             settings.auth_base_url,
             AccountStore(self.store, secrets),
-            self.pool.observe_account_failure,
+            partial(self.pool.observer.rule, by=BY_TOKEN_ENDPOINT),
         )
         self.calls = AccountCalls(session, self.tokens)
         base_url = settings.upstream_base_url
         self.catalogues = Catalogues(self.pool, self.calls, base_url)
         self.usage = UsagePoller(self.pool, self.calls, base_url)
         self._timing = timing
-        self.turns = TurnRunner(self.pool, self.tokens, self.limiter)
+        self.judges = Judges(
+            self.pool,
+            self.tokens,
+            self.usage,
+            self.catalogues,
+            self._sockets,
+            base_url,
+        )
+        self.turns = TurnRunner(self.pool, self.tokens, self.judges, self.limiter)
         self.proxy = Proxy(
             settings, self.turns, self.pool, self._http, self._learned, timing
         )
@@ -138,7 +148,8 @@ class Gateway:
         opened.push_async_callback(self._http.close)
         opened.callback(self._cut_channels)
         opened.push_async_callback(self.tokens.close)
-        self.pool.account_changed.subscribe(self._changed.add)
+        self.pool.observer.account_changed.subscribe(self._changed.add)
+        self.pool.observer.failure_met.subscribe(self.judges.note_failure)
         self.turns.exchange_ended.subscribe(self.store.writer.log)
         self.turns.exchange_ended.subscribe(self.metrics.observe)
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
@@ -148,11 +159,13 @@ class Gateway:
         self.pool.bindings.restore(bindings, time.time())
         self.limiter.ledger.restore(await self.store.read(stored_counters))
         opened.push_async_callback(self._recorder.stop)
+        opened.push_async_callback(self.judges.close)
         opened.push_async_callback(self.supervisor.stop)
         for name, run in (
             ("recorder", self._recorder.run),
             ("catalogues", self.catalogues.run),
             ("usage", self.usage.run),
+            ("judges", self.judges.run),
             ("persist", self._persist_regularly),
         ):
             self.supervisor.start(name, run)

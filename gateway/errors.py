@@ -203,9 +203,6 @@ class NoAccounts(GatewayError):
     message = "No account of this gateway is available"
     origin: Origin = "account"
 
-    def __init__(self, message: str | None = None, retry_after: float = 5) -> None:
-        super().__init__(message, retry_after=retry_after)
-
 
 class NoneInService(GatewayError):
     """What time does not mend: no 503, upon which clients come back for minutes."""

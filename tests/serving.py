@@ -7,6 +7,7 @@ import asyncio
 import io
 import json
 import os
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -183,6 +184,11 @@ class Serving:
                 partial(set_paused, paused=False), name, "test"
             )
         await self.gateway.reload()
+
+    def limit(self, name, seconds):
+        """Let a window of the account be used up, by upstream's own headers."""
+        now = time.time()
+        self.account(name).health.set_limit(now, "primary", now + seconds)
 
     def account(self, name):
         """The gateway's own object of an account."""

@@ -22,10 +22,12 @@ PLAN_CAPACITY = {"free": 1_134.0, "pro": 50_400.0, "enterprise": 50_400.0}
 DEFAULT_CAPACITY = 7_560.0  # plus, business, team, edu
 # A window this full takes no new conversation while another account can.
 DRAINING_PERCENT = 95.0
-# A refused model is asked for again after this; plans change.
-REFUSAL_SECONDS = 900.0
+# A refused model is asked for again after this, then after twice as long.
+FIRST_REFUSAL_SECONDS = 60.0
+LONGEST_REFUSAL_SECONDS = 600.0
 MAX_REFUSALS = 64
 SETTLE_SECONDS = 60.0
+BY_USAGE = "its usage"
 
 
 class AccountKind(StrEnum):
@@ -95,6 +97,13 @@ class SeenWindow(NamedTuple):
         return self.window.used_percent
 
 
+class ModelRefusal(NamedTuple):
+    """Upstream's code: this account does not have a model, for so many seconds."""
+
+    until: float
+    seconds: float
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     id: int
@@ -114,7 +123,8 @@ class Account:
     catalogue: Catalogue | None = None
     windows: dict[str, SeenWindow] = field(default_factory=dict)
     has_credits: bool = False  # goes on beyond a used-up window
-    refused_models: dict[str, float] = field(default_factory=dict)
+    refused_models: dict[str, ModelRefusal] = field(default_factory=dict)
+    model_limits: dict[str, float] = field(default_factory=dict)  # until, by model
     in_flight: int = 0
     last_choice: int = 0  # number of the pool's last choice of this account
 
@@ -135,15 +145,30 @@ class Account:
         """Whether it has the model; without a catalogue, whether it was not refused."""
         if model is None:
             return True
-        if self.refused_models.get(model, 0.0) > now:
+        refusal = self.refused_models.get(model)
+        if refusal is not None and refusal.until > now:
             return False
         return self.catalogue is None or model in self.catalogue.models
 
     def refuse_model(self, model: str, now: float) -> None:
-        self.refused_models.pop(model, None)
-        self.refused_models[model] = now + REFUSAL_SECONDS
-        while len(self.refused_models) > MAX_REFUSALS:
-            del self.refused_models[next(iter(self.refused_models))]
+        before = self.refused_models.pop(model, None)
+        seconds = min(
+            LONGEST_REFUSAL_SECONDS,
+            FIRST_REFUSAL_SECONDS if before is None else 2 * before.seconds,
+        )
+        self.refused_models[model] = ModelRefusal(now + seconds, seconds)
+        _bound(self.refused_models)
+
+    def limit_model(self, model: str, until: float) -> None:
+        """A limit of this model alone is used up; others are served."""
+        self.model_limits[model] = until
+        _bound(self.model_limits)
+
+    def grant_model(self, model: str | None) -> None:
+        """A request for the model went well."""
+        if model is not None:
+            self.refused_models.pop(model, None)
+            self.model_limits.pop(model, None)
 
     def record_windows(self, windows: Iterable[Window], now: float) -> None:
         """Take over windows of a live response; a used-up one limits the account."""
@@ -174,14 +199,15 @@ class Account:
     def _limit_by(self, windows: Iterable[Window], now: float) -> None:
         fullest = max(windows, key=lambda one: one.used_percent, default=None)
         if fullest is not None and fullest.resets_at is not None:
-            self.health.set_limit(now, fullest.name, fullest.resets_at)
+            self.health.set_limit(now, fullest.name, fullest.resets_at, BY_USAGE)
 
     def _lift_limit(self, asked_at: float) -> None:
         """Upstream's polled numbers lag behind its refusals, so a young limit stays."""
         limit = self.health.limit
-        is_window = limit is not None and limit.window != "rate"
-        if limit is not None and is_window and asked_at - limit.since >= SETTLE_SECONDS:
+        if limit is not None and asked_at - limit.since >= SETTLE_SECONDS:
             self.health.lift_limit()
+        else:
+            self.health.contradict_limit()
 
     def weekly_left(self, now: float) -> float:
         """Share (0 to 1) left of the longest window; 1 when nothing is known."""
@@ -228,3 +254,8 @@ class Account:
             return False
         is_lost = self.health.login_reason is not None
         return is_lost or (stored.expires_at or 0) >= (held.expires_at or 0)
+
+
+def _bound(entries: dict[str, Any]) -> None:
+    while len(entries) > MAX_REFUSALS:
+        del entries[next(iter(entries))]

@@ -18,6 +18,8 @@ from gateway.events import Topic
 MAX_OWNERS = 20_000
 MAX_CONVERSATIONS = 80_000  # with the owners 100,000
 MAX_AGE = 7 * 86_400.0
+# A conversation that was away from its home for longer does not return.
+LONGEST_AWAY = 300.0
 # The date of use is written again only after an hour: a busy conversation would
 # else cost one row per request, and only the seven days depend on it.
 TOUCH_INTERVAL = 3_600.0
@@ -81,6 +83,13 @@ class Conversation:
     used_at: float
     fallback: int | None = None
     answered_by: int | None = None
+    away_since: float | None = None  # from its home, unix seconds
+    attempts: int = 0  # under way
+
+    @property
+    def is_bound(self) -> bool:
+        """A home that nobody answered from lapses with the attempt that chose it."""
+        return self.answered_by is not None or self.attempts > 0
 
 
 class StoredBinding(NamedTuple):
@@ -165,6 +174,28 @@ class Bindings:
         for _, name in keys:
             self._put_conversation(name, conversation)
         return conversation
+
+    def answer(
+        self,
+        keys: Keys,
+        conversation: Conversation,
+        account_id: int,
+        lost_home: int | None,
+        now: float,
+    ) -> None:
+        """An account has answered: the conversation is its own, or its guest."""
+        home, away_since = conversation.home, conversation.away_since
+        has_stayed = (
+            account_id == conversation.fallback
+            and away_since is not None
+            and now - away_since > LONGEST_AWAY
+        )
+        if conversation.answered_by is None or home == lost_home or has_stayed:
+            home = account_id
+        self.confirm(keys, conversation, home, now)
+        conversation.answered_by = account_id
+        if home == account_id:
+            conversation.fallback = conversation.away_since = None
 
     def confirm(
         self, keys: Keys, conversation: Conversation, home: int, now: float

@@ -1,25 +1,17 @@
 """Decides which accounts can take a request, and the error when none can. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.accounts.account import Account, AccountKind
 from gateway.accounts.affinity import Affinity, Keys
-from gateway.accounts.health import AccountStatus
-from gateway.errors import (
-    LONGEST_RETRY_AFTER,
-    GatewayError,
-    NoAccounts,
-    NoneInService,
-    NotFound,
-    UpgradeRequired,
-    UsageLimitReached,
-)
-from gateway.keys.model_errors import ModelNotAvailable
+from gateway.accounts.suspicion import Witness
+from gateway.accounts.verdicts import Verdicts
+from gateway.errors import LONGEST_RETRY_AFTER, GatewayError
 
 # A conversation uses a fallback account for a shorter limit, and moves for a longer.
-LASTING_SECONDS = 60.0
+LASTING_SECONDS = 59.0
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -39,6 +31,10 @@ class Demand:
     affinity: Affinity = field(default_factory=Affinity)
     excluded: frozenset[int] = frozenset()  # tried before, for this request
     pinned: int | None = None  # this account or none
+    # The account that made the encrypted items of the history: no suspicion is enough
+    # to leave it for one that cannot read them.
+    bound_to: int | None = None
+    is_prewarm: bool = False  # says nothing about where its conversation belongs
     probe: bool = False  # the operator's: goes through in any state
     conversation_keys: Keys = field(init=False)  # what names it, of this client's
 
@@ -49,6 +45,12 @@ class Demand:
     def sender(self) -> int | str:
         """Among whom the accounts are shared fairly: keys, else networks."""
         return self.network if self.key_id is None else self.key_id
+
+    @property
+    def witness(self) -> Witness:
+        """Who meets what becomes of the request."""
+        keys = self.conversation_keys
+        return Witness(self.sender, keys[0][1] if keys else "")
 
 
 class Reason(StrEnum):
@@ -63,9 +65,12 @@ class Reason(StrEnum):
     NO_SOCKETS = "no_sockets"
     LIMITED = "limited"
     COOLING = "cooling"
+    EDGE_REFUSED = "edge_refused"
     FAILED = "failed"
-    ON_TRIAL = "on_trial"
     FULL = "full"
+    # The last choice, but one: nobody but those who met it knows that it is so.
+    SUSPECTED = "suspected"
+    ON_TRIAL = "on_trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +83,25 @@ class Ineligibility:
 
     def is_lasting(self, now: float) -> bool:
         """Whether a conversation should move to another home account."""
-        if self.reason is Reason.LIMITED:
-            return self.until is not None and self.until - now > LASTING_SECONDS
+        if self.reason in (Reason.LIMITED, Reason.COOLING):
+            return self.until is not None and self.until - now >= LASTING_SECONDS
         return self.reason in OUT_OF_SERVICE
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether the account takes the request when no other can."""
+        return self.reason in (Reason.SUSPECTED, Reason.ON_TRIAL)
 
     @property
     def is_busy(self) -> bool:
         """Whether the account is about to be free."""
-        return self.reason in (Reason.FULL, Reason.ON_TRIAL)
+        return self.reason is Reason.FULL
 
     def is_short(self, now: float) -> bool:
         """Whether a request can wait for its end, as its client would have to."""
         ends = now + LONGEST_RETRY_AFTER
-        is_short = self.reason is Reason.COOLING and (self.until or ends) < ends
-        return self.is_busy or is_short
+        is_passing = self.reason in (Reason.COOLING, Reason.LIMITED)
+        return self.is_busy or (is_passing and (self.until or ends) < ends)
 
 
 # These end only when an operator does something about them.
@@ -102,18 +112,21 @@ REMOVED = Ineligibility(Reason.REMOVED, "no longer among the accounts")
 
 
 def check_eligibility(
-    account: Account, demand: Demand, now: float
+    account: Account, demand: Demand, verdicts: Verdicts, now: float
 ) -> Ineligibility | None:
     """What keeps `account` from the request; None when nothing does."""
-    checks = (_is_allowed,) if demand.probe else _CHECKS
-    for check in checks:
-        found = check(account, demand, now)
-        if found is not None:
-            return found
-    return None
+    if (found := _is_allowed(account, demand)) is not None or demand.probe:
+        return found
+    return (
+        _in_service(account, now)
+        or _fits(account, demand, verdicts, now)
+        or _is_healthy(account, demand, verdicts, now)
+        or _is_free(account)
+        or _is_trusted(account, demand, verdicts, now)
+    )
 
 
-def _is_allowed(account: Account, demand: Demand, now: float) -> Ineligibility | None:
+def _is_allowed(account: Account, demand: Demand) -> Ineligibility | None:
     allowed = demand.allowed_accounts
     if allowed is not None and account.id not in allowed:
         return Ineligibility(
@@ -126,41 +139,47 @@ def _is_allowed(account: Account, demand: Demand, now: float) -> Ineligibility |
     return None
 
 
-def _in_service(account: Account, demand: Demand, now: float) -> Ineligibility | None:
+def _in_service(account: Account, now: float) -> Ineligibility | None:
     if account.health.is_in_service:
         return None
     reason = Reason.PAUSED if account.health.paused else Reason.LOGIN_REQUIRED
     return Ineligibility(reason, account.health.why(now))
 
 
-def _fits(account: Account, demand: Demand, now: float) -> Ineligibility | None:
+def _fits(
+    account: Account, demand: Demand, verdicts: Verdicts, now: float
+) -> Ineligibility | None:
     if demand.kind is not None and account.kind is not demand.kind:
         return Ineligibility(Reason.KIND, f"is no {_KIND_WORDS[demand.kind]}")
     if not account.serves(demand.model, now):
         return Ineligibility(Reason.MODEL, f"does not have model {demand.model}")
     if demand.websocket and not account.websockets:
         return Ineligibility(Reason.NO_SOCKETS, "does not speak WebSocket")
+    if demand.websocket and verdicts.base(account).sockets_off_until > now:
+        return Ineligibility(Reason.NO_SOCKETS, "its upstream refuses WebSockets")
     return None
 
 
-def _is_healthy(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    health, status = account.health, account.health.status(now)
-    is_tried = account.id in demand.excluded
-    # What it failed of here may cool it: no reason to wait for another failure.
-    if status in _UNTIL and not (is_tried and status is AccountStatus.COOLING):
-        until = health.until(now) or now
-        text = f"{status}: {health.why(now)}, for {max(1, round(until - now))} s"
-        return Ineligibility(_UNTIL[status], text, until)
-    if is_tried:
+def _is_healthy(
+    account: Account, demand: Demand, verdicts: Verdicts, now: float
+) -> Ineligibility | None:
+    health, limit = account.health, account.health.limit
+    if limit is not None and limit.until > now:
+        return _passing(Reason.LIMITED, health.why(now), limit.until, now)
+    # What it failed of here may have marked it: no reason to wait for another failure.
+    if account.id in demand.excluded:
         return Ineligibility(Reason.FAILED, "failed for this request")
+    mark = health.current_mark(now)
+    if mark is not None and not mark.is_suspicion:
+        return _passing(Reason.COOLING, health.why(now), mark.until, now)
+    edge_until = verdicts.base(account).edge_until
+    if edge_until > now:
+        text = "upstream's edge refuses this gateway's address"
+        return _passing(Reason.EDGE_REFUSED, text, edge_until, now)
     return None
 
 
-def _is_free(account: Account, demand: Demand, now: float) -> Ineligibility | None:
-    if account.health.on_trial and account.health.trial_running:
-        return Ineligibility(
-            Reason.ON_TRIAL, "on trial after cooling, its probe is running"
-        )
+def _is_free(account: Account) -> Ineligibility | None:
     if account.is_full:
         return Ineligibility(Reason.FULL, f"at its cap of {account.in_flight} requests")
     return None
@@ -170,116 +189,28 @@ _KIND_WORDS = {
     AccountKind.CHATGPT: "ChatGPT account",
     AccountKind.API_KEY: "account with an API key",
 }
-_CHECKS = (_is_allowed, _in_service, _fits, _is_healthy, _is_free)
-_UNTIL = {AccountStatus.LIMITED: Reason.LIMITED, AccountStatus.COOLING: Reason.COOLING}
 
 
-def refusal(
-    ineligible: Mapping[Account, Ineligibility], demand: Demand, now: float
-) -> GatewayError | None:
-    """The error when no account is eligible; None when waiting helps.
-
-    `ineligible` covers every account of the pool.
-    """
-    error = _refusal(ineligible, demand, now)
-    if error is not None:
-        error.passed_over = passed_over(ineligible)
-    return error
-
-
-def passed_over(
-    verdicts: Mapping[Account, Ineligibility],
-) -> tuple[tuple[str, str], ...]:
-    return tuple((account.name, found.text) for account, found in verdicts.items())
-
-
-def _refusal(
-    verdicts: Mapping[Account, Ineligibility], demand: Demand, now: float
-) -> GatewayError | None:
-    own = {a: b for a, b in verdicts.items() if b.reason is not Reason.NOT_ALLOWED}
-    if not own:
-        return NoneInService(*(_NONE_ASSIGNED if verdicts else _NONE_ADDED))
-    serving = {a: b for a, b in own.items() if b.reason not in OUT_OF_SERVICE}
-    if not serving:
-        return NoneInService(*_out_of_service(own.values()))
-    having = {a: b for a, b in serving.items() if b.reason is not Reason.KIND}
-    if not having:
-        return demand.kind_error or NotFound(
-            "Not Found: this needs an account with an API key"
-        )
-    fitting = {a: b for a, b in having.items() if b.reason is not Reason.MODEL}
-    if not fitting:
-        return ModelNotAvailable(demand.model or "", _usable_models(having, demand))
-    if any(found.is_short(now) for found in fitting.values()):
+def _is_trusted(
+    account: Account, demand: Demand, verdicts: Verdicts, now: float
+) -> Ineligibility | None:
+    """None when nothing speaks against it but what one client, or two, met there."""
+    limited_until = account.model_limits.get(demand.model or "", 0.0)
+    if limited_until > now:
+        return _passing(Reason.SUSPECTED, "its model's limit", limited_until, now)
+    if demand.bound_to == account.id:
         return None
-    return _for_now(fitting, demand, now)
+    until = verdicts.suspicions.until(demand.sender, account.id, demand.model, now)
+    if until is not None:
+        return _passing(Reason.SUSPECTED, "failed for this client", until, now)
+    mark = account.health.current_mark(now)
+    if mark is not None:
+        return _passing(Reason.SUSPECTED, account.health.why(now), mark.until, now)
+    if account.health.on_trial and account.health.trial_running:
+        return Ineligibility(Reason.ON_TRIAL, "on trial, and its probe is running")
+    return None
 
 
-def _usable_models(accounts: Iterable[Account], demand: Demand) -> set[str]:
-    """The models of these accounts that the client's key may use."""
-    names = {
-        name
-        for account in accounts
-        if account.catalogue is not None
-        for name in account.catalogue.models
-    }
-    return set(filter(demand.allows_model, names)) if demand.allows_model else names
-
-
-def _for_now(
-    fitting: Mapping[Account, Ineligibility], demand: Demand, now: float
-) -> GatewayError:
-    """All that could serve are limited, cooling, tried or without sockets."""
-    speaking = {a: b for a, b in fitting.items() if b.reason is not Reason.NO_SOCKETS}
-    silent = [account for account in fitting if account not in speaking]
-    over_http = [a for a in silent if a.health.status(now) is AccountStatus.ACTIVE]
-    if not speaking or (
-        over_http and all(found.is_lasting(now) for found in speaking.values())
-    ):
-        return UpgradeRequired()
-    limited = {a: b for a, b in speaking.items() if b.reason is Reason.LIMITED}
-    if len(limited) == len(speaking):
-        first, found = min(limited.items(), key=lambda item: item[1].until or 0)
-        return UsageLimitReached(resets_at=found.until, plan_type=first.plan)
-    ends = [found.until for found in speaking.values() if found.until is not None]
-    wait = min(ends, default=now + LONGEST_RETRY_AFTER) - now
-    return NoAccounts(
-        "All accounts of this gateway are recovering from failures",
-        retry_after=min(LONGEST_RETRY_AFTER, max(1.0, wait)),
-    )
-
-
-# What time does not mend: code and message, with what the owner does about it.
-_NONE_ADDED = (
-    "no_accounts_configured",
-    "No account has been added to this gateway; its owner does that with "
-    "`run.py accounts login`",
-)
-_NONE_ASSIGNED = (
-    "no_accounts_configured",
-    "No account of this gateway is assigned to this API key; its owner does that with "
-    "`run.py keys update NAME --accounts …`",
-)
-_ALL_PAUSED = (
-    "accounts_paused",
-    "All accounts are paused; their owner ends that with `run.py accounts resume NAME`",
-)
-_ALL_LOGGED_OUT = (
-    "login_required",
-    "All accounts require a new login; their owner runs `run.py accounts login`",
-)
-# To resume one takes less than a login.
-_PAUSED_OR_LOGGED_OUT = (
-    "accounts_paused",
-    "All accounts are paused or require a new login; their owner runs "
-    "`run.py accounts resume NAME` or `run.py accounts login`",
-)
-
-
-def _out_of_service(verdicts: Iterable[Ineligibility]) -> tuple[str, str]:
-    reasons = {found.reason for found in verdicts}
-    if reasons == {Reason.PAUSED}:
-        return _ALL_PAUSED
-    if reasons == {Reason.LOGIN_REQUIRED}:
-        return _ALL_LOGGED_OUT
-    return _PAUSED_OR_LOGGED_OUT
+def _passing(reason: Reason, why: str, until: float, now: float) -> Ineligibility:
+    text = f"{reason}: {why}, for {max(1, round(until - now))} s"
+    return Ineligibility(reason, text, until)

@@ -1,11 +1,16 @@
-"""The state machine of one account; pure, `now` (unix seconds) is an argument.
+"""What holds of one account, for all clients; pure, `now` (unix seconds) is given.
 
 Facts are kept side by side, and the status is what they come to: an account that
-is paused while it is limited is still limited when it is resumed.
+is paused while it is limited is still limited when it is resumed. Each says who
+found it, and on what evidence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+# A mark that nothing confirmed lasts this long, then doubles each time it is renewed.
+FIRST_MARK_SECONDS = 60.0
+LONGEST_MARK_SECONDS = 600.0
 
 
 class AccountStatus(StrEnum):
@@ -18,43 +23,57 @@ class AccountStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountLimit:
-    """A used-up window, from `since` until `until`."""
+    """A used-up window or balance, from `since` until `until`."""
 
     window: str
     since: float
     until: float
+    by: str = ""  # who found it; "": not known, as in rows of earlier releases
+    is_confirmed: bool = True  # not only a refusal of some client's request
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """The last failure of an account."""
+class Mark:
+    """Why an account is left alone for a while."""
 
+    kind: str  # of the failure
+    by: str  # who found it
+    evidence: str
+    since: float
+    until: float
+    # Two clients met the same: the account is the last choice, not out of the question.
+    is_suspicion: bool = False
+    is_login: bool = False  # its token was refused
+
+
+@dataclass(frozen=True, slots=True)
+class LastFailure:
     message: str
     at: float
 
 
 @dataclass(slots=True)
 class AccountHealth:
-    """Pause and login as the operator set them, limits and failures as observed.
+    """Pause and login as the operator set them, limits and failures as found.
 
-    After a cooldown the account is on trial: one request at a time goes to it,
-    until one has succeeded.
+    After a mark, or a limit that was not confirmed, the account is on trial: one
+    request at a time goes to it before others, until one has succeeded.
     """
 
     paused: bool = False
     login_reason: str | None = None
+    login_by: str = ""
     limit: AccountLimit | None = None
-    cooling_until: float = 0.0
-    cooling_why: str = ""
-    cooled_at: float = 0.0
-    failures: int = 0  # consecutive, at most one for each request
+    mark: Mark | None = None
+    is_contradicted: bool = False  # by a judge, the last limit it was told to have
+    failures: int = 0  # marks without a success between
     on_trial: bool = False
     trial_running: bool = False
-    last_error: Trouble | None = None
+    last_error: LastFailure | None = None
 
     @property
     def is_in_service(self) -> bool:
-        """Neither paused nor in need of a login; limits and cooldowns pass."""
+        """Neither paused nor in need of a login; limits and marks pass."""
         return not self.paused and self.login_reason is None
 
     def status(self, now: float) -> AccountStatus:
@@ -64,21 +83,32 @@ class AccountHealth:
             return AccountStatus.REAUTH_REQUIRED
         if self.limit is not None and now < self.limit.until:
             return AccountStatus.LIMITED
-        if now < self.cooling_until:
+        if self.current_mark(now) is not None:
             return AccountStatus.COOLING
         return AccountStatus.ACTIVE
 
+    def current_mark(self, now: float) -> Mark | None:
+        return self.mark if self.mark is not None and now < self.mark.until else None
+
+    @property
+    def is_login_refused(self) -> bool:
+        """Whether a judge, or upstream's code, speaks against its login."""
+        return self.login_reason is not None or (
+            self.mark is not None and self.mark.is_login
+        )
+
     def why(self, now: float) -> str:
-        """The reason of the status, "" when active."""
+        """The reason of the status and who found it, "" when active."""
         match self.status(now):
             case AccountStatus.PAUSED:
                 return "paused by the operator"
             case AccountStatus.REAUTH_REQUIRED:
-                return self.login_reason or ""
-            case AccountStatus.LIMITED:
-                return f"{self.limit.window} limit" if self.limit else ""
-            case AccountStatus.COOLING:
-                return self.cooling_why
+                return _with_source(self.login_reason or "", self.login_by)
+            case AccountStatus.LIMITED if self.limit is not None:
+                return _with_source(f"{self.limit.window} limit", self.limit.by)
+            case AccountStatus.COOLING if self.mark is not None:
+                text = f"{self.mark.kind}: {self.mark.evidence}"
+                return _with_source(text, self.mark.by)
             case _:
                 return ""
 
@@ -88,21 +118,48 @@ class AccountHealth:
             case AccountStatus.LIMITED:
                 return self.limit.until if self.limit else None
             case AccountStatus.COOLING:
-                return self.cooling_until
+                return self.mark.until if self.mark else None
             case _:
                 return None
 
-    def cool(self, now: float, seconds: float, why: str) -> None:
+    def next_pause(self) -> float:
+        """Seconds of the next mark that nothing confirms; doubles with each."""
+        return min(
+            LONGEST_MARK_SECONDS, FIRST_MARK_SECONDS * 2.0 ** min(self.failures, 8)
+        )
+
+    def set_mark(self, mark: Mark) -> None:
         """Leave the account alone for a while, then try it with one request."""
-        self.cooled_at = now
-        self.cooling_until = max(self.cooling_until, now + seconds)
-        self.cooling_why = why
+        if self.mark is None or mark.until >= self.mark.until:
+            self.mark = mark
+        self.failures += 1
         self.on_trial = True
 
-    def set_limit(self, now: float, window: str, until: float) -> None:
+    def set_limit(
+        self, now: float, window: str, until: float, by: str = "its answer's headers"
+    ) -> None:
         """A later end outranks an earlier one: both windows may be used up."""
-        if until > now and (self.limit is None or until >= self.limit.until):
-            self.limit = AccountLimit(window, now, until)
+        held = self.limit
+        is_news = held is None or not held.is_confirmed or until >= held.until
+        if until > now and is_news:
+            self.limit = AccountLimit(window, now, until, by)
+            self.is_contradicted = False
+
+    def suppose_limit(self, now: float, window: str, until: float, by: str) -> None:
+        """A refusal tells of a limit; until a judge has been asked, it is believed."""
+        if self.is_contradicted:
+            until = min(until, now + self.next_pause())
+            self.failures += 1
+        self.limit = AccountLimit(window, now, until, by, is_confirmed=False)
+
+    def contradict_limit(self) -> None:
+        """A judge knows nothing of the limit: it is tried before its end."""
+        limit = self.limit
+        if limit is None or limit.is_confirmed:
+            return
+        until = min(limit.until, limit.since + self.next_pause())
+        self.limit = replace(limit, until=until)
+        self.is_contradicted = self.on_trial = True
 
     def lift_limit(self) -> None:
         self.limit = None
@@ -112,22 +169,27 @@ class AccountHealth:
 
         One that began before the trouble proves nothing about its end.
         """
-        if started < self.cooled_at:
+        if self.mark is not None and started < self.mark.since:
             return
+        self.end_mark()
+
+    def end_mark(self) -> None:
+        """The account is well, whoever found it to be otherwise."""
         self.failures = 0
-        self.cooling_until = 0.0
+        self.mark = None
+        self.is_contradicted = False
         self.on_trial = self.trial_running = False
 
     def note(self, message: str, now: float) -> None:
-        self.last_error = Trouble(message[:300], now)
+        self.last_error = LastFailure(message[:300], now)
 
-    def require_login(self, reason: str) -> None:
-        self.login_reason = reason
+    def require_login(self, reason: str, by: str = "") -> None:
+        self.login_reason, self.login_by = reason, by
 
     def logged_in(self) -> None:
         """New credentials: what the old ones did is forgotten."""
         self.login_reason = None
-        self._forgive()
+        self.end_mark()
 
     def pause(self) -> None:
         self.paused = True
@@ -135,9 +197,8 @@ class AccountHealth:
     def resume(self) -> None:
         """The operator wants it tried at once; a limit is upstream's word and stays."""
         self.paused = False
-        self._forgive()
+        self.end_mark()
 
-    def _forgive(self) -> None:
-        self.failures = 0
-        self.cooling_until = 0.0
-        self.on_trial = self.trial_running = False
+
+def _with_source(text: str, by: str) -> str:
+    return f"{text}, says {by}" if by else text

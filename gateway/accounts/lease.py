@@ -24,8 +24,7 @@ class Lease:
     is_trial: bool = False
     lost_home: int | None = None  # the conversation's lost home: this becomes it
     conversation: Conversation | None = None
-    has_failed: bool = False  # and was counted
-    was_unauthorised: bool = False
+    has_failed: bool = False
     on_release: Callable[["Lease"], None] | None = field(default=None, repr=False)
 
     def release(self) -> None:
@@ -38,9 +37,3 @@ class Lease:
         """Let the next request be the account's trial."""
         if self.is_trial:
             self.is_trial = self.account.health.trial_running = False
-
-    def may_refresh(self) -> bool:
-        """Whether a 401 may mean no more than an old token: the first one may."""
-        is_first = not self.was_unauthorised
-        self.was_unauthorised = True
-        return is_first and self.account.credentials.refresh_token is not None

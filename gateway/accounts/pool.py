@@ -7,21 +7,20 @@ is whole. Each grant is explained: why this account, and why not the others.
 import asyncio
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from gateway.accounts import eligibility, failure_effects
-from gateway.accounts.account import Account, PolledUsage
+from gateway.accounts import eligibility, refusals
+from gateway.accounts.account import Account
 from gateway.accounts.affinity import Affinity, Bindings
 from gateway.accounts.eligibility import Demand, Reason
 from gateway.accounts.lease import Lease
+from gateway.accounts.observer import Observer
 from gateway.accounts.selection import Selection
 from gateway.accounts.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
+from gateway.accounts.verdicts import Verdicts
 from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT, Waiter, WaitQueue
 from gateway.errors import GatewayError, GatewayOverloaded
-from gateway.events import Topic
-from gateway.protocol.facts import Failure, Window
 from gateway.settings import Settings
 
 # A conversation waits so long for its own full account: less than what a cold
@@ -47,8 +46,9 @@ class Pool:
         """`clock` gives unix seconds; waits are measured with `monotonic`."""
         self.accounts: dict[int, Account] = {}
         self.bindings = Bindings()
-        self.switches: Counter[str] = Counter()  # by cause
-        self.account_changed = Topic[Account]()
+        self.verdicts = Verdicts()
+        self.observer = Observer(self.bindings, self.verdicts, clock)
+        self.observer.account_changed.subscribe(lambda _: self.serve_queue())
         self._websockets = settings.websockets
         self._clock = clock
         self._monotonic = monotonic
@@ -72,6 +72,10 @@ class Pool:
         """Requests in the queue."""
         return len(self._queue)
 
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock()
+
     def find(self, name: str) -> Account | None:
         return next((a for a in self.accounts.values() if a.name == name), None)
 
@@ -84,6 +88,7 @@ class Pool:
                 held.update(account)
                 stored[account_id] = held
         self.accounts = stored
+        self.verdicts.retain({one.base_url or "" for one in stored.values()})
         self.serve_queue()
 
     def can_open_socket(self, allowed_accounts: frozenset[int] | None = None) -> bool:
@@ -184,86 +189,26 @@ class Pool:
         if selection.response_owner is not None:
             return 0  # only its owner knows the response
         now, verdicts = selection.now, selection.verdicts.values()
-        return sum(why is None or why.is_short(now) for why in verdicts)
+        return sum(why is None or why.is_soft or why.is_short(now) for why in verdicts)
+
+    def has_lost(self, account: Account) -> bool:
+        """Whether conversations leave the account, and not only for a while."""
+        why = eligibility.check_eligibility(
+            account, Demand(), self.verdicts, self._clock()
+        )
+        return why is not None and why.is_lasting(self._clock())
 
     def refusal(self, demand: Demand) -> GatewayError | None:
         """The error while no account is eligible; None when waiting helps."""
         selection = self._selection(replace(demand, affinity=_NO_AFFINITY))
-        if not all(selection.verdicts.values()):
+        if any(why is None or why.is_soft for why in selection.verdicts.values()):
             return None
-        return eligibility.refusal(selection.ineligible, demand, selection.now)
-
-    def observe_windows(
-        self,
-        account: Account,
-        windows: Sequence[Window],
-        plan_type: str | None = None,
-    ) -> None:
-        """Windows from an answer's headers or a `codex.rate_limits` event."""
-        if not windows and not plan_type:
-            return
-        account.plan = plan_type or account.plan
-        account.record_windows(windows, self._clock())
-        self._changed(account)
-
-    def observe_usage(
-        self, account: Account, usage: PolledUsage, asked_at: float
-    ) -> None:
-        account.record_usage(usage, asked_at, self._clock())
-        self._changed(account)
-
-    def observe_failure(self, lease: Lease, failure: Failure) -> None:
-        """A failed attempt of a lease: its account's health follows at once."""
-        if failure_effects.apply_to_lease(lease, failure, self._clock()):
-            self._changed(lease.account)
-
-    def observe_account_failure(self, account: Account, failure: Failure) -> None:
-        """A failure outside any lease, which quotes no client: of a refresh or poll."""
-        told = replace(failure, redacted=None)
-        failure_effects.apply(account, told, self._clock())
-        self._changed(account)
-
-    def observe_success(self, lease: Lease) -> None:
-        """The request's first good event: account and conversation are confirmed."""
-        account, conversation = lease.account, lease.conversation
-        had_failed = account.health.failures > 0 or account.health.on_trial
-        account.health.succeed(lease.attempt_at)
-        lease.end_trial()
-        if conversation is not None:
-            if conversation.answered_by not in (None, account.id):
-                self.switches[lease.switch_cause or "overlapping"] += 1
-            home = conversation.home
-            if conversation.answered_by is None or home == lease.lost_home:
-                home = account.id
-            keys = lease.demand.conversation_keys
-            self.bindings.confirm(keys, conversation, home, self._clock())
-            conversation.answered_by = account.id
-            if home == account.id:
-                conversation.fallback = None
-        if had_failed:
-            self._changed(account)
-
-    def bind(
-        self,
-        lease: Lease,
-        *,
-        response_id: str | None = None,
-        turn_state: str | None = None,
-    ) -> None:
-        """Remember whose response id and turn state these are."""
-        now, key_id = self._clock(), lease.demand.key_id
-        for kind, value in (("response", response_id), ("turn", turn_state)):
-            if value:
-                self.bindings.set_owner(key_id, kind, value, lease.account.id, now)
-
-    def _changed(self, account: Account) -> None:
-        self.account_changed.publish(account)
-        self.serve_queue()
+        return refusals.refusal(selection.ineligible, demand, selection.now)
 
     def _selection(self, demand: Demand) -> Selection:
         now = self._clock()
         verdicts = {
-            account: eligibility.check_eligibility(account, demand, now)
+            account: eligibility.check_eligibility(account, demand, self.verdicts, now)
             for account in self.accounts.values()
         }
         return Selection(
@@ -275,22 +220,28 @@ class Pool:
         if lease is None:
             return None
         account = lease.account
+        self.verdicts.note_attempt(account, selection.now)
         account.in_flight += 1
+        if lease.conversation is not None:
+            lease.conversation.attempts += 1
         lease.granted_at = self._monotonic()
         self._choices += 1
         account.last_choice = self._choices
-        if account.health.on_trial and not lease.demand.probe:
+        health = account.health
+        if health.on_trial and not health.trial_running and not lease.demand.probe:
             lease.is_trial = account.health.trial_running = True
         lease.on_release = self._release
         return lease
 
     def _release(self, lease: Lease) -> None:
         lease.account.in_flight -= 1
+        if lease.conversation is not None:
+            lease.conversation.attempts -= 1
         lease.end_trial()
         self._queue.record_lease(self._monotonic() - lease.granted_at)
         self.serve_queue()
 
     def _overloaded(self, demand: Demand, why: str) -> GatewayOverloaded:
         error = GatewayOverloaded(f"All accounts are at their cap, and {why}")
-        error.passed_over = eligibility.passed_over(self._selection(demand).ineligible)
+        error.passed_over = refusals.passed_over(self._selection(demand).ineligible)
         return error

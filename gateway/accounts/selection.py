@@ -16,10 +16,9 @@ from gateway.accounts.eligibility import (
     Demand,
     Ineligibility,
     Reason,
-    passed_over,
-    refusal,
 )
 from gateway.accounts.lease import Lease
+from gateway.accounts.refusals import passed_over, refusal
 from gateway.accounts.strategies import Strategy, choose
 from gateway.errors import LONGEST_RETRY_AFTER, NoAccounts, PreviousResponseNotFound
 
@@ -49,7 +48,7 @@ class Selection:
         demand = self.demand
         if demand.pinned is not None and self._account(demand.pinned) is None:
             raise NoAccounts("The account this request belongs to was removed")
-        if all(self.verdicts.values()):
+        if all(why is not None and not why.is_soft for why in self.verdicts.values()):
             error = refusal(self.ineligible, demand, self.now)
             if error is not None:
                 raise error
@@ -100,9 +99,22 @@ class Selection:
             if why.reason is Reason.FULL and is_home and waits_for_home:
                 return None
         eligible = [account for account, why in self.verdicts.items() if why is None]
-        if not eligible:
+        if eligible:
+            return choose(self.strategy, eligible, self.now, self.rng), self.strategy
+        return self._last_choice(conversation, kind)
+
+    def _last_choice(
+        self, conversation: Conversation | None, kind: str
+    ) -> tuple[Account, str] | None:
+        """An account that is only suspected: upstream's answer is better than ours."""
+        soft = [one for one, why in self.verdicts.items() if why and why.is_soft]
+        if not soft:
             return None
-        return choose(self.strategy, eligible, self.now, self.rng), self.strategy
+        for account_id, reason in self._preferences(conversation, kind):
+            account = self._account(account_id)
+            if account in soft:
+                return account, reason
+        return choose(self.strategy, soft, self.now, self.rng), "none is better"
 
     def _preferences(
         self, conversation: Conversation | None, kind: str
@@ -114,7 +126,7 @@ class Selection:
             conversation is None or turn in (conversation.home, conversation.fallback)
         ):
             yield turn, "turn_state"
-        if conversation is not None:
+        if conversation is not None and conversation.is_bound:
             yield conversation.home, kind
             # Overlapping requests may have had two fallbacks: the one that answered
             # last has the warmer cache.
@@ -126,7 +138,7 @@ class Selection:
         """The account that holds the previous response, None to wait for it."""
         why = self._verdict(owner)
         account = self._account(owner)
-        if account is not None and why is None:
+        if account is not None and (why is None or why.is_soft):
             return account, "previous_response_id"
         if why is None or why.is_busy:
             return None
@@ -153,7 +165,7 @@ class Selection:
             account, demand, reason, passed_over(self.ineligible), attempt_at=self.now
         )
         lease.turn_state = self._turn_state(account, conversation)
-        if demand.probe:
+        if demand.probe or demand.is_prewarm:
             return lease
         lease.conversation = conversation
         if conversation is not None:
@@ -171,9 +183,10 @@ class Selection:
         if conversation.answered_by is None:
             conversation.home = account_id
         elif account_id == conversation.home:
-            conversation.fallback = None
+            conversation.fallback = conversation.away_since = None
         elif self.demand.pinned is None and lease.reason != "previous_response_id":
             conversation.fallback = account_id
+            conversation.away_since = conversation.away_since or self.now
             why = self._verdict(conversation.home)
             if why is not None and why.is_lasting(self.now):
                 lease.lost_home = conversation.home

@@ -56,11 +56,11 @@ async def probe(gateway: Gateway, account: Account, model: str | None) -> Probed
     started = time.monotonic()
     try:
         await _send(gateway, lease, found, started)
-        gateway.pool.observe_success(lease)
+        gateway.pool.observer.success(lease)
         found.ok, found.status = True, 200
     except UpstreamFault as fault:
         failure = fault.failure
-        gateway.pool.observe_failure(lease, failure)
+        gateway.pool.observer.failure(lease, failure)
         found.status, found.code = failure.status, failure.code
         found.error = failure.message
     finally:

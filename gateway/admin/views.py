@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 from gateway.accounts.account import Account
-from gateway.accounts.description import describe_account
 from gateway.admin.entities import ACCOUNT, KEY
 from gateway.keys.key import Key
 from gateway.repository.accounts import load_accounts
+from gateway.repository.description import describe_account
 from gateway.repository.keys import load_keys
 from gateway.repository.options import shown_rules
 from gateway.store import models

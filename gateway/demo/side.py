@@ -21,6 +21,9 @@ def usage_response(account: DemoAccount | None) -> ScriptedResponse:
     plan = account.plan if account else "plus"
     primary = account.primary_percent if account else 12.0
     secondary = account.secondary_percent if account else 30.0
+    limited_until = account.limited_until if account else 0.0
+    if limited_until > time.time():
+        primary = 100.0
     exhausted = max(primary, secondary) >= 100
     return ScriptedResponse.json(
         {
@@ -28,7 +31,7 @@ def usage_response(account: DemoAccount | None) -> ScriptedResponse:
             "rate_limit": {
                 "allowed": not exhausted,
                 "limit_reached": exhausted,
-                "primary_window": _window(primary, 18_000),
+                "primary_window": _window(primary, 18_000, limited_until),
                 "secondary_window": _window(secondary, 604_800),
             },
             "credits": {"has_credits": False, "unlimited": False, "balance": "0"},
@@ -134,10 +137,14 @@ def _mcp(received: Received) -> ScriptedResponse:
     return ScriptedResponse.json({"jsonrpc": "2.0", "id": call["id"], "result": result})
 
 
-def _window(used_percent: float, seconds: int) -> dict[str, Any]:
+def _window(
+    used_percent: float, seconds: int, limited_until: float = 0.0
+) -> dict[str, Any]:
+    now = time.time()
+    left = max(0, round(limited_until - now)) or seconds // 2
     return {
         "used_percent": used_percent,
         "limit_window_seconds": seconds,
-        "reset_after_seconds": seconds // 2,
-        "reset_at": int(time.time()) + seconds // 2,
+        "reset_after_seconds": left,
+        "reset_at": int(now) + left,
     }

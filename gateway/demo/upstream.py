@@ -127,10 +127,19 @@ class ScriptedUpstream:
             expired = isinstance(expires_at, int) and expires_at < time.time()
             if not token or expired or token in self.auth.revoked:
                 return faults.unauthorized()
-        scripted = self.script.take(received)
-        if scripted is not None:
-            return scripted
-        return self._default(received)
+        answer = self.script.take(received) or self._default(received)
+        self._remember_limit(received, answer)
+        return answer
+
+    def _remember_limit(self, received: Received, answer: ScriptedResponse) -> None:
+        """What an account's usage says is what its requests have met."""
+        account = self.accounts.get(received.account or "")
+        if account is None or received.route != "responses":
+            return
+        if answer.status == 200:
+            account.limited_until = 0.0
+        elif answer.status == 429 and (resets_at := answer.error().get("resets_at")):
+            account.limited_until = resets_at
 
     def usual_headers(self, received: Received) -> dict[str, str]:
         """What every model answer carries."""

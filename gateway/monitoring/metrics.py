@@ -176,7 +176,7 @@ class Gauges(Collector):
             "Conversations that moved to another account.",
             labels=("cause",),
         )
-        for cause, number in gateway.pool.switches.items():
+        for cause, number in gateway.pool.observer.switches.items():
             switches.add_metric((cause,), number)
         yield switches
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Iterable
 TICK_SECONDS = 1.0
 
 
-async def wait_for_all(calls: Iterable[Awaitable[None]]) -> None:
+async def wait_for_all(calls: Iterable[Awaitable[object]]) -> None:
     """Wait until all have ended; raise the first failure of one only then."""
     for result in await asyncio.gather(*calls, return_exceptions=True):
-        if result is not None:
+        if isinstance(result, BaseException):
             raise result

@@ -18,6 +18,7 @@ from gateway.polling.client_version import (
     ClientVersion,
     believed_version,
 )
+from gateway.polling.rulings import Ruling, give_ruling
 from gateway.protocol.lenient_json import dump, text
 from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
@@ -27,6 +28,7 @@ from gateway.upstream.api import ApiResponse
 REFRESH_SECONDS = 300.0
 # An account without a catalogue is asked again sooner.
 RETRY_SECONDS = 30.0
+BY_CATALOGUE = "its catalogue"
 
 
 class Viewer(Protocol):
@@ -76,7 +78,7 @@ class Catalogues:
             if self._due.get(account.id, 0.0) <= now and account.health.is_in_service
         )
 
-    async def refresh(self, account: Account) -> None:
+    async def refresh(self, account: Account) -> Ruling:
         """Fetch one catalogue; the old one stays when that fails.
 
         So it does when the first answer to a newer version is shorter: a version
@@ -89,12 +91,13 @@ class Catalogues:
             )
         except (UpstreamFault, StoreUnavailable):
             answer = None
-        now = self._clock()
+        now, is_listed = self._clock(), False
         if answer is not None and answer.status == 304 and known is not None:
             account.catalogue = replace(known, fetched_at=now)
         elif answer is not None and answer.status == 200:
             read = read_openai if not account.is_chatgpt else read_codex
             found = read(answer, now)
+            is_listed = found is not None
             is_new = version > self._asked_as.get(account.id, version)
             if found is not None and not (
                 is_new and known is not None and len(found.models) < len(known.models)
@@ -104,6 +107,10 @@ class Catalogues:
         is_known = account.catalogue is not None
         pause = REFRESH_SECONDS if is_known else RETRY_SECONDS
         self._due[account.id] = now + pause * random.uniform(0.9, 1.0)
+        if answer is None:
+            return Ruling.NONE
+        is_well = is_listed or answer.status == 304
+        return give_ruling(self._pool, account, answer, BY_CATALOGUE, is_well=is_well)
 
     def note_exchange(self, row: Mapping[str, Any]) -> None:
         """Ask as the newest client whose turn upstream completed; `row` of the log."""

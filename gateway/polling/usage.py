@@ -5,14 +5,14 @@ import random
 import time
 from collections.abc import Callable
 
-from gateway.accounts.account import Account, PolledUsage
+from gateway.accounts.account import BY_USAGE, Account, PolledUsage
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.polling import TICK_SECONDS, wait_for_all
+from gateway.polling.rulings import Ruling, give_ruling
 from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
-from gateway.protocol.failures import read_failure
-from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, text
+from gateway.protocol.limit_windows import window_of
 from gateway.protocol.numbers import number
 from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
@@ -22,7 +22,6 @@ from gateway.upstream.api import ApiResponse
 POLL_SECONDS = 60.0
 # What upstream forbids is not asked for every minute.
 FORBIDDEN_SECONDS = 300.0
-_JUDGING_STATUSES = (401, 402)
 
 
 class UsagePoller:
@@ -69,26 +68,28 @@ class UsagePoller:
         )
         return is_used or account.health.status(now) is AccountStatus.LIMITED
 
-    async def poll(self, account: Account) -> None:
+    async def poll(self, account: Account) -> Ruling:
         """Ask once; a failure costs the number its freshness and no more."""
         asked_at = self._clock()
         self._chosen[account.id] = account.last_choice
-        pause = POLL_SECONDS
+        pause, ruling = POLL_SECONDS, Ruling.NONE
         try:
             answer = await self._calls.get(account, self._url)
         except (UpstreamFault, StoreUnavailable):
             answer = None
-        if answer is not None and answer.status == 200:
-            self._pool.observe_usage(
-                account, read_polled_usage(answer, asked_at), asked_at
-            )
-        elif answer is not None and answer.status in (402, 403, 404):
-            pause = FORBIDDEN_SECONDS
-        if answer is not None and answer.status in _JUDGING_STATUSES:
-            told = read_failure(answer.status, answer.headers, answer.body, asked_at)
-            self._pool.observe_account_failure(account, told)
+        if answer is not None:
+            told = answer.json()
+            is_usage = "rate_limit" in told or "plan_type" in told
+            is_well = answer.status == 200 and is_usage
+            if is_well:
+                usage = read_polled_usage(answer, asked_at)
+                self._pool.observer.usage(account, usage, asked_at)
+            elif answer.status in (402, 403, 404):
+                pause = FORBIDDEN_SECONDS
+            ruling = give_ruling(self._pool, account, answer, BY_USAGE, is_well=is_well)
         # Jitter, so that many accounts do not ask in one moment.
         self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)
+        return ruling
 
 
 def read_polled_usage(answer: ApiResponse, now: float) -> PolledUsage:

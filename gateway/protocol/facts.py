@@ -69,6 +69,7 @@ class Failure:
     redacted: LoggedError | None = None
     told_retry_after: str | None = None
     limit_headers: tuple[tuple[str, str], ...] = ()
+    named_limit: str | None = None  # a limit of some models only, `codex_X`
 
     @property
     def logged(self) -> LoggedError:

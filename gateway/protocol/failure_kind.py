@@ -1,9 +1,11 @@
 """The table of failures: what each code, type and status means, and what follows.
 
 `CODES` and `STATUSES` give a failure its kind and say whose fault it is. `KINDS` has
-one row for each kind: what it blames, whether and where the request is tried again,
-how the account is cooled or limited, what the client gets. Every part of the gateway
-that judges a failure reads these rows and holds no rule of its own.
+one row for each kind: what it blames, and where the request is tried again. Every part
+of the gateway that judges a failure reads these rows and holds no rule of its own.
+
+What a client's request draws is a suspicion only, unless upstream's code `convicts`:
+see `accounts/suspicion.py` and `accounts/verdicts.py`.
 """
 
 import re
@@ -29,50 +31,38 @@ class FailureKind(StrEnum):
     QUOTA = "quota"  # plan or balance does not cover the request
     UNAUTHORISED = "unauthorised"
     LOGIN_REQUIRED = "login_required"  # no token helps any more
-    REFUSED = "refused"  # this account is turned away, not this request
+    REFUSED = "refused"  # by a 403: of the account, or of what is asked
+    EDGE_REFUSED = "edge_refused"  # by a page that stands before upstream
     MODEL = "model"  # not part of this account's plan
+    MODEL_LIMIT = "model_limit"  # a limit of one model is used up
     PREVIOUS_RESPONSE = "anchor"  # previous_response_id is unknown
     CLIENT = "client"  # the request itself is at fault
     MID_STREAM = "cut"  # inside a stream that the client already sees
 
 
 class Blame(StrEnum):
-    """What a failure speaks against, and so what is changed by it."""
+    """What a failure speaks against: the smallest scope that the evidence names."""
 
     NOTHING = "nothing"
     REQUEST = "request"  # not even noted as the account's last error
-    ACCOUNT = "account"  # cools down, see `Cooling`
+    ACCOUNT = "account"
     WINDOW = "window"  # a window of the account is used up until its reset
     BALANCE = "balance"  # the account's plan or balance is used up
-    LOGIN = "login"  # the account needs a new login
+    LOGIN = "login"  # the account's token, or its login
     MODEL = "model"  # this model at this account
-    SOCKETS = "sockets"  # WebSockets at this account
+    SOCKETS = "sockets"  # WebSockets of a base URL
+    EDGE = "edge"  # the way to a base URL
+    UPSTREAM = "upstream"  # a base URL
+    CAPACITY = "capacity"  # one model at a base URL
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRule:
-    """How a request is repeated; on another account as long as there is one."""
+class Tries(StrEnum):
+    """Where a request that failed goes on."""
 
-    here: int = 1  # attempts at one account while there are others; 0: no repetition
-    waits: bool = False  # repeated on a lone account, after a pause
-    costs_budget: bool = False  # the repetition may hit an upstream that is down
-    refreshes_token: bool = False  # first once more here, with a new token
-
-
-@dataclass(frozen=True, slots=True)
-class Cooling:
-    """Pause `first` seconds at the `threshold`-th failure in a row, then double.
-
-    Faults of the network or of upstream as a whole have small caps, for they hit
-    all accounts at once and would otherwise outlast the outage; an account's own
-    trouble has large ones.
-    """
-
-    threshold: int
-    first: float
-    cap: float
-    # Upstream's Retry-After or reset is the pause; beyond the cap it is a limit.
-    is_told: bool = False
+    NOWHERE = "nowhere"
+    HERE = "here"  # once more; then as EACH
+    EACH = "each"  # every other account that may differ, each once
+    ONCE = "once"  # once more here, then at one other; costs budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +70,9 @@ class KindRules:
     """One row of the table: all that follows from a failure of one kind."""
 
     blames: Blame
-    retry: RetryRule
-    cooling: Cooling | None = None  # of an account that is to blame
+    tries: Tries
+    waits: bool = False  # a short limit: waited out, then tried again
+    asks_judge_first: bool = False  # the token may be old: then once more here
     limit_seconds: float = 0.0  # of a used-up window or balance without a reset
     # A fact about the account, which holds inside a stream too.
     holds_in_stream: bool = False
@@ -90,50 +81,40 @@ class KindRules:
     is_usage_limit: bool = False
 
 
-LONGEST_COOLING = 300.0
-_NEVER = RetryRule(here=0)
-_RETRY_HERE_FIRST = RetryRule(here=2, waits=True, costs_budget=True)
-_MOVE_ON = RetryRule(waits=True, costs_budget=True)
-_OTHER_ACCOUNT = RetryRule()
-_NETWORK = Cooling(threshold=3, first=1.0, cap=10.0)
-_UPSTREAM = Cooling(threshold=3, first=2.0, cap=30.0)
-_OWN_TROUBLE = Cooling(threshold=1, first=30.0, cap=LONGEST_COOLING)
-
 KINDS: dict[FailureKind, KindRules] = {
-    FailureKind.CONNECT: KindRules(Blame.ACCOUNT, _RETRY_HERE_FIRST, _NETWORK),
-    FailureKind.CONNECTION_LOST: KindRules(Blame.ACCOUNT, _RETRY_HERE_FIRST, _NETWORK),
-    FailureKind.TIMEOUT: KindRules(Blame.ACCOUNT, _MOVE_ON, _NETWORK),
-    FailureKind.SERVER_ERROR: KindRules(Blame.ACCOUNT, _RETRY_HERE_FIRST, _UPSTREAM),
-    FailureKind.OVERLOADED: KindRules(Blame.ACCOUNT, _MOVE_ON, _UPSTREAM),
-    FailureKind.SOCKET_ENDED: KindRules(Blame.NOTHING, RetryRule(here=2)),
-    FailureKind.NO_SOCKETS: KindRules(Blame.SOCKETS, _OTHER_ACCOUNT),
+    FailureKind.CONNECT: KindRules(Blame.UPSTREAM, Tries.ONCE),
+    FailureKind.CONNECTION_LOST: KindRules(Blame.UPSTREAM, Tries.ONCE),
+    FailureKind.TIMEOUT: KindRules(Blame.UPSTREAM, Tries.ONCE),
+    FailureKind.SERVER_ERROR: KindRules(Blame.UPSTREAM, Tries.ONCE),
+    FailureKind.OVERLOADED: KindRules(Blame.CAPACITY, Tries.ONCE),
+    FailureKind.SOCKET_ENDED: KindRules(Blame.NOTHING, Tries.HERE),
+    FailureKind.NO_SOCKETS: KindRules(Blame.SOCKETS, Tries.EACH),
     FailureKind.RATE_LIMIT: KindRules(
-        Blame.ACCOUNT,
-        RetryRule(waits=True),
-        Cooling(threshold=1, first=2.0, cap=60.0, is_told=True),
-        holds_in_stream=True,
+        Blame.ACCOUNT, Tries.EACH, waits=True, holds_in_stream=True
     ),
     FailureKind.USAGE_LIMIT: KindRules(
         Blame.WINDOW,
-        _OTHER_ACCOUNT,
+        Tries.EACH,
         limit_seconds=300.0,  # until the next poll of the usage tells better
         holds_in_stream=True,
         is_usage_limit=True,
     ),
     FailureKind.QUOTA: KindRules(
-        Blame.BALANCE, _OTHER_ACCOUNT, limit_seconds=3_600.0, holds_in_stream=True
+        Blame.BALANCE, Tries.EACH, limit_seconds=600.0, holds_in_stream=True
     ),
-    FailureKind.UNAUTHORISED: KindRules(
-        Blame.ACCOUNT, RetryRule(refreshes_token=True), _OWN_TROUBLE
-    ),
+    FailureKind.UNAUTHORISED: KindRules(Blame.LOGIN, Tries.EACH, asks_judge_first=True),
     FailureKind.LOGIN_REQUIRED: KindRules(
-        Blame.LOGIN, _OTHER_ACCOUNT, holds_in_stream=True
+        Blame.LOGIN, Tries.EACH, holds_in_stream=True
     ),
-    FailureKind.REFUSED: KindRules(Blame.ACCOUNT, _OTHER_ACCOUNT, _OWN_TROUBLE),
-    FailureKind.MODEL: KindRules(Blame.MODEL, _OTHER_ACCOUNT),
-    FailureKind.PREVIOUS_RESPONSE: KindRules(Blame.REQUEST, _NEVER),
-    FailureKind.CLIENT: KindRules(Blame.REQUEST, _NEVER),
-    FailureKind.MID_STREAM: KindRules(Blame.NOTHING, _NEVER),
+    FailureKind.REFUSED: KindRules(Blame.ACCOUNT, Tries.ONCE),
+    FailureKind.EDGE_REFUSED: KindRules(Blame.EDGE, Tries.ONCE),
+    FailureKind.MODEL: KindRules(Blame.MODEL, Tries.EACH),
+    FailureKind.MODEL_LIMIT: KindRules(
+        Blame.MODEL, Tries.EACH, holds_in_stream=True, is_usage_limit=True
+    ),
+    FailureKind.PREVIOUS_RESPONSE: KindRules(Blame.REQUEST, Tries.NOWHERE),
+    FailureKind.CLIENT: KindRules(Blame.REQUEST, Tries.NOWHERE),
+    FailureKind.MID_STREAM: KindRules(Blame.NOTHING, Tries.NOWHERE),
 }
 
 
@@ -163,6 +144,8 @@ CODES: dict[str, Meaning] = {
     "rate_limit_exceeded": Meaning(FailureKind.RATE_LIMIT, "account"),
     "deactivated_workspace": Meaning(FailureKind.QUOTA, "account"),
     "insufficient_quota": Meaning(FailureKind.QUOTA, "account"),
+    "organization_spend_limit_exceeded": Meaning(FailureKind.QUOTA, "account"),
+    "organization_usage_limit_exceeded": Meaning(FailureKind.QUOTA, "account"),
     "quota_exceeded": Meaning(FailureKind.QUOTA, "account"),
     "usage_not_included": Meaning(FailureKind.QUOTA, "account"),
     "model_not_found": Meaning(FailureKind.MODEL),
@@ -205,23 +188,37 @@ PERMANENT_CODES = frozenset(
     if meaning == (FailureKind.LOGIN_REQUIRED, "account")
 )
 
+# Set by upstream itself, whatever a client writes; of a limit with its reset only.
+CONVICTING_CODES = frozenset(
+    {
+        "usage_limit_reached",
+        "account_deactivated",
+        "account_deleted",
+        "account_suspended",
+        "deactivated_workspace",
+        "insufficient_quota",
+    }
+)
+_MODEL_CODES = frozenset({"model_not_found", "model_not_supported"})
+
 STATUSES: dict[int, Meaning] = {
     401: Meaning(FailureKind.UNAUTHORISED, "account"),
     402: Meaning(FailureKind.QUOTA, "account"),
-    403: Meaning(FailureKind.REFUSED, "account"),  # with a code: CLIENT
+    403: Meaning(FailureKind.REFUSED, "account"),  # a page: EDGE_REFUSED
     408: Meaning(FailureKind.TIMEOUT),
     429: Meaning(FailureKind.RATE_LIMIT, "account"),
     503: Meaning(FailureKind.OVERLOADED),
-    529: Meaning(FailureKind.OVERLOADED),
+    529: Meaning(FailureKind.RATE_LIMIT),
 }
 # Of a WebSocket handshake: this upstream has no such endpoint.
 NO_SOCKET_STATUSES = frozenset({404, 405, 426})
 
-# Upstream words the refusal of a model in prose, with status 400 and no code.
+# Upstream words the refusal of a model in prose, with status 400 and no code. The whole
+# message: a part of one may be the client's own text, quoted.
 _MODEL_REFUSED = re.compile(
-    r"model\b.{0,120}\bnot (?:supported|available|included)\b"
-    r"|not have access to (?:the )?model",
-    re.IGNORECASE | re.DOTALL,
+    r"The '[^']{1,100}' model is not supported when using Codex"
+    r"(?: with a ChatGPT account)?\.?"
+    r"|The model [`'][^`']{1,100}[`'] does not exist or you do not have access to it\.?"
 )
 
 
@@ -242,6 +239,16 @@ def rules_of(failure: Failure) -> KindRules:
     return KINDS[kind_of(failure)]
 
 
+def convicts(failure: Failure) -> bool:
+    """Whether a failure holds for all clients, and not only for the one that met it."""
+    words = {failure.code, failure.type}
+    if words & _MODEL_CODES:
+        return failure.param in (None, "model")
+    if rules_of(failure).is_usage_limit:
+        return bool(words & CONVICTING_CODES) and failure.resets_at is not None
+    return bool(words & CONVICTING_CODES)
+
+
 def origin_of(status: int | None, code: str | None, type: str | None) -> Origin:
     """Whose fault an error of upstream's is."""
     origins = {CODES[word].origin for word in (code, type) if word in CODES}
@@ -257,16 +264,20 @@ def origin_of(status: int | None, code: str | None, type: str | None) -> Origin:
 def _kind_by_code(failure: Failure) -> FailureKind | None:
     for word in (failure.code, failure.type):
         if word in CODES and CODES[word].kind is not None:
-            return CODES[word].kind
+            kind = CODES[word].kind
+            is_usage_limit = kind is FailureKind.USAGE_LIMIT
+            of_models = is_usage_limit and failure.named_limit is not None
+            return FailureKind.MODEL_LIMIT if of_models else kind
     return None
 
 
 def _kind_by_status(failure: Failure, status: int) -> FailureKind:
     if failure.phase == "handshake" and status in NO_SOCKET_STATUSES:
         return FailureKind.NO_SOCKETS
-    if status == 403 and failure.code is not None:
-        return FailureKind.CLIENT
-    if status == 400 and _MODEL_REFUSED.search(failure.message):
+    if status == 403 and failure.body is None:
+        return FailureKind.EDGE_REFUSED
+    is_prose = status == 400 and failure.code is None and failure.param is None
+    if is_prose and _MODEL_REFUSED.fullmatch(failure.message):
         return FailureKind.MODEL
     by_class = FailureKind.SERVER_ERROR if status >= 500 else FailureKind.CLIENT
     known = STATUSES.get(status)

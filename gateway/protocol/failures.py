@@ -8,6 +8,7 @@ from gateway.protocol.facts import NOT_LOGGED, Failure, LoggedError
 from gateway.protocol.failure_kind import CODES, origin_of
 from gateway.protocol.headers import retry_after, told_limits, told_retry_after
 from gateway.protocol.lenient_json import child, dump, load_object, text
+from gateway.protocol.limit_windows import full_until, named_limit
 from gateway.protocol.numbers import reset_time, seconds
 
 MAX_MESSAGE_CHARS = 300
@@ -120,6 +121,7 @@ def _failure(
     kind = _short(error.get("type"))
     wait = retry_after(headers, now)
     reset, reset_in = map(error.get, _RESET_KEYS)
+    limit = named_limit(headers)
     return Failure(
         phase="headers",
         origin=origin_of(status, code, kind),
@@ -129,7 +131,8 @@ def _failure(
         type=kind,
         param=_short(error.get("param")),
         plan_type=_short(error.get("plan_type")),
-        resets_at=reset_time(reset, reset_in, now),
+        resets_at=reset_time(reset, reset_in, now) or full_until(headers, limit, now),
+        named_limit=limit,
         retry_after=wait if wait is not None else _wait_in(message),
         body=body,
         redacted=uncompared(code, kind),

@@ -7,16 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 from gateway.protocol.lenient_json import child, dump, load_object, text
 from gateway.protocol.numbers import (
     number,
-    percent,
-    reset_time,
     retry_time,
     seconds,
     unix_time,
-    window_minutes,
 )
 
 _TO_UPSTREAM = frozenset(
@@ -87,15 +83,6 @@ _OF_WINDOWS = re.compile(
 # that its account was flagged, and says so to its user.
 _MODEL_NAMES = frozenset({"openai-model", "x-openai-model"})
 _NEVER_IN_EVENTS = frozenset({"set-cookie", "set-cookie2", "x-models-etag"})
-_WINDOW_FIELDS = tuple(
-    (
-        name,
-        f"x-codex-{name}-used-percent",
-        f"x-codex-{name}-window-minutes",
-        f"x-codex-{name}-reset-at",
-    )
-    for name in WINDOW_NAMES
-)
 LONGEST_TOLD_WAIT = 300.0
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 # RFC 9110, 5.6.2 and 5.5: what else a name or value holds did not come by HTTP.
@@ -171,34 +158,6 @@ def model_in_metadata(headers: Mapping[str, str]) -> str | None:
     """The model a client means to ask for: before its first frame, Codex's alone."""
     metadata = load_object(headers.get("x-codex-turn-metadata", ""))
     return text(metadata.get("model"))
-
-
-def windows(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
-    """The account's windows in `x-codex-primary-*` and `x-codex-secondary-*`.
-
-    `headers` do not mind the case; `now` in unix seconds.
-    """
-    found = []
-    for name, used, minutes, reset in _WINDOW_FIELDS:
-        told = headers.get(used), headers.get(minutes), headers.get(reset)
-        window = window_of(name, *told, now)
-        if window is not None:
-            found.append(window)
-    return tuple(found)
-
-
-def window_of(
-    name: WindowName,
-    used_percent: Any,
-    minutes: Any,
-    resets_at: Any,
-    now: float,
-) -> Window | None:
-    """One window of what was told about it; None without a used percentage."""
-    used = percent(used_percent)
-    if used is None:
-        return None
-    return Window(name, used, window_minutes(minutes), reset_time(resets_at, None, now))
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

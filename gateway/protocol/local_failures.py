@@ -100,3 +100,8 @@ def token_refresh_failed(
         status=status,
         code=code,
     )
+
+
+def is_token_failure(failure: Failure) -> bool:
+    """Whether nothing was sent, for want of a token: no client had a hand in it."""
+    return failure.phase == "connect" and failure.origin == "account"

@@ -8,8 +8,8 @@ from typing import Any
 from gateway.protocol.event_kinds import ResponseStatus, kind_of_event
 from gateway.protocol.facts import WINDOW_NAMES, Failure, Usage, Window
 from gateway.protocol.failures import event_failure
-from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, load_object, text
+from gateway.protocol.limit_windows import window_of
 from gateway.protocol.numbers import count
 
 # The created event repeats instructions and tools: no need to parse it for its id.

@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from gateway.accounts.account import Account, SeenWindow
-from gateway.accounts.description import _window
 from gateway.accounts.health import AccountLimit
 from gateway.protocol.facts import WINDOW_NAMES, Window
-from gateway.protocol.headers import window_of
 from gateway.protocol.lenient_json import child, text
+from gateway.protocol.limit_windows import window_of
 from gateway.protocol.numbers import reset_time, unix_time
+from gateway.repository.description import _window
 from gateway.store.write_queue import StoredHealth
 
 
@@ -26,7 +26,11 @@ def to_keep(account: Account, now: float) -> StoredHealth:
         "has_credits": account.has_credits,
         "limit": limit and asdict(limit),
         "login": state.login_reason
-        and {"reason": state.login_reason, "of": account.credentials.fingerprint},
+        and {
+            "reason": state.login_reason,
+            "by": state.login_by,
+            "of": account.credentials.fingerprint,
+        },
         "last_error": error and asdict(error),
     }
     return StoredHealth(
@@ -41,7 +45,7 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
     """Take up the detail of `to_keep` from an earlier moment, where it still holds.
 
     A lost login was that of certain credentials: the account has its own already,
-    and they may be newer. Cooldowns belong to connections that are gone.
+    and they may be newer. Marks belong to connections that are gone.
     """
     windows = kept.get("windows")
     for told in windows if isinstance(windows, list) else []:
@@ -56,11 +60,18 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
     if until is not None and until > now:
         since = min(unix_time(limit.get("since")) or now, now)
         account.health.limit = AccountLimit(
-            text(limit.get("window")) or "usage", since, until
+            text(limit.get("window")) or "usage",
+            since,
+            until,
+            text(limit.get("by")) or "",
+            # Earlier releases took any refusal for one: a judge is asked anew.
+            is_confirmed=limit.get("is_confirmed") is True,
         )
     login = child(kept, "login")
     if login.get("of") == account.credentials.fingerprint:
-        account.health.require_login(text(login.get("reason")) or "login required")
+        account.health.require_login(
+            text(login.get("reason")) or "login required", text(login.get("by")) or ""
+        )
     if error := child(kept, "last_error"):
         account.health.note(
             text(error.get("message")) or "", unix_time(error.get("at")) or now

@@ -16,8 +16,9 @@ from gateway.accounts.account import Account
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.protocol.facts import Phase
-from gateway.protocol.headers import response_headers, told_limits, windows
+from gateway.protocol.headers import response_headers, told_limits
 from gateway.protocol.lenient_json import dump, load_object
+from gateway.protocol.limit_windows import windows
 from gateway.protocol.local_failures import event_too_large, protocol_error
 from gateway.protocol.outcome import read_usage
 from gateway.protocol.response_fold import (
@@ -165,11 +166,11 @@ class Proxy:
             model = turn.exchange.requested_model
             self._learned.observe(url, model, response.headers)
         turn.exchange.upstream_request_id = response.headers.get("x-request-id")
-        self._pool.observe_windows(
+        self._pool.observer.windows(
             lease.account, windows(response.headers, time.time())
         )
         turn_state = response.headers.get("x-codex-turn-state")
-        self._pool.bind(lease, turn_state=turn_state)
+        self._pool.observer.bind(lease, turn_state=turn_state)
         return response
 
     async def _read_document(self, response: UpstreamResponse) -> bytes:

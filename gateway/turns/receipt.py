@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from gateway.failover.decision import (
+    Decision,
+    Elsewhere,
+    GiveUp,
+    RetryHere,
+    WaitOut,
+)
 from gateway.keys.limiter import Reservation
 from gateway.keys.pricing import cost_microdollars
 from gateway.protocol.facts import NOT_LOGGED, Failure, Usage
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.exchange import Exchange
-from gateway.turns.failover import Decision, Elsewhere, GiveUp, RetryHere
 
 BYTES_PER_TOKEN = 4
 # A streamed token comes in an event of 150 to 300 bytes; the low end counts more
@@ -20,6 +26,8 @@ def words(decision: Decision) -> str:
     match decision:
         case RetryHere(after=after):
             return f"again after {after:g} s"
+        case WaitOut(after=after):
+            return f"again after {after:.1f} s, when the first account is well"
         case Elsewhere():
             return "elsewhere"
         case GiveUp(why=why):

@@ -7,44 +7,28 @@ answers; what opening an attempt means is the transport's matter.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from gateway.accounts.eligibility import Demand
-from gateway.accounts.encrypted_items import EncryptedItems
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.errors import (
     ForeignCompaction,
     GatewayError,
-    PreviousResponseNotFound,
-    forget_traceback,
 )
 from gateway.events import Topic
 from gateway.keys.counters import Charge
 from gateway.keys.limiter import Limiter, Reservation
 from gateway.keys.model_errors import ModelNotAllowed
-from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import rules_of
-from gateway.secret import Secret
+from gateway.polling.judges import Judges
+from gateway.turns.attempt_loop import AttemptLoop
 from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.turns.encrypted_items import EncryptedItems
 from gateway.turns.exchange import Exchange
-from gateway.turns.failover import (
-    Attempt,
-    Decision,
-    Elsewhere,
-    GiveUp,
-    RetryBudget,
-    RetryHere,
-    decide,
-)
-from gateway.turns.final_error import ends_sooner, final_error, last_answer
-from gateway.turns.receipt import note_attempt, settle, take_outcome, words
+from gateway.turns.receipt import settle, take_outcome
 from gateway.turns.turn import Turn, demand_of
-from gateway.upstream import UpstreamFault
 from gateway.upstream.tokens import TokenSource
 
 T = TypeVar("T")
@@ -53,12 +37,13 @@ T = TypeVar("T")
 class TurnRunner:
     """Begins turns and wins accounts for them."""
 
-    def __init__(self, pool: Pool, tokens: TokenSource, limiter: Limiter) -> None:
+    def __init__(
+        self, pool: Pool, tokens: TokenSource, judges: Judges, limiter: Limiter
+    ) -> None:
         self._pool = pool
-        self._tokens = tokens
+        self._attempts = AttemptLoop(pool, tokens, judges)
         self._limiter = limiter
         self.exchange_ended = Topic[dict[str, Any]]()
-        self._budget = RetryBudget()
         self.sealed = EncryptedItems()
         self.running: set[Exchange] = set()
         self._idle = asyncio.Event()
@@ -90,7 +75,7 @@ class TurnRunner:
             )
             reservation = await self._reserve(request, loaded)
             del loaded  # the turn lets go of it at the commit point
-            self._budget.count(time.monotonic())
+            self._attempts.count_request(demand.sender)
             yield turn
         except GatewayError as error:
             exchange.fail(error)
@@ -130,130 +115,19 @@ class TurnRunner:
     async def run_attempts(
         self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]
     ) -> T:
-        """What `open_attempt` made of the first account that answered.
-
-        Raises the GatewayError the client gets when none did; UpstreamFault when
-        the last one's failure may be shown as upstream told it.
-        """
-        progress = _Progress()
-        while True:
-            lease = turn.lease or await self._lease(turn, progress)
-            progress.number += 1
-            progress.here += 1
-            try:
-                await self._tokens.ensure_fresh(lease.account)
-                progress.token = lease.account.credentials.access_token
-                opened = await open_attempt(lease)
-            except UpstreamFault as fault:
-                if not fault.may_be_shown:
-                    turn.hold_response(None)
-                try:
-                    fault.failure = await turn.compared(fault.failure)
-                    await self._recover(turn, lease, fault, progress)
-                finally:
-                    forget_traceback(fault)
-            else:
-                self._pool.observe_success(lease)
-                note_attempt(turn.exchange, lease.account.name, None, "answered")
-                turn.commit()
-                return opened
+        """See `AttemptLoop.run`."""
+        return await self._attempts.run(turn, open_attempt)
 
     def _observe(self, turn: Turn) -> None:
         """Hand the pool what a committed turn told about its account."""
         lease, reader = turn.lease, turn.reader
         if lease is None or not turn.is_committed:
             return
-        self._pool.observe_windows(lease.account, reader.windows, reader.plan_type)
-        self._pool.bind(
+        self._pool.observer.windows(lease.account, reader.windows, reader.plan_type)
+        self._pool.observer.bind(
             lease, response_id=reader.response_id, turn_state=reader.turn_state
         )
+        if turn.made_encrypted_items:
+            self._pool.observer.settle(lease)
         if reader.failure is not None:  # a limit told inside a stream counts, too
-            self._pool.observe_failure(lease, reader.failure.in_phase("stream"))
-
-    async def _lease(self, turn: Turn, progress: "_Progress") -> Lease:
-        demand = turn.demand
-        if progress.excluded:
-            demand = replace(demand, excluded=frozenset(progress.excluded))
-        lease = turn.lease = await self._pool.lease(demand)
-        exchange = turn.exchange
-        exchange.mark("queue")
-        exchange.account_id = lease.account.id
-        exchange.lease_reason = lease.reason
-        exchange.passed_over = lease.passed_over
-        exchange.switched_from = lease.switched_from
-        exchange.switch_cause = lease.switch_cause
-        return lease
-
-    async def _recover(
-        self, turn: Turn, lease: Lease, fault: UpstreamFault, progress: "_Progress"
-    ) -> None:
-        """Wait, move on, or raise what the client gets."""
-        failure = fault.failure
-        if failure.code == "invalid_encrypted_content" and turn.drop_reasoning():
-            again = "again without encrypted reasoning"
-            note_attempt(turn.exchange, lease.account.name, failure, again)
-            return
-        progress.failures.append(failure)
-        self._pool.observe_failure(lease, failure)
-        decision = self._decide(turn, lease, failure, progress)
-        note_attempt(turn.exchange, lease.account.name, failure, words(decision))
-        if isinstance(decision, RetryHere) and decision.refresh:
-            progress.refreshed = True
-            if await self._tokens.refresh_after_401(lease.account, progress.token):
-                return
-            decision = self._decide(turn, lease, failure, progress)
-        if isinstance(decision, GiveUp):
-            if fault.may_be_shown:
-                raise fault
-            told = last_answer(progress.failures)
-            raise self._final(turn, told, progress) from fault
-        if isinstance(decision, Elsewhere):
-            if turn.is_anchored:
-                # Upstream holds the history: the client resends all of it, which
-                # any account can serve.
-                raise PreviousResponseNotFound(turn.anchor or "") from fault
-            progress.excluded.add(lease.account.id)
-            progress.here, progress.refreshed = 0, False
-            turn.free()
-        await asyncio.sleep(decision.after)
-
-    def _final(
-        self, turn: Turn, failure: Failure, progress: "_Progress"
-    ) -> GatewayError:
-        view = turn.view()
-        error = final_error(failure, codex=view.is_codex, keys_in_use=view.keys_in_use)
-        if not rules_of(failure).is_usage_limit:
-            return error
-        # A client gives up at a limit: it is told that of the first account to
-        # return, and only when no other account is back sooner than its limit ends.
-        tried = progress.excluded | {turn.lease.account.id} if turn.lease else set()
-        demand = replace(turn.demand, excluded=frozenset(tried))
-        state = self._pool.refusal(demand)
-        return state if state and ends_sooner(state, failure) else error
-
-    def _decide(
-        self, turn: Turn, lease: Lease, failure: Failure, progress: "_Progress"
-    ) -> Decision:
-        tried = progress.excluded | {lease.account.id}
-        demand = turn.resent_demand if turn.is_anchored else turn.demand
-        attempt = Attempt(
-            number=progress.number,
-            accounts_left=self._pool.count_eligible(demand, frozenset(tried)),
-            here=progress.here,
-            elapsed=turn.exchange.elapsed_ms / 1000,
-            refreshed=progress.refreshed,
-            pinned=turn.demand.pinned is not None,
-        )
-        return self._budget.allow(decide(failure, attempt), time.monotonic())
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far the attempts of one turn have come."""
-
-    number: int = 0
-    here: int = 0  # at the account of the current lease
-    refreshed: bool = False
-    token: Secret | None = None  # that the latest attempt went out with
-    excluded: set[int] = field(default_factory=set)
-    failures: list[Failure] = field(default_factory=list)
+            self._pool.observer.failure(lease, reader.failure.in_phase("stream"))

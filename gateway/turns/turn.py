@@ -1,22 +1,50 @@
-"""One running turn: its record, its payload while that is needed, its lease."""
+"""One running turn: its record, its payload while needed, its lease, its view."""
 
 from dataclasses import dataclass, field, replace
 
 from gateway.accounts.account import AccountKind
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
-from gateway.accounts.encrypted_items import EncryptedItems, all_reasoning
 from gateway.accounts.lease import Lease
 from gateway.errors import GatewayError, InvalidPayload
-from gateway.protocol.client_view import ClientView
+from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.facts import Failure
-from gateway.protocol.headers import request_headers
+from gateway.protocol.failures import event_without_identity
+from gateway.protocol.headers import filter_event, request_headers
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.turns.encrypted_items import EncryptedItems, all_reasoning
 from gateway.turns.exchange import Exchange
 from gateway.upstream.endpoints import account_headers
 from gateway.upstream.http import UpstreamResponse
 from gateway.upstream.redaction import redacted
+
+
+@dataclass(slots=True)
+class ClientView:
+    """One client's view: beside keys no account's windows and names, no other model's.
+
+    The Codex client warns its user when `openai-model` differs from what it asked.
+    """
+
+    is_codex: bool
+    requested_model: str | None
+    keys_in_use: bool
+
+    def visible(self, event_type: str, data: bytes) -> bytes | None:
+        """The data the client gets of an event, `data` itself if all; None for none."""
+        kind = kind_of_event(event_type)
+        if not kind.is_filtered:
+            return data
+        if kind.ends_as:
+            hides = self.keys_in_use
+            return event_without_identity(event_type, data) if hides else data
+        return filter_event(
+            event_type,
+            data,
+            requested_model=self.requested_model,
+            keys_in_use=self.keys_in_use,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +61,7 @@ class Turn:
     lease: Lease | None = None
     answer: UpstreamResponse | None = None  # over HTTP; the turn closes it
     drops_reasoning: bool = False  # upstream could not read some of it
+    made_encrypted_items: bool = False
 
     @property
     def request(self) -> ClientRequest:
@@ -56,8 +85,10 @@ class Turn:
     def see(self, event_type: str, data: bytes) -> None:
         """Take in one event on its way to the client."""
         self.reader.feed(event_type, data)
-        if self.lease is not None:
-            self.sealed.note(event_type, data, self.lease.account.id)
+        if self.lease is not None and self.sealed.note(
+            event_type, data, self.lease.account.id
+        ):
+            self.made_encrypted_items = True
 
     def free(self) -> None:
         """Give back what the turn holds: its answer's connection and its lease."""
@@ -141,6 +172,9 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
     headers = dict(request.client.headers)
     payload = loaded.payload
     kind, otherwise = _needed_kind(request, loaded)
+    compacted_by, reasoned_by = (None, None)
+    if payload is not None:
+        compacted_by, reasoned_by = sealed.makers(payload)
     return Demand(
         model=loaded.model,
         websocket=request.transport == "websocket",
@@ -153,7 +187,9 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
         affinity=Affinity.from_request(
             headers, loaded.previous_response_id, loaded.prompt_cache_key
         ),
-        pinned=None if payload is None else sealed.compaction_maker(payload),
+        pinned=compacted_by,
+        bound_to=reasoned_by,
+        is_prewarm=not loaded.generate,
     )
 
 

@@ -21,7 +21,6 @@ from gateway.errors import (
     PreviousResponseNotFound,
     forget_traceback,
 )
-from gateway.protocol.client_view import ClientView
 from gateway.protocol.sse import event_type
 from gateway.protocol.websocket_frames import (
     CREATE,
@@ -37,18 +36,16 @@ from gateway.turns.frame_queue import FrameQueue
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits, written
 from gateway.turns.runner import TurnRunner
-from gateway.turns.turn import Turn
+from gateway.turns.turn import ClientView, Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
 from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.websocket import UpstreamSocket
-from gateway.upstream.websocket_handshake import UpstreamSockets
+from gateway.upstream.websocket_handshake import SOCKET_PROTOCOL, UpstreamSockets
 
 UPSTREAM_LOST = 1011
 SERVICE_RESTART = 1012
 _TOO_LARGE_UPSTREAM = "The request is larger than upstream takes on a WebSocket"
-# The dialect of the upstream socket; a client's own value goes before it.
-SOCKET_PROTOCOL = "responses_websockets=2026-02-06"
 
 
 class WebSocketSession:

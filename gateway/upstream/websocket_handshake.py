@@ -22,6 +22,8 @@ from gateway.upstream.http import (
 from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.websocket import UpstreamSocket
 
+# The dialect of the upstream socket; a client's own value goes before it.
+SOCKET_PROTOCOL = "responses_websockets=2026-02-06"
 # RFC 6455, section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 

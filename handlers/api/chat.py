@@ -3,10 +3,10 @@
 import asyncio
 import time
 
+from gateway.failover.final_error import folded_error
 from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.sse import Event, events
 from gateway.turns.client_request import Loaded
-from gateway.turns.final_error import folded_error
 from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import client_request, key_policy

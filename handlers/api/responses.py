@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
+from gateway.failover.final_error import folded_error
 from gateway.protocol.lenient_json import dump
 from gateway.protocol.response_fold import ResponseFold
-from gateway.turns.final_error import folded_error
 from gateway.turns.http import Reply
 from handlers.api.loading import responses_request
 from handlers.api.stream import ReplyHandler, feed_events

@@ -6,10 +6,10 @@ import time
 from tornado.iostream import StreamClosedError
 
 from gateway.errors import UpgradeRequired
-from gateway.protocol.client_view import ClientView
 from gateway.protocol.headers import model_in_metadata
 from gateway.protocol.websocket_frames import Frame
 from gateway.turns.client_request import ClientRequest
+from gateway.turns.turn import ClientView
 from gateway.turns.websocket import UPSTREAM_LOST, WebSocketSession
 from handlers.api.loading import responses_request
 from handlers.bodies import BodilessHandler

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from gateway.accounts.codex_status import NEUTRAL, pool_windows, usage_body
 from gateway.admission.client_address import is_https, is_known_without_key
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.keys.limiter import PLAN_TYPE
 from gateway.protocol.lenient_json import text
+from handlers.api.codex_status import NEUTRAL, pool_windows, usage_body
 from handlers.api.loading import refused
 from handlers.bodies import BodilessHandler, BodyHandler
 from schemas.body.json import decode

@@ -14,12 +14,12 @@ from gateway.accounts.eligibility import Reason
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.errors import GatewayError, UsageLimitReached
+from gateway.failover.decision import (
+    RetryBudget,
+)
 from gateway.protocol.facts import Failure
 from gateway.secret import Secret
 from gateway.settings import Settings
-from gateway.turns.failover import (
-    RetryBudget,
-)
 
 SETTINGS = Settings.from_env(dotenv="")
 MODELS = ("m1", "m2")
@@ -42,7 +42,16 @@ faults = st.sampled_from(
         Failure("headers", "upstream", "no", status=503, retry_after=2.0),
         Failure("headers", "account", "no", status=401),
         Failure("headers", "account", "no", status=403),
+        Failure("headers", "account", "no", status=403, body=b"{}"),
         Failure("headers", "account", "no", status=429, code="usage_limit_reached"),
+        Failure(
+            "headers",
+            "account",
+            "no",
+            status=429,
+            code="usage_limit_reached",
+            resets_at=1_800_000_300.0,
+        ),
         Failure("headers", "account", "no", status=429, retry_after=1.5),
         Failure("headers", "account", "no", status=404, code="model_not_found"),
         Failure("headers", "account", "no", status=403, code="account_deactivated"),
@@ -144,13 +153,26 @@ class PoolModel(RuleBasedStateMachine):
         return {
             account.id
             for account in self.pool.accounts.values()
-            if account.health.status(self.now) is AccountStatus.ACTIVE
-            and not (account.health.on_trial and account.health.trial_running)
+            if self.is_well(account)
             and account.in_flight < account.concurrency
             and account.id not in demand.excluded
             and account.serves(demand.model, self.now)
             and (account.websockets or not demand.websocket)
+            and not (demand.websocket and self.sockets_are_off(account))
         }
+
+    def sockets_are_off(self, account):
+        return self.pool.verdicts.base(account).sockets_off_until > self.now
+
+    def is_well(self, account):
+        """What two clients met keeps nobody away who has no other account."""
+        mark = account.health.current_mark(self.now)
+        status = account.health.status(self.now)
+        if self.pool.verdicts.base(account).edge_until > self.now:
+            return False
+        return status is AccountStatus.ACTIVE or (
+            status is AccountStatus.COOLING and mark.is_suspicion
+        )
 
     def ask(self, demand):
         """Ask for a lease; it is granted, refused, or waits in line."""
@@ -180,6 +202,6 @@ class PoolModel(RuleBasedStateMachine):
 
     def note_answer(self, lease):
         demand = lease.demand
-        self.pool.observe_success(lease)
+        self.pool.observer.success(lease)
         if demand.affinity.session_id:
             self.served[demand.key_id, demand.affinity.session_id] = lease.account.id

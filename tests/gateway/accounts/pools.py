@@ -7,6 +7,7 @@ import pytest
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
+from gateway.accounts.health import Mark
 from gateway.protocol.facts import Failure
 from gateway.secret import Secret
 
@@ -48,7 +49,7 @@ def lease(pool, demand=None):
 def answered(pool, demand):
     """One good request; the lease, released."""
     granted = lease(pool, demand)
-    pool.observe_success(granted)
+    pool.observer.success(granted)
     granted.release()
     return granted
 
@@ -57,3 +58,9 @@ def refused(pool, demand, error):
     with pytest.raises(error) as caught:
         lease(pool, demand)
     return caught.value
+
+
+def cool(account, now, seconds):
+    """A judge finds the account in trouble."""
+    mark = Mark("refused", "a judge", "broken", now, now + seconds)
+    account.health.set_mark(mark)

@@ -6,6 +6,7 @@ from gateway.accounts.eligibility import Demand
 from tests.gateway.accounts.pools import (
     NOW,
     account,
+    cool,
     failure,
     lease,
     session,
@@ -22,33 +23,31 @@ def test_release_is_idempotent(pool):
 
 def test_after_cooling_one_probe_goes_first(pool, clock):
     pool.replace([account(1)])
-    pool.accounts[1].health.cool(NOW, 5, "broken")
+    cool(pool.accounts[1], NOW, 5)
     clock.now += 6
 
     async def scenario():
         probe = await pool.lease(Demand())
         assert probe.is_trial
-        others = [asyncio.create_task(pool.lease(Demand())) for _ in range(3)]
-        await asyncio.sleep(0)
-        assert pool.waiting == 3
-        pool.observe_success(probe)
-        assert len(await asyncio.gather(*others)) == 3
+        assert not (await pool.lease(Demand())).is_trial  # there is no better one
+        pool.observer.success(probe)
+        assert not pool.accounts[1].health.on_trial
 
     asyncio.run(scenario())
 
 
-def test_a_401_is_judged_by_its_refresh(pool, clock):
-    pool.replace([account(1)])
-    granted = lease(pool)
-    pool.observe_failure(granted, failure(401))
-    assert granted.account.health.status(clock.now) == "active"
-    pool.observe_failure(granted, failure(401))
-    assert granted.account.health.status(clock.now) == "cooling"
+def test_while_one_is_on_trial_others_go_elsewhere(pool, clock):
+    cool(pool.accounts[1], NOW, 5)
+    clock.now += 6
+    while not (probe := lease(pool)).is_trial:
+        probe.release()
+    assert {lease(pool).account.id for _ in range(9)} == {2}
 
 
 def test_reload_keeps_what_is_known_live(pool):
     granted = lease(pool, session())
-    pool.observe_failure(granted, failure(429, "usage_limit_reached"))
+    limited = failure(429, "usage_limit_reached", resets_at=NOW + 99)
+    pool.observer.failure(granted, limited)
     stored = [account(1, name="new"), account(2, name="newer")]
     stored[0].health.pause()
     pool.replace(stored)
@@ -60,7 +59,7 @@ def test_reload_keeps_what_is_known_live(pool):
 
 def test_a_probe_that_is_given_up_makes_room_for_the_next(pool, clock):
     pool.replace([account(1)])
-    pool.accounts[1].health.cool(NOW, 5, "broken")
+    cool(pool.accounts[1], NOW, 5)
     clock.now += 6
     for _ in range(3):
         granted = lease(pool)

@@ -12,6 +12,7 @@ from gateway.errors import (
 from tests.gateway.accounts.pools import (
     account,
     answered,
+    cool,
     lease,
     limit,
     refused,
@@ -22,12 +23,12 @@ from tests.gateway.accounts.pools import (
 def test_bound_conversation_stays(pool):
     first = answered(pool, session()).account
     assert {answered(pool, session()).account for _ in range(20)} == {first}
-    assert not pool.switches
+    assert not pool.observer.switches
 
 
 def test_passing_outage_sends_elsewhere_and_home_again(pool, clock):
     home = answered(pool, session()).account
-    home.health.cool(clock.now, 10, "broken")
+    cool(home, clock.now, 10)
     away = answered(pool, session())
     assert away.account is not home
     assert (away.switched_from, away.switch_cause) == (home.name, "cooling")
@@ -35,13 +36,13 @@ def test_passing_outage_sends_elsewhere_and_home_again(pool, clock):
     back = answered(pool, session())
     assert back.account is home
     assert back.switch_cause == "returned"
-    assert pool.switches == {"cooling": 1, "returned": 1}
+    assert pool.observer.switches == {"cooling": 1, "returned": 1}
 
 
 def test_conversation_away_from_home_stays_with_its_fallback(pool, clock):
     pool.replace([account(n) for n in range(1, 7)])
     home = answered(pool, session()).account
-    home.health.cool(clock.now, 100, "broken")
+    cool(home, clock.now, 100)
     assert len({answered(pool, session()).account for _ in range(20)}) == 1
 
 
@@ -70,7 +71,7 @@ def test_conversation_moves_when_its_account_is_gone(pool, loss):
     home.health.resume()
     pool.replace([account(1), account(2)])
     assert answered(pool, session()).account.id == moved.account.id
-    assert sum(pool.switches.values()) == 1
+    assert sum(pool.observer.switches.values()) == 1
 
 
 def test_conversation_that_was_never_answered_is_bound_by_nothing(pool, clock):
@@ -84,11 +85,11 @@ def test_conversation_that_was_never_answered_is_bound_by_nothing(pool, clock):
 
 def test_previous_response_binds_hard(pool, clock):
     granted = answered(pool, session())
-    pool.bind(granted, response_id="resp_1")
+    pool.observer.bind(granted, response_id="resp_1")
     follow = Demand(affinity=Affinity(previous_response_id="resp_1"))
     assert {answered(pool, follow).account for _ in range(9)} == {granted.account}
     assert pool.count_eligible(follow, frozenset()) == 0
-    granted.account.health.cool(clock.now, 20, "broken")
+    cool(granted.account, clock.now, 20)
     refused(pool, follow, NoAccounts)
     socket = Demand(websocket=True, affinity=follow.affinity)
     refused(pool, socket, PreviousResponseNotFound)
@@ -100,7 +101,7 @@ def test_no_key_steers_by_the_names_of_another(pool):
     pool.replace([account(n) for n in range(1, 9)])
     theirs = Affinity("resp_1", "turn_1", "s", "t", "c")
     granted = answered(pool, Demand(key_id=1, affinity=theirs))
-    pool.bind(granted, response_id="resp_1", turn_state="turn_1")
+    pool.observer.bind(granted, response_id="resp_1", turn_state="turn_1")
     taken = {
         answered(pool, Demand(key_id=n, affinity=theirs)).account.id
         for n in range(2, 30)
@@ -110,12 +111,12 @@ def test_no_key_steers_by_the_names_of_another(pool):
 
 def test_turn_state_reaches_only_the_account_that_spoke_it(pool, clock):
     granted = answered(pool, session())
-    pool.bind(granted, turn_state="turn_1")
+    pool.observer.bind(granted, turn_state="turn_1")
     demand = Demand(affinity=Affinity(turn_state="turn_1", session_id="s"))
     same = answered(pool, demand)
     assert (same.account, same.turn_state) == (granted.account, "turn_1")
     assert same.reason == "turn_state"
-    granted.account.health.cool(clock.now, 20, "broken")
+    cool(granted.account, clock.now, 20)
     assert answered(pool, demand).turn_state is None
 
 

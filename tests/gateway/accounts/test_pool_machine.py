@@ -21,15 +21,16 @@ from gateway.accounts.health import AccountStatus
 from gateway.accounts.strategies import STRATEGIES
 from gateway.accounts.wait_queue import LONGEST_QUEUE
 from gateway.errors import LONGEST_RETRY_AFTER
-from gateway.protocol.facts import Window
-from gateway.secret import Secret
-from gateway.turns.failover import (
+from gateway.failover.decision import (
     Attempt,
     Elsewhere,
     GiveUp,
     RetryHere,
+    WaitOut,
     decide,
 )
+from gateway.protocol.facts import Window
+from gateway.secret import Secret
 from tests.gateway.accounts.pool_model import (
     MODELS,
     PoolModel,
@@ -38,6 +39,7 @@ from tests.gateway.accounts.pool_model import (
     numbers,
     seconds,
 )
+from tests.gateway.accounts.pools import cool
 
 
 class PoolMachine(PoolModel):
@@ -50,7 +52,7 @@ class PoolMachine(PoolModel):
             if lease is not None:
                 self.note_answer(lease)
                 self.responses += 1
-                self.pool.bind(lease, response_id=f"r{self.responses}")
+                self.pool.observer.bind(lease, response_id=f"r{self.responses}")
                 self.finish(lease)
                 self.turn()
 
@@ -70,7 +72,7 @@ class PoolMachine(PoolModel):
                 session_id=wish["session"] or None,
             ),
         )
-        self.budget.count(self.now)
+        self.budget.count(demand.sender, self.now)
         self.asked.append(self.now)
         lease = self.ask(demand)
         self.turn()
@@ -100,11 +102,11 @@ class PoolMachine(PoolModel):
         """A request fails and goes on as the table says, to its end or an answer."""
         if lease not in self.held:
             return multiple()  # it ended with its process
-        self.pool.observe_failure(lease, failure)
+        self.pool.observer.failure(lease, failure)
         self.turn()
         left = self.pool.count_eligible(lease.demand, frozenset({lease.account.id}))
-        decision = decide(failure, Attempt(number=1, accounts_left=left))
-        allowed = self.budget.allow(decision, self.now)
+        decision = decide(failure, Attempt(accounts_left=left))
+        allowed = self.budget.allow(decision, lease.demand.sender, self.now)
         if allowed is decision and getattr(decision, "costs_budget", False):
             self.repeated.append(self.now)
             repeats = sum(at > self.now - 60 for at in self.repeated)
@@ -112,7 +114,7 @@ class PoolMachine(PoolModel):
             assert repeats <= max(3, asked // 10)
         decision = allowed
         match decision:
-            case RetryHere():
+            case RetryHere() | WaitOut():
                 return lease
             case GiveUp():
                 self.finish(lease)
@@ -133,6 +135,20 @@ class PoolMachine(PoolModel):
                 self.turn()
                 return multiple() if found is None else found
 
+    @rule(number=numbers, failure=faults)
+    def a_judge_speaks(self, number, failure):
+        account = self.account(number)
+        if account is not None:
+            self.pool.observer.rule(account, failure, "a judge")
+            self.turn()
+
+    @rule(number=numbers)
+    def a_judge_acquits(self, number):
+        account = self.account(number)
+        if account is not None:
+            self.pool.observer.acquit(account)
+            self.turn()
+
     @rule(pause=seconds(400))
     def time_passes(self, pause):
         self.now += pause
@@ -144,7 +160,7 @@ class PoolMachine(PoolModel):
         account = self.account(number)
         if account is not None:
             window = Window("secondary", float(used), 10_080, self.now + resets)
-            self.pool.observe_windows(account, [window])
+            self.pool.observer.windows(account, [window])
             self.turn()
 
     @rule(number=numbers, what=st.sampled_from(["pause", "resume", "remove"]))
@@ -170,7 +186,7 @@ class PoolMachine(PoolModel):
         if limit:
             account.health.set_limit(self.now, "primary", self.now + pause)
         else:
-            account.health.cool(self.now, pause, "broken")
+            cool(account, self.now, pause)
         self.pool.serve_queue()
         self.turn()
 
@@ -273,7 +289,7 @@ class PoolMachine(PoolModel):
     @invariant()
     def every_switch_has_its_cause(self):
         if hasattr(self, "pool"):
-            assert all(self.pool.switches)
+            assert all(self.pool.observer.switches)
 
 
 PoolMachine.TestCase.settings = settings(

@@ -20,6 +20,7 @@ from tests.gateway.accounts.pools import (
     NOW,
     account,
     answered,
+    cool,
     failure,
     lease,
     limit,
@@ -34,14 +35,14 @@ def catalogue(*models):
 def test_new_conversations_spread_by_what_is_left_times_capacity(pool):
     pool.replace([account(1, plan="plus"), account(2, plan="pro")])
     week = Window("secondary", 70.0, 10_080, NOW + 9_000)
-    pool.observe_windows(pool.accounts[2], [week])
+    pool.observer.windows(pool.accounts[2], [week])
     taken = Counter(answered(pool, Demand()).account.id for _ in range(600))
     # 7,560 against 0.3 x 50,400: one in three goes to the smaller plan.
     assert 150 < taken[1] < 250
 
 
 def test_account_near_the_end_of_a_window_takes_no_new_conversation(pool):
-    pool.observe_windows(pool.accounts[1], [Window("primary", 96.0, 300, NOW + 600)])
+    pool.observer.windows(pool.accounts[1], [Window("primary", 96.0, 300, NOW + 600)])
     assert {answered(pool, Demand()).account.id for _ in range(20)} == {2}
 
 
@@ -110,7 +111,7 @@ def test_what_chatgpt_does_not_have_goes_to_an_account_with_a_key(pool):
 
 def test_refused_model_is_not_sent_to_that_account_again(pool, clock):
     granted = lease(pool, Demand(model="m"))
-    pool.observe_failure(granted, failure(400, "model_not_found"))
+    pool.observer.failure(granted, failure(400, "model_not_found"))
     granted.release()
     other = answered(pool, Demand(model="m"))
     assert other.account is not granted.account
@@ -129,16 +130,20 @@ def test_all_limited_names_the_first_return(pool):
     assert (told.resets_at, told.plan_type) == (NOW + 300, "plus")
 
 
-def test_cooling_accounts_ask_for_a_short_wait(pool):
+def test_accounts_in_trouble_say_who_found_it_and_until_when(pool):
     limit(pool, 1, 900)
-    pool.accounts[2].health.cool(NOW, 60, "broken")
+    cool(pool.accounts[2], NOW, 60)
     error = refused(pool, Demand(), NoAccounts)
-    assert 1 <= error.retry_after <= 5
+    assert error.retry_after == 60
+    assert str(error) == (
+        "No account of this gateway is available until 08:01:00 UTC "
+        "(refused, says a judge, since 08:00:00 UTC)"
+    )
 
 
 def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
     limit(pool, 1, 900)
-    pool.accounts[2].health.cool(NOW, 4, "broken")
+    cool(pool.accounts[2], NOW, 4)
 
     async def scenario():
         asked = asyncio.create_task(pool.lease(Demand()))
@@ -153,8 +158,8 @@ def test_an_account_that_recovers_in_a_moment_is_waited_for(pool, clock):
 
 def test_an_account_that_failed_here_is_not_waited_for(pool):
     """What the request met at it is also what cools it."""
-    pool.accounts[1].health.cool(NOW, 2, "too fast")
-    pool.accounts[2].health.cool(NOW, 2, "too fast")
+    cool(pool.accounts[1], NOW, 2)
+    cool(pool.accounts[2], NOW, 2)
     assert pool.count_eligible(Demand(), frozenset({1})) == 1
     assert pool.count_eligible(Demand(), frozenset({1, 2})) == 0
 
@@ -187,7 +192,7 @@ def test_the_error_says_what_all_accounts_lack(pool):
 
 def test_what_time_mends_decides_before_what_it_does_not(pool):
     pool.accounts[1].health.pause()
-    pool.accounts[2].health.cool(NOW, 60, "broken")
+    cool(pool.accounts[2], NOW, 60)
     refused(pool, Demand(), NoAccounts)
     limit(pool, 2, 900)
     refused(pool, Demand(), UsageLimitReached)
@@ -206,7 +211,7 @@ def test_sockets_need_an_account_that_speaks_them(pool):
     assert answered(pool, Demand(websocket=True)).account.id == 2
     assert pool.can_open_socket()
     # A short trouble is no reason to lose the client's sockets for good.
-    pool.accounts[2].health.cool(NOW, 5, "broken")
+    cool(pool.accounts[2], NOW, 5)
     refused(pool, Demand(websocket=True), NoAccounts)
     assert pool.can_open_socket()
     # A long limit is, while another account could serve over HTTP.

@@ -15,6 +15,7 @@ from gateway.errors import (
     UsageLimitReached,
 )
 from tests.gateway.accounts.pools import (
+    NOW,
     account,
     answered,
     failure,
@@ -159,7 +160,8 @@ def test_those_who_wait_hear_of_a_limit(pool):
         held = await pool.lease(Demand())
         waiting = asyncio.create_task(pool.lease(Demand()))
         await asyncio.sleep(0)
-        pool.observe_failure(held, failure(429, "usage_limit_reached"))
+        limited = failure(429, "usage_limit_reached", resets_at=NOW + 99)
+        pool.observer.failure(held, limited)
         with pytest.raises(UsageLimitReached):
             await waiting
         held.release()

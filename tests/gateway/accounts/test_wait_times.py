@@ -12,6 +12,7 @@ from gateway.accounts.pool import HOME_WAIT_SECONDS, Pool
 from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT
 from gateway.errors import GatewayOverloaded
 from gateway.settings import Settings
+from tests.gateway.accounts.pools import cool
 
 CONVERSATION = Demand(affinity=Affinity(session_id="s"))
 
@@ -49,7 +50,7 @@ def run(scenario):
         pool.strategy = "fill_first"
         pool.replace([Account(1, "a", concurrency=1), Account(2, "b", concurrency=1)])
         held = await pool.lease(CONVERSATION)
-        pool.observe_success(held)
+        pool.observer.success(held)
         await scenario(pool, held, loop.time)
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -87,7 +88,7 @@ def test_the_wait_for_any_account_has_an_end():
 
 def test_an_account_that_recovers_by_itself_ends_the_wait():
     async def scenario(pool, held, time):
-        pool.accounts[2].health.cool(1e9, 3.0, "broken")
+        cool(pool.accounts[2], 1e9, 3.0)
         assert (await pool.lease(Demand())).account.id == 2
         assert time() == pytest.approx(3.0, abs=0.1)
 

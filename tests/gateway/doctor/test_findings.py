@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession
 
 from gateway.accounts.account import Account, Credentials
+from gateway.accounts.health import Mark
 from gateway.doctor import client_checks, local_checks
 from gateway.doctor.client import Visit, incompressible_body, is_loopback
 from gateway.doctor.findings import Level
@@ -113,7 +114,7 @@ def account(**facts):
         ({"expires_at": NOW - 5}, "warn", "python run.py accounts probe 'ada'"),
         ({"paused": True}, "warn", "python run.py accounts resume 'ada'"),
         ({"login_reason": "revoked"}, "fail", "python run.py accounts login"),
-        ({"cooling_until": NOW + 60, "cooling_why": "reset"}, "warn", ""),
+        ({"mark": Mark("refused", "its usage", "no", NOW, NOW + 60)}, "warn", ""),
     ],
 )
 def test_an_account_that_is_not_well_says_why_and_what_to_do(facts, level, fix):

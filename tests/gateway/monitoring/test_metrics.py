@@ -51,7 +51,7 @@ def gateway(tmp_path):
     secrets = SecretBox.open(tmp_path)
     store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
     return Parts(
-        pool, limiter, BodyBudget(9999), store, TurnRunner(pool, None, limiter)
+        pool, limiter, BodyBudget(9999), store, TurnRunner(pool, None, None, limiter)
     )
 
 
@@ -118,7 +118,7 @@ def test_every_metric_is_set_and_read_back(gateway):
     account = gateway.pool.accounts[1]
     account.in_flight = 3
     account.record_windows([Window("primary", 42.0, 300, NOW + 3600)], NOW)
-    gateway.pool.switches["limited"] += 2
+    gateway.pool.observer.switches["limited"] += 2
     gateway.turns.running.add(exchange())
     gateway.channels.add(object())
     gateway.body_budget.open_lease(Sender("key 1", has_key=True)).take(1234)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp import web
@@ -105,7 +106,12 @@ async def parts():
     )
     try:
         async with aiohttp.ClientSession() as session:
-            tokens = TokenSource(session, url, NoStore(), pool.observe_account_failure)
+            tokens = TokenSource(
+                session,
+                url,
+                NoStore(),
+                partial(pool.observer.rule, by="the token endpoint"),
+            )
             calls = AccountCalls(session, tokens)
             yield Parts(
                 upstream,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.protocol.client_view import ClientView
 from gateway.protocol.event_kinds import EVENT_KINDS, kind_of_event, notable_pattern
 from gateway.protocol.outcome import OutcomeReader
+from gateway.turns.turn import ClientView
 
 OUTPUT = ("response.output_item.added", "response.output_text.delta", "[DONE]", "other")
 

@@ -17,8 +17,8 @@ from gateway.protocol.headers import (
     request_headers,
     response_headers,
     retry_after,
-    windows,
 )
+from gateway.protocol.limit_windows import windows
 
 NOW = 1_700_000_000.0
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocol import numbers
-from gateway.protocol.headers import retry_after, windows
+from gateway.protocol.headers import retry_after
 from gateway.protocol.lenient_json import load_object
+from gateway.protocol.limit_windows import windows
 from gateway.protocol.numbers import LATEST, LONGEST_WAIT, LONGEST_WINDOW
 from gateway.protocol.outcome import OutcomeReader
 

@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from gateway.protocol import websocket_frames
-from gateway.protocol.client_view import ClientView
 from gateway.protocol.local_failures import socket_closed
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.event_source import SocketSource, SseSource
 from gateway.turns.keepalive import StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits
+from gateway.turns.turn import ClientView
 from gateway.upstream import UpstreamFault
 
 CREATED = {"type": "response.created", "response": {"id": "resp_1"}}

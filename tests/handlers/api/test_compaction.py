@@ -65,7 +65,7 @@ async def test_any_other_number_of_items_is_a_clear_error(
     assert (answered.status, words in answered.error["message"]) == (502, True)
     assert answered.error["code"] == "upstream_protocol_error"
     assert len(upstream.of()) == 1
-    assert serving.account("one").health.cooling_until == 0
+    assert serving.account("one").health.mark is None
 
 
 @pytest.mark.gen_test

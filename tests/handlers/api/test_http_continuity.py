@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from gateway.demo import faults
 from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, payload, turn_on, user
 
@@ -24,7 +23,7 @@ def accounts(upstream):
 
 async def settle_on_two(serving, upstream, headers=None, body=None):
     """Begin a conversation on the second account."""
-    upstream.answer(faults.usage_limit(30), account="one")
+    serving.limit("one", 30)
     answered = await serving.ask(body=body or payload(), headers=headers or {})
     assert answered.status == 200
     serving.account("one").health.lift_limit()
@@ -73,11 +72,11 @@ async def test_a_passing_outage_is_stood_in_for_and_then_it_goes_home(
     serving, upstream
 ):
     await serving.ask()
-    upstream.answer(faults.usage_limit(30), account="one")
+    serving.limit("one", 30)
     await serving.ask()
     serving.account("one").health.lift_limit()
     await serving.ask()
-    assert accounts(upstream) == ["one", "one", "two", "one"]
+    assert accounts(upstream) == ["one", "two", "one"]
     rows = await serving.rows(3)
     switches = [
         (row["receipt"]["switched_from"], row["receipt"]["switch_cause"])
@@ -89,11 +88,11 @@ async def test_a_passing_outage_is_stood_in_for_and_then_it_goes_home(
 @pytest.mark.gen_test
 async def test_a_long_limit_moves_it_for_good(serving, upstream):
     await serving.ask()
-    upstream.answer(faults.usage_limit(7_200), account="one")
+    serving.limit("one", 7_200)
     await serving.ask()
     serving.account("one").health.lift_limit()
     await serving.ask()
-    assert accounts(upstream) == ["one", "one", "two", "two"]
+    assert accounts(upstream) == ["one", "two", "two"]
 
 
 @pytest.mark.gen_test
@@ -169,8 +168,7 @@ async def compacted(serving):
 @pytest.mark.gen_test
 async def test_a_compacted_history_pins_to_its_account(serving, upstream):
     item = await compacted(serving)
-    upstream.answer(faults.usage_limit(3_600), account="one")
-    await serving.ask(body=payload(prompt_cache_key="other"))  # one is limited now
+    serving.limit("one", 3_600)
     body = payload(input=[item, user("go on")])
     answered = await serving.ask(body=body)
     assert answered.status == 429

@@ -11,6 +11,7 @@ from gateway.demo.answers import Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from gateway.store import models
 from tests import upstream_faults
+from tests.gateway.accounts.pools import cool
 from tests.serving import CHAT, CODEX, V1, payload
 
 TURN = ScriptedTurn().text("one two three").completed()
@@ -264,13 +265,13 @@ async def test_a_limit_is_not_told_while_another_account_is_only_recovering(
     serving, upstream, path
 ):
     """A client gives up at a limit, and comes back after a short wait."""
-    serving.account("two").health.cool(time.time(), 20.0, "broken")
+    cool(serving.account("two"), time.time(), 20.0)
     upstream.answer(faults.usage_limit(7_200), account="one", times=None)
     for _ in range(2):
         answered = await serving.ask(path)
         assert answered.status == 503
         assert answered.error["code"] == "no_accounts"
-        assert 1 <= int(answered.headers["retry-after"]) <= 5
+        assert 15 <= int(answered.headers["retry-after"]) <= 20
     assert accounts(upstream) == ["one"]
 
 
@@ -282,7 +283,7 @@ LAST_FAILURES = {"limit": faults.usage_limit(), "500": faults.server_error()}
 async def test_a_failure_waits_for_the_account_that_recovers_in_a_moment(
     serving, upstream, answer
 ):
-    serving.account("two").health.cool(time.time(), 0.5, "broken")
+    cool(serving.account("two"), time.time(), 0.5)
     upstream.answer(answer, account="one", times=None)
     assert (await serving.ask()).status == 200
     assert accounts(upstream)[-1] == "two"
@@ -370,16 +371,12 @@ async def test_a_limit_holds_through_a_pause_and_a_restart(serving, upstream):
 
 
 @pytest.mark.gen_test
-async def test_a_401_everywhere_is_no_401_and_takes_the_accounts_out(serving, upstream):
+async def test_a_401_that_no_judge_confirms_is_no_401_for_the_client(serving, upstream):
     upstream.answer(faults.unauthorized(), times=None)
     answered = await serving.ask()
-    assert accounts(upstream) == ["one", "one", "two", "two"]
+    assert accounts(upstream) == ["one", "two"]
     assert (answered.status, answered.error["origin"]) == (502, "upstream")
     assert answered.error["message"] == faults.unauthorized().error()["message"]
-    answered = await serving.ask()
-    assert (answered.status, answered.error["code"]) == (503, "no_accounts")
-    assert answered.error["origin"] == "account"
-    assert len(upstream.of()) == 4
 
 
 @pytest.mark.parametrize("path", [CODEX, V1, CHAT])
@@ -488,7 +485,7 @@ async def test_accounts_that_are_too_fast_for_a_moment_are_waited_for(
     too_fast = faults.error_response(429, "rate_limit_exceeded", "slower")
     upstream.answer(too_fast, times=2)
     assert (await serving.ask()).status == 200
-    assert accounts(upstream) == ["one", "two", "two"]
+    assert accounts(upstream) == ["one", "two", "one"]
 
 
 @pytest.mark.gen_test
@@ -585,7 +582,7 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream, answer
     upstream.answer(answer, account="one", times=None)
     answered = await serving.ask()
     assert answered.status == 200
-    assert accounts(upstream) == ["one", "two"]
+    assert accounts(upstream) == ["one", "one", "two"]
     await asyncio.wait_for(upstream.of()[0].closed.wait(), 30)
 
 

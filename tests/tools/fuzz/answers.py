@@ -2,14 +2,14 @@
 
 import orjson
 
-from gateway.accounts.encrypted_items import EncryptedItems
+from gateway.failover.final_error import final_error
 from gateway.protocol.chat.completion import ChatFold, ChatStream
-from gateway.protocol.client_view import ClientView
 from gateway.protocol.failures import event_failure, read_failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.response_fold import ResponseFold
 from gateway.protocol.sse import events
-from gateway.turns.final_error import final_error
+from gateway.turns.encrypted_items import EncryptedItems
+from gateway.turns.turn import ClientView
 from gateway.turns.websocket import error_frame
 from tests.tools.fuzz.source import Source
 

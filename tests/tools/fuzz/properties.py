@@ -15,12 +15,8 @@ from gateway.admission.body_decoding import decoder_for
 from gateway.admission.request_body import BodyReader
 from gateway.errors import GatewayError
 from gateway.protocol import websocket_frames
-from gateway.protocol.headers import (
-    request_headers,
-    response_headers,
-    retry_after,
-    windows,
-)
+from gateway.protocol.headers import request_headers, response_headers, retry_after
+from gateway.protocol.limit_windows import windows
 from gateway.protocol.sse import Event, EventScanner, events, is_notable, parts
 from gateway.protocol.websocket_frames import FrameSplitter, ProtocolError
 from schemas.body.json import decode

@@ -76,13 +76,13 @@ def final_error(
     return _logged(error, failure)
 
 
-def ends_sooner(state: GatewayError | None, limit: Failure) -> bool:
+def ends_sooner(state: GatewayError | None, limit: Failure, now: float) -> bool:
     """Whether the pool's state passes before the usage limit that upstream told."""
-    if not isinstance(state, UsageLimitReached):
-        return state is not None
-    if state.resets_at is None or limit.resets_at is None:
+    if state is None or limit.resets_at is None:
         return False
-    return state.resets_at < limit.resets_at
+    if isinstance(state, UsageLimitReached):
+        return state.resets_at is not None and state.resets_at < limit.resets_at
+    return state.retry_after is not None and now + state.retry_after < limit.resets_at
 
 
 def _is_of_our_login(failure: Failure) -> bool:

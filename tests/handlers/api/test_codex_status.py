@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.accounts.account import Account
-from gateway.accounts.codex_status import NEUTRAL, pool_windows, usage_body
 from gateway.protocol.facts import Window
+from handlers.api.codex_status import NEUTRAL, pool_windows, usage_body
 
 NOW = 1_000.0
 WEEK = 10_080

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import NoAccounts, UsageLimitReached
+from gateway.failover.final_error import ends_sooner, final_error, last_answer
 from gateway.protocol.facts import Failure
 from gateway.protocol.failures import event_failure, read_failure
 from gateway.protocol.local_failures import (
@@ -15,7 +16,6 @@ from gateway.protocol.local_failures import (
     protocol_error,
     token_refresh_failed,
 )
-from gateway.turns.final_error import ends_sooner, final_error, last_answer
 
 NOW = 1_700_000_000.0
 LIMITED = {
@@ -342,7 +342,9 @@ def test_the_last_real_answer_is_told():
     ("state", "resets_at", "is_sooner"),
     [
         (None, 10.0, False),
-        (NoAccounts(), 10.0, True),
+        (NoAccounts(retry_after=5), 10.0, True),
+        (NoAccounts(retry_after=5), 4.0, False),
+        (NoAccounts(), 10.0, False),
         (UsageLimitReached(resets_at=9.0), 10.0, True),
         (UsageLimitReached(resets_at=10.0), 10.0, False),
         (UsageLimitReached(resets_at=9.0), None, False),
@@ -353,7 +355,7 @@ def test_another_account_s_return_is_told_when_it_is_sooner(
     state, resets_at, is_sooner
 ):
     limit = Failure("headers", "account", "m", status=429, resets_at=resets_at)
-    assert ends_sooner(state, limit) is is_sooner
+    assert ends_sooner(state, limit, 0.0) is is_sooner
 
 
 texts = st.text() | st.sampled_from(["org-1", "a@b.co", "workspace 'x'", "sk-abcdefgh"])

@@ -23,23 +23,32 @@ class EncryptedItems:
     def __init__(self, most: int = MOST_ITEMS) -> None:
         self._makers: BoundedCache[int] = BoundedCache(most)
 
-    def note(self, event_type: str, data: bytes, account_id: int) -> None:
-        """Remember the maker of the item that an event announces as done."""
-        if event_type == "response.output_item.done" and MARK in data:
-            self.note_item(child(load_object(data), "item"), account_id)
+    def note(self, event_type: str, data: bytes, account_id: int) -> bool:
+        """Remember who made the item an event announces; whether it is encrypted."""
+        if event_type != "response.output_item.done" or MARK not in data:
+            return False
+        return self.note_item(child(load_object(data), "item"), account_id)
 
-    def note_item(self, item: Any, account_id: int) -> None:
+    def note_item(self, item: Any, account_id: int) -> bool:
         seal = _seal_of(item)
         if seal is not None:
             self._makers.put(seal, account_id)
+        return seal is not None
 
-    def compaction_maker(self, payload: dict[str, Any]) -> int | None:
-        """The one account that can go on from a compacted history, if known."""
-        for _, item in _sealed(payload, "compaction"):
-            maker = self._maker(item)
-            if maker is not None:
-                return maker
-        return None
+    def makers(self, payload: dict[str, Any]) -> tuple[int | None, int | None]:
+        """Who made the compaction of a history, and the last of its reasoning.
+
+        Only the first can go on from it, and others cannot read the second.
+        """
+        makers: dict[str, int] = {}
+        for kind in ("compaction", "reasoning"):
+            for _, item in _sealed(payload, kind):
+                maker = self._maker(item)
+                if maker is not None:
+                    makers[kind] = maker
+                    if kind == "compaction":
+                        break
+        return makers.get("compaction"), makers.get("reasoning")
 
     def foreign_reasoning(
         self, payload: dict[str, Any], account_id: int

@@ -1,0 +1,112 @@
+"""What becomes of leases and of the gateway's own calls, told to accounts and bindings.
+
+Synchronous: between two awaits of a turn the state is whole.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gateway.accounts.account import Account, PolledUsage
+from gateway.accounts.affinity import Bindings
+from gateway.accounts.lease import Lease
+from gateway.accounts.verdicts import Met, Verdicts
+from gateway.events import Topic
+from gateway.protocol.facts import Failure, Window
+from gateway.protocol.local_failures import is_token_failure
+
+BY_TOKEN_ENDPOINT = "the token endpoint"
+
+
+class Observer:
+    """Takes in what happened, and publishes which account it has changed."""
+
+    def __init__(
+        self, bindings: Bindings, verdicts: Verdicts, clock: Callable[[], float]
+    ) -> None:
+        self.account_changed = Topic[Account]()
+        self.failure_met = Topic[Met]()
+        self.switches: Counter[str] = Counter()  # of conversations, by cause
+        self._bindings = bindings
+        self._verdicts = verdicts
+        self._clock = clock
+
+    def windows(
+        self,
+        account: Account,
+        windows: Sequence[Window],
+        plan_type: str | None = None,
+    ) -> None:
+        """Windows from an answer's headers or a `codex.rate_limits` event."""
+        if not windows and not plan_type:
+            return
+        account.plan = plan_type or account.plan
+        account.record_windows(windows, self._clock())
+        self.account_changed.publish(account)
+
+    def usage(self, account: Account, usage: PolledUsage, asked_at: float) -> None:
+        account.record_usage(usage, asked_at, self._clock())
+        self.account_changed.publish(account)
+
+    def failure(self, lease: Lease, failure: Failure) -> None:
+        """What a lease's request met: its client's suspicion, or a verdict for all."""
+        account, demand, now = lease.account, lease.demand, self._clock()
+        if demand.probe or is_token_failure(failure):
+            by = "accounts probe" if demand.probe else BY_TOKEN_ENDPOINT
+            self.rule(account, failure, by)
+            return
+        met = Met(account, failure, demand.witness, demand.model, not lease.has_failed)
+        lease.has_failed = True
+        self._verdicts.meet(met, now)
+        lease.attempt_at = now  # what this lease does from here on, it begins later
+        lease.end_trial()
+        self.failure_met.publish(met)
+        self.account_changed.publish(account)
+
+    def rule(self, account: Account, failure: Failure, by: str) -> None:
+        """A call of the gateway's own met this: a verdict for all."""
+        told = replace(failure, redacted=None)  # it quotes no client
+        self._verdicts.rule(account, told, by, self._clock())
+        self.account_changed.publish(account)
+
+    def acquit(self, account: Account) -> None:
+        """A call of the gateway's own found the account's token and way well."""
+        self._verdicts.acquit(account)
+        self.account_changed.publish(account)
+
+    def success(self, lease: Lease) -> None:
+        """The request's first good event: account and conversation are confirmed."""
+        account, conversation = lease.account, lease.conversation
+        demand = lease.demand
+        had_failed = account.health.failures > 0 or account.health.on_trial
+        account.health.succeed(lease.attempt_at)
+        self._verdicts.succeed(account, demand.sender, demand.model)
+        lease.end_trial()
+        if conversation is not None:
+            if conversation.answered_by not in (None, account.id):
+                self.switches[lease.switch_cause or "overlapping"] += 1
+            keys, now = demand.conversation_keys, self._clock()
+            self._bindings.answer(keys, conversation, account.id, lease.lost_home, now)
+        if had_failed:
+            self.account_changed.publish(account)
+
+    def settle(self, lease: Lease) -> None:
+        """The account made encrypted items: the conversation stays where they are."""
+        conversation = lease.conversation
+        if conversation is not None and conversation.fallback == lease.account.id:
+            keys, home = lease.demand.conversation_keys, lease.account.id
+            self._bindings.confirm(keys, conversation, home, self._clock())
+            conversation.fallback = conversation.away_since = None
+
+    def bind(
+        self,
+        lease: Lease,
+        *,
+        response_id: str | None = None,
+        turn_state: str | None = None,
+    ) -> None:
+        """Remember whose response id and turn state these are."""
+        now, key_id = self._clock(), lease.demand.key_id
+        for kind, value in (("response", response_id), ("turn", turn_state)):
+            if value:
+                self._bindings.set_owner(key_id, kind, value, lease.account.id, now)

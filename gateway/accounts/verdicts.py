@@ -1,0 +1,266 @@
+"""Verdicts: what holds for all clients, and on whose word. Pure.
+
+A verdict comes from a judge's answer (`rule`, of the gateway's own calls), from a code
+that upstream itself sets, or from two clients that met the same without a success
+between. All else that a client's request draws stays its own: see `suspicion`.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.accounts.account import Account
+from gateway.accounts.health import Mark
+from gateway.accounts.suspicion import Client, Suspicions, Witness, Witnesses
+from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import (
+    KINDS,
+    Blame,
+    FailureKind,
+    convicts,
+    kind_of,
+)
+
+# What two clients met holds for all for so long, at most.
+COMMON_SECONDS = 60.0
+# Two clients that meet trouble of upstream within this time speak for all.
+TROUBLE_SECONDS = 10.0
+# Trouble is over without a success, too, when nobody met it for so long.
+TROUBLE_LASTS = 60.0
+# While it lasts, one request in so long may try a second account.
+SECOND_TRY_SECONDS = 1.0
+# A refused connection counts once in this time, however many requests met it.
+CONNECT_COUNTS_SECONDS = 1.0
+LONGEST_CONNECT_PAUSE = 10.0
+FIRST_EDGE_PAUSE = 10.0
+LONGEST_EDGE_PAUSE = 120.0
+SOCKETS_OFF_SECONDS = 600.0
+_TWO_CLIENTS = "two clients"
+_UPSTREAM = "upstream's code"
+
+
+@dataclass(slots=True)
+class BaseUrl:
+    """What holds of one base URL, whichever account is used there."""
+
+    sockets_off_until: float = 0.0
+    edge_until: float = 0.0  # a page stands before it: one attempt after each pause
+    edge_pause: float = 0.0
+    trouble: dict[str | None, float] = field(default_factory=dict)  # last met, by model
+    second_try_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A failure that a client's request met at an account."""
+
+    account: Account
+    failure: Failure
+    witness: Witness
+    model: str | None
+    is_first: bool = True  # of this lease
+
+
+class Verdicts:
+    """Applies failures, successes and rulings to accounts and base URLs."""
+
+    def __init__(self) -> None:
+        self.suspicions = Suspicions()
+        self._witnesses = Witnesses()
+        self._bases: dict[str, BaseUrl] = {}
+
+    def base(self, account: Account) -> BaseUrl:
+        return self._bases.setdefault(account.base_url or "", BaseUrl())
+
+    def retain(self, accounts: set[str]) -> None:
+        """Forget base URLs that no account has any more."""
+        for url in self._bases.keys() - accounts:
+            del self._bases[url]
+
+    # What clients' requests meet
+
+    def meet(self, met: Met, now: float) -> None:
+        """Take in what a client's request met: a suspicion, or a verdict."""
+        account, failure, kind = met.account, met.failure, kind_of(met.failure)
+        blames = KINDS[kind].blames
+        if blames in (Blame.REQUEST, Blame.NOTHING):
+            return
+        account.health.note(f"{kind}: {failure.logged.message}", now)
+        if convicts(failure):
+            self._convict(met, blames, now)
+        elif met.is_first:
+            self._suspect(met, kind, blames, now)
+
+    def succeed(self, account: Account, client: Client, model: str | None) -> None:
+        """A client's request went well: what spoke against its way is over."""
+        self.suspicions.acquit(client, account.id, model)
+        account.grant_model(model)
+        base_url = account.base_url or ""
+        for scope in (
+            (Blame.ACCOUNT, account.id),
+            (Blame.MODEL, account.id, model),
+            (Blame.UPSTREAM, base_url, None),
+            (Blame.CAPACITY, base_url, model),
+        ):
+            self._witnesses.clear(scope)
+        base = self._bases.get(base_url)
+        if base is not None:
+            base.trouble.pop(model, None)
+            base.trouble.pop(None, None)
+            base.edge_until = base.edge_pause = 0.0
+
+    def note_attempt(self, account: Account, now: float) -> None:
+        """A request is about to go there; of a refused way one after each pause."""
+        base = self._bases.get(account.base_url or "")
+        if base is not None and base.edge_pause:
+            base.edge_until = now + base.edge_pause
+
+    def is_troubled(self, account: Account, model: str | None, now: float) -> bool:
+        """Whether upstream as a whole, or this model there, is known to fail."""
+        trouble = self.base(account).trouble
+        last = max(trouble.get(model, 0.0), trouble.get(None, 0.0))
+        return last > now - TROUBLE_LASTS
+
+    def may_try_second(self, account: Account, now: float) -> bool:
+        """Whether a request may try a second account in spite of the trouble."""
+        base = self.base(account)
+        if now - base.second_try_at < SECOND_TRY_SECONDS:
+            return False
+        base.second_try_at = now
+        return True
+
+    def _suspect(self, met: Met, kind: FailureKind, blames: Blame, now: float) -> None:
+        account, failure, witness, model = (
+            met.account,
+            met.failure,
+            met.witness,
+            met.model,
+        )
+        if kind is FailureKind.CONNECT:
+            self._count_connect(account, failure, now)
+        asked = failure.retry_after
+        if asked is None and failure.resets_at is not None:
+            asked = failure.resets_at - now
+        self.suspicions.suspect(witness.client, account.id, model, now, asked)
+        if blames is Blame.EDGE:
+            return  # only a judge can tell the way from what was asked
+        is_alone = self.suspicions.is_alone(witness.client, now)
+        if blames in (Blame.UPSTREAM, Blame.CAPACITY):
+            of_model = model if blames is Blame.CAPACITY else None
+            scope = (blames, account.base_url or "", of_model)
+            if self._witnesses.agree(
+                scope, witness, now, within=TROUBLE_SECONDS, is_alone=is_alone
+            ):
+                self.base(account).trouble[of_model] = now
+        # Of one model only the model: another one may be well there.
+        of_model_only = blames in (Blame.MODEL, Blame.CAPACITY, Blame.SOCKETS)
+        scope_of_account = (
+            (Blame.MODEL, account.id, model)
+            if of_model_only
+            else (Blame.ACCOUNT, account.id)
+        )
+        if not of_model_only and self._witnesses.agree(
+            scope_of_account, witness, now, within=COMMON_SECONDS, is_alone=is_alone
+        ):
+            until = now + min(COMMON_SECONDS, asked or COMMON_SECONDS)
+            account.health.set_mark(
+                Mark(kind, _TWO_CLIENTS, failure.logged.message[:200], now, until, True)
+            )
+
+    def _count_connect(self, account: Account, failure: Failure, now: float) -> None:
+        """No client's bytes were sent: it needs no judge, but counts once a second."""
+        health = account.health
+        if health.mark is not None and now - health.mark.since < CONNECT_COUNTS_SECONDS:
+            return
+        pause = min(LONGEST_CONNECT_PAUSE, 2.0 ** min(health.failures, 8))
+        evidence = failure.logged.message[:200]
+        health.set_mark(
+            Mark(FailureKind.CONNECT, "the network", evidence, now, now + pause, True)
+        )
+
+    def _convict(self, met: Met, blames: Blame, now: float) -> None:
+        """Upstream's own code: for all, until a judge has been asked."""
+        account, failure, health = met.account, met.failure, met.account.health
+        match blames:
+            case Blame.MODEL if met.model is not None:
+                if failure.resets_at is not None:
+                    account.limit_model(met.model, failure.resets_at)
+                else:
+                    account.refuse_model(met.model, now)
+            case Blame.WINDOW | Blame.BALANCE:
+                window, until = _limit_of(account, failure, now)
+                health.suppose_limit(now, window, until, _UPSTREAM)
+                account.plan = failure.plan_type or account.plan
+            case Blame.LOGIN:
+                until = now + health.next_pause()
+                mark = Mark(
+                    kind_of(failure),
+                    _UPSTREAM,
+                    failure.logged.code or failure.logged.message,
+                    now,
+                    until,
+                    is_login=True,
+                )
+                health.set_mark(mark)
+
+    # What judges say
+
+    def rule(self, account: Account, failure: Failure, by: str, now: float) -> None:
+        """A call of the gateway's own met this: it holds for all."""
+        kind, health = kind_of(failure), account.health
+        health.note(f"{kind}: {failure.logged.message}", now)
+        match KINDS[kind].blames:
+            case Blame.LOGIN if kind is FailureKind.LOGIN_REQUIRED:
+                health.require_login(failure.logged.code or failure.logged.message, by)
+            case Blame.WINDOW | Blame.BALANCE:
+                health.set_limit(now, *_limit_of(account, failure, now), by)
+            case Blame.SOCKETS:
+                self.base(account).sockets_off_until = now + SOCKETS_OFF_SECONDS
+            case Blame.EDGE:
+                base = self.base(account)
+                base.edge_pause = min(
+                    LONGEST_EDGE_PAUSE, 2 * base.edge_pause or FIRST_EDGE_PAUSE
+                )
+                base.edge_until = now + base.edge_pause
+            case Blame.UPSTREAM | Blame.CAPACITY:  # of `accounts probe`
+                until = now + COMMON_SECONDS
+                text = failure.logged.message[:200]
+                health.set_mark(Mark(kind, by, text, now, until, is_suspicion=True))
+            case Blame.LOGIN | Blame.ACCOUNT:
+                is_login = KINDS[kind].blames is Blame.LOGIN
+                until = now + health.next_pause()
+                text = failure.logged.message[:200]
+                health.set_mark(Mark(kind, by, text, now, until, is_login=is_login))
+
+    def acquit(self, account: Account) -> None:
+        """A judge finds the account's token and way well.
+
+        What it does not look at stays: limits, 5xx, timeouts.
+        """
+        base = self.base(account)
+        base.edge_until = base.edge_pause = 0.0
+        health, mark = account.health, account.health.mark
+        if health.login_reason is not None and not health.login_by:
+            health.logged_in()  # an earlier release took it for ended
+        # Upstream's own code stands against the judge's word for its time.
+        if mark is not None and mark.is_login and mark.by != _UPSTREAM:
+            health.end_mark()
+
+
+def _limit_of(account: Account, failure: Failure, now: float) -> tuple[str, float]:
+    """The window that a failure names, and when it is reset."""
+    rules = KINDS[kind_of(failure)]
+    until = failure.resets_at or now + rules.limit_seconds
+    is_window = rules.blames is Blame.WINDOW
+    return _used_up(account, until, now) if is_window else "quota", max(until, now + 1)
+
+
+def _used_up(account: Account, until: float, now: float) -> str:
+    """The window that the refusal speaks of: the one that is reset at its time."""
+    fitting = [
+        seen
+        for seen in account.windows.values()
+        if seen.window.resets_at is not None
+        and abs(seen.window.resets_at - until) < 120
+    ]
+    if fitting:
+        return max(fitting, key=lambda seen: seen.used_percent(now)).window.name
+    return "usage"

@@ -1,0 +1,1 @@
+"""What follows a failed attempt, and what the client gets in the end. Pure."""

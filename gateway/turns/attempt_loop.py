@@ -1,0 +1,271 @@
+"""The loop of attempts: leases accounts until one answers or nothing can be tried.
+
+What an attempt is, the transport says; what follows a failed one, `failover` decides.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from gateway.accounts.lease import Lease
+from gateway.accounts.pool import Pool
+from gateway.errors import (
+    GatewayError,
+    PreviousResponseNotFound,
+    forget_traceback,
+)
+from gateway.failover.decision import (
+    ASSUMED_WAIT,
+    LONGEST_INNER_WAIT,
+    Attempt,
+    Decision,
+    Elsewhere,
+    GiveUp,
+    RetryBudget,
+    RetryHere,
+    WaitOut,
+    decide,
+)
+from gateway.failover.final_error import ends_sooner, final_error, last_answer
+from gateway.failover.inner_wait import InnerWaits
+from gateway.polling.judges import Judges
+from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import FailureKind, Tries, kind_of, rules_of
+from gateway.secret import Secret
+from gateway.turns.receipt import note_attempt, words
+from gateway.turns.turn import Turn
+from gateway.upstream import UpstreamFault
+from gateway.upstream.tokens import TokenSource
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the attempts of one turn have come; times are monotonic seconds."""
+
+    here: int = 0  # attempts at the account of the current lease
+    moved_by: FailureKind | None = None  # see `Attempt`
+    judged: bool = False  # the current account's judge was asked
+    token: Secret | None = None  # that the latest attempt went out with
+    excluded: set[int] = field(default_factory=set)
+    well_at: dict[int, float] = field(default_factory=dict)  # ends of short limits
+    has_waited: bool = False
+    first_at: Hashable = None  # where this turn goes first after a wait
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def met_edge_twice(self) -> bool:
+        """Whether a page answered at two accounts."""
+        pages = [
+            one for one in self.failures if kind_of(one) is FailureKind.EDGE_REFUSED
+        ]
+        return self.moved_by is FailureKind.EDGE_REFUSED and len(pages) > 1
+
+
+class AttemptLoop:
+    """Wins accounts for turns."""
+
+    def __init__(self, pool: Pool, tokens: TokenSource, judges: Judges) -> None:
+        self._pool = pool
+        self._tokens = tokens
+        self._judges = judges
+        self._budget = RetryBudget()
+        self._waits = InnerWaits()
+
+    def count_request(self, client: int | str) -> None:
+        """A turn has begun."""
+        self._budget.count(client, time.monotonic())
+        self._pool.verdicts.suspicions.count_request(client, self._pool.now())
+
+    async def run(self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]) -> T:
+        """What `open_attempt` made of the first account that answered.
+
+        Raises the GatewayError the client gets when none did; UpstreamFault when
+        the last one's failure may be shown as upstream told it.
+        """
+        progress = _Progress()
+        try:
+            while True:
+                lease = turn.lease or await self._lease(turn, progress)
+                progress.here += 1
+                try:
+                    await self._tokens.ensure_fresh(lease.account)
+                    progress.token = lease.account.credentials.access_token
+                    opened = await open_attempt(lease)
+                except UpstreamFault as fault:
+                    if not fault.may_be_shown:
+                        turn.hold_response(None)
+                    try:
+                        fault.failure = await turn.compared(fault.failure)
+                        await self._recover(turn, lease, fault, progress)
+                    finally:
+                        forget_traceback(fault)
+                else:
+                    self._end_wait(progress, is_over=True)
+                    self._pool.observer.success(lease)
+                    note_attempt(turn.exchange, lease.account.name, None, "answered")
+                    turn.commit()
+                    return opened
+        finally:
+            # A turn that was cancelled has not shown that the limit goes on.
+            self._end_wait(progress, is_over=True)
+
+    async def _lease(self, turn: Turn, progress: _Progress) -> Lease:
+        demand = turn.demand
+        if progress.excluded:
+            demand = replace(demand, excluded=frozenset(progress.excluded))
+        lease = turn.lease = await self._pool.lease(demand)
+        exchange = turn.exchange
+        exchange.mark("queue")
+        exchange.account_id = lease.account.id
+        exchange.lease_reason = lease.reason
+        exchange.passed_over = lease.passed_over
+        exchange.switched_from = lease.switched_from
+        exchange.switch_cause = lease.switch_cause
+        if progress.has_waited and progress.first_at is None:
+            await self._take_place(turn, lease, progress)
+        return lease
+
+    async def _take_place(self, turn: Turn, lease: Lease, progress: _Progress) -> None:
+        """After a short limit: one request shows whether it is over."""
+        scope = (lease.account.id, lease.demand.model)
+        place = await self._waits.take_place(scope, LONGEST_INNER_WAIT)
+        if place == "first":
+            progress.first_at = scope
+        elif place == "in vain":
+            raise self._final(turn, lease, progress)
+
+    def _end_wait(self, progress: _Progress, *, is_over: bool) -> None:
+        if progress.first_at is not None:
+            self._waits.end(progress.first_at, is_over=is_over)
+            progress.first_at = None
+
+    async def _recover(
+        self, turn: Turn, lease: Lease, fault: UpstreamFault, progress: _Progress
+    ) -> None:
+        """Wait, move on, or raise what the client gets."""
+        failure, name = fault.failure, lease.account.name
+        if failure.code == "invalid_encrypted_content" and turn.drop_reasoning():
+            again = "again without encrypted reasoning"
+            note_attempt(turn.exchange, name, failure, again)
+            return
+        self._pool.observer.failure(lease, failure)
+        self._end_wait(progress, is_over=not rules_of(failure).waits)
+        progress.failures.append(failure)
+        decision = self._decide(turn, lease, failure, progress)
+        note_attempt(turn.exchange, name, failure, words(decision))
+        if isinstance(decision, RetryHere) and decision.asks_judge:
+            progress.judged = True
+            if await self._judges.renew(lease.account, progress.token):
+                return
+            decision = self._decide(turn, lease, failure, progress)
+        match decision:
+            case RetryHere(after=after):
+                await asyncio.sleep(after)
+            case Elsewhere():
+                self._leave(turn, lease, fault, progress)
+            case WaitOut(after=after):
+                await self._wait_out(turn, lease, after, progress)
+            case GiveUp():
+                if fault.may_be_shown:
+                    raise fault
+                raise self._final(turn, lease, progress) from fault
+
+    def _leave(
+        self, turn: Turn, lease: Lease, fault: UpstreamFault, progress: _Progress
+    ) -> None:
+        """Let another account be chosen."""
+        if turn.is_anchored:
+            # Upstream holds the history: the client resends all of it, which any
+            # account can serve.
+            raise PreviousResponseNotFound(turn.anchor or "") from fault
+        progress.excluded.add(lease.account.id)
+        progress.here, progress.judged = 0, False
+        if rules_of(fault.failure).tries is Tries.ONCE:
+            progress.moved_by = kind_of(fault.failure)
+        turn.free()
+
+    async def _wait_out(
+        self, turn: Turn, lease: Lease, after: float, progress: _Progress
+    ) -> None:
+        """Wait for a short limit's end; then whoever is well again may answer."""
+        demand = lease.demand
+        suspicions = self._pool.verdicts.suspicions
+        suspicions.note_wait(demand.sender, demand.model, self._pool.now())
+        progress.has_waited = True
+        progress.here = 0
+        progress.excluded.add(lease.account.id)
+        turn.free()
+        await asyncio.sleep(after)
+        now = time.monotonic() + 0.01
+        progress.excluded = {
+            one for one in progress.excluded if progress.well_at.get(one, now + 1) > now
+        }
+
+    def _decide(
+        self, turn: Turn, lease: Lease, failure: Failure, progress: _Progress
+    ) -> Decision:
+        account, rules = lease.account, rules_of(failure)
+        now = time.monotonic()
+        if rules.waits:
+            asked = failure.retry_after
+            if asked is None and failure.resets_at is not None:
+                asked = failure.resets_at - self._pool.now()
+            progress.well_at[account.id] = now + (asked or ASSUMED_WAIT)
+        tried = frozenset(progress.excluded | {account.id})
+        demand = turn.resent_demand if turn.is_anchored else turn.demand
+        verdicts, wall = self._pool.verdicts, self._pool.now()
+        may_wait = not progress.has_waited and verdicts.suspicions.may_wait(
+            demand.sender, demand.model, wall
+        )
+        attempt = Attempt(
+            accounts_left=self._pool.count_eligible(demand, tried),
+            here=progress.here,
+            moved_by=progress.moved_by,
+            elapsed=turn.exchange.elapsed_ms / 1000,
+            judged=progress.judged,
+            bound=self._is_bound(turn, lease),
+            troubled=verdicts.is_troubled(account, demand.model, wall),
+            wait=min(progress.well_at.values()) - now
+            if may_wait and progress.well_at
+            else None,
+        )
+        decision = decide(failure, attempt)
+        is_second_try = isinstance(decision, Elsewhere) and decision.is_second_try
+        if is_second_try and not verdicts.may_try_second(account, wall):
+            return GiveUp(f"{kind_of(failure)}: upstream is in trouble")
+        return self._budget.allow(decision, demand.sender, now)
+
+    def _is_bound(self, turn: Turn, lease: Lease) -> bool:
+        """Whether no other account may answer."""
+        if turn.demand.pinned is not None:
+            return True
+        is_home = turn.demand.bound_to == lease.account.id
+        return is_home and not self._pool.has_lost(lease.account)
+
+    def _final(self, turn: Turn, lease: Lease, progress: _Progress) -> GatewayError:
+        """Upstream's last answer, or of a limit the account that returns before it."""
+        failure, view, account = (
+            last_answer(progress.failures),
+            turn.view(),
+            lease.account,
+        )
+        base = self._pool.verdicts.base(account)
+        error = final_error(
+            failure,
+            codex=view.is_codex,
+            keys_in_use=view.keys_in_use,
+            login_convicted=account.health.is_login_refused,
+            way_refused=base.edge_pause > 0 or progress.met_edge_twice,
+        )
+        if not rules_of(failure).is_usage_limit:
+            return error
+        # A client gives up at a limit: it is told that of the first account to
+        # return, and only when no other account is back sooner than its limit ends.
+        tried = frozenset(progress.excluded | {account.id})
+        state = self._pool.refusal(replace(turn.demand, excluded=tried))
+        is_sooner = ends_sooner(state, failure, self._pool.now())
+        return state if state is not None and is_sooner else error
