@@ -18,6 +18,7 @@ from gateway.cli.base import (
     print_result,
     secrets_of,
     settings_and_json,
+    text,
 )
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import Settings
@@ -73,8 +74,8 @@ def _show_code(code: DeviceCode, as_json: bool) -> None:
         )
         return
     click.echo(
-        f"Open {code.verification_url} in a browser and enter the code\n\n"
-        f"    {code.user_code}\n\nWaiting for it …"
+        f"Open {text(code.verification_url)} in a browser and enter the code\n\n"
+        f"    {text(code.user_code)}\n\nWaiting for it …"
     )
 
 

@@ -30,6 +30,8 @@ from gateway.store.encryption import SecretBox, UnusableKey
 T = TypeVar("T")
 OutputRow = Mapping[str, Any]
 
+_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+
 pass_settings = click.make_pass_decorator(Settings)
 _json_option = click.option(
     "--json", "as_json", is_flag=True, help="One object a line."
@@ -82,7 +84,11 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly when the reader has gone
         except EXPECTED as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable(str(error))) from error
+        except click.ClickException as error:
+            if error.message == printable(error.message):
+                raise
+            raise click.ClickException(printable(error.message)) from error
 
 
 @contextmanager
@@ -123,8 +129,14 @@ def secrets_of(settings: Settings) -> SecretBox:
 
 def print_json(row: OutputRow) -> None:
     """One object, one line; whoever reads it gets it now."""
-    click.echo(json.dumps(row, ensure_ascii=False, default=str))
+    click.echo(json_line(row))
     sys.stdout.flush()
+
+
+def json_line(row: OutputRow) -> str:
+    """The object as JSON, in ASCII where a character of it could steer a terminal."""
+    line = json.dumps(row, ensure_ascii=False, default=str)
+    return line if line.isprintable() else json.dumps(row, default=str)
 
 
 def print_table(
@@ -148,7 +160,7 @@ def print_result(row: OutputRow, sentence: str, *, as_json: bool) -> None:
     if as_json:
         print_json(row)
     else:
-        click.echo(sentence)
+        click.echo(printable(sentence))
 
 
 def add_change_command(
@@ -179,10 +191,12 @@ def text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(text(one) for one in value) or "-"
-    # What a client chose must not steer the terminal.
-    return "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value)
-    )
+    return printable(str(value).replace("\n", _UNPRINTABLE))
+
+
+def printable(words: str) -> str:
+    """Words in which only line ends steer the terminal: clients choose some of them."""
+    return "".join(c if c.isprintable() or c == "\n" else _UNPRINTABLE for c in words)
 
 
 def format_time(seconds: float | None) -> str:

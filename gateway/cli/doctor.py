@@ -15,6 +15,7 @@ from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     apply_change,
     print_json,
+    printable,
     run_query,
     secrets_of,
     settings_and_json,
@@ -121,6 +122,7 @@ def _print(finding: Finding, as_json: bool) -> None:
     if as_json:
         print_json(asdict(finding))
         return
-    click.echo(f"{_MARKS[finding.level]}  {finding.check}: {finding.message}")
+    told = f"{finding.check}: {finding.message}"
+    click.echo(f"{_MARKS[finding.level]}  {printable(told)}")
     if finding.fix:
-        click.echo(f"      change: {finding.fix}")
+        click.echo(f"      change: {printable(finding.fix)}")

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,20 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
-from gateway.cli.base import connected_database, print_result, settings_and_json
+from gateway.cli.base import (
+    connected_database,
+    json_line,
+    print_result,
+    settings_and_json,
+    text,
+)
 from gateway.cli.logs import pages
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
 from gateway.store.log_rows import COLUMNS
 from gateway.store.queries import Record
 
+_FORMULA = frozenset("=+-@")
 _FIELDS = (*COLUMNS, "key", "account")
 
 
@@ -50,7 +58,7 @@ def export(
         shown = _counted(rows) if output is not None else rows
         if as_json or kind == "jsonl":
             for row in shown:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.write(json_line(row) + "\n")
         else:
             _write_csv(shown, file)
 
@@ -86,10 +94,15 @@ def _write_csv(rows: Iterator[Record], file: IO[str]) -> None:
 
 
 def _harmless(value: Any) -> Any:
-    """A spreadsheet takes what begins so for a formula; clients choose some texts."""
-    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value:
-        return f"'{value}"
-    return value
+    """A cell without control characters, which no spreadsheet takes for a formula.
+
+    Clients choose some texts. Spaces before a formula are passed over, and full-width
+    signs are read as the plain ones.
+    """
+    if not isinstance(value, str) or value == "":
+        return value
+    begins_formula = unicodedata.normalize("NFKC", value).lstrip()[:1] in _FORMULA
+    return f"'{text(value)}" if begins_formula else text(value)
 
 
 @click.command()

@@ -150,7 +150,7 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
             click.echo(f"{field.replace('_', ' ') + ':':<16}{shown}")
     for one in row.get("usage", ()):
         window = f" per {one['limit_window']}" if one["limit_window"] else ""
-        model = f" of {one['model_filter']}" if one["model_filter"] else ""
+        model = f" of {text(one['model_filter'])}" if one["model_filter"] else ""
         click.echo(
             f"  {one['limit_type']}{window}{model}: {one['current_value']} of "
             f"{one['max_value']} used, resets {one['reset_at'] or '-'}"

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from gateway.cli.base import format_time, print_table, settings_and_json, text
+from gateway.cli.base import (
+    format_time,
+    print_table,
+    printable,
+    settings_and_json,
+    text,
+)
 from gateway.monitoring.recorder.files import recordings
 from gateway.settings import Settings
 
@@ -22,7 +28,7 @@ def recorder(settings: Settings, as_json: bool) -> None:
         raise click.ClickException("no recording: the loop was not blocked")
     lines = there[-1].read_text("utf-8").splitlines()
     if as_json:
-        click.echo("\n".join(lines))
+        click.echo(printable("\n".join(lines)))
         return
     told = [json.loads(line) for line in lines]
     click.echo(there[-1])
