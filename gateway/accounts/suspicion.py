@@ -75,12 +75,19 @@ class Suspicions:
         model: str | None,
         now: float,
         asked: float | None = None,
+        *,
+        is_passing: bool = False,
     ) -> None:
-        """Keep the client from the account for a while, or as long as upstream asks."""
+        """Keep the client from the account for a while, or as long as upstream asks.
+
+        `is_passing`: one failure of its kind is nothing, only a second in a row is.
+        """
         held = self._client(client, now).suspicions
         before = held.pop((account_id, model), None)
-        failures = 1 if before is None else before.failures + 1
-        seconds = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 8))
+        failures = (0 if is_passing else 1) if before is None else before.failures + 1
+        seconds = 0.0
+        if failures:
+            seconds = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 8))
         if asked is not None and asked > 0:
             seconds = min(asked, LONGEST_ASKED_SECONDS)
         held[account_id, model] = _Suspicion(now + seconds, failures)

@@ -15,6 +15,7 @@ from gateway.protocol.failure_kind import (
     KINDS,
     Blame,
     FailureKind,
+    Tries,
     convicts,
     kind_of,
 )
@@ -86,7 +87,7 @@ class Verdicts:
         account.health.note(f"{kind}: {failure.logged.message}", now)
         if convicts(failure):
             self._convict(met, blames, now)
-        elif met.is_first:
+        else:
             self._suspect(met, kind, blames, now)
 
     def succeed(self, account: Account, client: Client, model: str | None) -> None:
@@ -139,8 +140,12 @@ class Verdicts:
         asked = failure.retry_after
         if asked is None and failure.resets_at is not None:
             asked = failure.resets_at - now
-        self.suspicions.suspect(witness.client, account.id, model, now, asked)
-        if blames is Blame.EDGE:
+        is_passing = KINDS[kind].tries is Tries.ONCE
+        if met.is_first or is_passing:
+            self.suspicions.suspect(
+                witness.client, account.id, model, now, asked, is_passing=is_passing
+            )
+        if blames is Blame.EDGE or not met.is_first:
             return  # only a judge can tell the way from what was asked
         is_alone = self.suspicions.is_alone(witness.client, now)
         if blames in (Blame.UPSTREAM, Blame.CAPACITY):

@@ -75,6 +75,8 @@ def test_what_one_client_draws_is_its_own(verdicts, account, met):
 
 def test_its_own_next_turns_go_elsewhere(verdicts, account):
     meet(verdicts, account, failure(500))
+    assert reason(verdicts, account, 1) is None  # one is nothing
+    meet(verdicts, account, failure(500))
     assert reason(verdicts, account, 1) is Reason.SUSPECTED
     assert reason(verdicts, account, 1, model="other") is None
     assert reason(verdicts, account, 1, bound_to=account.id) is None
