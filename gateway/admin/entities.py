@@ -117,6 +117,15 @@ TOOL_RULES = Field(
     help="'pass file_search surface=v1 accounts=api_key', 'refuse web_search'; "
     "repeatable. pass, strip or refuse a type of tool; the last that matches decides.",
 )
+ALIASES = Field(
+    "aliases",
+    many=True,
+    nullable=True,
+    bounds=(1, 200),
+    most=100,
+    description="as in `gpt-5.4-nano=gpt-5.4-mini`; replaces all",
+    help="'gpt-5.4-nano=gpt-5.4-mini'; repeatable. Another name for a model.",
+)
 # What is absent stays; null takes a rule away.
 KEY_CHANGE = entity(
     "KeyChange",
@@ -175,6 +184,7 @@ KEY_CHANGE = entity(
         "input, output, cost (dollars), requests per 1m, 5h, 1d, 7d, 30d.",
     ),
     TOOL_RULES,
+    ALIASES,
     _NAME,
 )
 NEW_KEY = entity(
@@ -196,6 +206,7 @@ KEY = entity(
     *(KEY_CHANGE[name].in_answer() for name in ("accounts", "rpm", "concurrency")),
     KEY_CHANGE["limits"].in_answer(nullable=False),
     TOOL_RULES.in_answer(nullable=False),
+    ALIASES.in_answer(nullable=False),
     Field("usage", dict, many=True, description="each limit's running window"),
 )
 KEY_LIST = entity("KeyList", Field("keys", KEY, many=True, required=True))
@@ -261,11 +272,12 @@ _USAGE_ROW = entity(
 USAGE = entity("Usage", Field("usage", _USAGE_ROW, many=True, required=True))
 
 SETTINGS_CHANGE = entity(
-    "SettingsChange", Field("strategy", choices=STRATEGIES), TOOL_RULES
+    "SettingsChange", Field("strategy", choices=STRATEGIES), TOOL_RULES, ALIASES
 )
 SETTINGS = entity(
     "Settings",
     Field("strategy", required=True, choices=STRATEGIES),
     TOOL_RULES.in_answer(nullable=False),
+    ALIASES.in_answer(nullable=False),
 )
 RELOADED = entity("Reloaded", *similar_fields("accounts keys", int, required=True))

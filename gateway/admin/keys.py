@@ -64,7 +64,7 @@ def change_key(name: str, rules: dict[str, Any], actor: str) -> str:
 
     `models` globs, `accounts` names, `enforce_model`, `enforce_effort`,
     `enforce_tier`, `rpm`, `concurrency`, `expires` ("90d" or a date), `disabled`,
-    `name`, `tools` (texts), `limits` (texts, all of them: one that is not among
+    `name`, `tools`, `aliases`, `limits` (texts, all of them: one that is not among
     them goes).
     """
     row = find_row(ApiKeyRow, name)
@@ -172,6 +172,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "enforce_tier": _tier,
     "expires": _expiry,
     "tools": stored_rules,
+    "aliases": stored_rules,
 }
 
 

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from gateway.admin.errors import Unacceptable
-from gateway.keys.request_rules import parse_tool_rule
+from gateway.keys.request_rules import check_aliases, parse_alias, parse_tool_rule
 from gateway.repository import audit
 from gateway.repository.options import load_rules, shown_rules, write
 
 
 def set_rules(changes: dict[str, list[str] | None], actor: str) -> None:
-    """`tools`: all rules about them, the last that matches first; None for none.
+    """`tools` and `aliases`: all rules about them; None for none.
 
     Raises Unacceptable.
     """
@@ -23,9 +23,11 @@ def set_rules(changes: dict[str, list[str] | None], actor: str) -> None:
 def stored_rules(name: str, texts: list[str]) -> str:
     """The texts as they rest, for everybody or for a key. Raises Unacceptable."""
     try:
+        if name == "aliases":
+            check_aliases(texts)
         return json.dumps([str(_READERS[name](text)) for text in texts])
     except ValueError as error:
         raise Unacceptable(str(error), param=name) from error
 
 
-_READERS: dict[str, Any] = {"tools": parse_tool_rule}
+_READERS: dict[str, Any] = {"tools": parse_tool_rule, "aliases": parse_alias}

@@ -1,9 +1,10 @@
-"""`run.py admin token`, `run.py strategy`, `run.py tools`."""
+"""`run.py admin token`, `run.py strategy`, `tools`, `aliases`."""
 
 import click
 
 from gateway.accounts.strategies import STRATEGIES
-from gateway.admin.entities import TOOL_RULES
+from gateway.admin.entities import ALIASES, TOOL_RULES
+from gateway.admin.entity import Field
 from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
@@ -39,15 +40,24 @@ def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
     print_result({"strategy": name}, f"New conversations: {name}.", as_json=as_json)
 
 
-@click.command(help=f"Rules about tools, for everybody: {TOOL_RULES.help}")
-@click.argument("rules", nargs=-1, metavar="[RULE]…")
-@click.option("--clear", is_flag=True, help="No rules of your own.")
-@settings_and_json
-def tools(
-    settings: Settings, rules: tuple[str, ...], clear: bool, as_json: bool
-) -> None:
-    if rules or clear:
-        change = {options.TOOLS: list(rules)}
-        apply_change(settings, set_rules, change, shell_actor())
-    found = run_query(settings, lambda: options.shown_rules(options.load_rules()))
-    print_result(found, "\n".join(found[options.TOOLS]) or "None.", as_json=as_json)
+def _rules_command(field: Field, what: str) -> click.Command:
+    """Shows the rules for everybody; with RULEs, those are all from then on."""
+
+    @click.command(field.name, help=f"{what}, for everybody: {field.help}")
+    @click.argument("rules", nargs=-1, metavar="[RULE]…")
+    @click.option("--clear", is_flag=True, help="None from now on.")
+    @settings_and_json
+    def command(
+        settings: Settings, rules: tuple[str, ...], clear: bool, as_json: bool
+    ) -> None:
+        if rules or clear:
+            apply_change(settings, set_rules, {field.name: list(rules)}, shell_actor())
+        found = run_query(settings, lambda: options.shown_rules(options.load_rules()))
+        shown = found[field.name]
+        print_result({field.name: shown}, "\n".join(shown) or "None.", as_json=as_json)
+
+    return command
+
+
+tools = _rules_command(TOOL_RULES, "Rules about tools")
+aliases = _rules_command(ALIASES, "Other names for models")

@@ -3,6 +3,7 @@
 COMMANDS = {
     "accounts": "accounts:accounts",
     "admin": "admin:admin",
+    "aliases": "admin:aliases",
     "backup": "export:backup",
     "codex-config": "codex_config:codex_config",
     "doctor": "doctor:doctor",

@@ -40,11 +40,12 @@ _OPTIONS = (
     "accounts",
     "limits",
     "tools",
+    "aliases",
     "rpm",
     "concurrency",
 )
 # One text each time the option is given; the others are separated by commas.
-_REPEATED = {"limits": "--limit", "tools": "--tool"}
+_REPEATED = {"limits": "--limit", "tools": "--tool", "aliases": "--alias"}
 
 
 @click.group()
@@ -167,7 +168,7 @@ def update(
 ) -> None:
     """Change what a key may do; an empty value ('') takes a rule away.
 
-    --limit replaces all of the key's limits, --tool all of its rules about tools.
+    --limit replaces all of the key's limits, --tool and --alias all of theirs.
     """
     rules = _rules(given)
     if new_name is not None:

@@ -13,6 +13,9 @@ _TOOL_RULE = re.compile(
     r"(?:\s+accounts=(?P<accounts>chatgpt|api_key))?",
     re.ASCII,
 )
+# A catalogue's names are of these characters, and no longer.
+_NAME = r"[A-Za-z0-9_.:/-]{1,64}"
+_ALIAS = re.compile(rf"(?P<name>{_NAME}) *= *(?P<model>{_NAME})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,34 @@ class ToolRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelAlias:
+    """Another name for a model that there is."""
+
+    name: str
+    model: str
+
+    def __str__(self) -> str:
+        """The text `parse_alias` reads."""
+        return f"{self.name}={self.model}"
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRules:
     """The last rule that matches decides, a key's after everybody's."""
 
     tools: tuple[ToolRule, ...] = ()
+    aliases: tuple[ModelAlias, ...] = ()
 
     def with_those_of(self, key: "RequestRules") -> "RequestRules":
         """Both together, where a key's go first."""
         if key == NO_RULES:
             return self
-        return RequestRules(tools=self.tools + key.tools)
+        return RequestRules(self.tools + key.tools, self.aliases + key.aliases)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The models that aliases stand for, by alias."""
+        return {alias.name: alias.model for alias in self.aliases}
 
 
 NO_RULES = RequestRules()
@@ -61,6 +82,29 @@ def parse_tool_rule(text: str) -> ToolRule:
     return ToolRule(**cast("dict[str, Any]", match.groupdict()))
 
 
-def parse_rules(tools: Iterable[str]) -> RequestRules:
+def parse_alias(text: str) -> ModelAlias:
+    """Read "gpt-5.4-nano=gpt-5.4-mini". Raises ValueError."""
+    match = _ALIAS.fullmatch(text.strip())
+    if match is None or match["name"] == match["model"]:
+        raise ValueError(
+            f"alias {text!r}: write NAME=MODEL, as in 'gpt-5.4-nano=gpt-5.4-mini'"
+        )
+    return ModelAlias(match["name"], match["model"])
+
+
+def parse_rules(tools: Iterable[str], aliases: Iterable[str]) -> RequestRules:
     """What is stored. Raises ValueError."""
-    return RequestRules(tools=tuple(map(parse_tool_rule, tools)))
+    return RequestRules(
+        tuple(map(parse_tool_rule, tools)), tuple(map(parse_alias, aliases))
+    )
+
+
+def check_aliases(texts: Iterable[str]) -> None:
+    """Raises ValueError for a name that is given twice, or stands for another alias."""
+    found = list(map(parse_alias, texts))
+    names = [alias.name for alias in found]
+    for alias in found:
+        if names.count(alias.name) > 1:
+            raise ValueError(f"alias '{alias.name}' is given twice")
+        if alias.model in names:
+            raise ValueError(f"'{alias.model}' is an alias, and '{alias}' one of it")

@@ -213,3 +213,14 @@ def events_of(response: dict[str, Any]) -> list[tuple[str, bytes]]:
         told.append({"type": "response.output_item.done", **place})
     told.append({"type": f"response.{status}", "response": response})
     return [(str(event["type"]), dump(event) or b"{}") for event in told]
+
+
+def event_of_model(event_type: str, data: bytes, model: str) -> bytes:
+    """The event with another name of the model in its response, where it has one."""
+    if not kind_of_event(event_type).has_response:
+        return data
+    event = load_object(data)
+    response = child(event, "response")
+    if "model" not in response:
+        return data
+    return dump({**event, "response": {**response, "model": model}}) or data

@@ -43,7 +43,7 @@ def key_of(row: models.ApiKeyRow, limits: list[Limit]) -> Key:
         limits=tuple(limits),
         rpm=row.rpm,
         concurrency=row.concurrency,
-        rules=parse_rules(_list(row.tools) or ()),
+        rules=parse_rules(_list(row.tools) or (), _list(row.aliases) or ()),
     )
 
 

@@ -6,7 +6,8 @@ from gateway.accounts.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from gateway.keys.request_rules import RequestRules, parse_rules
 from gateway.store.models import SettingRow
 
-TOOLS = "tools"
+# What is set for requests, in the order of the fields of RequestRules.
+RULES = ("tools", "aliases")
 
 
 def load_strategy() -> Strategy:
@@ -17,12 +18,12 @@ def load_strategy() -> Strategy:
 
 def load_rules() -> RequestRules:
     """What is set for everybody's requests."""
-    return parse_rules(json.loads(read(TOOLS) or "[]"))
+    return parse_rules(*(json.loads(read(name) or "[]") for name in RULES))
 
 
 def shown_rules(rules: RequestRules) -> dict[str, list[str]]:
     """The texts that an operator reads and writes."""
-    return {TOOLS: list(map(str, rules.tools))}
+    return {name: list(map(str, getattr(rules, name))) for name in RULES}
 
 
 def read(name: str) -> str | None:

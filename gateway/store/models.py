@@ -81,6 +81,7 @@ class ApiKeyRow(BaseModel):
     rpm = pw.IntegerField(null=True)
     concurrency = pw.IntegerField(null=True)
     tools = pw.TextField(null=True)  # JSON list of rules
+    aliases = pw.TextField(null=True)  # JSON list of NAME=MODEL
     expires_at = pw.BigIntegerField(null=True)
     is_disabled = pw.BooleanField(default=False)
     created_at = pw.BigIntegerField(default=now_ms)

@@ -30,6 +30,7 @@ class Exchange:
     created_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     model: str | None = None
     requested_model: str | None = None  # the client's word, whatever its key enforces
+    answers_as: str | None = None  # an alias, which the answer is to name
     requested_tier: str | None = None
     reasoning_effort: str | None = None
     is_prewarm: bool = False
@@ -63,6 +64,7 @@ class Exchange:
         self.changes = loaded.changes
         self.model = loaded.model
         self.requested_model = loaded.requested_model
+        self.answers_as = loaded.answers_as
         self.requested_tier = loaded.service_tier
         self.reasoning_effort = loaded.reasoning_effort
         self.is_prewarm = not loaded.generate

@@ -55,6 +55,7 @@ class Reply:
     # or the one document, is the last of all: to leave with the answer's end.
     send_to: Callable[[Sink], Awaitable[bytes]]
     model: str | None
+    shown_model: str | None  # by its alias, where the client asked by one
     wants_stream: bool
 
 
@@ -109,6 +110,7 @@ class Proxy:
                 headers=headers,
                 send_to=send_to,
                 model=turn.exchange.model,
+                shown_model=turn.exchange.answers_as or turn.exchange.model,
                 wants_stream=turn.wants_stream,
             )
 
@@ -226,20 +228,24 @@ def _compaction_document(turn: Turn, response: dict[str, Any]) -> bytes:
 
 async def _send_document(turn: Turn, document: bytes, sink: Sink) -> bytes:
     turn.exchange.mark("first_output")
+    document = _take_document(turn, document)
     turn.exchange.response_bytes = len(document)
-    _take_document(turn, document)
     turn.exchange.succeed()
     return document
 
 
-def _take_document(turn: Turn, document: bytes) -> None:
-    """Usage and encrypted items of a JSON answer, where it is one."""
+def _take_document(turn: Turn, document: bytes) -> bytes:
+    """Note usage and encrypted items of a JSON answer; what the client gets of it."""
     value = load_object(document)
     turn.exchange.usage = read_usage(value.get("usage"))
     output = value.get("output")
     for item in output if isinstance(output, list) else ():
         if turn.lease is not None:
             turn.sealed.note_item(item, turn.lease.account.id)
+    shown = turn.exchange.answers_as
+    if shown is None or turn.request.is_codex or "model" not in value:
+        return document
+    return dump({**value, "model": shown}) or document
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:

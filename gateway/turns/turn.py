@@ -12,6 +12,7 @@ from gateway.protocol.facts import Failure
 from gateway.protocol.failures import event_without_identity
 from gateway.protocol.headers import filter_event, request_headers
 from gateway.protocol.outcome import OutcomeReader
+from gateway.protocol.response_fold import event_of_model
 from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.encrypted_items import EncryptedItems, all_reasoning
 from gateway.turns.exchange import Exchange
@@ -30,9 +31,12 @@ class ClientView:
     is_codex: bool
     requested_model: str | None
     keys_in_use: bool
+    answers_as: str | None = None  # an alias of the model, not for Codex
 
     def visible(self, event_type: str, data: bytes) -> bytes | None:
         """The data the client gets of an event, `data` itself if all; None for none."""
+        if self.answers_as is not None and not self.is_codex:
+            data = event_of_model(event_type, data, self.answers_as)
         kind = kind_of_event(event_type)
         if not kind.is_filtered:
             return data
@@ -137,6 +141,7 @@ class Turn:
             is_codex=self.request.is_codex,
             requested_model=self.exchange.requested_model,
             keys_in_use=not self.request.client.sees_windows,
+            answers_as=self.exchange.answers_as,
         )
 
     def body(self, lease: Lease) -> bytes:

@@ -48,7 +48,7 @@ class ChatCompletionsHandler(ReplyHandler):
     async def _stream(self, reply: Reply, options: ChatOptions) -> None:
         client = self.start_stream(reply, "text/event-stream")
         chat = ChatStream(
-            reply.model or "",
+            reply.shown_model or "",
             int(time.time()),
             include_usage=options.include_usage,
             uses_functions=options.uses_functions,
@@ -70,7 +70,7 @@ class ChatCompletionsHandler(ReplyHandler):
 
     async def _fold(self, reply: Reply, options: ChatOptions) -> None:
         fold = ChatFold(
-            reply.model or "",
+            reply.shown_model or "",
             int(time.time()),
             uses_functions=options.uses_functions,
         )

@@ -18,13 +18,15 @@ from schemas.surfaces import Surface
 def key_policy(key: Key | None, rules: RequestRules) -> KeyPolicy:
     """What a key enforces on the payload, and everybody's rules."""
     if key is None:
-        return KeyPolicy(tools=rules.tools)
+        return KeyPolicy(tools=rules.tools, aliases=rules.models)
+    both = rules.with_those_of(key.rules)
     return KeyPolicy(
         model=key.enforced_model,
         effort=key.enforced_effort,
         tier=key.enforced_tier,
         restricted=key.is_restricted,
-        tools=rules.with_those_of(key.rules).tools,
+        tools=both.tools,
+        aliases=both.models,
     )
 
 

@@ -13,6 +13,7 @@ from handlers.api.loading import client_request, key_policy
 from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 from schemas.body.multipart import has_field
+from schemas.policy.key_policy import resolve_alias
 
 _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
 
@@ -25,6 +26,7 @@ class MediaPayload:
     payload: None = None
     model: str | None = None
     requested_model: str | None = None
+    answers_as: str | None = None
     stream: bool = False
     changes: tuple[str, ...] = ()
     previous_response_id: str | None = None
@@ -117,11 +119,17 @@ class ModelCallHandler(MediaHandler):
         if not isinstance(requested, str) or not requested:
             raise ValidationError("Must be the name of a model.", "model")
         policy = key_policy(self.current_key, self.gateway.rules)
-        model = policy.model or requested
-        sent = encode({**document, "model": model}) if policy.imposes else body
-        changes = ("model enforced",) if model != requested else ()
+        document, changes = resolve_alias(document, policy)
+        model = policy.model or document["model"]
+        if model != document["model"]:
+            changes = [*changes, "model enforced"]
+        is_sent_anew = changes or policy.imposes
         return MediaPayload(
-            sent, model=model, requested_model=requested, changes=changes
+            encode({**document, "model": model}) if is_sent_anew else body,
+            model=model,
+            requested_model=requested,
+            answers_as=requested if policy.renames(requested) else None,
+            changes=tuple(changes),
         )
 
 

@@ -1,6 +1,7 @@
 """KeyPolicy: what the client's key, and the gateway's owner, impose on requests."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from schemas.policy.tools import TypeRule
@@ -16,13 +17,32 @@ class KeyPolicy(NamedTuple):
     # sent, for in the client's bytes a repeated field could say something else.
     restricted: bool = False
     tools: tuple[TypeRule, ...] = ()  # everybody's rules, then the key's
+    aliases: Mapping[str, str] = MappingProxyType({})  # the models they stand for
 
     @property
     def imposes(self) -> bool:
         return bool(self.restricted or self.model or self.effort or self.tier)
 
+    def renames(self, model: str) -> bool:
+        """Whether it is an alias by which the client is to be answered."""
+        return self.model is None and model in self.aliases
+
 
 NO_KEY_POLICY = KeyPolicy()
+
+
+def resolve_alias(
+    document: dict[str, Any], policy: KeyPolicy
+) -> tuple[dict[str, Any], list[str]]:
+    """The document under the name of a model, once, for an alias stands for no other.
+
+    The same document where its model is none.
+    """
+    name = document.get("model")
+    model = policy.aliases.get(name) if isinstance(name, str) else None
+    if model is None:
+        return document, []
+    return {**document, "model": model}, ["model alias resolved"]
 
 
 def enforce_key_policy(payload: dict[str, Any], policy: KeyPolicy) -> list[str]:

@@ -10,7 +10,16 @@ from run import main
 def test_help_lists_every_command(commands):
     out = commands.good("--help").out
     for name in (
-        *("accounts", "admin", "backup", "codex-config", "demo", "doctor", "explain"),
+        *(
+            "accounts",
+            "admin",
+            "aliases",
+            "backup",
+            "codex-config",
+            "demo",
+            "doctor",
+            "explain",
+        ),
         *("export", "keys", "logs", "serve", "strategy", "tools", "usage"),
     ):
         assert f"\n  {name} " in out
@@ -79,6 +88,15 @@ def test_rules_about_tools_are_shown_and_changed(commands):
     commands.good("keys", "update", "k", "--tool", "")
     assert commands.good("keys", "show", "k", "--json").row["tools"] == []
     assert commands.good("tools", "--clear").out == "None.\n"
+
+
+def test_aliases_are_shown_and_changed(commands):
+    assert commands.good("aliases", "nano=mini").out == "nano=mini\n"
+    assert "is an alias" in commands("aliases", "a=b", "b=c").err
+    commands.good("keys", "create", "--name", "k", "--alias", "a=b", "--alias", "c=b")
+    row = commands.good("keys", "show", "k", "--json").row
+    assert row["aliases"] == ["a=b", "c=b"]
+    assert commands.good("aliases", "--json").row == {"aliases": ["nano=mini"]}
 
 
 def test_every_command_but_the_serving_ones_speaks_json():

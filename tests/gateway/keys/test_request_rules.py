@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from gateway.keys.request_rules import (
     NO_RULES,
+    ModelAlias,
     RequestRules,
     ToolRule,
+    check_aliases,
+    parse_alias,
     parse_tool_rule,
 )
 
@@ -53,3 +56,30 @@ def test_a_key_s_rules_come_after_everybody_s():
     own = RequestRules(tools=(ToolRule("pass", "a"),))
     assert everybody.with_those_of(own).tools == everybody.tools + own.tools
     assert everybody.with_those_of(NO_RULES) is everybody
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "=a", "a=", "a=a", "a=b=c", "a b=c", "a\n=b", "a" * 65 + "=b"]
+)
+def test_what_is_no_alias_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="write NAME=MODEL"):
+        parse_alias(text)
+
+
+def test_an_alias_is_read_as_it_is_written():
+    alias = parse_alias(" openai/gpt-5.4:nano = gpt-5.4 ")
+    assert alias == ModelAlias("openai/gpt-5.4:nano", "gpt-5.4")
+    assert parse_alias(str(alias)) == alias
+
+
+@pytest.mark.parametrize("texts", [["a=b", "a=c"], ["a=b", "b=c"]])
+def test_aliases_are_told_apart_and_stand_for_no_other(texts):
+    with pytest.raises(ValueError, match="alias"):
+        check_aliases(texts)
+    check_aliases(["a=c", "b=c"])
+
+
+def test_a_key_s_alias_goes_before_everybody_s():
+    everybody = RequestRules(aliases=(ModelAlias("a", "x"), ModelAlias("b", "y")))
+    own = RequestRules(aliases=(ModelAlias("a", "z"),))
+    assert everybody.with_those_of(own).models == {"a": "z", "b": "y"}

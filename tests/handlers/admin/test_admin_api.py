@@ -101,7 +101,11 @@ async def test_paths_and_methods_that_do_not_exist(operator):
 
 async def test_the_strategy_changes_while_the_gateway_runs(serving, operator):
     answered = await operator.patch("/api/settings", {"strategy": "round_robin"})
-    assert answered.json == {"strategy": "round_robin", "tools": []}
+    assert answered.json == {
+        "strategy": "round_robin",
+        "tools": [],
+        "aliases": [],
+    }
     assert serving.gateway.pool.strategy == "round_robin"
     wrong = await operator.patch("/api/settings", {"strategy": "lottery"})
     assert (wrong.status, wrong.error["param"]) == (400, "strategy")
