@@ -55,6 +55,7 @@ _CONSUMED = frozenset(
         "stream_options",
         "response_format",
         "reasoning_effort",
+        "web_search_options",
         *LOGPROBS_PARAMETERS,
         *_NO_COUNTERPART,
     }
@@ -103,6 +104,11 @@ def _audio(value: Any) -> None:
 def _list(value: Any) -> None:
     if not isinstance(value, list):
         raise ValidationError("Must be a list.")
+
+
+def _object(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValidationError("Must be an object.")
 
 
 def _functions(value: Any) -> None:
@@ -158,6 +164,7 @@ class ChatCompletionsSchema(Schema):
     instructions = fields.String(allow_none=True)
     messages = fields.Raw(required=True, validate=_messages)
     tools = _optional(_list)
+    web_search_options = _optional(_object)
     tool_choice = _optional(text_or_object)
     functions = _optional(_functions)
     function_call = _optional(text_or_object)

@@ -26,11 +26,28 @@ def map_tools(
         choice = _choice_of_function(request.get("function_call"))
         if payload.get("parallel_tool_calls") is None:
             payload["parallel_tool_calls"] = False  # there is room for one call
+    search = request.get("web_search_options")
+    if search is not None and "web_search" not in map(_current_type, tools or ()):
+        tools = [*(tools or ()), _search_tool(search)]
     if tools is not None:
         flat = [_flat_tool(tool) for tool in tools]
         payload["tools"] = [tool for tool in flat if _is_usable(tool, policy)]
     if choice is not None:
         payload["tool_choice"] = _flat_choice(choice)
+
+
+def _search_tool(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The tool that a chat's options of a search stand for."""
+    location = options.get("user_location")
+    place = location.get("approximate") if isinstance(location, dict) else None
+    if isinstance(location, dict) and isinstance(place, dict):
+        kept = {key: location[key] for key in location if key != "approximate"}
+        options = {**options, "user_location": kept | place}
+    return {"type": "web_search", **options}
+
+
+def _current_type(tool: Any) -> str | None:
+    return tool_type(rename_tool(tool))
 
 
 def uses_functions(request: Mapping[str, Any]) -> bool:
@@ -97,7 +114,7 @@ def _flat_reference(choice: Any) -> Any:
 
 
 def _is_usable(tool: Any, policy: ToolPolicy) -> bool:
-    kind = tool_type(rename_tool(tool))
+    kind = _current_type(tool)
     if kind == "web_search" or policy.names(kind):
         return True  # the refused ones are reported later
     name = tool.get("name") if isinstance(tool, dict) else None

@@ -63,7 +63,9 @@ class Relay:
                 await self._read_held()
             await self._commit.reach(self._read_held, self._limits.first_event_timeout)
         except UpstreamFault as fault:
-            if self._commit.failure_may_be_shown:
+            # A chat's stream has no event for it, and before it there is a status.
+            is_chat = self._turn.request.surface == "chat"
+            if self._commit.failure_may_be_shown and not is_chat:
                 raise FailedStream(fault.failure, self) from None
             raise
 

@@ -38,6 +38,7 @@ CHAT_SPELLINGS = RESPONSES_SPELLINGS | _spellings(
     "max_tokens",
     "response_format",
     "stream_options",
+    "web_search_options",
 )
 
 

@@ -124,6 +124,25 @@ def test_accounts_with_a_key_get_the_limits():
     assert "max_tokens" not in body
 
 
+def test_options_of_a_search_become_the_tool():
+    place = {"country": "IT", "city": "Rome"}
+    location = {"type": "approximate", "approximate": place}
+    options = {"search_context_size": "low", "user_location": location}
+    flat = {
+        "type": "web_search",
+        "search_context_size": "low",
+        "user_location": {"type": "approximate", **place},
+    }
+    body = mapped(complete(webSearchOptions=options))
+    assert body["tools"] == [flat]
+    assert "web_search_options" not in body
+    kept = [{"type": "web_search_preview"}]
+    body = mapped(complete(web_search_options={}, tools=kept))
+    assert body["tools"] == [{"type": "web_search"}]
+    assert mapped(complete(web_search_options=None)) == mapped(complete())
+    assert verdict(complete(web_search_options=True)) == "web_search_options"
+
+
 @pytest.mark.parametrize(
     ("limit", "sent"), [(1, 16), (15, 16), (16, 16), (17, 17), (0, 0), (-1, -1)]
 )

@@ -86,6 +86,20 @@ async def test_logprobs_are_served_by_accounts_with_a_key_only(serving, upstream
     assert row["error_message"] == refused.error["message"]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.gen_test
+async def test_a_chat_that_fails_before_its_answer_gets_a_status(
+    serving, upstream, stream
+):
+    turn = ScriptedTurn().failed("invalid_prompt", "Not this one.", param="input")
+    upstream.answer(turn.answer())
+    request = {"model": "gpt-5.5", "messages": HELLO, "stream": stream}
+    answered = await serving.ask(CHAT, request)
+    assert answered.status == 400
+    assert answered.error["code"] == "invalid_prompt"
+    assert answered.error["message"] == "Not this one."
+
+
 @pytest.mark.gen_test
 async def test_without_stream_the_answer_is_one_response(serving, upstream):
     turn = ScriptedTurn().reasoning("hm", "sealed").text("hello").completed()

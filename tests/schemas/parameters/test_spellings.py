@@ -10,6 +10,7 @@ from schemas.request import load_chat_request, load_request
 from schemas.surfaces import Surface
 
 SAMPLES = {
+    "web_search_options": {"search_context_size": "low"},
     "parallel_tool_calls": True,
     "service_tier": "flex",
     "previous_response_id": "resp_1",
