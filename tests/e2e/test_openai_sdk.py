@@ -9,6 +9,7 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 from gateway.demo import faults
+from gateway.demo.events import ScriptedTurn
 
 pytestmark = pytest.mark.slow
 
@@ -185,6 +186,84 @@ async def test_chat_tools_and_refusal(client):
             model="gpt-5.5", messages=[{"role": "user", "content": "demo:refusal(no)"}]
         )
         assert refused.choices[0].message.refusal == "no"
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_custom_tools(client, upstream):
+    """A tool called with a text, in chat and in responses, and told its result."""
+    asked = [{"role": "user", "content": "Edit it."}]
+    lark = {"syntax": "lark", "definition": "start: /.+/"}
+    format = {"type": "grammar", "grammar": lark}
+    tool = {"type": "custom", "custom": {"name": "edit", "format": format}}
+    flat = {"type": "custom", "name": "edit", "format": {"type": "grammar", **lark}}
+    turn = ScriptedTurn().custom_call("edit", "a = b").completed()
+    upstream.answer(turn.answer(), times=2)
+    async with client:
+        chat = await client.chat.completions.create(
+            model="gpt-5.5", messages=asked, tools=[tool]
+        )
+        (call,) = chat.choices[0].message.tool_calls
+        assert (call.type, call.custom.name, call.custom.input) == (
+            *("custom", "edit", "a = b"),
+        )
+        response = await client.responses.create(
+            model="gpt-5.5", input="Edit it.", tools=[flat]
+        )
+        assert response.output[0].input == "a = b"
+        message = chat.choices[0].message.model_dump(exclude_none=True)
+        result = {"role": "tool", "tool_call_id": call.id, "content": "done"}
+        told = await client.chat.completions.create(
+            model="gpt-5.5", messages=[*asked, message, result], tools=[tool]
+        )
+        assert "all done" in told.choices[0].message.content
+    first, second, third = (received.payload for received in upstream.of())
+    assert first["tools"] == second["tools"] == [flat]
+    kinds = [item.get("type") for item in third["input"]]
+    assert kinds == [None, "custom_tool_call", "custom_tool_call_output"]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_files_and_pictures_within_a_request(client, upstream):
+    pdf = "data:application/pdf;base64,JVBERi0xLjQ="
+    png = "data:image/png;base64,iVBORw0KGgo="
+    parts = [
+        {"type": "text", "text": "demo:say(read)"},
+        {"type": "file", "file": {"filename": "notes.pdf", "file_data": pdf}},
+        {"type": "image_url", "image_url": {"url": png, "detail": "low"}},
+    ]
+    native = [
+        {"type": "input_text", "text": "demo:say(read)"},
+        {"type": "input_file", "filename": "notes.pdf", "file_data": pdf},
+        {"type": "input_image", "image_url": png, "detail": "low"},
+    ]
+    async with client:
+        chat = await client.chat.completions.create(
+            model="gpt-5.5", messages=[{"role": "user", "content": parts}]
+        )
+        assert chat.choices[0].message.content == "read"
+        response = await client.responses.create(
+            model="gpt-5.5", input=[{"role": "user", "content": native}]
+        )
+        assert response.output_text == "read"
+        with pytest.raises(openai.NotFoundError, match="send its data within"):
+            await client.files.create(file=("notes.pdf", b"%PDF"), purpose="user_data")
+    assert [received.payload["input"][0]["content"] for received in upstream.of()] == (
+        [native] * 2
+    )
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_pictures_are_made_and_edited(client, upstream):
+    async with client:
+        made = await client.images.generate(model="gpt-image-2", prompt="a cat")
+        edited = await client.images.edit(
+            model="gpt-image-2", prompt="a dog", image=("cat.png", b"\x89PNG")
+        )
+    assert made.data[0].b64_json == edited.data[0].b64_json
+    generated, form = upstream.of("images")
+    assert generated.payload == {"model": "gpt-image-2", "prompt": "a cat"}
+    assert form.headers["content-type"].startswith("multipart/form-data")
+    assert b"\x89PNG" in form.body
 
 
 @pytest.mark.gen_test(timeout=30)
