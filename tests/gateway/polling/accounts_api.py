@@ -12,11 +12,14 @@ from aiohttp import web
 from gateway.accounts.account import Account, AccountKind, Credentials
 from gateway.accounts.pool import Pool
 from gateway.polling.catalogues import Catalogues
+from gateway.polling.judges import Judges
 from gateway.polling.usage import UsagePoller
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.upstream.account_api import AccountCalls
+from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.tokens import TokenSource
+from gateway.upstream.websocket_handshake import UpstreamSockets
 
 SETTINGS = Settings.from_env(dotenv="")
 
@@ -42,11 +45,39 @@ class Upstream:
         self.status = 200
         self.etag = '"e1"'
         self.used = 12.0
+        self.page = None  # in place of every answer
+        self.error = None
+        self.refused = set()  # tokens
+        self.has_sockets = True
+        self.arrived = asyncio.Event()
+
+    async def refresh(self, request):
+        held = (await request.json())["refresh_token"]
+        return web.json_response({"access_token": f"new-{held}"})
+
+    async def shake_hands(self, request):
+        if not self.has_sockets:
+            return web.json_response({"error": {"message": "no"}}, status=426)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.close()
+        return socket
+
+    async def asked(self, count):
+        """Return once so many requests have come."""
+        async with asyncio.timeout(10):
+            while len(self.requests) < count:
+                self.arrived.clear()
+                await self.arrived.wait()
 
     async def answer(self, request):
         self.requests.append(request)
-        if self.status != 200:
-            return web.json_response({"error": {"message": "no"}}, status=self.status)
+        self.arrived.set()
+        refusal = self.refusal(request)
+        if refusal is not None:
+            return refusal
+        if request.path.endswith("/codex/responses"):
+            return await self.shake_hands(request)
         if request.path.endswith("/wham/usage"):
             return web.json_response(self.usage())
         if request.path.startswith("/own/"):
@@ -54,6 +85,19 @@ class Upstream:
         if request.headers.get("if-none-match") == self.etag == '"e1"':
             return web.Response(status=304)
         return web.json_response({"models": self.models}, headers={"etag": self.etag})
+
+    def refusal(self, request):
+        if self.page is not None:
+            return web.Response(text=self.page, status=403, content_type="text/html")
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token in self.refused:
+            error = {"error": {"message": "no", "code": "token_expired"}}
+            return web.json_response(error, status=401)
+        if self.error is not None:
+            return web.json_response({"error": self.error}, status=403)
+        if self.status != 200:
+            return web.json_response({"error": {"message": "no"}}, status=self.status)
+        return None
 
     def usage(self):
         return {
@@ -78,6 +122,7 @@ class Parts:
     pool: Pool
     catalogues: Catalogues
     usage: UsagePoller
+    judges: Judges
 
 
 @asynccontextmanager
@@ -85,6 +130,7 @@ async def parts():
     upstream = Upstream()
     app = web.Application()
     app.router.add_get("/{path:.*}", upstream.answer)
+    app.router.add_post("/oauth/token", upstream.refresh)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -113,12 +159,18 @@ async def parts():
                 partial(pool.observer.rule, by="the token endpoint"),
             )
             calls = AccountCalls(session, tokens)
-            yield Parts(
-                upstream,
-                pool,
-                Catalogues(pool, calls, f"{url}/backend-api"),
-                UsagePoller(pool, calls, f"{url}/backend-api"),
-            )
+            base_url = f"{url}/backend-api"
+            catalogues = Catalogues(pool, calls, base_url)
+            usage = UsagePoller(pool, calls, base_url)
+            sockets = UpstreamSockets(session, SETTINGS, LearnedTraits(1_000))
+            judges = Judges(pool, tokens, usage, catalogues, sockets, base_url)
+            pool.observer.failure_met.subscribe(judges.note_failure)
+            asking = asyncio.create_task(judges.run())
+            try:
+                yield Parts(upstream, pool, catalogues, usage, judges)
+            finally:
+                asking.cancel()
+                await judges.close()
     finally:
         await runner.cleanup()
 
