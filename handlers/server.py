@@ -9,6 +9,7 @@ from tornado.netutil import bind_sockets
 
 from gateway.app import Gateway
 from handlers.routes import build_app
+from handlers.wire.accepting import AcceptPolicy
 from handlers.wire.arriving_bodies import ARRIVAL_LIMITS, ArrivalLimits
 from handlers.wire.connections import ClientConnections, CountingServer
 from handlers.wire.request_head import MAX_HEAD_BYTES
@@ -41,6 +42,7 @@ class Server:
             max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             heads=self._connections.heads,
+            policy=AcceptPolicy(gateway.metrics, self._connections.lingering),
         )
         self.sockets: list[socket.socket] = []
         self.port = 0

@@ -77,6 +77,14 @@ class Metrics:
             "Requests refused by the gateway itself, by error code.",
             ("code",),
         )
+        self.connections_refused = counter(
+            "connections_refused",
+            "Connections answered 503, for there were too many.",
+        )
+        self.accept_pauses = counter(
+            "accept_pauses",
+            "Times that no descriptor was left to accept a connection with.",
+        )
         self.loop = LoopMetrics(registry, NAMESPACE)
         registry.register(Gauges(gateway))
         ProcessCollector(namespace=NAMESPACE, registry=registry)

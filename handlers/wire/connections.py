@@ -7,6 +7,8 @@ called once for each connection, and `HTTPServerRequest.server_connection` being
 """
 
 import asyncio
+import socket
+from collections.abc import Iterable
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
@@ -14,6 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
 from tornado.iostream import IOStream
 
+from handlers.wire.accepting import AcceptPolicy, Listener
 from handlers.wire.arriving_bodies import ArrivalLimits, ArrivingBodies
 from handlers.wire.deadlines import Deadlines
 from handlers.wire.lingering_close import LingeringSockets
@@ -55,12 +58,20 @@ class CountingServer(HTTPServer):
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         self._heads: Deadlines = kwargs.pop("heads")
+        self._policy: AcceptPolicy = kwargs.pop("policy")
         super().initialize(*args, **kwargs)
         # Tornado would make a timer and three callbacks for each head.
         self.conn_params.header_timeout = None
         self._open = 0
         self.has_no_connections = asyncio.Event()
         self.has_no_connections.set()
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept by our own policy; Tornado's `stop` closes the listeners."""
+        for one in sockets:
+            self._sockets[one.fileno()] = one
+            listener = Listener(one, self._handle_connection, self._policy)
+            self._handlers[one.fileno()] = listener.close
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         self._open += 1

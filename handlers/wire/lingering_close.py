@@ -8,37 +8,43 @@ what arrives.
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 LINGER_SECONDS = 2.0
 _PIECE = 64 * 1024
 
 
 class LingeringSockets:
-    """The duplicates that are open; `close` closes them all."""
+    """The sockets that are open for no more than that; `close` closes them all."""
 
     def __init__(self) -> None:
-        self._open: set[_Duplicate] = set()
+        self._open: set[_Lingering] = set()
 
     def linger(self, sock: socket.socket) -> None:
         """Call before the socket is closed; the duplicate closes by itself."""
-        self._open.add(_Duplicate(sock.dup(), self._open.discard))
+        self.close_later(sock.dup())
+
+    def close_later(self, sock: socket.socket) -> None:
+        """Take the socket over, and close it in the end."""
+        self._open.add(_Lingering(sock, self._open.discard))
 
     def close(self) -> None:
         for duplicate in list(self._open):
             duplicate.close()
 
 
-class _Duplicate:
+class _Lingering:
     """Discards what arrives until the client hangs up or the time is over."""
 
     def __init__(
-        self, sock: socket.socket, on_close: Callable[["_Duplicate"], object]
+        self, sock: socket.socket, on_close: Callable[["_Lingering"], object]
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._on_close = on_close
         sock.setblocking(False)
-        sock.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # the client has hung up, which is read below
+            sock.shutdown(socket.SHUT_WR)
         self._loop.add_reader(sock, self._discard)
         self._deadline = self._loop.call_later(LINGER_SECONDS, self.close)
 
