@@ -10,6 +10,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.observer import BY_TOKEN_ENDPOINT
 from gateway.accounts.pool import Pool
 from gateway.admission.access import Access
+from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
@@ -78,6 +79,7 @@ class Gateway:
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
         self.limiter = Limiter()
+        self.arrivals = Arrivals(self.limiter)
         self.pool = Pool(settings)
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
         self._session = session = open_session(settings)

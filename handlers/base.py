@@ -85,7 +85,7 @@ class BaseHandler(RequestHandler):
         if self.request_id:
             self.set_header("x-request-id", self.request_id)
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Decide from the head alone; the body is not read before that."""
         self.set_header("x-request-id", self.request_id)
         if self.ends_connection:
@@ -94,6 +94,7 @@ class BaseHandler(RequestHandler):
             raise HeadersTooLarge
         self.authenticate()
         self.check_head()
+        return None
 
     def check_head(self) -> None:
         """Raises MethodNotAllowed, which Tornado would only after the body."""

@@ -1,6 +1,7 @@
 """Bases of handlers by what they do with a body: discard it, or read it."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, ClassVar
 
 from tornado.escape import utf8
@@ -43,14 +44,19 @@ class BodilessHandler(BaseHandler):
             self.request.method not in self.SUPPORTED_METHODS
         )
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         try:
             super().prepare()
         except GatewayError as error:
             if not self.refuse(error):
                 raise
-        else:
-            self.begin_body_deadline()
+            return None
+        return self.expect_body()
+
+    def expect_body(self) -> Awaitable[None] | None:
+        """The head is accepted; the body is read when what this returns is done."""
+        self.begin_body_deadline()
+        return None
 
     def check_head(self) -> None:
         super().check_head()

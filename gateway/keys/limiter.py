@@ -81,6 +81,8 @@ class Limiter:
         self.usage_changed = Topic[UsageDelta]()
         self.ledger = Ledger()
         self._rate = RequestRate()
+        self.place_freed = self._rate.place_freed
+        self.has_place = self._rate.has_room
         self._waiting: dict[int, list[_WaitingTurn]] = {}
 
     async def reserve(
@@ -123,6 +125,15 @@ class Limiter:
         if self.usage_changed.has_subscribers:
             self.usage_changed.publish(UsageDelta(key.id, -1, (), tuple(deltas)))
         self._admit_waiting(key.id)
+
+    def check_rate(self, key: Key, arriving: int) -> None:
+        """Ask whether a request would be in time, and count nothing.
+
+        So many more of the key's are on their way. Raises KeyLimitReached.
+        """
+        resets_at = self._rate.full_until(key, self._clock(), arriving)
+        if resets_at is not None:
+            raise _limit_reached("requests per minute", "", resets_at)
 
     @property
     def open_reservations(self) -> int:

@@ -176,7 +176,8 @@ class Gauges(Collector):
         )
         queues = _gauge("queue_depth", "What waits, by queue.", "queue")
         queues.add_metric(("accounts",), gateway.pool.waiting)
-        queues.add_metric(("keys",), gateway.limiter.waiting)
+        of_keys = gateway.limiter.waiting + gateway.arrivals.waiting
+        queues.add_metric(("keys",), of_keys)
         queues.add_metric(("log",), gateway.store.writer.queue_depth)
         yield queues
         switches = CounterMetricFamily(

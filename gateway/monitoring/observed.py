@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from gateway.accounts.pool import Pool
+from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget
 from gateway.keys.limiter import Limiter
 from gateway.monitoring.supervisor import Supervisor
@@ -17,6 +18,7 @@ class Observed(Protocol):
 
     pool: Pool
     limiter: Limiter
+    arrivals: Arrivals
     body_budget: BodyBudget
     store: Store
     supervisor: Supervisor

@@ -93,6 +93,12 @@ class TurnRunner:
                 settle(exchange, reservation)
             self.exchange_ended.publish(exchange.as_row())
 
+    def note_refusal(self, request: ClientRequest, error: GatewayError) -> None:
+        """Leave the row of a request that was refused before its body was read."""
+        exchange = Exchange(request)
+        exchange.fail(error)
+        self.exchange_ended.publish(exchange.as_row())
+
     async def wait_until_idle(self) -> None:
         """Return once no turn is running."""
         await self._idle.wait()

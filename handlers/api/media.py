@@ -46,8 +46,6 @@ class MediaPayload:
 
 
 class MediaHandler(ReplyHandler):
-    endpoint: ClassVar[Endpoint]
-
     async def post(self) -> None:
         body = await self.read_body()
         request = client_request(

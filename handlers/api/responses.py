@@ -6,6 +6,7 @@ from gateway.failover.final_error import folded_error
 from gateway.protocol.lenient_json import dump
 from gateway.protocol.response_fold import ResponseFold
 from gateway.turns.http import Reply
+from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import responses_request
 from handlers.api.stream import ReplyHandler, feed_events
 
@@ -53,3 +54,4 @@ class CompactHandler(ResponsesHandler):
     """Passes on the JSON document with which upstream answers a compaction."""
 
     compact: ClassVar[bool] = True
+    endpoint: ClassVar[Endpoint] = Endpoint.COMPACT

@@ -1,11 +1,15 @@
 """Bases of handlers that stream: one for any stream, one for upstream's responses."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
+from gateway.errors import GatewayError
+from gateway.keys.key import Key
 from gateway.protocol.sse import events
+from gateway.turns.client_request import ClientRequest
 from gateway.turns.http import Reply
+from gateway.upstream.endpoints import Endpoint
 from handlers.bodies import BodyHandler
 from handlers.wire.raw_stream import ClientStream
 from handlers.wire.response_end import break_off, has_begun
@@ -17,9 +21,9 @@ class StreamHandler(BodyHandler):
     _client_gone = False
     _task: "asyncio.Task[Any] | None" = None
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         self._task = asyncio.current_task()
-        super().prepare()
+        return super().prepare()
 
     def on_connection_close(self) -> None:
         """Cancel the handler: every `finally` below it runs, and no more."""
@@ -40,6 +44,43 @@ class StreamHandler(BodyHandler):
 
 class ReplyHandler(StreamHandler):
     """Writes what the gateway replies: as a stream, or folded into one document."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint.RESPONSES
+    _arriving: Key | None = None  # whose body is on its way, where that counts
+
+    def expect_body(self) -> Awaitable[None] | None:
+        key = self.current_key
+        if key is None or not (key.rpm or key.concurrency):
+            return super().expect_body()
+        return self._expect_body_of(key)
+
+    async def _expect_body_of(self, key: Key) -> None:
+        """Ask the key's rate and concurrency before its body is read."""
+        try:
+            await self.gateway.arrivals.enter(key)
+        except GatewayError as error:
+            size = self.incoming.remaining
+            request = ClientRequest(
+                self.client_facts(),
+                self.surface.api,
+                "http",
+                self.endpoint,
+                key,
+                size,
+                load=None,
+            )
+            self.gateway.turns.note_refusal(request, error)
+            if not self.refuse(error):
+                raise
+            return
+        self._arriving = key
+        self.begin_body_deadline()
+
+    def end_body_deadline(self) -> None:
+        super().end_body_deadline()
+        if self._arriving is not None:
+            self.gateway.arrivals.leave(self._arriving)
+            self._arriving = None
 
     def start(self, reply: Reply, content_type: str | None = None) -> None:
         """Set the head of the response."""

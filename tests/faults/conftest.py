@@ -73,7 +73,7 @@ def held(gateway):
     counted = {
         "turns": len(gateway.turns.running),
         "leases": sum(one.in_flight for one in gateway.pool.accounts.values()),
-        "waiting": gateway.pool.waiting,
+        "waiting": gateway.pool.waiting + gateway.arrivals.waiting,
         "bodies": gateway.body_budget.used,
         "channels": len(gateway.channels),
         "reserved": sum(row["reserved_value"] for row in limits),

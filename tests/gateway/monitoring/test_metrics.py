@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.pool import Pool
+from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.keys.counters import Charge
 from gateway.keys.key import Key
@@ -36,6 +37,7 @@ class Parts:
 
     pool: Pool
     limiter: Limiter
+    arrivals: Arrivals
     body_budget: BodyBudget
     store: Store
     turns: TurnRunner
@@ -50,9 +52,8 @@ def gateway(tmp_path):
     pool.replace([Account(1, "one", credentials=Credentials(expires_at=NOW + 3600))])
     secrets = SecretBox.open(tmp_path)
     store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
-    return Parts(
-        pool, limiter, BodyBudget(9999), store, TurnRunner(pool, None, None, limiter)
-    )
+    turns = TurnRunner(pool, None, None, limiter)
+    return Parts(pool, limiter, Arrivals(limiter), BodyBudget(9999), store, turns)
 
 
 def exchange():
