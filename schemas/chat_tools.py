@@ -18,9 +18,10 @@ def map_tools(
     """Put a chat request's tools, or its deprecated functions, into the payload.
 
     Frames are taken off; tools without a name that no rule is about mean nothing
-    upstream, and are left out.
+    upstream, and are left out. Raises ValidationError for refused ones.
     """
     tools, choice = request.get("tools"), request.get("tool_choice")
+    policy.check(tools or [])
     if uses_functions(request):
         tools = [{"type": "function", "function": one} for one in request["functions"]]
         choice = _choice_of_function(request.get("function_call"))
@@ -116,6 +117,6 @@ def _flat_reference(choice: Any) -> Any:
 def _is_usable(tool: Any, policy: ToolPolicy) -> bool:
     kind = _current_type(tool)
     if kind == "web_search" or policy.names(kind):
-        return True  # the refused ones are reported later
+        return True
     name = tool.get("name") if isinstance(tool, dict) else None
     return isinstance(name, str) and bool(name)

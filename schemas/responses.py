@@ -184,12 +184,7 @@ class ResponsesSchema(Schema):
             return
         if not isinstance(tools, list):
             raise ValidationError("Must be a list.", "tools")
-        refused = self.tool_policy.first_refused(tools)
-        if refused is not None:
-            index, kind = refused
-            raise ValidationError(
-                f"tools[{index}].type {kind} is not available here", "tools"
-            )
+        self.tool_policy.check(tools)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_presence(

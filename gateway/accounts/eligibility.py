@@ -8,7 +8,7 @@ from gateway.accounts.account import Account, AccountKind
 from gateway.accounts.affinity import Affinity, Keys
 from gateway.accounts.suspicion import Witness
 from gateway.accounts.verdicts import Verdicts
-from gateway.errors import LONGEST_RETRY_AFTER, GatewayError
+from gateway.errors import LONGEST_RETRY_AFTER
 
 # A conversation uses a fallback account for a shorter limit, and moves for a longer.
 LASTING_SECONDS = 59.0
@@ -26,8 +26,8 @@ class Demand:
     # Whether the client's key may use a model.
     allows_model: Callable[[str], bool] | None = field(default=None, hash=False)
     kind: AccountKind | None = None  # the only one that has what is asked for
-    # What the client gets where there is no account of this kind.
-    kind_error: GatewayError | None = field(default=None, hash=False)
+    # Why, and the field it is about: told where there is no account of this kind.
+    kind_reason: tuple[str, str | None] | None = None
     affinity: Affinity = field(default_factory=Affinity)
     excluded: frozenset[int] = frozenset()  # tried before, for this request
     pinned: int | None = None  # this account or none

@@ -8,6 +8,7 @@ from gateway.accounts.eligibility import OUT_OF_SERVICE, Demand, Ineligibility, 
 from gateway.accounts.health import AccountStatus
 from gateway.errors import (
     GatewayError,
+    InvalidPayload,
     NoAccounts,
     NoneInService,
     NotFound,
@@ -49,15 +50,20 @@ def _refusal(
         return NoneInService(*_out_of_service(own.values()))
     having = {a: b for a, b in serving.items() if b.reason is not Reason.KIND}
     if not having:
-        return demand.kind_error or NotFound(
-            "Not Found: this needs an account with an API key"
-        )
+        return _no_such_kind(demand)
     fitting = {a: b for a, b in having.items() if b.reason is not Reason.MODEL}
     if not fitting:
         return ModelNotAvailable(demand.model or "", _usable_models(having, demand))
     if any(found.is_short(now) for found in fitting.values()):
         return None
     return _for_now(fitting, demand, now)
+
+
+def _no_such_kind(demand: Demand) -> GatewayError:
+    if demand.kind_reason is None:
+        return NotFound("Not Found: this needs an account with an API key")
+    reason, param = demand.kind_reason
+    return InvalidPayload.because(reason, param=param)
 
 
 def _usable_models(accounts: Iterable[Account], demand: Demand) -> set[str]:

@@ -6,7 +6,6 @@ from gateway.accounts.account import AccountKind
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
-from gateway.errors import GatewayError, InvalidPayload
 from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.facts import Failure
 from gateway.protocol.failures import event_without_identity
@@ -176,7 +175,7 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
     key = request.key
     headers = dict(request.client.headers)
     payload = loaded.payload
-    kind, otherwise = _needed_kind(request, loaded)
+    kind, kind_reason = _needed_kind(request, loaded)
     compacted_by, reasoned_by = (None, None)
     if payload is not None:
         compacted_by, reasoned_by = sealed.makers(payload)
@@ -188,7 +187,7 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
         allowed_accounts=key.accounts if key else None,
         allows_model=key.allows if key else None,
         kind=kind,
-        kind_error=otherwise,
+        kind_reason=kind_reason,
         affinity=Affinity.from_request(
             headers, loaded.previous_response_id, loaded.prompt_cache_key
         ),
@@ -200,8 +199,8 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
 
 def _needed_kind(
     request: ClientRequest, loaded: Loaded
-) -> tuple[AccountKind | None, GatewayError | None]:
-    """The kind of account that a request is bound to, and the error without one."""
+) -> tuple[AccountKind | None, tuple[str, str | None] | None]:
+    """The kind of account that a request is bound to, and why: reason and field."""
     if request.route.needs_api_key:
         return AccountKind.API_KEY, None
     for needed, is_chatgpt in (
@@ -210,5 +209,5 @@ def _needed_kind(
     ):
         refusal = loaded.refusal_by(chatgpt_account=is_chatgpt)
         if refusal is not None:
-            return needed, InvalidPayload.because(refusal.reason, param=refusal.param)
+            return needed, (refusal.reason, refusal.param)
     return None, None

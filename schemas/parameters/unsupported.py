@@ -34,6 +34,8 @@ REFUSED_BY_CHATGPT = (
         "prompt_cache_options", False, "router-for-me/CLIProxyAPI issue 5112"
     ),
     RefusedParameter("context_management", False, "BerriAI/litellm pull 21209"),
+    RefusedParameter("background", False, "decolua/9router issue 868"),
+    RefusedParameter("max_tool_calls", False, "rolekit's notes on its Codex executor"),
     RefusedParameter("frequency_penalty", False, "Wei-Shaw/sub2api pull 589"),
     RefusedParameter("presence_penalty", False, "Wei-Shaw/sub2api pull 589"),
     RefusedParameter("seed", False, "askalf/dario issue 1009"),

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
+from marshmallow import ValidationError
+
 from schemas.reasons import Problem
 from schemas.surfaces import Surface
 
@@ -124,10 +126,15 @@ class ToolPolicy:
         kept, changes = _without(tools, self._types(tools, "strip")[account])
         return ({**payload, "tools": kept}, changes) if changes else (payload, [])
 
-    def first_refused(self, tools: list[Any]) -> tuple[int, str] | None:
-        """Place and type of the first tool that is refused whatever the account."""
+    def check(self, tools: list[Any]) -> None:
+        """Raise ValidationError for a tool that is refused whatever the account."""
         refused = self._types(tools, "refuse")
-        return _first(tools, refused["chatgpt"] & refused["api_key"])
+        first = _first(tools, refused["chatgpt"] & refused["api_key"])
+        if first is not None:
+            index, kind = first
+            raise ValidationError(
+                f"tools[{index}].type {kind} is not available here", "tools"
+            )
 
     def problems(self, tools: Any) -> Mapping[KindOfAccount, Problem]:
         """What is refused with one kind of account, by that kind."""

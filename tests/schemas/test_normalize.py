@@ -14,6 +14,7 @@ from schemas.surfaces import Surface
 # What no client but those of the public API sends; Codex's own requests pass.
 PASSES_ON_CODEX = {
     *["top_p", "user", "metadata", "prompt_cache_options", "context_management"],
+    *["background", "max_tool_calls"],
     *["frequency_penalty", "presence_penalty", "seed"],
     "top_logprobs",
 }

@@ -66,6 +66,14 @@ def test_by_default_the_public_api_refuses_it(surface):
     )
 
 
+def test_chat_names_the_place_in_what_the_client_sent():
+    nameless = {"type": "mcp", "server_label": "x"}
+    assert refusal(Surface.CHAT, [nameless, SEARCH])[1].startswith("tools[1].type ")
+    rule = DefaultRule("pass", "file_search", accounts="api_key")
+    (_, reason), _ = reasons(load(Surface.CHAT, [nameless, SEARCH], rule))
+    assert reason.startswith("tools[1].type ")
+
+
 @pytest.mark.parametrize("surface", [*CODEX, *PUBLIC])
 def test_a_rule_of_the_owner_goes_before_the_defaults(surface):
     rule = DefaultRule("pass", "file_search", accounts="api_key")
