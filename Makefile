@@ -6,7 +6,7 @@ PIP_INSTALL := pip install --quiet --disable-pip-version-check
 # The tests that need neither seconds each nor foreign programs.
 FAST := -m "not slow and not nightly" --ignore=tests/e2e
 
-.PHONY: install lint check test coverage mutants nightly canary requirements
+.PHONY: install lint check test coverage mutants nightly canary clients requirements
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,11 @@ MUTANTS ?= 200
 SEED ?= 1
 mutants: install
 	$(BIN)/python -m tests.tools.mutants --mutants $(MUTANTS) --seed $(SEED)
+
+# The real Codex CLI at a failing upstream, straight and through the gateway.
+# CODEX_BIN: another version than that of package.json. Some 20 minutes.
+clients: install
+	$(BIN)/python -m tests.tools.cli_failures
 
 # Long soaks, fuzzing, restarts under load; the last figures stand in docs/.
 # atheris is there for Linux and not for every Python: without it its tests skip.

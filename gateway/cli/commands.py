@@ -7,6 +7,7 @@ COMMANDS = {
     "backup": "export:backup",
     "codex-config": "codex_config:codex_config",
     "doctor": "doctor:doctor",
+    "errors": "logs:errors",
     "explain": "logs:explain",
     "export": "export:export",
     "keys": "keys:keys",

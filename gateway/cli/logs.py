@@ -8,6 +8,7 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import GROUPINGS, LOG_STATUSES, LONGEST_PAGE
+from gateway.admin.failure_table import FAILURE_COLUMNS, as_markdown, failure_rows
 from gateway.cli.base import (
     connected_database,
     format_time,
@@ -124,6 +125,17 @@ def explain(settings: Settings, request_id: str, as_json: bool) -> None:
         print_json(row)
     else:
         print_receipt(row)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--markdown", is_flag=True, help="As in docs/errors.md.")
+def errors(as_json: bool, markdown: bool) -> None:
+    """What each kind of failure speaks against, and where it is tried again."""
+    if markdown:
+        click.echo(as_markdown(), nl=False)
+    else:
+        print_table(failure_rows(), FAILURE_COLUMNS, as_json=as_json)
 
 
 def percent(ratio: float | None) -> str:

@@ -23,7 +23,6 @@ from gateway.protocol.failure_kind import (
 LAST_ATTEMPT_SECONDS = 60.0
 LONGEST_INNER_WAIT = 5.0  # a longer one is the client's
 ASSUMED_WAIT = 1.0  # of a short limit that upstream gives no time for
-LONGEST_RETRY_AFTER_HERE = 1.0  # of upstream in trouble; a longer one is the client's
 BACKOFF = 0.2
 
 
@@ -113,9 +112,9 @@ def _once(kind: str, failure: Failure, attempt: Attempt, *, others: bool) -> Dec
             return Elsewhere(costs_budget=True, is_second_try=True)
         return GiveUp(f"{kind}: upstream is in trouble")
     others = others and attempt.moved_by is None
-    asked = failure.retry_after or 0.0
-    if attempt.here == 1 and asked <= LONGEST_RETRY_AFTER_HERE:
-        return RetryHere(max(asked, BACKOFF), costs_budget=True)
+    # A wait that upstream in trouble asks for is the client's, which keeps it itself.
+    if attempt.here == 1 and (failure.retry_after or 0.0) <= BACKOFF:
+        return RetryHere(BACKOFF, costs_budget=True)
     if others:
         return Elsewhere(costs_budget=True)
     return GiveUp(f"{kind}: no other account can take the request")
