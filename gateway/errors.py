@@ -264,7 +264,6 @@ class UpstreamUnavailable(GatewayError):
 
     status = 502
     code = "upstream_unavailable"
-    origin: Origin = "upstream"
 
     def __init__(self, failure: Failure, message: str | None = None) -> None:
         super().__init__(message or failure.message, phase=failure.phase)
@@ -276,6 +275,7 @@ class UpstreamUnavailable(GatewayError):
 class UpstreamAnswer(GatewayError):
     """Upstream's own error, as the client gets it; `str()`, for the log, hides less."""
 
+    code = "upstream_error"
     origin: Origin = "upstream"
 
     def __init__(

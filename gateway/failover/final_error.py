@@ -63,16 +63,14 @@ def final_error(
     if status is None:
         return _logged(UpstreamUnavailable(failure, words), failure)
     body = _told_body(failure, codex=codex, keys_in_use=keys_in_use)
+    body = body or _envelope(failure, status, words)
     headers = {} if keys_in_use else dict(failure.limit_headers)
     if failure.told_retry_after is not None:
         headers["retry-after"] = failure.told_retry_after
-    error = UpstreamAnswer(
-        status,
-        failure.message,
-        body or _envelope(failure, status, words),
-        headers,
-    )
-    error.origin, error.phase = failure.origin, failure.phase
+    error = UpstreamAnswer(status, failure.message, body, headers)
+    error.phase = failure.phase
+    if failure.origin != "client":  # or it would count as a refusal of the gateway's
+        error.origin = failure.origin
     return _logged(error, failure)
 
 

@@ -153,7 +153,7 @@ async def test_an_error_whose_body_never_ends(serving, upstream, at_rest):
         answered = await serving.ask(V1, payload())
     assert answered.status == 400
     (row,) = await serving.rows()
-    assert row["error_origin"] == "client"
+    assert row["error_origin"] == "upstream"
     await at_rest()
 
 

@@ -262,6 +262,9 @@ def test_the_log_has_what_it_may_have():
     error = final_error(failure, codex=True, keys_in_use=True)
     assert error.redacted == failure.logged
     assert (error.origin, error.phase) == ("account", "headers")
+    bad = read(400, {"error": {"message": "m"}})
+    error = final_error(bad, codex=True, keys_in_use=False)
+    assert (error.origin, error.redacted.code) == ("upstream", "upstream_error")
     ended = final_error(
         OUR_LOGIN[0], codex=True, keys_in_use=True, login_convicted=True
     )
