@@ -49,6 +49,30 @@ class StepDecoder(Protocol):
         """Do the step that was planned. Raises UndecodableBody."""
 
 
+class Decoded(NamedTuple):
+    """What some steps brought."""
+
+    body: bytes
+    counted: int
+    next: DecodingStep | None
+
+
+def decode_within(decoder: StepDecoder, step: DecodingStep, room: int) -> Decoded:
+    """Do the planned step, and those after it that fit into the rest of the room.
+
+    Many members and frames are small, and a thread for each would cost far more.
+    """
+    pieces: list[bytes] = []
+    counted = 0
+    following: DecodingStep | None = step
+    while following is not None and following.most <= room and counted < STEP_BYTES:
+        pieces.append(decoder.decode())
+        room -= len(pieces[-1])
+        counted += max(len(pieces[-1]), following.least)
+        following = decoder.plan()
+    return Decoded(b"".join(pieces), counted, following)
+
+
 def decoder_for(encoding: str, raw: bytes) -> StepDecoder | None:
     """The decoder for a body with this Content-Encoding; None for a plain one.
 

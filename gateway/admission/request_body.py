@@ -4,7 +4,12 @@ import asyncio
 import io
 
 from gateway.admission.body_budget import BodyBudget, Sender
-from gateway.admission.body_decoding import STEP_BYTES, StepDecoder, decoder_for
+from gateway.admission.body_decoding import (
+    STEP_BYTES,
+    StepDecoder,
+    decode_within,
+    decoder_for,
+)
 from gateway.errors import PayloadTooLarge
 
 # Decoding a step of less than this takes well under a millisecond: not worth a thread.
@@ -48,17 +53,22 @@ class BodyReader:
         loop = asyncio.get_running_loop()
         decoded = io.BytesIO()
         counted = 0
-        while (step := decoder.plan()) is not None:
-            self._lease.take(step.most)
+        step = decoder.plan()
+        while step is not None:
+            room = step.most
+            self._lease.take(room)
             if is_small and counted < STEP_BYTES:
-                piece = decoder.decode()
+                done = decode_within(decoder, step, room)
             else:
-                piece = await loop.run_in_executor(None, decoder.decode)
-            self._lease.give_back(step.most - len(piece))
-            counted += max(len(piece), step.least)
+                done = await loop.run_in_executor(
+                    None, decode_within, decoder, step, room
+                )
+            self._lease.give_back(room - len(done.body))
+            counted += done.counted
             if counted > self._limit:
                 raise PayloadTooLarge
-            decoded.write(piece)
+            decoded.write(done.body)
+            step = done.next
         return decoded.getvalue()
 
     def release(self) -> None:
