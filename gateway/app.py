@@ -23,6 +23,7 @@ from gateway.monitoring.supervisor import Supervisor
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.judges import Judges
 from gateway.polling.usage import UsagePoller
+from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
 from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import AccountStore, load_accounts
@@ -73,6 +74,8 @@ class Gateway:
             secrets=secrets,
             log_retention_days=settings.log_retention_days,
         )
+        direct_url = settings.database_direct_url or settings.database_url
+        self.database_lock = DatabaseLock(direct_url, settings.data_dir)
         self.ring = KeyRing()
         self.rules = NO_RULES  # for requests; a key has its own besides
         self.access = Access(settings, self.ring)
@@ -140,6 +143,8 @@ class Gateway:
 
     async def _open(self, opened: AsyncExitStack) -> None:
         """Start the parts; `opened` closes them, the last registered first."""
+        opened.push_async_callback(self.database_lock.release)
+        await self.database_lock.acquire()
         # A peer counts on what this process held until its rows are written.
         opened.callback(self.peers.close)
         opened.push_async_callback(self.store.stop)
@@ -250,6 +255,11 @@ class Gateway:
             "accounts": "ok" if serving else "no account is in service",
             "drain": "draining" if self.is_draining else "ok",
         }
+
+    def warnings(self) -> dict[str, str]:
+        """What `/health/ready` says besides, by subject: it makes nothing unready."""
+        lock = self.database_lock.problem
+        return {"database_lock": lock} if lock else {}
 
     def _cut_channels(self) -> None:
         for channel in list(self.channels):

@@ -23,6 +23,7 @@ class Settings:
     port: int
     data_dir: Path
     database_url: str
+    database_direct_url: str  # past a pooler; "": the same
     upstream_base_url: str
     auth_base_url: str
     public_url: str  # https origin as clients see it, or ""
@@ -70,6 +71,7 @@ def _read(env: Any) -> dict[str, Any]:
         "port": env.int("PORT", 2455, validate=validate.Range(0, 65535)),
         "data_dir": env.str("DATA_DIR", "~/.codex-gateway"),
         "database_url": env.str("DATABASE_URL", ""),
+        "database_direct_url": env.str("DATABASE_DIRECT_URL", ""),
         "upstream_base_url": env.str(
             "UPSTREAM_BASE_URL", "https://chatgpt.com/backend-api", validate=http
         ),

@@ -32,6 +32,7 @@ async def check_connection(visit: Visit, *, is_quick: bool) -> AsyncIterator[Fin
     silence = asyncio.create_task(silent(visit)) if not is_quick else None
     try:
         checks: tuple[Callable[[Visit], Awaitable[list[Finding]]], ...] = (
+            warned,
             key_needed,
             key_taken,
             models,
@@ -68,6 +69,14 @@ async def reachable(visit: Visit) -> list[Finding]:
     found.append(await _tls(visit))
     found.append(_clock(answer.headers.get("date", "")))
     return found
+
+
+async def warned(visit: Visit) -> list[Finding]:
+    """What the gateway says of itself, ready or not."""
+    answer = await client.request(visit, "GET", "/health/ready", headers={})
+    told = answer.json.get("warnings") if isinstance(answer.json, dict) else None
+    found = told.items() if isinstance(told, dict) else ()
+    return [warn(f"gateway's {name}", str(text)) for name, text in found]
 
 
 async def _tls(visit: Visit) -> Finding:

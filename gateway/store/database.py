@@ -177,6 +177,11 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}"
 
 
+def cause_of(error: BaseException) -> str:
+    """The driver's words in a line; they name hosts and files, never a password."""
+    return str(error.__cause__ or error).partition("\n")[0]
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn the driver's trouble into StoreUnavailable.

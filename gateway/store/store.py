@@ -14,6 +14,7 @@ from gateway.store.database import (
     LOCK_TIMEOUT,
     StoreUnavailable,
     UnusableDatabase,
+    cause_of,
     migrate,
     open_database,
     translated_errors,
@@ -67,9 +68,8 @@ class Store:
             with translated_errors(), database.connection_context():
                 migrate(database)
         except StoreUnavailable as error:
-            # The driver's words name hosts and files, never a password.
-            reason = str(error.__cause__).partition("\n")[0]
-            raise UnusableDatabase(f"The database does not open: {reason}") from error
+            told = f"The database does not open: {cause_of(error)}"
+            raise UnusableDatabase(told) from error
         return database
 
     async def stop(self, drain_seconds: float = 10.0) -> None:

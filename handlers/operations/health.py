@@ -11,12 +11,16 @@ class HealthHandler(BodilessHandler):
 
 
 class ReadyHandler(HealthHandler):
-    """Whether requests can be served; `checks` says why not."""
+    """Whether requests can be served; `checks` says why not, `warnings` what else."""
 
     def get(self) -> None:
         checks = self.gateway.readiness()
         ready = all(value == "ok" for value in checks.values())
         self.write_json(
-            {"status": "ok" if ready else "unavailable", "checks": checks},
+            {
+                "status": "ok" if ready else "unavailable",
+                "checks": checks,
+                "warnings": self.gateway.warnings(),
+            },
             200 if ready else 503,
         )

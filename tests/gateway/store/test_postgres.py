@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import random
-import shutil
 import subprocess
 import sys
 
@@ -25,30 +24,8 @@ from gateway.store.models import (
 )
 from gateway.store.queries import LogFilter, find_log, log_after, log_page, usage_report
 from gateway.store.write_queue import StoredHealth
-from tests.gateway.store.postgres_server import (
-    HAS_DRIVER,
-    Server,
-    need,
-    server_directory,
-)
 from tests.gateway.store.store_rows import NOW, log_row, make_store
 from tests.gateway.store.test_queries import COMBINATIONS, START, group_of, passes
-
-
-@pytest.fixture(scope="module")
-def driver():
-    need(HAS_DRIVER, "psycopg (pip install psycopg[binary])")
-
-
-@pytest.fixture(scope="module")
-def server(driver):
-    programs = server_directory()
-    need(programs, "a PostgreSQL server (apt install postgresql)")
-    made = Server(programs)
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(made.home)
 
 
 @contextlib.asynccontextmanager
