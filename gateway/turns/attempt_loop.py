@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from gateway.accounts.account import Account
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.errors import (
@@ -54,13 +55,13 @@ class _Progress:
     well_at: dict[int, float] = field(default_factory=dict)  # ends of short limits
     has_waited: bool = False
     first_at: Hashable = None  # where this turn goes first after a wait
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[tuple[Failure, Account]] = field(default_factory=list)
 
     @property
     def met_edge_twice(self) -> bool:
         """Whether a page answered at two accounts."""
         pages = [
-            one for one in self.failures if kind_of(one) is FailureKind.EDGE_REFUSED
+            one for one, _ in self.failures if kind_of(one) is FailureKind.EDGE_REFUSED
         ]
         return self.moved_by is FailureKind.EDGE_REFUSED and len(pages) > 1
 
@@ -117,7 +118,14 @@ class AttemptLoop:
         demand = turn.demand
         if progress.excluded:
             demand = replace(demand, excluded=frozenset(progress.excluded))
-        lease = turn.lease = await self._pool.lease(demand)
+        try:
+            lease = turn.lease = await self._pool.lease(demand)
+        except PreviousResponseNotFound:
+            raise  # upon which the client sends everything again
+        except GatewayError as error:
+            if progress.failures:  # upstream's answer says more than a state of ours
+                raise self._final(turn, progress) from error
+            raise
         exchange = turn.exchange
         exchange.mark("queue")
         exchange.account_id = lease.account.id
@@ -136,7 +144,7 @@ class AttemptLoop:
         if place == "first":
             progress.first_at = scope
         elif place == "in vain":
-            raise self._final(turn, lease, progress)
+            raise self._final(turn, progress)
 
     def _end_wait(self, progress: _Progress, *, is_over: bool) -> None:
         if progress.first_at is not None:
@@ -154,7 +162,7 @@ class AttemptLoop:
             return
         self._pool.observer.failure(lease, failure)
         self._end_wait(progress, is_over=not rules_of(failure).waits)
-        progress.failures.append(failure)
+        progress.failures.append((failure, lease.account))
         decision = self._decide(turn, lease, failure, progress)
         note_attempt(turn.exchange, name, failure, words(decision))
         if isinstance(decision, RetryHere) and decision.asks_judge:
@@ -172,7 +180,7 @@ class AttemptLoop:
             case GiveUp():
                 if fault.may_be_shown:
                     raise fault
-                raise self._final(turn, lease, progress) from fault
+                raise self._final(turn, progress) from fault
 
     def _leave(
         self, turn: Turn, lease: Lease, fault: UpstreamFault, progress: _Progress
@@ -246,14 +254,11 @@ class AttemptLoop:
         is_home = turn.demand.bound_to == lease.account.id
         return is_home and not self._pool.has_lost(lease.account)
 
-    def _final(self, turn: Turn, lease: Lease, progress: _Progress) -> GatewayError:
+    def _final(self, turn: Turn, progress: _Progress) -> GatewayError:
         """Upstream's last answer, or of a limit the account that returns before it."""
-        failure, view, account = (
-            last_answer(progress.failures),
-            turn.view(),
-            lease.account,
-        )
-        base = self._pool.verdicts.base(account)
+        failure = last_answer([failure for failure, _ in progress.failures])
+        account = next(of for one, of in progress.failures if one is failure)
+        view, base = turn.view(), self._pool.verdicts.base(account)
         error = final_error(
             failure,
             codex=view.is_codex,

@@ -646,3 +646,23 @@ async def test_secrets_that_upstream_quotes_do_not_reach_the_client(serving, ups
     assert token not in answered.body.decode()
     (row,) = await serving.rows()
     assert token not in str(row)
+
+
+@pytest.mark.gen_test
+async def test_when_no_account_is_left_after_attempts_upstreams_answer_is_told(
+    serving, upstream
+):
+    """The second account is taken away while the request waits for it."""
+    pool, two = serving.gateway.pool, serving.account("two")
+    two.in_flight = two.cap
+    no_plan = faults.error_response(429, "usage_not_included", "no plan")
+    upstream.answer(no_plan, account="one")
+    asked = asyncio.create_task(serving.ask())
+    async with asyncio.timeout(10):
+        while not pool.waiting:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    two.in_flight = 0
+    two.health.pause()
+    pool.serve_queue()
+    answered = await asked
+    assert (answered.status, answered.error["code"]) == (429, "usage_not_included")
