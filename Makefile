@@ -40,7 +40,7 @@ mutants: install
 	$(BIN)/python -m tests.tools.mutants --mutants $(MUTANTS) --seed $(SEED)
 
 # The real Codex CLI at a failing upstream, straight and through the gateway.
-# CODEX_BIN: another version than that of package.json. Some 20 minutes.
+# CODEX_BIN: another version than the newest of package.json. Some 20 minutes.
 clients: install
 	$(BIN)/python -m tests.tools.cli_failures
 

@@ -25,8 +25,11 @@ supports_websockets = {websockets}
 """
 
 
+NEWEST = ROOT / "node_modules" / "codex-newest" / "bin" / "codex.js"
+
+
 def find_binary() -> str | None:
-    """CODEX_BIN, else the project's node_modules, else PATH."""
+    """CODEX_BIN, else the older one of the project's node_modules, else PATH."""
     named = os.environ.get("CODEX_BIN")
     local = ROOT / "node_modules" / ".bin" / "codex"
     return named or (str(local) if local.exists() else shutil.which("codex"))

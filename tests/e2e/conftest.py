@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.e2e.codex_cli import CodexCli, find_binary
+from tests.e2e.codex_cli import NEWEST, CodexCli, find_binary
 from tests.e2e.gateway_process import GatewayProcess
 from tests.e2e.nginx import find_nginx
 
@@ -57,12 +57,12 @@ def gateway(io_loop, start_gateway):
 @pytest.fixture
 def codex(tmp_path):
     """Makes a Codex CLI with a fresh home: `codex()`; every call makes another."""
-    binary = find_binary()
-    if binary is None:
-        missing("no Codex CLI: npm ci, or set CODEX_BIN")
     made = []
 
-    def make():
+    def make(*, newest=False):
+        binary = str(NEWEST) if newest and NEWEST.exists() else find_binary()
+        if binary is None or (newest and not NEWEST.exists()):
+            missing("no Codex CLI: npm ci, or set CODEX_BIN")
         made.append(CodexCli(binary, tmp_path / f"codex{len(made)}"))
         return made[-1]
 
@@ -93,8 +93,8 @@ def pair(io_loop, upstream, start_gateway, tmp_path):
 def user(pair, codex):
     """Makes a CLI that talks to `pair`: `user(websockets=True)`."""
 
-    def make(*, websockets):
-        cli = codex()
+    def make(*, websockets, newest=False):
+        cli = codex(newest=newest)
         cli.login_with_key("sk-fake-users-own-key")
         cli.configure(pair.url + "/backend-api/codex", websockets=websockets)
         return cli

@@ -1,6 +1,7 @@
 """The real Codex CLI at a failing upstream ends with the words it has without us.
 
-A sample of the rows of `make clients`, which also compares the seconds.
+A sample of the rows of `make clients`, which also compares the seconds; every other
+one with the newest CLI.
 """
 
 import pytest
@@ -25,17 +26,17 @@ SAMPLE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "websockets", "words", "attempts"), SAMPLE)
+@pytest.mark.parametrize("number", range(len(SAMPLE)), ids=[row[0] for row in SAMPLE])
 @pytest.mark.gen_test(timeout=90)
-async def test_the_last_words_are_upstreams(
-    upstream, user, name, websockets, words, attempts
-):
+async def test_the_last_words_are_upstreams(upstream, user, number):
+    name, websockets, words, attempts = SAMPLE[number]
     BY_NAME[name].play(upstream)
     retries = [
         word
         for option in ("request_max_retries", "stream_max_retries")
         for word in ("-c", f"model_providers.tested.{option}=1")
     ]
-    run = await user(websockets=websockets).exec("hello", UNSANDBOXED, *retries)
+    cli = user(websockets=websockets, newest=number % 2 == 1)
+    run = await cli.exec("hello", UNSANDBOXED, *retries)
     assert words in last_words(run)
     assert len(upstream.of()) <= attempts

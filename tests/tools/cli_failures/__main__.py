@@ -8,6 +8,7 @@ client straight: by more than a second, or a tenth, beside one inner wait.
 
 import argparse
 import asyncio
+import os
 import re
 import statistics
 import sys
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.demo.upstream import ScriptedUpstream
-from tests.e2e.codex_cli import CodexCli, Run, find_binary
+from tests.e2e.codex_cli import NEWEST, CodexCli, Run
 from tests.e2e.gateway_process import GatewayProcess
 from tests.tools.cli_failures.rows import ROWS, Row
 
@@ -166,7 +167,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--retries", type=int, default=2, help="the client's own")
-    parser.add_argument("--binary", default=find_binary())
+    parser.add_argument("--binary", default=os.environ.get("CODEX_BIN", str(NEWEST)))
     options = parser.parse_args()
     print("| upstream does | transport | straight | through the gateway | words |")
     print("| --- | --- | --- | --- | --- |")

@@ -20,7 +20,7 @@ class Row:
     inner_wait: float = 0.0  # seconds, where the gateway waits out a short limit
     accounts: int = 2
     is_sockets_only: bool = False
-    has_own_words: bool = False  # upstream's page never leaves the gateway
+    has_own_words: bool = False  # no answer came, or a page, which never leaves
 
 
 def always(answer: ScriptedResponse) -> Play:
@@ -112,7 +112,11 @@ ROWS = (
         always(failed_first("insufficient_quota", "no money")),
     ),
     Row("failed: invalid_prompt", always(failed_first("invalid_prompt", "Not this."))),
-    Row("reset before the headers", always(ScriptedResponse(before=(Cut.RESET,)))),
+    Row(
+        "reset before the headers",
+        always(ScriptedResponse(before=(Cut.RESET,))),
+        has_own_words=True,
+    ),
     Row("reset, once", once(ScriptedResponse(before=(Cut.RESET,)))),
     Row(
         "handshake 426",
