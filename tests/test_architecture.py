@@ -1,7 +1,7 @@
 """The rules that keep the layout readable, checked against the source.
 
 Package order, import circles, sizes, one meaning a public name, the reading path and
-the total; and that every route authenticates unless it is listed here.
+the total.
 """
 
 import ast
@@ -13,13 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.admission.client_address import AccessPolicy
-from handlers.admin.base import AdminHandler
-from handlers.admin.routes import ADMIN_ROUTES
-from handlers.api.stream import StreamHandler
-from handlers.base import BaseHandler
-from handlers.bodies import BodilessHandler, BodyHandler
-from handlers.routes import ROUTES, SOCKETS
+from tests.import_graph import strongly_connected
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,22 +73,6 @@ DOCUMENTED_PRIVATE_NAMES = {
 }
 # Where a library's other private parts may be touched.
 PRIVATE_PARTS_ALLOWED = ("handlers/wire/", "gateway/upstream/")
-
-# Answered to anybody: they say nothing of anybody. Everything else needs a key, the
-# admin token, or a local client.
-OPEN_ROUTES = {
-    r"/backend-api/codex(?:/v1)?/analytics-events/events",
-    r"/backend-api/wham/accounts/check",
-    r"/backend-api/wham/usage",
-    r"/backend-api/wham/rate-limit-reset-credits",
-    r"/backend-api/wham/settings/user",
-    r"/backend-api/ps/plugins/.*",
-    r"/backend-api/ps/mcp",
-    r"/api/codex/usage",
-    r"/health(?:/live)?",
-    r"/health/ready",
-}
-HANDLER_BASES = (BaseHandler, BodilessHandler, BodyHandler, StreamHandler, AdminHandler)
 
 
 def sources() -> list[Path]:
@@ -187,31 +165,6 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {module_name(path): imported_modules(path) for path in SOURCES}
     circles = [part for part in strongly_connected(graph) if len(part) > 1]
     assert circles == []
-
-
-def strongly_connected(graph: dict[str, frozenset[str]]) -> Iterator[set[str]]:
-    """Tarjan's algorithm (SIAM J. Comput. 1, 1972)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-
-    def visit(node: str) -> Iterator[set[str]]:
-        index[node] = low[node] = len(index)
-        stack.append(node)
-        for other in graph.get(node, ()):
-            if other not in index:
-                yield from visit(other)
-                low[node] = min(low[node], low[other])
-            elif other in stack:
-                low[node] = min(low[node], index[other])
-        if low[node] == index[node]:
-            at = stack.index(node)
-            yield set(stack[at:])
-            del stack[at:]
-
-    for node in graph:
-        if node not in index:
-            yield from visit(node)
 
 
 @each_source
@@ -338,38 +291,3 @@ def test_documents_name_only_modules_that_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     named = re.findall(r"`((?:gateway|handlers|schemas)/[\w/]+(?:\.py)?)/?`", text)
     assert [name for name in named if not (ROOT / name).exists()] == []
-
-
-@pytest.mark.parametrize("entry", [*SOCKETS, *ROUTES], ids=lambda entry: entry[0])
-def test_every_route_has_a_known_base_and_asks_for_a_key_unless_listed(entry):
-    path, handler, options = entry
-    assert issubclass(handler, BaseHandler)
-    if path in OPEN_ROUTES:
-        assert options.access is AccessPolicy.SIDE
-    else:
-        assert options.access in (AccessPolicy.PROXY, AccessPolicy.KEY_REQUIRED)
-        assert handler.authenticate is BaseHandler.authenticate
-
-
-@pytest.mark.parametrize("entry", ADMIN_ROUTES, ids=lambda entry: entry[0])
-def test_every_admin_route_asks_for_the_admin_token(entry):
-    _, handler, _ = entry
-    assert issubclass(handler, AdminHandler)
-    assert handler.authenticate is AdminHandler.authenticate
-
-
-def test_no_listed_route_is_missing_from_the_table() -> None:
-    assert {path for path, _, _ in ROUTES} >= OPEN_ROUTES
-
-
-@pytest.mark.parametrize(
-    "handler",
-    sorted({entry[1] for entry in (*SOCKETS, *ROUTES, *ADMIN_ROUTES)}, key=repr),
-    ids=lambda handler: handler.__name__,
-)
-def test_handlers_do_not_override_how_a_request_comes_in(handler):
-    """`prepare` and `authenticate` of the bases are the only doors."""
-    doors = {"prepare", "authenticate"}
-    for one in handler.mro():
-        if doors & vars(one).keys() and not one.__module__.startswith("tornado."):
-            assert one in HANDLER_BASES, f"{one.__name__} lets requests in by itself"

@@ -8,36 +8,8 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from schemas.policy.key_policy import KeyPolicy
-from schemas.request import first_bad_field, load_chat_request
-
-ACCEPTED = object()
-USER = {"role": "user", "content": "hi"}
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}
-
-LARK = {"syntax": "lark", "definition": "start: /.+/"}
-GRAMMAR = {"type": "grammar", "grammar": LARK}
-FLAT_GRAMMAR = {"type": "grammar", **LARK}
-
-
-def complete(**fields):
-    return {"model": "m", "messages": [USER], **fields}
-
-
-def load(payload, **options):
-    return load_chat_request(json.dumps(payload).encode(), **options)
-
-
-def mapped(payload, *, chatgpt_account=True, **options):
-    request, _ = load(payload, **options)
-    return json.loads(request.body_for(chatgpt_account=chatgpt_account)[0])
-
-
-def verdict(payload):
-    try:
-        load(payload)
-    except ValidationError as error:
-        return first_bad_field(error)
-    return ACCEPTED
+from schemas.request import load_chat_request
+from tests.schemas.chat_requests import FUNCTION, TOOL, USER, complete, load, mapped
 
 
 def test_a_plain_request():
@@ -76,9 +48,6 @@ def test_what_has_no_counterpart_is_left_out_and_noted():
     assert {f"{name} dropped" for name in fields} <= set(changes)
     unset = dict.fromkeys(fields)
     assert load(complete(**unset))[0].changes == load(complete())[0].changes
-
-
-FUNCTION = {"name": "f", "description": "d", "parameters": {}}
 
 
 @pytest.mark.parametrize(
@@ -194,126 +163,6 @@ def test_who_asks_for_no_logprobs_is_served_by_anybody(fields):
     assert asked_of_both(**fields) == (mapped(complete()), None)
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}),
-        (
-            {"reasoning_effort": "low", "reasoning": {"effort": "high"}},
-            {"reasoning": {"effort": "high"}},
-        ),
-        ({"verbosity": "low"}, {"text": {"verbosity": "low"}}),
-        ({"service_tier": "fast"}, {"service_tier": "priority"}),
-        (
-            {"response_format": "json_object"},
-            {"text": {"format": {"type": "json_object"}}},
-        ),
-        ({"response_format": {"type": "text"}}, {"text": {"format": {"type": "text"}}}),
-        (
-            {
-                "response_format": {
-                    "type": "json_schema",
-                    "json_schema": {"name": "n", "schema": {"a": 1}, "strict": False},
-                },
-                "text": {"verbosity": "low"},
-            },
-            {
-                "text": {
-                    "verbosity": "low",
-                    "format": {
-                        "type": "json_schema",
-                        "name": "n",
-                        "schema": {"a": 1},
-                        "strict": False,
-                    },
-                }
-            },
-        ),
-        ({"stream_options": {"include_usage": True}}, {}),
-        (
-            {"tools": [TOOL]},
-            {
-                "tools": [
-                    {"type": "function", "name": "f", "parameters": {}, "strict": True}
-                ]
-            },
-        ),
-        (
-            {"tools": [{"type": "function", "name": "flat"}, {"type": "web_search"}]},
-            {
-                "tools": [
-                    {"type": "function", "name": "flat", "strict": False},
-                    {"type": "web_search"},
-                ]
-            },
-        ),
-        (
-            {
-                "tools": [
-                    {"type": "function", "function": {"name": "f", "strict": None}}
-                ]
-            },
-            {"tools": [{"type": "function", "name": "f", "strict": False}]},
-        ),
-        (
-            {
-                "tools": [
-                    {"type": "custom", "custom": {"name": "e", "format": GRAMMAR}},
-                    {"type": "custom", "name": "t", "format": {"type": "text"}},
-                ]
-            },
-            {
-                "tools": [
-                    {"type": "custom", "name": "e", "format": FLAT_GRAMMAR},
-                    {"type": "custom", "name": "t", "format": {"type": "text"}},
-                ]
-            },
-        ),
-        (
-            {"tool_choice": {"type": "custom", "custom": {"name": "e"}}},
-            {"tool_choice": {"type": "custom", "name": "e"}},
-        ),
-        (
-            {
-                "tool_choice": {
-                    "type": "allowed_tools",
-                    "allowed_tools": {
-                        "mode": "auto",
-                        "tools": [TOOL, {"type": "web_search_preview"}, "x"],
-                    },
-                }
-            },
-            {
-                "tool_choice": {
-                    "type": "allowed_tools",
-                    "mode": "auto",
-                    "tools": [
-                        {"type": "function", "name": "f"},
-                        {"type": "web_search"},
-                        "x",
-                    ],
-                }
-            },
-        ),
-        (
-            {"tools": [{"type": "web_search_preview"}]},
-            {"tools": [{"type": "web_search"}]},
-        ),
-        (
-            {"tools": [{"type": "function", "function": {}}, {"type": "x"}, 5]},
-            {"tools": []},
-        ),
-        (
-            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
-            {"tool_choice": {"type": "function", "name": "f"}},
-        ),
-        ({"tool_choice": "required"}, {"tool_choice": "required"}),
-    ],
-)
-def test_fields_are_mapped(fields, expected):
-    assert mapped(complete(**fields)) == mapped(complete()) | expected
-
-
 def test_options_are_for_the_answer():
     _, options = load(complete())
     assert (options.stream, options.include_usage) == (False, False)
@@ -322,79 +171,6 @@ def test_options_are_for_the_answer():
     )
     assert (options.stream, options.include_usage) == (True, True)
     assert request.stream is True
-
-
-@pytest.mark.parametrize(
-    ("payload", "param"),
-    [
-        ({"messages": [USER]}, "model"),
-        (complete(model=""), "model"),
-        ({"model": "m"}, "messages"),
-        (complete(messages="x"), "messages"),
-        (complete(messages=None), "messages"),
-        (complete(messages=["x"]), "messages.0"),
-        (complete(messages=[USER, 5]), "messages.1"),
-        (complete(messages=[]), None),
-        (complete(messages=[{"content": "x"}]), None),
-        (complete(messages=[{"role": "critic", "content": "x"}]), None),
-        (complete(messages=[{"role": "user", "content": [{"type": "video"}]}]), None),
-        (complete(messages=[{"role": "tool", "content": "x"}]), None),
-        (complete(messages=[{"role": "assistant", "tool_calls": [{}]}]), None),
-        (
-            complete(messages=[{"role": "tool", "tool_call_id": "c", "content": None}]),
-            "messages",
-        ),
-        (complete(n=2), "n"),
-        (complete(n=0), "n"),
-        (complete(n=True), "n"),
-        (complete(tools={}), "tools"),
-        (complete(tools=[{"type": "file_search"}]), "tools"),
-        (complete(tools=[{"type": "image_generation"}]), "tools"),
-        (complete(tool_choice=5), "tool_choice"),
-        (complete(stream="x"), "stream"),
-        (
-            complete(stream_options={"include_usage": "x"}),
-            "stream_options.include_usage",
-        ),
-        (complete(reasoning_effort=5), "reasoning_effort"),
-        (complete(temperature="hot"), "temperature"),
-        (complete(top_p=True), "top_p"),
-        (complete(seed=0.5), "seed"),
-        (complete(max_tokens="5"), "max_tokens"),
-        (complete(stop=[5]), "stop"),
-        (complete(stop=["x"]), "stop"),
-        (complete(stop="x"), "stop"),
-        (complete(modalities=["text", "audio"]), "modalities"),
-        (complete(audio={"voice": "a"}), "audio"),
-        (complete(functions={}), "functions"),
-        (complete(functions=[FUNCTION, {}]), "functions.1"),
-        (complete(functions=[FUNCTION], function_call=5), "function_call"),
-        (complete(functions=[FUNCTION], tools=[TOOL]), "functions"),
-        (complete(logprobs="x"), "logprobs"),
-        (complete(response_format="xml"), "response_format"),
-        (complete(response_format="json_schema"), "response_format"),
-        (
-            complete(response_format={"type": "json_schema"}),
-            "response_format.json_schema",
-        ),
-        (
-            complete(
-                response_format={"type": "json_schema", "json_schema": {"name": "a b"}}
-            ),
-            "response_format.json_schema.name",
-        ),
-        (
-            complete(response_format="text", text={"format": {"type": "text"}}),
-            None,
-        ),
-        (complete(text=5), "text"),
-        (complete(n=None, stop=None, temperature=None, tools=None), ACCEPTED),
-        (complete(functions=None, function_call=None), ACCEPTED),
-        (complete(functions=[], function_call="auto", tools=[TOOL]), ACCEPTED),
-    ],
-)
-def test_a_refusal_names_the_field(payload, param):
-    assert verdict(payload) == param
 
 
 def test_keys_enforce_and_long_integers_survive():

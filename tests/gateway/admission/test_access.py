@@ -1,7 +1,6 @@
 """Which requests are admitted: addresses, Host, origins and keys."""
 
 import socket
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -51,8 +50,6 @@ hostile = st.text() | st.sampled_from(
         "::ffff:1.2.3.4",
     ]
 )
-
-
 names = st.sampled_from(
     [
         "host",
@@ -65,9 +62,6 @@ names = st.sampled_from(
         "forwarded",
     ]
 )
-
-
-# Before any key
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
@@ -180,9 +174,6 @@ def test_a_route_that_always_needs_a_key_needs_it_before_any_was_made(open_door)
         open_door.admit(facts(route=AccessPolicy.KEY_REQUIRED), NOW)
 
 
-# Keys in use
-
-
 def test_once_a_key_was_made_local_clients_and_listed_networks_need_one(door):
     for request_facts in (facts(), facts("192.168.3.4", "gw.example")):
         with pytest.raises(InvalidApiKey, match=r"^Missing API key in Authorization"):
@@ -253,60 +244,6 @@ def test_side_calls_need_no_key_and_know_a_good_one(door):
     assert door.admit(bearer(EXPIRED, **side), NOW) is None
     assert door.admit(bearer(DISABLED, **side), NOW) is None
     assert door.admit(bearer(GOOD, **side), NOW).id == 1
-
-
-# Web pages
-
-
-@pytest.mark.parametrize("route", list(AccessPolicy))
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"origin": "http://evil.example"},
-        {"origin": "null"},
-        {"origin": ""},
-        {"origin": "http://localhost:3000"},
-        {"origin": "http://localhost"},
-        {"origin": "http://localhost:2455.evil.example"},
-        {"origin": "http://user@localhost:2455"},
-        {"origin": "http://localhost:2455/"},
-        {"origin": "localhost:2455"},
-        {"origin": "file://"},
-        {"origin": "http://localhost:2455,http://evil.example"},
-        {"origin": "http://gw.example:8443"},
-        {"sec_fetch_site": "cross-site"},
-        {"sec_fetch_site": "Cross-Site ", "origin": "http://localhost:2455"},
-        {"sec_fetch_site": "same-site"},
-        {"sec_fetch_site": "of-tomorrow"},
-    ],
-)
-def test_another_origin_is_refused_on_every_route(door, route, headers):
-    with pytest.raises(ForbiddenOrigin):
-        door.admit(bearer(GOOD, route=route, **headers), NOW)
-
-
-@pytest.mark.parametrize(
-    ("host", "origin"),
-    [
-        ("localhost:2455", "http://localhost:2455"),
-        ("localhost:2455", "HTTP://LocalHost:2455"),
-        ("gw.example", "https://gw.example"),
-        ("gw.example", "http://gw.example:80"),
-        ("gw.example:443", "https://gw.example"),
-        ("[::1]:2455", "http://[::1]:2455"),
-        ("127.0.0.1:2455", "https://gw.example:8443"),  # the public URL
-    ],
-)
-def test_the_own_origin_is_let_in(door, host, origin):
-    request_facts = bearer(GOOD, host=host, origin=origin, sec_fetch_site="same-origin")
-    assert door.admit(request_facts, NOW).id == 1
-
-
-def test_without_a_public_url_a_broken_origin_is_still_foreign():
-    door = Access(replace(SETTINGS, public_url=""), make_ring())
-    for host, origin in [("", "http://"), (None, "http://a"), ("a:99999999", "://")]:
-        with pytest.raises(ForbiddenOrigin):
-            door.admit(bearer(GOOD, host=host, origin=origin), NOW)
 
 
 @given(

@@ -1,0 +1,62 @@
+"""Every route authenticates unless it is listed here."""
+
+import pytest
+
+from gateway.admission.client_address import AccessPolicy
+from handlers.admin.base import AdminHandler
+from handlers.admin.routes import ADMIN_ROUTES
+from handlers.api.stream import StreamHandler
+from handlers.base import BaseHandler
+from handlers.bodies import BodilessHandler, BodyHandler
+from handlers.routes import ROUTES, SOCKETS
+
+# Answered to anybody: they say nothing of anybody. Everything else needs a key, the
+# admin token, or a local client.
+OPEN_ROUTES = {
+    r"/backend-api/codex(?:/v1)?/analytics-events/events",
+    r"/backend-api/wham/accounts/check",
+    r"/backend-api/wham/usage",
+    r"/backend-api/wham/rate-limit-reset-credits",
+    r"/backend-api/wham/settings/user",
+    r"/backend-api/ps/plugins/.*",
+    r"/backend-api/ps/mcp",
+    r"/api/codex/usage",
+    r"/health(?:/live)?",
+    r"/health/ready",
+}
+HANDLER_BASES = (BaseHandler, BodilessHandler, BodyHandler, StreamHandler, AdminHandler)
+
+
+@pytest.mark.parametrize("entry", [*SOCKETS, *ROUTES], ids=lambda entry: entry[0])
+def test_every_route_has_a_known_base_and_asks_for_a_key_unless_listed(entry):
+    path, handler, options = entry
+    assert issubclass(handler, BaseHandler)
+    if path in OPEN_ROUTES:
+        assert options.access is AccessPolicy.SIDE
+    else:
+        assert options.access in (AccessPolicy.PROXY, AccessPolicy.KEY_REQUIRED)
+        assert handler.authenticate is BaseHandler.authenticate
+
+
+@pytest.mark.parametrize("entry", ADMIN_ROUTES, ids=lambda entry: entry[0])
+def test_every_admin_route_asks_for_the_admin_token(entry):
+    _, handler, _ = entry
+    assert issubclass(handler, AdminHandler)
+    assert handler.authenticate is AdminHandler.authenticate
+
+
+def test_no_listed_route_is_missing_from_the_table() -> None:
+    assert {path for path, _, _ in ROUTES} >= OPEN_ROUTES
+
+
+@pytest.mark.parametrize(
+    "handler",
+    sorted({entry[1] for entry in (*SOCKETS, *ROUTES, *ADMIN_ROUTES)}, key=repr),
+    ids=lambda handler: handler.__name__,
+)
+def test_handlers_do_not_override_how_a_request_comes_in(handler):
+    """`prepare` and `authenticate` of the bases are the only doors."""
+    doors = {"prepare", "authenticate"}
+    for one in handler.mro():
+        if doors & vars(one).keys() and not one.__module__.startswith("tornado."):
+            assert one in HANDLER_BASES, f"{one.__name__} lets requests in by itself"
