@@ -42,7 +42,7 @@ class FieldChecks:
             accepted, is_optional, validators = rule
             if value is None and is_optional:
                 continue
-            if value is None or not isinstance(value, accepted):
+            if not isinstance(value, accepted):
                 raise ValidationError("Not certain.")
             for validate in validators:
                 validate(value)

@@ -61,7 +61,6 @@ def _copy(source: str, file: Path, progress: Progress | None) -> dict[str, int]:
             pages=STEP_PAGES,
             progress=lambda _, left, whole: progress and progress(whole - left, whole),
         )
-        origin.execute("COMMIT")
         return counted
 
 

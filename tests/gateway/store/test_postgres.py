@@ -234,12 +234,22 @@ def test_rows_wait_for_a_server_that_is_gone_and_changes_fail_clearly(server, tm
 def test_a_server_that_was_restarted_meanwhile_is_not_noticed(server, tmp_path):
     async def scenario():
         async with running(server, tmp_path) as store:
-            await store.read(lambda: SettingRow.select().count())
+            await store.write(lambda: SettingRow.create(name="a", value="1"))
             server.stop()
             server.start()
-            await store.write(lambda: SettingRow.create(name="a", value="1"))
+            await store.write(lambda: SettingRow.create(name="b", value="1"))
+            server.stop()
+            server.start()
+            # On the new connection, too, a change is made whole or not at all.
+            with pytest.raises(ZeroDivisionError):
+                await store.write(half_a_change)
+            return await store.read(lambda: [row.name for row in SettingRow.select()])
 
-    asyncio.run(scenario())
+    def half_a_change():
+        SettingRow.create(name="half", value="1")
+        raise ZeroDivisionError
+
+    assert asyncio.run(scenario()) == ["a", "b"]
 
 
 def test_a_backup_points_to_the_servers_own_tool(server, tmp_path):

@@ -77,8 +77,8 @@ def test_the_data_directory_and_all_files_are_private(tmp_path):
 
 
 def test_a_directory_made_for_a_database_is_private(tmp_path):
-    open_database(f"sqlite:///{tmp_path}/data/gateway.db")
-    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    open_database(f"sqlite:///{tmp_path}/new/data/gateway.db")
+    assert stat.S_IMODE((tmp_path / "new" / "data").stat().st_mode) == 0o700
 
 
 def test_a_database_open_to_others_is_closed(tmp_path):

@@ -143,13 +143,18 @@ def _changes(node: ast.AST, is_in_function: bool) -> Iterator[_Change]:
 def _children(node: ast.AST, is_in_function: bool) -> Iterator[tuple[ast.AST, bool]]:
     opens = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     for field, value in ast.iter_fields(node):
-        if field in _SKIPPED_FIELDS:
+        if field in _SKIPPED_FIELDS or (field == "keywords" and _is_zip(node)):
             continue
         # A function's defaults are made when the module is imported.
         is_inside = is_in_function or (opens and field != "args")
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield child, is_inside
+
+
+def _is_zip(node: ast.AST) -> bool:
+    """Whether its keyword is an assertion that the lengths are equal, as they are."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "zip"
 
 
 def _is_skipped(node: ast.AST, is_in_function: bool) -> bool:

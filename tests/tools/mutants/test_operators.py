@@ -75,6 +75,7 @@ def test_a_statement_is_changed(line, expected):
         "a = 'x' + b",
         "a = b'%d' % b",
         "b: a[3] = a",
+        "a = zip(a, b, strict=True)",
         "import a",
     ],
 )
