@@ -103,3 +103,20 @@ def deltas(chunks):
 texts = st.text(max_size=6)
 
 parts = st.lists(texts, min_size=1, max_size=4)
+
+
+def text_events(index=0):
+    place = {"item_id": "msg_1", "output_index": index, "content_index": 0}
+    return [
+        event("output_item.added", output_index=index, item=message()),
+        event("content_part.added", **place, part=output_text("")),
+        event("output_text.delta", **place, delta="o"),
+        event("output_text.delta", **place, delta="k€"),
+        event("output_text.done", **place, text="ok€"),
+        event("content_part.done", **place, part=output_text("ok€")),
+        event("output_item.done", output_index=index, item=message(output_text("ok€"))),
+    ]
+
+
+def deltas_of(events, **options):
+    return deltas(stream(events, **options)[0])
