@@ -9,7 +9,15 @@ from marshmallow import ValidationError
 
 from schemas.policy.key_policy import KeyPolicy
 from schemas.request import load_chat_request
-from tests.schemas.chat_requests import FUNCTION, TOOL, USER, complete, load, mapped
+from tests.schemas.chat_requests import (
+    FUNCTION,
+    TOOL,
+    USER,
+    complete,
+    load,
+    mapped,
+    verdict,
+)
 
 
 def test_a_plain_request():
