@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 
 from schemas.policy.key_policy import KeyPolicy
 from schemas.request import load_chat_request
+from tests.schemas.chat_messages import call
 from tests.schemas.chat_requests import (
     FUNCTION,
     TOOL,
@@ -18,6 +19,7 @@ from tests.schemas.chat_requests import (
     mapped,
     verdict,
 )
+from tests.schemas.nearly_good import nearly_good
 
 
 def test_a_plain_request():
@@ -190,9 +192,31 @@ def test_keys_enforce_and_long_integers_survive():
     assert body["tools"][0]["parameters"] == schema
 
 
-@given(st.binary())
+GOOD = [
+    complete(),
+    complete(tools=[TOOL], tool_choice="auto", parallel_tool_calls=False, user="u"),
+    complete(response_format={"type": "json_object"}, max_tokens=99, temperature=0.5),
+    complete(
+        messages=[
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": [{"type": "text", "text": "t"}]},
+            {"role": "assistant", "content": None, "tool_calls": [call()]},
+            {"role": "tool", "tool_call_id": "c", "content": "r"},
+        ],
+        reasoning_effort="low",
+        service_tier="auto",
+    ),
+]
+
+
+@given(nearly_good(GOOD) | st.binary())
 def test_any_bytes_are_loaded_or_refused(raw):
     try:
-        load_chat_request(raw)
+        request, _ = load_chat_request(raw)
     except ValidationError:
         return
+    assert request.model
+    for chatgpt_account in (True, False):
+        sent = json.loads(request.body_for(chatgpt_account=chatgpt_account)[0])
+        assert isinstance(sent["input"], list)
+        assert "messages" not in sent

@@ -11,6 +11,7 @@ from openai.types.responses import ResponseIncludable
 
 from schemas.request import first_bad_field, load_request
 from schemas.surfaces import Surface
+from tests.schemas.nearly_good import nearly_good
 
 ACCEPTED = object()
 ALL = list(Surface)
@@ -196,9 +197,30 @@ def test_a_frame_with_a_lone_surrogate_is_refused():
         load_request('{"model":"\ud800"}', Surface.CODEX_SOCKET)
 
 
-@given(st.binary() | st.text(), st.sampled_from(RESPONSES))
+GOOD = [
+    complete(),
+    complete(tools=[{"type": "web_search"}], tool_choice="auto", store=False),
+    complete(
+        input=[
+            USER,
+            {"type": "reasoning", "summary": [], "encrypted_content": "e"},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": "r"},
+        ],
+        reasoning={"effort": "low"},
+        text={"verbosity": "low"},
+        include=["reasoning.encrypted_content"],
+    ),
+]
+
+
+@given(nearly_good(GOOD) | st.binary() | st.text(), st.sampled_from(RESPONSES))
 def test_any_bytes_are_loaded_or_refused(raw, surface):
     try:
-        load_request(raw, surface)
+        loaded = load_request(raw, surface)
     except ValidationError:
         return
+    assert loaded.model
+    for chatgpt_account in (True, False):
+        sent = json.loads(loaded.body_for(chatgpt_account=chatgpt_account)[0])
+        assert isinstance(sent["input"], list)
