@@ -56,7 +56,7 @@ async def fetch(
                 allow_redirects=False,
             ) as response,
         ):
-            content = await response.content.read(MAX_ANSWER_BYTES + 1)
+            content = b""
             while len(content) <= MAX_ANSWER_BYTES and (
                 more := await response.content.read(MAX_ANSWER_BYTES)
             ):

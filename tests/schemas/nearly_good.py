@@ -1,4 +1,4 @@
-"""Payloads that are good but for a change or two, as bytes that are nearly JSON."""
+"""Payloads that are good but for a change or two, also as bytes of JSON."""
 
 import copy
 import json
@@ -28,14 +28,20 @@ def places(value):
 
 
 @st.composite
-def nearly_good(draw, good):
-    """One of the good payloads, changed in at most two places; now and then cut."""
-    payload = copy.deepcopy(draw(st.sampled_from(good)))
+def nearly(draw, good):
+    """One of the good values, changed in at most two places."""
+    whole = [copy.deepcopy(draw(st.sampled_from(good)))]
     for _ in range(draw(st.integers(0, 2))):
-        holder, key = draw(st.sampled_from(list(places(payload)) or [({}, "x")]))
+        holder, key = draw(st.sampled_from([*places(whole)][1:] or [(whole, 0)]))
         if draw(st.booleans()):
             holder[key] = draw(odd_values)
-        elif isinstance(holder, dict):
-            holder.pop(key, None)
-    raw = json.dumps(payload).encode()
-    return raw[: draw(st.sampled_from([len(raw)] * 9 + [len(raw) // 2]))]
+        else:
+            del holder[key]
+    return whole[0] if whole else None
+
+
+def nearly_good(good):
+    """The same as the bytes of a body, now and then cut in half."""
+    parts = st.sampled_from([1.0] * 9 + [0.5])
+    bodies = nearly(good).map(lambda value: json.dumps(value).encode())
+    return st.builds(lambda raw, part: raw[: int(part * len(raw))], bodies, parts)

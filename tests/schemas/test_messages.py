@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from schemas.content_parts import MessageError
 from schemas.messages import convert_messages
 from tests.schemas.chat_messages import USER, call, items
+from tests.schemas.nearly_good import nearly
 
 
 def user_parts(*parts, **options):
@@ -171,6 +172,8 @@ def test_a_stored_file_is_refused_in_a_native_part_too():
         user_parts({"type": "input_file", "file_id": "f"}, native_parts=True)
 
 
+PICTURE = {"type": "image_url", "image_url": {"url": "u"}}
+FILE = {"type": "file", "file": {"file_url": "u"}}
 KEYS = st.sampled_from(
     ["role", "content", "type", "text", "file", "image_url", "url", "tool_calls", "id"]
 ) | st.sampled_from(["function_call", "name", "arguments", "custom", "input"])
@@ -184,9 +187,32 @@ VALUES = st.recursive(
 )
 
 
-@given(st.lists(VALUES, max_size=4), st.booleans())
+GOOD = [
+    [USER, {"role": "assistant", "content": "a"}, USER],
+    [{"role": "system", "content": "s"}, USER, {"role": "developer", "content": "d"}],
+    [{"role": "user", "content": [{"type": "text", "text": "t"}, PICTURE, FILE]}],
+    [
+        {"role": "assistant", "tool_calls": [call(), call(id="d")]},
+        {"role": "tool", "tool_call_id": "c", "content": "r"},
+        {
+            "role": "tool",
+            "tool_call_id": "d",
+            "content": [{"type": "text", "text": "r"}],
+        },
+    ],
+    [
+        {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "r"},
+    ],
+]
+
+
+@given(nearly(GOOD) | st.lists(VALUES, max_size=4), st.booleans())
 def test_any_messages_are_converted_or_refused(messages, native_parts):
+    if not isinstance(messages, list):
+        return
     try:
-        convert_messages(messages, None, native_parts=native_parts)
+        made, _ = convert_messages(messages, None, native_parts=native_parts)
     except MessageError:
         return
+    assert all(isinstance(item, dict) for item in made)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.upstream.auth_json import claims, parse_login, read_login
-from tests.gateway.upstream.token_endpoint import document
+from tests.gateway.upstream.token_endpoint import document, jwt
 
 
 def test_both_spellings_of_auth_json_are_read(tmp_path):
@@ -79,3 +79,11 @@ def test_any_file_is_read_or_explained(content):
 @given(st.text() | st.builds("a.{}.b".format, st.text()))
 def test_any_token_has_claims_or_none(token):
     assert isinstance(claims(token), dict)
+
+
+def test_a_login_that_names_no_user_is_of_the_one_without_a_name():
+    made = document()
+    about = {"https://api.openai.com/auth": {"chatgpt_account_id": "acc"}}
+    made["tokens"]["id_token"] = jwt(**about)
+    login = parse_login(json.dumps(made))
+    assert (login.chatgpt_user_id, login.email, login.plan) == ("", None, None)
