@@ -157,10 +157,12 @@ def test_a_stopped_delivery_hands_nothing_over_and_is_done():
         body.feed(b"abc")
         delivery.stop()
         delivery.stop()
+        reading = asyncio.create_task(body.read())
+        await settled()
         body.feed(b"defghi")
+        assert await asyncio.wait_for(reading, 5) == b"defghi"
         assert sink.taken == [b"abc"]
         assert delivery.ended.cancelled()
-        assert await body.read() == b"defghi"
 
     run(scenario)
 
