@@ -1,12 +1,18 @@
 """Cost of a usage: cache, tiers, long context, and what is not known."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.keys.pricing import PriceTable, cost_microdollars, default_table
+from gateway.keys.pricing import (
+    PriceTable,
+    TokenPrices,
+    cost_microdollars,
+    default_table,
+)
 from gateway.protocol.facts import Usage
 
 MILLION = 1_000_000
@@ -149,3 +155,21 @@ def test_a_cost_is_never_negative_nor_above_the_dearest(
     usage = Usage(fresh, cached, write, out)
     cost = cost_microdollars("gpt-5.4", usage, tier)
     assert cost is None or 0 <= cost <= default_table().highest_cost(usage)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (Usage(100, cached_tokens=40, cache_write_tokens=30), 30 * 1 + 40 * 2 + 30 * 4),
+        # What is told twice is billed once: what is cached was not written.
+        (Usage(100, cached_tokens=40, cache_write_tokens=90), 40 * 2 + 60 * 4),
+        (Usage(100, cached_tokens=400, cache_write_tokens=90), 100 * 2),
+        (Usage(100, cached_tokens=-5, cache_write_tokens=-5), 100 * 1),
+        (Usage(-5, cached_tokens=5, output_tokens=-5), 0),
+        (Usage(0, output_tokens=7), 7 * 8),
+    ],
+)
+def test_each_token_of_the_input_is_billed_once(usage, cost):
+    rates = {"input": 1, "cached": 2, "cache_write": 4, "output": 8}
+    prices = TokenPrices.read({name: Decimal(rate) for name, rate in rates.items()})
+    assert prices.cost(usage) == cost

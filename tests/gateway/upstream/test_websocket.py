@@ -141,3 +141,31 @@ def test_upstream_waits_while_nobody_receives(tmp_path):
             await socket.close()
 
     asyncio.run(main())
+
+
+SHORT = 2 + 4 + 1  # head, mask and payload of a frame of one byte
+
+
+def test_what_was_received_does_not_count_as_held(tmp_path):
+    """A message that waits keeps nobody from answering pings, long after others."""
+
+    async def serve(reader, writer):
+        await upgraded(reader, writer)
+        for _ in range(6):  # more than may be held at once
+            writer.write(b"\x82\x7e\xea\x60" + MESSAGE)
+        await reader.readexactly(SHORT)
+        writer.write(b"\x82\x7e\xea\x60" + MESSAGE)
+        await reader.readexactly(SHORT)
+        writer.write(PING)
+        assert await reader.readexactly(len(PONG)) == PONG
+
+    async def main():
+        async with connecting(serve, tmp_path) as connect:
+            socket = await connect()
+            for _ in range(6):
+                await asyncio.wait_for(socket.receive("stream"), 5)
+            await socket.send(b"x")
+            await asyncio.wait_for(socket.arrival(), 5)
+            await socket.send(b"x")
+
+    asyncio.run(main())
