@@ -106,6 +106,7 @@ class ScriptedTurn:
     """The part of a turn that a relay uses."""
 
     def __init__(self, *, is_codex=True, keys_in_use=False):
+        self.request = SimpleNamespace(surface="codex" if is_codex else "v1")
         self.reader = OutcomeReader()
         self.marks = []
         self.broken = None

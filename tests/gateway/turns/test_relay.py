@@ -70,6 +70,15 @@ def test_a_failure_before_the_commit_point_can_be_shown_as_it_came(wire):
     assert run(scenario()) == wire.event(CREATED, FAILED)
 
 
+def test_a_chat_s_failure_before_the_commit_point_is_never_shown_as_it_came(wire):
+    turn = ScriptedTurn()
+    turn.request.surface = "chat"
+    relay = relay_of(wire, Script(wire.event(CREATED), wire.event(FAILED)), turn)
+    with pytest.raises(UpstreamFault) as told:
+        run(relay.reach_commit_point())
+    assert not isinstance(told.value, FailedStream)
+
+
 def test_what_follows_the_last_event_on_a_socket_is_kept_for_the_next_turn():
     wire = Wire("socket")
     late = wire.event(LIMITS)
