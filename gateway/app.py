@@ -247,7 +247,8 @@ class Gateway:
             database = f"rows wait for {writer.lag_seconds:.0f} s"
         now = time.time()
         serving = any(
-            account.health.until(now) is None and not account.health.why(now)
+            account.health.takes_requests(now)
+            and self.pool.verdicts.base(account).edge_until <= now
             for account in self.pool.accounts.values()
         )
         return {

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
-from gateway.accounts.bounded_cache import BoundedCache, hash_key
+from gateway.accounts.bounded_cache import SharedCache, hash_key
 from gateway.events import Topic
 
 MAX_OWNERS = 20_000
@@ -108,7 +108,7 @@ class _Owner(NamedTuple):
 
 
 class Bindings:
-    """All bindings of the process, bounded, the longest unused go first.
+    """All bindings of the process; of whoever has most the longest unused go first.
 
     An owner takes 65 bytes, a conversation with three names 330.
     """
@@ -118,8 +118,8 @@ class Bindings:
         max_owners: int = MAX_OWNERS,
         max_conversations: int = MAX_CONVERSATIONS,
     ) -> None:
-        self._owners: BoundedCache[_Owner] = BoundedCache(max_owners, self._forget)
-        self._conversations: BoundedCache[Conversation] = BoundedCache(
+        self._owners: SharedCache[_Owner] = SharedCache(max_owners, self._forget)
+        self._conversations: SharedCache[Conversation] = SharedCache(
             max_conversations, self._forget
         )
         self._latest: dict[int, _Owner] = {}  # by account
@@ -133,12 +133,12 @@ class Bindings:
         self, key_id: int | None, kind: str, value: str, now: float
     ) -> int | None:
         """The account that issued this response id ("response") or turn state."""
-        key = hash_key(scoped(key_id, kind, value))
-        owner = self._owners.get(key)
+        name = scoped(key_id, kind, value)
+        owner = self._owners.get(name)
         if owner is None:
             return None
         if owner.used_at < now - MAX_AGE:
-            self._owners.drop(key)
+            self._owners.drop(name)
             return None
         return owner.account_id
 
@@ -146,7 +146,7 @@ class Bindings:
         self, key_id: int | None, kind: str, value: str, account_id: int, now: float
     ) -> None:
         name = scoped(key_id, kind, value)
-        known = self._owners.get(hash_key(name))
+        known = self._owners.get(name)
         if (
             known is None
             or known.account_id != account_id
@@ -158,12 +158,11 @@ class Bindings:
     def conversation(self, keys: Keys, now: float) -> tuple[Conversation | None, str]:
         """The conversation of a request, and the kind of identifier that named it."""
         for kind, name in keys:
-            key = hash_key(name)
-            conversation = self._conversations.get(key)
+            conversation = self._conversations.get(name)
             if conversation is None:
                 continue
             if conversation.used_at < now - MAX_AGE:
-                self._conversations.drop(key)
+                self._conversations.drop(name)
                 continue
             return conversation, kind
         return None, ""
@@ -207,7 +206,7 @@ class Bindings:
         if stale:
             conversation.used_at = now
         for _, name in keys:
-            is_known = self._conversations.get(hash_key(name)) is conversation
+            is_known = self._conversations.get(name) is conversation
             if not is_known:
                 self._put_conversation(name, conversation)
             if changed or stale or not is_known:
@@ -233,7 +232,7 @@ class Bindings:
 
     def learn(self, row: StoredBinding, now: float) -> None:
         """Load a binding that another process has just made."""
-        known = self._conversations.get(hash_key(row.key))
+        known = self._conversations.get(row.key)
         if known is None:
             self.restore([row], now)
         else:
@@ -243,10 +242,10 @@ class Bindings:
         owner = self._latest.get(account_id)
         if owner is None or not 0 <= used_at - owner.used_at <= TOUCH_INTERVAL:
             owner = self._latest[account_id] = _Owner(account_id, used_at)
-        self._owners.put(hash_key(name), owner)
+        self._owners.put(name, owner)
 
     def _put_conversation(self, name: str, conversation: Conversation) -> None:
-        self._conversations.put(hash_key(name), conversation)
+        self._conversations.put(name, conversation)
 
     def _mark(self, name: str, account_id: int, now: float) -> None:
         row = StoredBinding(name, account_id, int(now * 1_000))

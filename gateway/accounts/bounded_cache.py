@@ -56,3 +56,53 @@ class BoundedCache(Generic[T]):
     def drop(self, key: int) -> None:
         self._young.pop(key, None)
         self._old.pop(key, None)
+
+
+class SharedCache(Generic[T]):
+    """At most so many values by name; whoever holds the most forgets first.
+
+    The owner of a name is what stands before its first colon: nobody can push out
+    what others hold.
+    """
+
+    def __init__(self, most: int, forget: Callable[[Iterable[int]], None]) -> None:
+        """`forget` is called with the keys that are evicted."""
+        self._most = most
+        self._forget = forget
+        self._size = 0
+        self._shares: dict[str, dict[int, T]] = {}  # by owner, the last used last
+
+    def __len__(self) -> int:
+        return self._size
+
+    def get(self, name: str) -> T | None:
+        """The value; reading it counts as use."""
+        share = self._shares.get(_owner(name))
+        if share is None:
+            return None
+        key = hash_key(name)
+        value = share.pop(key, None)
+        if value is not None:
+            share[key] = value
+        return value
+
+    def put(self, name: str, value: T) -> None:
+        """Store the value as the one its owner used last."""
+        share = self._shares.setdefault(_owner(name), {})
+        key = hash_key(name)
+        self._size += share.pop(key, None) is None
+        share[key] = value
+        if self._size > self._most:
+            largest = max(self._shares.values(), key=len)
+            oldest = next(iter(largest))
+            del largest[oldest]
+            self._size -= 1
+            self._forget((oldest,))
+
+    def drop(self, name: str) -> None:
+        share = self._shares.get(_owner(name), {})
+        self._size -= share.pop(hash_key(name), None) is not None
+
+
+def _owner(name: str) -> str:
+    return name[: name.index(":")]

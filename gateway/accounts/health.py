@@ -87,6 +87,15 @@ class AccountHealth:
             return AccountStatus.COOLING
         return AccountStatus.ACTIVE
 
+    def takes_requests(self, now: float) -> bool:
+        """Whether it serves those who have no better one."""
+        mark = self.current_mark(now)
+        status = self.status(now)
+        is_suspected = mark is not None and mark.is_suspicion
+        return status is AccountStatus.ACTIVE or (
+            status is AccountStatus.COOLING and is_suspected
+        )
+
     def current_mark(self, now: float) -> Mark | None:
         return self.mark if self.mark is not None and now < self.mark.until else None
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from gateway.accounts.account import Account
+from gateway.accounts.verdicts import BaseUrl
 from gateway.admin.entities import ACCOUNT, KEY
 from gateway.keys.key import Key
 from gateway.repository.accounts import load_accounts
@@ -14,7 +15,9 @@ from gateway.store import models
 from gateway.store.encryption import SecretBox
 
 
-def show_account(account: Account, now: float) -> dict[str, Any]:
+def show_account(
+    account: Account, now: float, base: BaseUrl | None = None
+) -> dict[str, Any]:
     """Who it is, and how it fares as far as this process knows."""
     return ACCOUNT.shown(
         account,
@@ -23,7 +26,7 @@ def show_account(account: Account, now: float) -> dict[str, Any]:
         websockets=account.websockets,
         source_file=account.source_path,
         token_expires_at=account.credentials.expires_at,
-        **describe_account(account, now),
+        **describe_account(account, now, base),
     )
 
 

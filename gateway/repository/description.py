@@ -3,16 +3,27 @@
 from typing import Any
 
 from gateway.accounts.account import Account, SeenWindow
+from gateway.accounts.health import AccountStatus
+from gateway.accounts.verdicts import BaseUrl
 
 
-def describe_account(account: Account, now: float) -> dict[str, Any]:
-    """State, reason and numbers with their age; times in unix seconds, no secrets."""
+def describe_account(
+    account: Account, now: float, base: BaseUrl | None = None
+) -> dict[str, Any]:
+    """State, reason and numbers with their age; times in unix seconds, no secrets.
+
+    `base`: what holds of its base URL, where a running process knows.
+    """
     health = account.health
     error = health.last_error
+    state, why, until = health.status(now), health.why(now), health.until(now)
+    if state is AccountStatus.ACTIVE and base is not None and base.edge_until > now:
+        state, until = AccountStatus.COOLING, base.edge_until
+        why = "upstream's edge refuses this gateway's address"
     return {
-        "state": health.status(now).value,
-        "why": health.why(now),
-        "until": health.until(now),
+        "state": state.value,
+        "why": why,
+        "until": until,
         "windows": [_window(seen, now) for seen in account.windows.values()],
         "has_credits": account.has_credits,
         "in_flight": account.in_flight,

@@ -36,9 +36,8 @@ class AccountsHandler(AdminHandler):
     }
 
     def get(self) -> None:
-        now = time.time()
         held = self.gateway.pool.accounts.values()
-        self.answer({"accounts": [show_account(account, now) for account in held]})
+        self.answer({"accounts": [_shown(self.gateway, one) for one in held]})
 
     async def post(self) -> None:
         given = await self.fields()
@@ -131,4 +130,9 @@ def find_account(gateway: Gateway, name: str) -> Account:
 
 
 def account_answer(gateway: Gateway, name: str) -> dict[str, Any]:
-    return show_account(find_account(gateway, name), time.time())
+    return _shown(gateway, find_account(gateway, name))
+
+
+def _shown(gateway: Gateway, account: Account) -> dict[str, Any]:
+    base = gateway.pool.verdicts.base(account)
+    return show_account(account, time.time(), base)

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.accounts.account import Account, Catalogue, Credentials, PolledUsage
 from gateway.accounts.health import AccountHealth, AccountStatus, Mark
+from gateway.accounts.verdicts import BaseUrl
 from gateway.protocol.facts import Window
 from gateway.repository.account_state import restore, to_keep
 from gateway.repository.description import describe_account
@@ -212,3 +213,20 @@ def test_the_fullest_window_is_the_limit(account):
     account.record_usage(PolledUsage(windows, None, True, False), NOW - 1, NOW)
     limit = account.health.limit
     assert (limit.window, limit.until, limit.by) == ("primary", NOW + 900, "its usage")
+
+
+def test_what_holds_of_the_way_is_shown_at_the_account(account):
+    base = BaseUrl(edge_until=NOW + 10)
+    shown = describe_account(account, NOW, base)
+    assert (shown["state"], shown["until"]) == ("cooling", NOW + 10)
+    assert "upstream's edge" in shown["why"]
+    assert describe_account(account, NOW + 10, base)["state"] == "active"
+
+
+def test_an_account_that_two_clients_suspect_still_serves(account):
+    suspected = Mark("refused", "two clients", "no", NOW, NOW + 60, is_suspicion=True)
+    account.health.set_mark(suspected)
+    assert account.health.status(NOW) is AccountStatus.COOLING
+    assert account.health.takes_requests(NOW)
+    cool(account, NOW, 90)
+    assert not account.health.takes_requests(NOW)

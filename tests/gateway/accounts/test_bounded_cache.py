@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.accounts.bounded_cache import BoundedCache, hash_key
+from gateway.accounts.bounded_cache import BoundedCache, SharedCache, hash_key
 
 steps = st.lists(
     st.tuples(st.sampled_from(["put", "put", "get", "drop"]), st.integers(0, 30)),
@@ -45,3 +45,31 @@ def test_what_is_used_outlives_what_is_not():
 def test_a_key_is_small_whatever_it_stands_for(name):
     assert 0 <= hash_key(name) < 2**60
     assert hash_key(name) == hash_key(name)
+
+
+def test_who_holds_most_forgets_first():
+    forgotten = []
+    cache = SharedCache(10, forgotten.extend)
+    for number in range(4):
+        cache.put(f"quiet:{number}", number)
+    for number in range(1_000):
+        cache.put(f"loud:{number}", number)
+    assert len(cache) == 10
+    assert [cache.get(f"quiet:{number}") for number in range(4)] == [0, 1, 2, 3]
+    assert [cache.get(f"loud:{number}") for number in (993, 994, 999)] == [
+        None,
+        994,
+        999,
+    ]
+    assert len(forgotten) == 994
+    cache.drop("loud:999")
+    assert (len(cache), cache.get("loud:999")) == (9, None)
+
+
+def test_of_a_share_the_longest_unused_goes():
+    cache = SharedCache(2, lambda keys: None)
+    cache.put("a:1", 1)
+    cache.put("a:2", 2)
+    assert cache.get("a:1") == 1
+    cache.put("a:3", 3)
+    assert [cache.get(f"a:{number}") for number in (1, 2, 3)] == [1, None, 3]
