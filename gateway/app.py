@@ -39,7 +39,7 @@ from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView
 from gateway.turns.websocket import WebSocketSession
-from gateway.upstream.account_api import AccountCalls
+from gateway.upstream.account_api import AccountCalls, describe_skew
 from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.http import UpstreamHttp, open_session
 from gateway.upstream.learned_traits import LearnedTraits
@@ -174,6 +174,7 @@ class Gateway:
             ("usage", self.usage.run),
             ("judges", self.judges.run),
             ("persist", self._persist_regularly),
+            ("database_file", self.store.watch_file),
         ):
             self.supervisor.start(name, run)
 
@@ -241,7 +242,9 @@ class Gateway:
         """What `/health/ready` answers: "ok", or what is wrong, by check."""
         writer = self.store.writer
         database = "ok"
-        if writer.last_error is not None:
+        if self.store.file_trouble is not None:
+            database = self.store.file_trouble
+        elif writer.last_error is not None:
             database = f"not writable: {writer.last_error}"
         elif writer.lag_seconds > WRITER_LAG_SECONDS:
             database = f"rows wait for {writer.lag_seconds:.0f} s"
@@ -259,8 +262,11 @@ class Gateway:
 
     def warnings(self) -> dict[str, str]:
         """What `/health/ready` says besides, by subject: it makes nothing unready."""
-        lock = self.database_lock.problem
-        return {"database_lock": lock} if lock else {}
+        told = {
+            "database_lock": self.database_lock.problem,
+            "clock": describe_skew(self.calls.clock_skew),
+        }
+        return {subject: text for subject, text in told.items() if text}
 
     def _cut_channels(self) -> None:
         for channel in list(self.channels):

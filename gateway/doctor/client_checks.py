@@ -4,12 +4,12 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from email.utils import parsedate_to_datetime
 
 from gateway.doctor import client as client
 from gateway.doctor.client import CODEX_PATH, Visit, is_loopback
 from gateway.doctor.findings import Finding, fail, ok, warn
 from gateway.polling.client_version import NEWEST_KNOWN
+from gateway.protocol.numbers import unix_time
 
 LARGEST_SKEW = 5.0  # seconds
 CERTIFICATE_DAYS = 14.0
@@ -105,10 +105,10 @@ async def _certificate_days(visit: Visit) -> float | None:
 
 
 def _clock(date: str) -> Finding:
-    try:
-        skew = parsedate_to_datetime(date).timestamp() - time.time()
-    except ValueError:
+    at = unix_time(date)
+    if at is None:
         return warn("clock", "the answer has no date")
+    skew = at - time.time()
     if abs(skew) > LARGEST_SKEW:
         return warn(
             "clock",

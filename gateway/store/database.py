@@ -29,6 +29,8 @@ from gateway.errors import GatewayError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
+FileIdentity = tuple[int, int]  # device and inode
+
 # Long enough for the other process's transaction (a key rotation, a slice of
 # retention), short enough that a caller still wants the answer.
 LOCK_TIMEOUT = 5.0
@@ -79,6 +81,16 @@ def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL. All behind the third slash is the path, literally."""
     start = "sqlite:///"
     return Path(url.removeprefix(start)) if url.startswith(start) else None
+
+
+def file_identity(url: str) -> FileIdentity | None:
+    """What tells the file of a SQLite URL from another of its name; None: no file."""
+    path = sqlite_path(url)
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _open_sqlite(url: str, lock_timeout: float) -> pw.Database:

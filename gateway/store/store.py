@@ -1,6 +1,7 @@
 """Store: the database of one process, opened, migrated, read and written."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,11 @@ from gateway.store import models
 from gateway.store.backup import Progress, back_up
 from gateway.store.database import (
     LOCK_TIMEOUT,
+    FileIdentity,
     StoreUnavailable,
     UnusableDatabase,
     cause_of,
+    file_identity,
     migrate,
     open_database,
     translated_errors,
@@ -24,10 +27,17 @@ from gateway.store.writer import Writer
 
 T = TypeVar("T")
 
+logger = logging.getLogger("gateway.store")
+
 # Rows kept in memory while the database takes none: about 2 kB each.
 CAPACITY = 20_000
 # Reads are for people (pages, reports); none is on the path of a request.
 READERS = 4
+FILE_WATCH_SECONDS = 2.0
+FILE_TROUBLE = (
+    "its file was deleted or replaced while open, and what is written is lost; "
+    "put it back, or restart the gateway"
+)
 
 
 class Store:
@@ -51,6 +61,8 @@ class Store:
         self._lock_timeout = lock_timeout
         self.writer = Writer(capacity=capacity, log_retention_days=log_retention_days)
         self._database: pw.Database | None = None
+        self._file: FileIdentity | None = None
+        self.file_trouble: str | None = None  # what is wrong with SQLite's file
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
 
     async def start(self) -> None:
@@ -67,10 +79,22 @@ class Store:
         try:
             with translated_errors(), database.connection_context():
                 migrate(database)
+                self._file = file_identity(self.url)
         except StoreUnavailable as error:
             told = f"The database does not open: {cause_of(error)}"
             raise UnusableDatabase(told) from error
         return database
+
+    async def watch_file(self, pause: float = FILE_WATCH_SECONDS) -> None:
+        """Notice that SQLite's file is gone, or another one; its owner cancels it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(pause)
+            found = await loop.run_in_executor(self._readers, file_identity, self.url)
+            trouble = None if found == self._file else FILE_TROUBLE
+            if trouble != self.file_trouble:
+                logger.error("the database: %s", trouble or "its file is back")
+            self.file_trouble = trouble
 
     async def stop(self, drain_seconds: float = 10.0) -> None:
         """Write what waits, for at most so many seconds, and close."""

@@ -1,14 +1,19 @@
 """Calls of the gateway's own in an account's name."""
 
+import time
+
 import aiohttp
 
 from gateway.accounts.account import Account
+from gateway.protocol.numbers import unix_time
 from gateway.upstream.api import ApiResponse, fetch
 from gateway.upstream.endpoints import account_headers
 from gateway.upstream.tokens import TokenSource
 
 # Honest: these calls are the gateway's, not any client's.
 USER_AGENT = "codex-gateway"
+# A clock that is off by so much makes tokens and limits end at the wrong time.
+LARGEST_CLOCK_SKEW = 600.0
 
 
 class AccountCalls:
@@ -17,6 +22,8 @@ class AccountCalls:
     def __init__(self, session: aiohttp.ClientSession, tokens: TokenSource) -> None:
         self._session = session
         self._tokens = tokens
+        # Seconds that our clock is ahead of upstream's, as the last answer told.
+        self.clock_skew: float | None = None
 
     async def get(
         self, account: Account, url: str, *, etag: str | None = None
@@ -37,4 +44,19 @@ class AccountCalls:
         }
         if etag is not None:
             headers["if-none-match"] = etag
-        return await fetch(self._session, "GET", url, headers=headers)
+        answer = await fetch(self._session, "GET", url, headers=headers)
+        told = unix_time(answer.headers.get("date"))
+        self.clock_skew = None if told is None else time.time() - told
+        return answer
+
+
+def describe_skew(skew: float | None) -> str:
+    """Words for a clock that is far off, else none; `skew` as in `clock_skew`."""
+    if skew is None or abs(skew) < LARGEST_CLOCK_SKEW:
+        return ""
+    size, unit = (skew / 86_400, "days") if abs(skew) >= 86_400 else (skew / 60, "min")
+    direction = "ahead of" if skew > 0 else "behind"
+    return (
+        f"this machine's clock is {abs(size):.0f} {unit} {direction} upstream's: "
+        "tokens and limits end at the wrong time"
+    )

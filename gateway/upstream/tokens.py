@@ -36,6 +36,8 @@ CLAIM_SECONDS = 60.0  # longer than any call, so that a crashed owner blocks bri
 CLAIM_POLL = 0.25
 FAILURE_SECONDS = 5.0  # a failed refresh is not tried again for so long
 JUST_REFRESHED = 10.0  # a 401 within this time is about the token before
+# Nor is one that brought a token as near its end: such come from a clock that is off.
+SHORT_LIVED_SECONDS = 30.0
 
 
 class CredentialStore(Protocol):
@@ -67,6 +69,7 @@ class TokenSource:
         self._clock = clock
         self._owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._flights: dict[int, asyncio.Task[Failure | None]] = {}
+        # When (monotonic): the wall clock may jump.
         self._failed: dict[int, tuple[float, Secret | None, Failure]] = {}
         self._refreshed: dict[int, float] = {}
 
@@ -84,7 +87,7 @@ class TokenSource:
         if held.refresh_token is None or held.expires_at is None:
             return
         left = held.expires_at - self._clock()
-        if left > EARLY_SECONDS:
+        if left > EARLY_SECONDS or self._is_vain(account):
             return
         flight = self._flight(account)
         await asyncio.wait(
@@ -105,14 +108,15 @@ class TokenSource:
             return False
         if used is not None and used != held.access_token:
             return True
-        now = self._clock()
-        if used is None and now - self._refreshed.get(account.id, 0) < JUST_REFRESHED:
+        if used is None and self._refreshed_within(JUST_REFRESHED, account):
             return True
+        if self._is_vain(account):
+            return False
         failure = await asyncio.shield(self._flight(account))
         if failure is None:
             return True
         # Many requests may have waited for this one refresh: it counts once.
-        if account.health.status(now) is AccountStatus.ACTIVE:
+        if account.health.status(self._clock()) is AccountStatus.ACTIVE:
             self._observe(account, failure)
         return False
 
@@ -132,13 +136,13 @@ class TokenSource:
     async def _run(self, account: Account) -> Failure | None:
         refresh_token = account.credentials.refresh_token
         failed_at, failed, failure = self._failed.get(account.id, (0.0, None, None))
-        if failed == refresh_token and self._clock() - failed_at < FAILURE_SECONDS:
+        if failed == refresh_token and time.monotonic() - failed_at < FAILURE_SECONDS:
             return failure
         try:
             failure = await self._refresh_alone(account)
         except UpstreamFault as fault:
             failure = replace(fault.failure, code="token_refresh_failed")
-        now = self._clock()
+        now = time.monotonic()
         if failure is None:
             self._refreshed[account.id] = now
             self._failed.pop(account.id, None)
@@ -208,6 +212,15 @@ class TokenSource:
         await self._store.save_credentials(account.id, found)
         account.credentials = found
         return self._is_fresh(found) and found.access_token != held.access_token
+
+    def _is_vain(self, account: Account) -> bool:
+        """Whether a refresh a moment ago brought a token that is near its end, too."""
+        is_young = self._refreshed_within(SHORT_LIVED_SECONDS, account)
+        return is_young and not self._is_fresh(account.credentials)
+
+    def _refreshed_within(self, seconds: float, account: Account) -> bool:
+        at = self._refreshed.get(account.id)
+        return at is not None and time.monotonic() - at < seconds
 
     def _is_fresh(self, credentials: Credentials) -> bool:
         left = (credentials.expires_at or 0) - self._clock()

@@ -10,7 +10,7 @@ import pytest
 from gateway.accounts.account import Account, Credentials
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
-from gateway.upstream.tokens import CLIENT_ID, TokenSource
+from gateway.upstream.tokens import CLIENT_ID, SHORT_LIVED_SECONDS, TokenSource
 from tests.gateway.upstream.token_endpoint import Endpoint, document, serving
 
 
@@ -120,6 +120,36 @@ def test_fifty_requests_that_race_refresh_once():
         assert await tokens.refresh_after_401(mine)
 
     assert len(run(scenario).requests) == 1
+
+
+@pytest.mark.parametrize("lifetime", [-10, 200, -10 * 86_400])
+def test_tokens_that_end_at_once_are_refreshed_now_and_then(lifetime, monkeypatch):
+    endpoint, passed = Endpoint(), [0.0]
+    endpoint.lifetime = lifetime
+    monotonic = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + passed[0])
+
+    async def scenario(tokens, database, seen):
+        mine = account()
+        for requests in (1, 2):
+            for _ in range(20):
+                await tokens.ensure_fresh(mine)  # and is used, for want of a better
+                used = mine.credentials.access_token
+                assert not await tokens.refresh_after_401(mine, used)
+            assert len(endpoint.requests) == requests
+            passed[0] += SHORT_LIVED_SECONDS
+        assert not seen
+
+    run(scenario, endpoint)
+
+
+def test_a_good_token_that_is_revoked_at_once_is_refreshed_at_once():
+    async def scenario(tokens, database, seen):
+        mine = account()
+        await tokens.ensure_fresh(mine)
+        assert await tokens.refresh_after_401(mine, mine.credentials.access_token)
+
+    assert len(run(scenario).requests) == 2
 
 
 def test_two_processes_refresh_once():

@@ -54,6 +54,7 @@ class Endpoint:
             },
         )
         self.pending = 0  # device polls that are answered "not yet"
+        self.lifetime = 3_600
         self.gate = None
         self.arrived = asyncio.Event()
 
@@ -73,9 +74,10 @@ class Endpoint:
                 {"error": {"code": "refresh_token_reused"}}, status=401
             )
         self.spent.add(used)
+        ends = int(time.time() + self.lifetime)
         return web.json_response(
             {
-                "access_token": jwt(exp=int(time.time() + 3_600), n=len(self.spent)),
+                "access_token": jwt(exp=ends, n=len(self.spent)),
                 "refresh_token": f"{used}+",
             }
         )
