@@ -71,6 +71,11 @@ def unix_time(value: Any) -> float | None:
     return None if at is None or at <= 0 else min(at, LATEST)
 
 
+def stored_time(milliseconds: int) -> float:
+    """Unix seconds of a column, into which earlier releases put what they were told."""
+    return _clamp(milliseconds / 1000, LATEST)
+
+
 def reset_time(at: Any, after: Any, now: float) -> float | None:
     """Unix seconds at which a limit ends, told as a time or as seconds from now."""
     told = unix_time(at)

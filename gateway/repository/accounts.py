@@ -2,9 +2,10 @@
 
 import json
 import time
-from typing import Any
 
 from gateway.accounts.account import Account, AccountKind, Credentials
+from gateway.protocol.lenient_json import load_object
+from gateway.protocol.numbers import stored_time
 from gateway.repository.account_state import restore
 from gateway.secret import Secret
 from gateway.store import models
@@ -44,7 +45,7 @@ def account_of(row: models.AccountRow, secrets: SecretBox, now: float) -> Accoun
         )
     except UnusableKey as error:
         account.health.require_login(str(error))
-    restore(account, _object(row.state_detail), now)
+    restore(account, load_object(row.state_detail or ""), now)
     account.health.paused = row.is_paused
     return account
 
@@ -61,10 +62,10 @@ def decrypt_credentials(
     encrypted: str, expires_at: int | None, secrets: SecretBox
 ) -> Credentials:
     """`expires_at` in unix ms. Raises UnusableKey."""
-    held = _object(secrets.decrypt(encrypted))
+    held = load_object(secrets.decrypt(encrypted))
     return Credentials(
         **{name: Secret(held[name]) for name in _SECRETS if held.get(name)},
-        expires_at=None if expires_at is None else expires_at / 1000,
+        expires_at=None if expires_at is None else stored_time(expires_at),
     )
 
 
@@ -75,7 +76,7 @@ def expiry_ms(credentials: Credentials) -> int | None:
 
 def detail_after_login(detail: str | None) -> str:
     """A stored state without its lost login; limits are the account's, and stay."""
-    return json.dumps(_object(detail) | {"login": None, "last_error": None})
+    return json.dumps(load_object(detail or "") | {"login": None, "last_error": None})
 
 
 class AccountStore:
@@ -137,11 +138,3 @@ def _load_credentials(account_id: int, secrets: SecretBox) -> Credentials | None
         return decrypt_credentials(row.credentials, row.expires_at, secrets)
     except UnusableKey:
         return None
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
