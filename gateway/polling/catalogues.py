@@ -12,7 +12,7 @@ import orjson
 
 from gateway.accounts.account import Account, Catalogue
 from gateway.accounts.pool import Pool
-from gateway.polling import TICK_SECONDS, wait_for_all
+from gateway.polling import TICK_SECONDS, is_over, wait_for_all
 from gateway.polling.client_version import (
     NEWEST_KNOWN,
     ClientVersion,
@@ -75,7 +75,8 @@ class Catalogues:
         await wait_for_all(
             self.refresh(account)
             for account in accounts.values()
-            if self._due.get(account.id, 0.0) <= now and account.health.is_in_service
+            if is_over(self._due.get(account.id, 0.0), now)
+            and account.health.is_in_service
         )
 
     async def refresh(self, account: Account) -> Ruling:

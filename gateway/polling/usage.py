@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gateway.accounts.account import BY_USAGE, Account, PolledUsage
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
-from gateway.polling import TICK_SECONDS, wait_for_all
+from gateway.polling import TICK_SECONDS, is_over, wait_for_all
 from gateway.polling.rulings import Ruling, give_ruling
 from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 from gateway.protocol.lenient_json import child, text
@@ -61,7 +61,7 @@ class UsagePoller:
         """New accounts at once, others when used since, or when a limit may end."""
         if not account.is_chatgpt or not account.health.is_in_service:
             return False
-        if now < self._due.get(account.id, 0.0):
+        if not is_over(self._due.get(account.id, 0.0), now):
             return False
         is_used = account.in_flight > 0 or (
             account.last_choice != self._chosen.get(account.id)

@@ -27,6 +27,22 @@ def test_usage_is_polled_once_a_minute_while_accounts_are_used():
     run(scenario)
 
 
+def test_a_clock_that_was_ahead_puts_no_poll_off():
+    async def scenario(made):
+        now = time.time()
+        await made.usage.poll_due()
+        await made.catalogues.refresh_due()
+        account, asked = made.pool.accounts[1], len(made.upstream.requests)
+        account.last_choice += 1
+        assert not made.usage.is_due(account, now)
+        assert made.usage.is_due(account, now - 86_400)
+        made.catalogues._due = {id: now + 86_400 for id in made.pool.accounts}
+        await made.catalogues.refresh_due()
+        assert len(made.upstream.requests) == asked + 2
+
+    run(scenario)
+
+
 def test_limited_account_is_polled_for_its_return():
     async def scenario(made):
         account = made.pool.accounts[1]
