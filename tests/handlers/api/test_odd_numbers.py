@@ -101,7 +101,7 @@ async def test_a_value_that_cannot_be_kept_costs_no_other(serving):
     for name, until in (("one", float("inf")), ("two", now + 3_600)):
         account = serving.account(name)
         account.health.limit = AccountLimit("primary", now, until)
-        gateway.pool.account_changed.publish(account)
+        gateway.pool.observer.account_changed.publish(account)
     await gateway.flush()
     assert gateway.supervisor.failures["persist"] == 1
     await serving.restart()
