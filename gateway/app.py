@@ -36,6 +36,7 @@ from gateway.store.store import Store
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.http import Proxy
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
+from gateway.turns.relay import RelayLimits
 from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView
 from gateway.turns.websocket import WebSocketSession
@@ -99,7 +100,7 @@ class Gateway:
         base_url = settings.upstream_base_url
         self.catalogues = Catalogues(self.pool, self.calls, base_url)
         self.usage = UsagePoller(self.pool, self.calls, base_url)
-        self._timing = timing
+        self._limits = RelayLimits.of(settings, timing)
         self.judges = Judges(
             self.pool,
             self.tokens,
@@ -110,7 +111,7 @@ class Gateway:
         )
         self.turns = TurnRunner(self.pool, self.tokens, self.judges, self.limiter)
         self.proxy = Proxy(
-            settings, self.turns, self.pool, self._http, self._learned, timing
+            settings, self.turns, self.pool, self._http, self._learned, self._limits
         )
         self.metrics = Metrics(self)
         self._recorder = Recorder(
@@ -222,7 +223,7 @@ class Gateway:
     ) -> WebSocketSession:
         """A channel for one client socket, known here until it closes."""
         channel = WebSocketSession(
-            self.settings, self.turns, self._sockets, request_of, view, self._timing
+            self.settings, self.turns, self._sockets, request_of, view, self._limits
         )
         self.channels.add(channel)
         if self.is_draining:

@@ -22,6 +22,7 @@ _EMPTY_LINE = re.compile(rb"\r\n?|\n")
 # The form nearly every event has; `data_of` knows the others. For blocks without CR.
 _PLAIN_BLOCK = re.compile(rb"(?:event:[^\n]*+\n)?data: ?([^\n]*+)\n\n")
 _DATA_LINE = re.compile(rb"[\r\n]data(?:: ?([^\r\n]*+))?(?![^\r\n])")
+MAX_EVENT_BYTES = 16 * 1024 * 1024  # over either transport; pictures are the largest
 # Taking lines apart costs 0.7 µs each; real events have one or two with data.
 _MAX_LINES = 100_000
 # `"type"` at the top level when only plain values stand before it. Possessive, thus
@@ -59,7 +60,7 @@ class EventScanner:
 
     __slots__ = ("_max_event_bytes", "_tail")
 
-    def __init__(self, max_event_bytes: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
         self._tail = bytearray()
 

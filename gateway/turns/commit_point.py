@@ -12,13 +12,14 @@ from gateway.protocol.failure_kind import rules_of
 from gateway.protocol.failures import event_failure
 from gateway.protocol.local_failures import no_first_event
 from gateway.upstream import UpstreamFault
+from gateway.upstream.held_events import HeldBudget, HeldEvents
 
 
 class CommitPoint:
-    """Collects events until one may not be held back any longer."""
+    """Collects events until one may not be held back any longer, or they are many."""
 
-    def __init__(self, hold_seconds: float) -> None:
-        self.held: list[bytes] = []
+    def __init__(self, hold_seconds: float, budget: HeldBudget) -> None:
+        self.held = HeldEvents(budget)
         self._hold_seconds = hold_seconds
         self._holds_event = False
         self._committed = False
@@ -32,10 +33,9 @@ class CommitPoint:
         """
         if visible is not None:
             self.held.append(visible)
-        if not data:
-            return self._committed  # a comment says nothing
-        self._holds_event = True
-        if kind_of_event(event_type).is_held:
+        self._holds_event = self._holds_event or bool(data)  # a comment says nothing
+        if not data or kind_of_event(event_type).is_held:
+            self._committed = self._committed or self.held.are_too_many
             return self._committed
         if not self._committed and event_type in ("error", "response.failed"):
             failure = event_failure(event_type, data, time.time())

@@ -31,7 +31,6 @@ from gateway.protocol.response_fold import (
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.event_source import DocumentSource, SseSource
-from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits
 from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import Turn
@@ -69,15 +68,10 @@ class Proxy:
         pool: Pool,
         http: UpstreamHttp,
         learned: LearnedTraits,
-        timing: StreamTiming = STREAM_TIMING,
+        limits: RelayLimits,
     ) -> None:
         self._settings = settings
-        self._limits = RelayLimits(
-            first_event_timeout=settings.first_event_timeout,
-            idle_timeout=settings.idle_timeout,
-            keepalive_interval=settings.keepalive_interval,
-            timing=timing,
-        )
+        self._limits = limits
         self._turns = turns
         self._pool = pool
         self._http = http

@@ -6,18 +6,20 @@ leaves here always ends at an event boundary, so keepalives never split an event
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.errors import forget_traceback
 from gateway.protocol.facts import Failure
 from gateway.protocol.local_failures import stream_incomplete, stream_silent
 from gateway.protocol.sse import Event, is_notable
+from gateway.settings import Settings
 from gateway.turns.commit_point import CommitPoint
 from gateway.turns.event_source import EventSource
 from gateway.turns.keepalive import STREAM_TIMING, Silence, StreamTiming
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
+from gateway.upstream.held_events import HeldBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,16 @@ class RelayLimits:
     idle_timeout: float
     keepalive_interval: float
     timing: StreamTiming = STREAM_TIMING
+    held: HeldBudget = field(default_factory=HeldBudget)  # of all streams
+
+    @classmethod
+    def of(cls, settings: Settings, timing: StreamTiming) -> "RelayLimits":
+        return cls(
+            first_event_timeout=settings.first_event_timeout,
+            idle_timeout=settings.idle_timeout,
+            keepalive_interval=settings.keepalive_interval,
+            timing=timing,
+        )
 
 
 class FailedStream(UpstreamFault):
@@ -48,7 +60,7 @@ class Relay:
         self._limits = limits
         self._turn = turn
         self._view = turn.view()
-        self._commit = CommitPoint(limits.timing.hold)
+        self._commit = CommitPoint(limits.timing.hold, limits.held)
         self.broken: Failure | None = None  # what ended the stream early, if it did
 
     async def reach_commit_point(self) -> None:
@@ -68,6 +80,8 @@ class Relay:
             if self._commit.failure_may_be_shown and not is_chat:
                 raise FailedStream(fault.failure, self) from None
             raise
+        finally:
+            self._commit.held.free()
 
     async def _read_held(self) -> None:
         run = await self._source.read("first_event")
@@ -95,8 +109,7 @@ class Relay:
         """
         exchange = self._turn.exchange
         exchange.mark("first_output")
-        held = b"".join(self._commit.held)
-        self._commit.held.clear()
+        held = self._commit.held.take()
         reader, source = self._turn.reader, self._source
         if not (source.is_over or (source.outlives_turn and reader.is_terminal)):
             if held:

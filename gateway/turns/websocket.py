@@ -33,7 +33,6 @@ from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.event_source import SocketSource
 from gateway.turns.frame_queue import FrameQueue
-from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import FailedStream, Relay, RelayLimits, written
 from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView, Turn
@@ -58,15 +57,10 @@ class WebSocketSession:
         sockets: UpstreamSockets,
         request_of: Callable[[Frame], ClientRequest],
         view: ClientView,
-        timing: StreamTiming = STREAM_TIMING,
+        limits: RelayLimits,
     ) -> None:
         self._settings = settings
-        self._limits = RelayLimits(
-            first_event_timeout=settings.first_event_timeout,
-            idle_timeout=settings.idle_timeout,
-            keepalive_interval=settings.keepalive_interval,
-            timing=timing,
-        )
+        self._limits = limits
         self._turns = turns
         self._sockets = sockets
         self._request_of = request_of  # raises what the frame's key may not do

@@ -12,6 +12,7 @@ import aiohttp
 from gateway.protocol.facts import Failure
 from gateway.protocol.failures import read_failure
 from gateway.protocol.local_failures import handshake_timeout
+from gateway.protocol.sse import MAX_EVENT_BYTES
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import (
@@ -40,7 +41,7 @@ class UpstreamSockets:
         self._session = session
         self._learned = learned
         self._timeout = settings.connect_timeout
-        self._max_message_bytes = settings.max_body_bytes
+        self._max_message_bytes = min(settings.max_body_bytes, MAX_EVENT_BYTES)
 
     async def connect(
         self, url: str, headers: Mapping[str, str], account_id: int, model: str | None

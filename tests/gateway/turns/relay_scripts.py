@@ -14,6 +14,7 @@ from gateway.turns.keepalive import StreamTiming
 from gateway.turns.relay import Relay, RelayLimits
 from gateway.turns.turn import ClientView
 from gateway.upstream import UpstreamFault
+from gateway.upstream.held_events import HeldBudget
 
 CREATED = {"type": "response.created", "response": {"id": "resp_1"}}
 DELTA = {"type": "response.output_text.delta", "delta": "a"}
@@ -125,8 +126,26 @@ class ScriptedTurn:
         self.reader.feed(event_type, data)
 
 
-def relay_of(wire, script, turn, **timing) -> Relay:
-    limits = RelayLimits(1.0, timing.pop("idle_timeout", 5.0), 60.0)
+class SilentScript(Script):
+    """Says no more than its reads, and does not end."""
+
+    async def read(self, phase):
+        await self._more()
+        return await super().read(phase)
+
+    async def receive(self, phase):
+        await self._more()
+        return await super().receive(phase)
+
+    async def _more(self):
+        if not self.reads:
+            await asyncio.get_running_loop().create_future()
+
+
+def relay_of(wire, script, turn, held=None, **timing) -> Relay:
+    limits = RelayLimits(
+        1.0, timing.pop("idle_timeout", 5.0), 60.0, held=held or HeldBudget()
+    )
     if timing:
         limits = RelayLimits(1.0, 5.0, 60.0, StreamTiming(**timing))
     return Relay(wire.source(script), limits, turn)

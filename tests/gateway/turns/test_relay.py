@@ -7,6 +7,7 @@ import pytest
 from gateway.protocol import websocket_frames
 from gateway.turns.relay import FailedStream
 from gateway.upstream import UpstreamFault
+from gateway.upstream.held_events import HELD_BYTES, HeldBudget
 from tests.gateway.turns.relay_scripts import (
     COMPLETED,
     CREATED,
@@ -15,6 +16,7 @@ from tests.gateway.turns.relay_scripts import (
     LIMITS,
     Script,
     ScriptedTurn,
+    SilentScript,
     Wire,
     ended,
     relay_of,
@@ -216,3 +218,78 @@ def test_an_upstream_that_stays_silent_is_given_up(wire):
         return turn.broken.code
 
     assert run(scenario()) == "stream_idle_timeout"
+
+
+def padded(size):
+    return {"type": "codex.padding", "padding": "x" * size}
+
+
+@pytest.mark.parametrize("size", [0, 50, 100_000])
+def test_a_turn_that_holds_back_too_much_commits(wire, size):
+    held = HeldBudget()
+    event = wire.event(padded(size))
+    reads = [wire.event(CREATED)] + [event] * (2 * HELD_BYTES // (len(event) + 64))
+
+    async def scenario():
+        script = Script(*reads, wire.event(DELTA), wire.event(COMPLETED))
+        relay = relay_of(wire, script, ScriptedTurn(), held)
+        await relay.reach_commit_point()
+        left = len(script.reads)
+        assert abs(left - len(reads) / 2) < len(reads) / 100 + 4
+        assert held.used == 0
+        written = []
+        last = await relay.send_to(written.append)
+        assert b"".join([*written, last]) == b"".join(reads) + wire.event(
+            DELTA
+        ) + wire.event(COMPLETED)
+
+    run(scenario())
+
+
+def test_comments_are_held_within_bounds():
+    async def scenario():
+        script = Script(*[b":\n\n" * 1000] * 100)
+        await relay_of(Wire("sse"), script, ScriptedTurn()).reach_commit_point()
+        assert len(script.reads) > 80
+
+    run(scenario())
+
+
+def test_turns_that_hold_back_too_much_together_commit(wire):
+    held = HeldBudget(limit=100_000)
+    event = wire.event(padded(10_000))
+
+    async def scenario():
+        first = relay_of(wire, SilentScript(*[event] * 8), ScriptedTurn(), held)
+        waiting = asyncio.create_task(first.reach_commit_point())
+        await asyncio.sleep(0)
+        script = Script(*[event] * 8)
+        await relay_of(wire, script, ScriptedTurn(), held).reach_commit_point()
+        assert len(script.reads) == 6
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert held.used == 0
+        # Nobody holds anything any longer: one turn may again.
+        other = SilentScript(*[event] * 8)
+        waiting = asyncio.create_task(
+            relay_of(wire, other, ScriptedTurn(), held).reach_commit_point()
+        )
+        await asyncio.sleep(0)
+        assert (other.reads, waiting.done()) == ([], False)
+        waiting.cancel()
+
+    run(scenario())
+
+
+def test_a_failure_is_none_the_less_for_being_large(wire):
+    held = HeldBudget()
+    failed = {**FAILED, "padding": "x" * 2 * HELD_BYTES}
+
+    async def scenario():
+        relay = relay_of(wire, Script(wire.event(failed)), ScriptedTurn(), held)
+        with pytest.raises(FailedStream):
+            await relay.reach_commit_point()
+        assert held.used == 0
+
+    run(scenario())
