@@ -11,7 +11,8 @@ from gateway.accounts.observer import BY_TOKEN_ENDPOINT
 from gateway.accounts.pool import Pool
 from gateway.admission.access import Access
 from gateway.admission.arrivals import Arrivals
-from gateway.admission.body_budget import BodyBudget
+from gateway.admission.body_budget import BodyBudget, Sender
+from gateway.admission.client_sockets import ClientSockets
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
@@ -69,7 +70,7 @@ class Gateway:
         self.secrets = secrets
         self.is_draining = False
         self.supervisor = Supervisor()
-        self.channels: set[WebSocketSession] = set()
+        self.channels = ClientSockets(settings.sockets_per_key)
         self.store = Store(
             settings.database_url,
             secrets=secrets,
@@ -88,7 +89,7 @@ class Gateway:
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
         self._session = session = open_session(settings)
         self._http = UpstreamHttp(settings)
-        self._learned = LearnedTraits(settings.max_body_bytes)
+        self._learned = LearnedTraits(self.max_message_bytes)
         self._sockets = UpstreamSockets(session, settings, self._learned)
         self.tokens = TokenSource(
             session,
@@ -119,6 +120,11 @@ class Gateway:
         )
         self._changed: set[Account] = set()
         self._opened = AsyncExitStack()
+
+    @property
+    def max_message_bytes(self) -> int:
+        """What could never be taken is refused for good, and not for now."""
+        return min(self.settings.max_body_bytes, self.body_budget.largest_share)
 
     @classmethod
     async def start(
@@ -154,7 +160,7 @@ class Gateway:
         opened.push_async_callback(self.drain, STOP_SECONDS)
         opened.push_async_callback(self._session.close)
         opened.push_async_callback(self._http.close)
-        opened.callback(self._cut_channels)
+        opened.callback(self.channels.cut)
         opened.push_async_callback(self.tokens.close)
         self.pool.observer.account_changed.subscribe(self._changed.add)
         self.pool.observer.failure_met.subscribe(self.judges.note_failure)
@@ -186,8 +192,7 @@ class Gateway:
     async def drain(self, seconds: float) -> None:
         """Let running turns end, for at most so many seconds; close what is idle."""
         self.is_draining = True
-        for channel in list(self.channels):
-            channel.drain()
+        self.channels.drain()
         try:
             async with asyncio.timeout(seconds):
                 await self.turns.wait_until_idle()
@@ -219,13 +224,16 @@ class Gateway:
         self.limiter.ledger.retain(self.ring)
 
     def open_channel(
-        self, request_of: Callable[[Frame], ClientRequest], view: ClientView
+        self,
+        sender: Sender,
+        request_of: Callable[[Frame], ClientRequest],
+        view: ClientView,
     ) -> WebSocketSession:
         """A channel for one client socket, known here until it closes."""
         channel = WebSocketSession(
             self.settings, self.turns, self._sockets, request_of, view, self._limits
         )
-        self.channels.add(channel)
+        self.channels.add(channel, sender)
         if self.is_draining:
             channel.drain()
         return channel
@@ -268,10 +276,6 @@ class Gateway:
             "clock": describe_skew(self.calls.clock_skew),
         }
         return {subject: text for subject, text in told.items() if text}
-
-    def _cut_channels(self) -> None:
-        for channel in list(self.channels):
-            channel.cut()
 
     async def _persist_regularly(self) -> None:
         while True:

@@ -37,6 +37,7 @@ class Settings:
     idle_timeout: float  # without a byte from upstream
     keepalive_interval: float
     websockets: bool
+    sockets_per_key: int
     log_retention_days: int
     drain_seconds: float  # that running turns get after SIGTERM
     encryption_key: Secret | None  # None: a key file in the data dir
@@ -95,6 +96,7 @@ def _read(env: Any) -> dict[str, Any]:
         "idle_timeout": env.float("IDLE_TIMEOUT", 900.0, validate=seconds),
         "keepalive_interval": env.float("KEEPALIVE_INTERVAL", 15.0, validate=seconds),
         "websockets": env.bool("WEBSOCKETS", True),
+        "sockets_per_key": env.int("SOCKETS_PER_KEY", 256, validate=positive),
         "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
         "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),
         "encryption_key": env.secret("ENCRYPTION_KEY", ""),

@@ -119,7 +119,7 @@ def build_app(gateway: Gateway, connections: ClientConnections) -> Application:
         default_handler_class=NotFoundHandler,
         default_handler_args={**dependencies, "options": OPEN},
         log_function=lambda handler: None,  # the request log has it all
-        websocket_max_message_size=gateway.settings.max_body_bytes,
+        websocket_max_message_size=gateway.max_message_bytes,
         websocket_ping_interval=gateway.settings.keepalive_interval,
         # A client that reads slowly answers pings late; TCP tells who is gone.
         websocket_ping_timeout=0,

@@ -1,6 +1,6 @@
 """Observed: the parts of a gateway that metrics and the flight recorder read."""
 
-from collections.abc import Collection
+from collections.abc import Sized
 from typing import Protocol
 
 from gateway.accounts.pool import Pool
@@ -10,7 +10,6 @@ from gateway.keys.limiter import Limiter
 from gateway.monitoring.supervisor import Supervisor
 from gateway.store.store import Store
 from gateway.turns.runner import TurnRunner
-from gateway.turns.websocket import WebSocketSession
 
 
 class Observed(Protocol):
@@ -25,4 +24,4 @@ class Observed(Protocol):
     turns: TurnRunner
 
     @property
-    def channels(self) -> Collection[WebSocketSession]: ...
+    def channels(self) -> Sized: ...

@@ -16,6 +16,7 @@ Frame = str | bytes  # a client's whole message
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 MESSAGE_TOO_BIG = 1009  # section 7.4.1, as a close frame's status
+TRY_AGAIN_LATER = 1013  # of IANA's registry for section 7.4
 _CONTINUATION = 0x0
 _FINAL = 0x80
 # First bytes of frames that are a whole message.

@@ -6,6 +6,7 @@ it between turns is invisible. Frames reach the client as upstream sent them.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -32,7 +33,7 @@ from gateway.protocol.websocket_frames import (
 from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.event_source import SocketSource
-from gateway.turns.frame_queue import FrameQueue
+from gateway.turns.frame_queue import ClientFrame, FrameQueue
 from gateway.turns.relay import FailedStream, Relay, RelayLimits, written
 from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView, Turn
@@ -67,22 +68,25 @@ class WebSocketSession:
         self._view = view  # of what upstream says between turns
         self._inbox = FrameQueue()
         self._upstream: UpstreamSocket | None = None
-        self._getting: asyncio.Task[Frame] | None = None
+        self._getting: asyncio.Task[ClientFrame] | None = None
         self._draining = asyncio.Event()
         self._running: asyncio.Task[Any] | None = None  # whoever called `run`
         self._is_lost = False  # with upstream's socket, inside a turn
         self.close_code = 1000
+        self.idle_since: float | None = time.monotonic()  # None inside a turn
 
-    async def submit(self, got: Frame) -> None:
+    async def submit(self, message: ClientFrame) -> None:
         """Take one client frame; waits only while too much is waiting already."""
+        got = message.frame
         upstream = self._upstream
         if upstream is not None and upstream.is_open:
             kind = frame_kind(got)
             if kind is not None and kind != CREATE:
                 with suppress(UpstreamFault):  # whose turn reports the loss
                     await upstream.send(_as_bytes(got))
+                message.free()
                 return
-        await self._inbox.put(got)
+        await self._inbox.put(message)
 
     def drain(self) -> None:
         """End the channel as soon as no turn is running."""
@@ -105,7 +109,9 @@ class WebSocketSession:
             while not self._is_lost:
                 client, upstream = await self._next(drained)
                 if client is not None:
+                    self.idle_since = None
                     await self._take(client, sink)
+                    self.idle_since = time.monotonic()
                 elif upstream is not None:
                     seen = self._between_turns(upstream)
                     if seen is not None:
@@ -116,13 +122,14 @@ class WebSocketSession:
             self._running = None
             drained.cancel()
             await self._inbox.close()
-            if self._getting is not None:
-                self._getting.cancel()
+            getting = self._getting
+            if getting is not None and not (getting.cancel() or getting.cancelled()):
+                getting.result().free()
             await self._drop_upstream()
 
     async def _next(
         self, drained: "asyncio.Task[bool]"
-    ) -> tuple[Frame | None, bytes | None]:
+    ) -> tuple[ClientFrame | None, bytes | None]:
         """A client's frame, or one of the idle upstream; neither when draining."""
         while True:
             self._getting = self._getting or asyncio.create_task(self._inbox.get())
@@ -143,9 +150,10 @@ class WebSocketSession:
                 return got, None
             return None, None
 
-    async def _take(self, got: Frame, sink: Sink) -> None:
+    async def _take(self, message: ClientFrame, sink: Sink) -> None:
         """Run the turn of a `response.create`; pass on or refuse anything else."""
         request_id: str | None = None
+        got = message.take()
         try:
             kind = frame_kind(got)
             if kind is None:
@@ -154,16 +162,18 @@ class WebSocketSession:
                 await self._pass_up(got)
                 return
             request = self._request_of(got)
-            del got  # a frame must not live as long as its turn
+            del got
             request_id = request.client.request_id
             async with self._turns.begin(request) as turn:
-                await self._run(turn, sink)
+                await self._run(turn, sink, message.free)
         except GatewayError as error:
             forget_traceback(error)
             if self._is_lost:
                 return  # the close says it
             told = error_frame(error, request_id, codex=self._view.is_codex)
             await written(sink(told))
+        finally:
+            message.free()
 
     async def _pass_up(self, got: Frame) -> None:
         if self._upstream is None:
@@ -173,7 +183,7 @@ class WebSocketSession:
         except UpstreamFault as fault:
             raise NoUpstreamSession from fault
 
-    async def _run(self, turn: Turn, sink: Sink) -> None:
+    async def _run(self, turn: Turn, sink: Sink, on_commit: Callable[[], None]) -> None:
         """One turn's frames; keepalives before its commit point, too."""
         winning = asyncio.create_task(self._win(turn))
         try:
@@ -188,6 +198,7 @@ class WebSocketSession:
                 winning.cancel()
                 await asyncio.wait({winning})
         relay = winning.result()
+        on_commit()
         last = await relay.send_to(sink)
         if last:
             await written(sink(last))

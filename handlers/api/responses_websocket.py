@@ -2,22 +2,26 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from tornado.iostream import StreamClosedError
 
-from gateway.errors import UpgradeRequired
+from gateway.admission.body_budget import BudgetLease, sender_of
+from gateway.errors import GatewayError, UpgradeRequired
 from gateway.protocol.headers import model_in_metadata
-from gateway.protocol.websocket_frames import Frame
+from gateway.protocol.websocket_frames import TRY_AGAIN_LATER, Frame
 from gateway.turns.client_request import ClientRequest
+from gateway.turns.frame_queue import ClientFrame
 from gateway.turns.turn import ClientView
-from gateway.turns.websocket import UPSTREAM_LOST, WebSocketSession
+from gateway.turns.websocket import UPSTREAM_LOST, WebSocketSession, error_frame
 from handlers.api.loading import responses_request
 from handlers.bodies import BodilessHandler
 from handlers.wire.request_head import new_request_id
 from handlers.wire.websocket import LingeringWebSocketHandler
 
-# With the end of a frame may come the beginning of the next ones.
-NEXT_FRAMES_BYTES = 1024 * 1024
+# Messages are read in pieces, with which the beginnings of the next ones may come.
+MOST_BUFFERED_BYTES = 1024 * 1024
 
 
 class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
@@ -45,6 +49,12 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
     def allowed_methods(cls) -> list[str]:
         return ["GET"]  # an upgrade has no head to ask for alone
 
+    async def get(self, *args: str, **kwargs: str) -> None:
+        """Nothing comes between the room for the socket and `open`."""
+        self._sender = sender_of(self.current_key, self.facts, self.gateway.settings)
+        self.gateway.channels.make_room(self._sender)
+        await super().get(*args, **kwargs)
+
     def check_origin(self, origin: str) -> bool:
         """Foreign origins were refused before, as on every route."""
         return True
@@ -56,16 +66,25 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
             requested_model=None,
             keys_in_use=not self._client.sees_windows,
         )
-        self._channel = self.gateway.open_channel(self._request_of, view)
-        # A frame is read whole; how large it may be, the application's setting says.
-        self._client_stream = self.raw_stream(
-            self.gateway.settings.max_body_bytes + NEXT_FRAMES_BYTES
-        )
+        self._channel = self.gateway.open_channel(self._sender, self._request_of, view)
+        self._client_stream = self.raw_stream(MOST_BUFFERED_BYTES)
         self._channel_task = asyncio.create_task(self._run_channel())
 
-    async def on_message(self, message: Frame) -> None:
+    def on_message(self, message: Frame) -> "Coroutine[Any, Any, None] | None":
         """Queue the frame; waits only when the channel's small budget is full."""
-        await self._channel.submit(message)
+        if self.ws_connection is None:
+            return None  # it was closed, and this had not been read yet
+        return self._channel.submit(ClientFrame(message, self.message_arrived()))
+
+    def open_message_lease(self) -> BudgetLease:
+        return self.gateway.body_budget.open_lease(self._sender)
+
+    def refuse_message(self, error: GatewayError) -> None:
+        """The frame says why, unless it would be taken for a running turn's."""
+        if self.ws_connection is not None and self._channel.idle_since is not None:
+            told = error_frame(error, None, codex=self.surface.is_codex)
+            self._client_stream.write(told)
+        self.close(TRY_AGAIN_LATER)
 
     def on_close(self) -> None:
         if self._channel_task is not None:

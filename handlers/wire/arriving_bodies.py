@@ -1,9 +1,9 @@
 """Arriving bodies: each has a deadline, and has to come at a pace."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from handlers.wire.deadlines import Deadlines
-from handlers.wire.unwanted_body import IncomingBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,19 @@ class ArrivalLimits:
 ARRIVAL_LIMITS = ArrivalLimits()
 
 
+class Arriving(Protocol):
+    """A request's body, or a message on a socket."""
+
+    @property
+    def received(self) -> int:
+        """Bytes of it."""
+
+    def close_connection(self) -> None:
+        """It takes too long."""
+
+    def __hash__(self) -> int: ...
+
+
 class ArrivingBodies:
     """Closes the connection of a body that takes too long, or hardly comes at all."""
 
@@ -30,13 +43,13 @@ class ArrivingBodies:
         self._windows = Deadlines(limits.pace_window)
         self._least = limits.pace * limits.pace_window
 
-    def begin(self, body: IncomingBody, *, is_side_call: bool) -> None:
+    def begin(self, body: Arriving, *, is_side_call: bool) -> None:
         """The head has been read, and the body is."""
         wholes = self._side_calls if is_side_call else self._wholes
         wholes.begin(body, body.close_connection)
         self._begin_window(body)
 
-    def end(self, body: IncomingBody) -> None:
+    def end(self, body: Arriving) -> None:
         """The body has arrived, or does not matter any more."""
         for deadlines in (self._wholes, self._side_calls, self._windows):
             deadlines.end(body)
@@ -45,11 +58,11 @@ class ArrivingBodies:
         for deadlines in (self._wholes, self._side_calls, self._windows):
             deadlines.close()
 
-    def _begin_window(self, body: IncomingBody) -> None:
+    def _begin_window(self, body: Arriving) -> None:
         before = body.received
         self._windows.begin(body, lambda: self._end_window(body, before))
 
-    def _end_window(self, body: IncomingBody, before: int) -> None:
+    def _end_window(self, body: Arriving, before: int) -> None:
         if body.received - before < self._least:
             body.close_connection()
         else:

@@ -1,5 +1,6 @@
 """What clients send by hand, and whether the gateway minds."""
 
+import asyncio
 import json
 import struct
 
@@ -32,12 +33,14 @@ def frame(payload_bytes, opcode=1, *, fin=True, rsv=0, mask=b"\1\2\3\4", length=
     return head + mask + masked
 
 
-async def raw_socket(serving, path=CODEX):
-    reader, writer = await serving.connect()
+async def raw_socket(serving, path=CODEX, lines=b"", port=None):
+    port = port or serving.server.port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(
         b"GET %b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
         b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % path.encode()
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
+        % (path.encode(), lines)
     )
     assert b" 101 " in await reader.readline()
     await reader.readuntil(b"\r\n\r\n")

@@ -9,10 +9,11 @@ import pytest
 from gateway.demo.events import ScriptedTurn
 from handlers.server import Server
 from handlers.wire.arriving_bodies import ArrivalLimits
-from tests.faults.raw import BODY, HEAD, LENGTH, still_serves
+from tests.faults.raw import BODY, HEAD, LENGTH, frame, raw_socket, still_serves
 from tests.serving import CODEX, until
 
 TURN = ScriptedTurn().text("one two three").completed()
+CREATE = b'{"type": "response.create", ' + BODY[1:]
 
 
 @pytest.fixture
@@ -190,3 +191,51 @@ async def test_a_thousand_silent_connections(serving, impatient, at_rest):
         writer.close()
     await at_rest()
     await until(lambda: len(os.listdir("/proc/self/fd")) < before + 20)
+
+
+UNFINISHED = {
+    "byte by byte": [frame(CREATE)[:9], *[b"x"] * 1000],
+    "begun, and no more": [frame(CREATE)[:-1]],
+    "only its head": [frame(b"", length=1 << 20)],
+    "only a part of its head": [frame(b"", length=1 << 20)[:3]],
+    "a fragment a message": [frame(b"{", fin=False)],
+    "pings in between": [frame(b"{", fin=False), *[frame(b"x", 9)] * 1000],
+    "fragments of nothing": [
+        frame(b"{", fin=False),
+        *[frame(b"", 0, fin=False)] * 1000,
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "impatient", [{"pace_window": 0.2, "pace": 5000}], indirect=True
+)
+@pytest.mark.parametrize("name", UNFINISHED)
+@pytest.mark.gen_test
+async def test_a_message_that_hardly_comes_ends_its_socket(
+    serving, upstream, impatient, at_rest, name
+):
+    reader, writer = await raw_socket(serving, port=impatient)
+    dripping = asyncio.create_task(drip(writer, UNFINISHED[name], 0.02))
+    await asyncio.wait_for(reader.read(), 2)
+    dripping.cancel()
+    writer.close()
+    await at_rest()
+    assert upstream.of() == []
+
+
+@pytest.mark.parametrize("impatient", [PACE | {"body": 1.0}], indirect=True)
+@pytest.mark.gen_test
+async def test_a_socket_may_be_idle_and_its_messages_come_at_their_pace(
+    serving, impatient
+):
+    reader, writer = await raw_socket(serving, port=impatient)
+    idle_for = asyncio.sleep(2.5 * PACE["pace_window"])  # a ping is no beginning
+    writer.write(frame(b"x", 9))
+    await idle_for
+    whole = frame(CREATE)
+    pieces = [whole[at : at + 12] for at in range(0, len(whole), 12)]
+    assert len(pieces) * 0.04 > 1.5 * PACE["pace_window"]
+    await drip(writer, pieces, 0.04)
+    await asyncio.wait_for(reader.readuntil(b"response.completed"), 5)
+    writer.close()

@@ -10,8 +10,9 @@ import pytest
 
 from gateway.demo.events import ScriptedTurn
 from tests.faults.raw import frame, raw_socket, still_serves
-from tests.serving import CODEX, payload, turn_on
+from tests.serving import CODEX, PATIENCE, payload, rest_of_turn, turn_on, until
 
+MEBIBYTE = 1024 * 1024
 TURN = ScriptedTurn().text("one two three").completed()
 CREATE = json.dumps({"type": "response.create", **payload()}).encode()
 
@@ -184,3 +185,42 @@ async def test_an_upgrade_that_is_none(serving, at_rest):
         writer.close()
     await at_rest()
     await still_serves(serving)
+
+
+@pytest.mark.gen_test
+async def test_a_message_counts_until_its_turn_begins(serving, upstream, at_rest):
+    """So do those that wait for a turn: whole ones take as much memory."""
+    budget = serving.gateway.body_budget
+    accepted, done = asyncio.Event(), asyncio.Event()
+    upstream.answer(accepted, *TURN.events[:6], done, *TURN.events[6:])
+    async with serving.socket(max_msg_size=0) as ws:
+        await ws.send_json({"type": "response.create", **payload("x" * MEBIBYTE)})
+        await upstream.arrived()
+        assert MEBIBYTE < budget.used < 2 * MEBIBYTE
+        await ws.send_json({"type": "response.create", **payload("x" * 2 * MEBIBYTE)})
+        await ws.send_json({"type": "response.create", **payload("x" * 3 * MEBIBYTE)})
+        await until(lambda: budget.used > 6 * MEBIBYTE)
+        accepted.set()
+        while "output_text.delta" not in (await ws.receive(timeout=PATIENCE)).data:
+            pass
+        assert 5 * MEBIBYTE < budget.used < 6 * MEBIBYTE  # the first has begun
+        done.set()
+        for _ in range(2):
+            await rest_of_turn(ws)
+        await ws.send_str("no turn")
+        assert (await rest_of_turn(ws))[-1]["type"] == "response.completed"
+        assert (await ws.receive_json(timeout=PATIENCE))["status"] == 400
+        await until(lambda: budget.used == 0)
+    await at_rest()
+
+
+@pytest.mark.gen_test
+async def test_who_leaves_gives_everything_back(serving, upstream, at_rest):
+    """One message in its turn, two that wait for theirs, and a part of a fourth."""
+    upstream.answer(asyncio.Event())
+    _, writer = await raw_socket(serving)
+    writer.write(frame(CREATE) * 3 + frame(CREATE, fin=False))
+    await upstream.arrived()
+    await until(lambda: serving.gateway.body_budget.used > 4 * len(CREATE))
+    writer.transport.abort()
+    await at_rest()

@@ -20,7 +20,7 @@ from gateway.upstream.body import Body, BodyDelivery
 from gateway.upstream.websocket import UpstreamSocket
 from handlers.api.responses import ResponsesHandler
 from handlers.api.responses_websocket import ResponsesSocket
-from handlers.wire.websocket import LingeringProtocol
+from handlers.wire.websocket import CountingProtocol
 from tests import upstream_faults
 from tests.serving import CODEX, TERMINAL, payload, rest_of_turn, until
 
@@ -80,7 +80,7 @@ async def test_a_socket_is_free_at_its_end(serving, without_collector, abrupt):
     for _ in range(2):
         await ws.send_json({"type": "response.create", **payload()})
         await rest_of_turn(ws)
-    left = watch(ResponsesSocket, LingeringProtocol, WebSocketSession, UpstreamSocket)
+    left = watch(ResponsesSocket, CountingProtocol, WebSocketSession, UpstreamSocket)
     if abrupt:
         ws._response.connection.transport.abort()
     else:

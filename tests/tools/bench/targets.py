@@ -162,6 +162,7 @@ def _gateway(checkout: Path, upstream_port: int, folder: Path) -> Target:
         "GATEWAY_DATA_DIR": str(folder / "data"),
         "GATEWAY_UPSTREAM_BASE_URL": f"http://127.0.0.1:{upstream_port}/backend-api",
         "GATEWAY_AUTH_BASE_URL": f"http://127.0.0.1:{upstream_port}",
+        "GATEWAY_SOCKETS_PER_KEY": "100000",  # all of its clients have one key
     }
     run = [sys.executable, str(checkout / "run.py")]
 
