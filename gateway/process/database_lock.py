@@ -129,7 +129,7 @@ class DatabaseLock:
             told = f"The database does not open: {cause_of(error)}"
             raise UnusableDatabase(told) from error
         except OSError as error:
-            raise UnusableDatabase(f"{error.filename}: {error.strerror}") from error
+            raise UnusableDatabase(f"No lock on the database: {error}") from error
 
     def _look(self, lock: SessionLock, own: Holder) -> None:
         """See that the lock is held, or take it again; nothing ends without it."""

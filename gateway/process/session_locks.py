@@ -24,7 +24,7 @@ _KEY = (2_455, 2_026)
 # notices within as long.
 _PROBES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _SESSION = (
-    "SELECT pg_backend_pid(), set_config('statement_timeout', '5s', false), "
+    "SELECT set_config('statement_timeout', '5s', false), "
     "set_config('tcp_keepalives_idle', '10', false), "
     "set_config('tcp_keepalives_interval', '5', false), "
     "set_config('tcp_keepalives_count', '3', false)"
@@ -153,11 +153,11 @@ class ServerLock:
             if not self._database.connect(reuse_if_open=True):
                 return
             connection = self._database.connection()  # type: ignore[no-untyped-call]
-        ((backend, *_),) = self._ask(_SESSION)
-        # A pooler tells a number of its own, which is no process of the server.
-        if backend != connection.info.backend_pid:
+        # A pooler tells another number; what is set on its session, is set for others.
+        if self._ask("SELECT pg_backend_pid()") != [(connection.info.backend_pid,)]:
             self.close()
             raise PooledSession
+        self._ask(_SESSION)
 
     def take_first(self) -> bool:
         if not self._call("pg_try_advisory_lock(%d, %d)"):

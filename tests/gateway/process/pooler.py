@@ -15,12 +15,17 @@ class Pooler:
         self.home = Path(tempfile.mkdtemp(prefix="pooler-"))
         self.url = f"postgresql://postgres@/postgres?host={self.home}"
 
+        self.seen = bytearray()  # what clients said
+        passed = self._pass_on
+
         class Session(socketserver.BaseRequestHandler):
             def handle(self):
                 with socket.socket(socket.AF_UNIX) as upstream:
                     upstream.connect(str(server))
                     up = threading.Thread(
-                        target=relay, args=(self.request, upstream), daemon=True
+                        target=relay,
+                        args=(self.request, upstream, passed),
+                        daemon=True,
                     )
                     up.start()
                     relay(upstream, self.request, hide_process)
@@ -30,6 +35,10 @@ class Pooler:
             str(self.home / ".s.PGSQL.5432"), Session
         )
         self._server.daemon_threads = True
+
+    def _pass_on(self, data):
+        self.seen += data
+        return data
 
     def __enter__(self):
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -41,7 +50,7 @@ class Pooler:
         shutil.rmtree(self.home)
 
 
-def relay(source, target, change=bytes):
+def relay(source, target, change):
     while data := source.recv(65536):
         target.sendall(change(data))
     target.shutdown(socket.SHUT_WR)

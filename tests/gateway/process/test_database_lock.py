@@ -117,7 +117,10 @@ def test_it_is_free_after_its_holder_was_killed(url, tmp_path):
             async with held(url, tmp_path / "two"):
                 pass
 
-        run(scenario)
+        try:
+            run(scenario)
+        finally:
+            holder.kill()
 
 
 def test_a_file_that_was_removed_is_said_and_locked_again(tmp_path, caplog):
@@ -188,6 +191,7 @@ def test_a_pooler_is_found_out_and_takes_no_lock(server, tmp_path, caplog):
                 assert "GATEWAY_DATABASE_DIRECT_URL" in lock.problem
                 async with held(server.url, tmp_path / "two") as direct:
                     assert direct.problem == ""
+            assert b"set_config" not in pooler.seen  # for whoever has it next
         assert caplog.text.count("GATEWAY_DATABASE_DIRECT_URL") == 1
 
     run(scenario)
