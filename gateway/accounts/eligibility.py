@@ -126,6 +126,13 @@ def check_eligibility(
     )
 
 
+def could_serve(account: Account, demand: Demand, now: float) -> bool:
+    """Whether the account may get the request, in whatever state it is now."""
+    is_its_kind = demand.kind in (None, account.kind)
+    is_allowed = _is_allowed(account, demand) is None
+    return is_allowed and is_its_kind and account.serves(demand.model, now)
+
+
 def _is_allowed(account: Account, demand: Demand) -> Ineligibility | None:
     allowed = demand.allowed_accounts
     if allowed is not None and account.id not in allowed:

@@ -9,7 +9,8 @@ from collections import deque
 
 from gateway.errors import GatewayOverloaded
 from gateway.keys.key import Key
-from gateway.keys.limiter import LONGEST_CONCURRENCY_WAIT, Limiter
+from gateway.keys.limiter import Limiter
+from gateway.keys.reservation import PATIENCE_WITH_OTHERS
 
 # Requests of one key whose bodies wait unread; each holds a connection.
 _MOST_UNREAD = 200
@@ -19,7 +20,7 @@ class Arrivals:
     """The requests of keys whose bodies are being read, and those that wait for it."""
 
     def __init__(
-        self, limiter: Limiter, max_wait: float = LONGEST_CONCURRENCY_WAIT
+        self, limiter: Limiter, max_wait: float = PATIENCE_WITH_OTHERS.place
     ) -> None:
         self._limiter = limiter
         self._max_wait = max_wait

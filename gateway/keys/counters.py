@@ -13,10 +13,6 @@ from gateway.keys.key import Key, Limit, Measure
 from gateway.keys.pricing import cost_microdollars, default_table
 from gateway.protocol.facts import Usage
 
-# Four bytes of JSON are about one token; nothing upstream takes a longer context.
-_BYTES_PER_TOKEN = 4
-_LARGEST_INPUT = 400_000
-_USUAL_OUTPUT = 8192
 # Windows of one limit that are remembered, for a clock that goes ahead and back.
 WINDOWS_KEPT = 8
 
@@ -28,15 +24,9 @@ class Charge(NamedTuple):
     cost: int | None = None  # micro-dollars; None: by the prices of model and tier
     model: str | None = None
     tier: str | None = None
-
-    @classmethod
-    def estimate(
-        cls, body_bytes: int, model: str | None, tier: str | None = None
-    ) -> "Charge":
-        """An estimate before the turn, from the size of its body."""
-        tokens = min(max(1, body_bytes // _BYTES_PER_TOKEN), _LARGEST_INPUT)
-        usage = Usage(input_tokens=tokens, output_tokens=_USUAL_OUTPUT)
-        return cls(usage, None, model, tier)
+    # Of a turn that nothing is known of: its output is at most so many tokens, and
+    # what `usage` has of it is the least to reserve. None: `usage` is expected.
+    most_output: int | None = None
 
     @property
     def input(self) -> int:
@@ -56,6 +46,18 @@ class Charge(NamedTuple):
 
     def amount(self, measure: Measure) -> int:
         return _AMOUNTS[measure](self)
+
+    def amount_of(self, measure: Measure, remaining: int) -> int:
+        """What to reserve of a limit of which so much remains."""
+        expected = self.amount(measure)
+        if self.most_output is not None:
+            half = self._with_output(0).amount(measure) + remaining // 2
+            most = self._with_output(self.most_output).amount(measure)
+            expected = min(max(expected, half), most)
+        return max(1, expected)
+
+    def _with_output(self, tokens: int) -> "Charge":
+        return self._replace(usage=self.usage._replace(output_tokens=tokens))
 
 
 _AMOUNTS: dict[Measure, Callable[[Charge], int]] = {
@@ -87,9 +89,6 @@ class WindowCounter:
     end: int
     used: int = 0
     reserved: int = 0
-    # The largest recent turn. A turn that names a previous response sends little
-    # and uses much, which no estimate made from its body can foresee.
-    peak: int = 0
     unpersisted: int = 0  # of `used`, by this process
 
     @property
@@ -100,9 +99,16 @@ class WindowCounter:
     def is_exhausted(self) -> bool:
         return self.used >= self.limit.maximum
 
-    @property
-    def is_full(self) -> bool:
-        return self.used + self.reserved >= self.limit.maximum
+    def fits(self, estimate: Charge) -> bool:
+        """Whether a turn may run beside those that do; one alone always may.
+
+        Two of which less remains than both are expected to use run one after the
+        other: only the first knows what is left for the second.
+        """
+        if self.reserved <= 0:
+            return not self.is_exhausted
+        amount = estimate.amount_of(self.limit.measure, self.remaining)
+        return self.used + self.reserved + amount <= self.limit.maximum
 
     def reserve(self, estimate: Charge) -> int:
         """Reserve all that the turn is expected to use, and one at least.
@@ -110,7 +116,7 @@ class WindowCounter:
         Even more than what remains: cut to that, it would be too little once
         others settle below their estimates, and two turns would overshoot.
         """
-        amount = max(1, self.peak, estimate.amount(self.limit.measure))
+        amount = estimate.amount_of(self.limit.measure, self.remaining)
         self.reserved += amount
         return amount
 
@@ -122,7 +128,6 @@ class WindowCounter:
     def count_remote(self, amount: int) -> None:
         """Count what a turn of another process used, which persists it."""
         self.used += amount
-        self.peak = max(amount, self.peak - self.peak // 8)
 
 
 class Ledger:
@@ -189,15 +194,12 @@ class Ledger:
         start = window_start(key.created_at, seconds, now)
         windows = self._windows.setdefault(identity, {})
         restored = self._restored.get(limit.id, {})
-        peak = counter.peak if counter is not None else 0
         # A clock set back a little must not start a used window anew; one that was
         # far ahead must not hold the counter there, nor have given it back.
         for at in (start, start + seconds):
             if at in restored or at == start:
                 used = restored.pop(at, 0)
-                windows.setdefault(
-                    at, WindowCounter(limit, at, at + seconds, used, peak=peak)
-                )
+                windows.setdefault(at, WindowCounter(limit, at, at + seconds, used))
         counter = windows[start]
         later = windows.get(start + seconds)
         if later is not None and later.used >= counter.used:

@@ -1,70 +1,39 @@
-"""Limiter: a turn reserves what it may use, and settles with what it used.
+"""Limiter: a turn reserves what it is expected to use, and settles with what it used.
 
-A turn is admitted while something of every limit remains. One that only the
-reservations of running turns stand against waits for them, so nobody is refused
-early and a limit is overshot by no more than the last turn admitted.
+The first turn is admitted while anything of every limit remains, others beside it as
+long as what they are expected to use fits, too. Those wait for the running ones, in
+their order, so that a limit is overshot by little more than one turn.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.events import Topic
 from gateway.keys.counters import Charge, Ledger, WindowCounter
 from gateway.keys.key import Key
-from gateway.keys.quota_report import (
-    iso_time,
-    limit_rows,
-    quota_windows,
-    ratelimit_headers,
-)
+from gateway.keys.quota_report import limit_rows, quota_windows, ratelimit_headers
 from gateway.keys.request_rate import RequestRate
+from gateway.keys.reservation import (
+    NO_RESERVATION,
+    PATIENCE_WITH_OTHERS,
+    Patience,
+    Reservation,
+    Reserved,
+    WaitingTurn,
+    limit_reached,
+    refuse_exhausted,
+)
+from gateway.keys.turn_history import TurnHistory
 from gateway.keys.usage_delta import CounterDelta, UsageDelta
-from gateway.protocol.facts import Usage, Window
+from gateway.protocol.facts import Window
 
-PLAN_TYPE = "api_key"
-# Seconds a turn waits for others of its key; proxies give up at about as many.
-LONGEST_CONCURRENCY_WAIT = 60.0
 # Turns of one key that may wait; each holds a request body in memory.
 _MOST_WAITING = 200
-# A timer may fire a little before the wall clock reaches the edge of a window.
-_SHORTEST_SLEEP = 0.01
-
-Reserved = list[tuple[WindowCounter, int]]
-
-
-class Reservation:
-    """What one running turn reserved; the first `settle` or `release` ends it."""
-
-    def __init__(self, limiter: "Limiter", key: Key | None, reserved: Reserved) -> None:
-        self._limiter = limiter
-        self._key = key
-        self._reserved = reserved
-        self.is_open = True
-
-    def settle(self, usage: Usage, cost: int | None) -> None:
-        """Count what the turn used; `cost` in micro-dollars, None: unknown."""
-        self._close(Charge(usage, cost))
-
-    def release(self) -> None:
-        """Give everything back: the turn used nothing."""
-        self._close(None)
-
-    def _close(self, charge: Charge | None) -> None:
-        if self.is_open and self._key is not None:
-            self.is_open = False
-            self._limiter.close(self._key, self._reserved, charge)
-
-
-@dataclass(slots=True, eq=False)
-class _WaitingTurn:
-    key: Key
-    estimate: Charge
-    model: str | None
-    admitted: asyncio.Future[Reservation]
 
 
 class Limiter:
@@ -73,58 +42,41 @@ class Limiter:
     def __init__(
         self,
         clock: Callable[[], float] = time.time,
-        max_wait: float = LONGEST_CONCURRENCY_WAIT,
+        patience: Patience = PATIENCE_WITH_OTHERS,
     ) -> None:
         self._clock = clock
-        self._max_wait = max_wait
+        self._patience = patience
         # Processes that share the database subscribe; mostly there is none.
         self.usage_changed = Topic[UsageDelta]()
         self.ledger = Ledger()
+        self.history = TurnHistory()
         self._rate = RequestRate()
         self.place_freed = self._rate.place_freed
         self.has_place = self._rate.has_room
-        self._waiting: dict[int, list[_WaitingTurn]] = {}
+        self._waiting: dict[int, list[WaitingTurn]] = {}
 
     async def reserve(
         self, key: Key | None, estimate: Charge, model: str | None
     ) -> Reservation:
         """Admit a turn, waiting for running ones where only they stand against it.
 
-        Raises KeyLimitReached when a limit or the rate is used up, and
-        GatewayOverloaded when the running turns do not end in time.
+        Raises KeyLimitReached when a limit or the rate is used up, or what is left of
+        a limit stays reserved, and GatewayOverloaded when no place becomes free.
         """
         if key is None:
-            return Reservation(self, None, [])
+            return NO_RESERVATION
         now = self._clock()
         self._admit_waiting(key.id)  # a new window may have begun
         counters = self.ledger.counters(key, model, now)
-        _refuse_exhausted(counters)
+        refuse_exhausted(counters)
         resets_at = self._rate.count(key, now)
         if resets_at is not None:
-            raise _limit_reached("requests per minute", "", resets_at)
+            raise limit_reached("requests per minute", "", resets_at)
         if key.rpm and self.usage_changed.has_subscribers:
             self.usage_changed.publish(UsageDelta(key.id, starts=(now,)))
-        if self._has_room(key, counters):
+        if key.id not in self._waiting and not self._against(key, counters, estimate):
             return self._admit(key, counters, estimate)
         return await self._wait(key, estimate, model)
-
-    def close(self, key: Key, reserved: Reserved, charge: Charge | None) -> None:
-        """End a turn; only its Reservation calls this, once."""
-        deltas = []
-        for counter, amount in reserved:
-            used = 0 if charge is None else charge.amount(counter.limit.measure)
-            counter.reserved -= amount
-            if charge is not None:
-                counter.count(used)
-                self.ledger.mark_dirty(counter)
-            if self.usage_changed.has_subscribers:
-                deltas.append(
-                    CounterDelta(counter.limit.id, counter.start, -amount, used)
-                )
-        self._rate.change_running(key, -1)
-        if self.usage_changed.has_subscribers:
-            self.usage_changed.publish(UsageDelta(key.id, -1, (), tuple(deltas)))
-        self._admit_waiting(key.id)
 
     def check_rate(self, key: Key, arriving: int) -> None:
         """Ask whether a request would be in time, and count nothing.
@@ -133,7 +85,7 @@ class Limiter:
         """
         resets_at = self._rate.full_until(key, self._clock(), arriving)
         if resets_at is not None:
-            raise _limit_reached("requests per minute", "", resets_at)
+            raise limit_reached("requests per minute", "", resets_at)
 
     @property
     def open_reservations(self) -> int:
@@ -203,11 +155,12 @@ class Limiter:
         """The key's quota as the two windows the Codex client shows."""
         return quota_windows(self.ledger.all_counters(key, now))
 
-    def _has_room(self, key: Key, counters: list[WindowCounter]) -> bool:
-        for counter in counters:
-            if counter.is_full:
-                return False
-        return self._rate.has_room(key)
+    def _against(
+        self, key: Key, counters: list[WindowCounter], estimate: Charge
+    ) -> "list[WindowCounter | None]":
+        """The counters that keep a turn waiting; None among them for a place."""
+        full = [counter for counter in counters if not counter.fits(estimate)]
+        return [*full] if self._rate.has_room(key) else [*full, None]
 
     def _admit(
         self, key: Key, counters: list[WindowCounter], estimate: Charge
@@ -220,34 +173,63 @@ class Limiter:
                 for counter, amount in reserved
             )
             self.usage_changed.publish(UsageDelta(key.id, 1, (), deltas))
-        return Reservation(self, key, reserved)
+        return Reservation(reserved, partial(self._close, key, reserved))
+
+    def _close(self, key: Key, reserved: Reserved, used: list[int] | None) -> None:
+        deltas = []
+        for at, (counter, amount) in enumerate(reserved):
+            counter.reserved -= amount
+            spent = 0 if used is None else used[at]
+            if used is not None:
+                counter.count(spent)
+                self.ledger.mark_dirty(counter)
+            if self.usage_changed.has_subscribers:
+                deltas.append(
+                    CounterDelta(counter.limit.id, counter.start, -amount, spent)
+                )
+        self._rate.change_running(key, -1)
+        if self.usage_changed.has_subscribers:
+            self.usage_changed.publish(UsageDelta(key.id, -1, (), tuple(deltas)))
+        self._admit_waiting(key.id)
 
     def _admit_waiting(self, key_id: int) -> None:
-        """Admit or refuse, in their order, the waiting turns that no longer need to."""
+        """Admit or refuse, in their order, the waiting turns that no longer need to.
+
+        Nobody is overtaken by a turn that wants of the same full limit, however small.
+        """
         if key_id not in self._waiting:
             return
         now = self._clock()
+        claimed: set[WindowCounter | None] = set()
         for turn in self._waiting[key_id]:
             if turn.admitted.done():
                 continue
             counters = self.ledger.counters(turn.key, turn.model, now)
             try:
-                _refuse_exhausted(counters)
+                refuse_exhausted(counters)
             except KeyLimitReached as error:
                 turn.admitted.set_exception(error)
                 continue
-            if self._has_room(turn.key, counters):
-                turn.admitted.set_result(self._admit(turn.key, counters, turn.estimate))
+            against = self._against(turn.key, counters, turn.estimate)
+            turn.waits_for = [
+                one for one in counters if one in claimed or one in against
+            ]
+            if against or turn.waits_for:
+                claimed.update(against)
+            else:
+                admitted = self._admit(turn.key, counters, turn.estimate)
+                turn.admitted.set_result(admitted)
 
     async def _wait(self, key: Key, estimate: Charge, model: str | None) -> Reservation:
         queue = self._waiting.setdefault(key.id, [])
-        if len(queue) >= _MOST_WAITING:
-            raise GatewayOverloaded("Too many turns of this API key are waiting")
         admitted = asyncio.get_running_loop().create_future()
-        turn = _WaitingTurn(key, estimate, model, admitted)
+        turn = WaitingTurn(key, estimate, model, admitted)
         queue.append(turn)
         try:
-            return await self._until_admitted(turn)
+            self._admit_waiting(key.id)  # those before it may wait for other limits
+            if len(queue) > _MOST_WAITING and not admitted.done():
+                raise GatewayOverloaded("Too many turns of this API key are waiting")
+            return await turn.wait(self._refresh, self._patience)
         except asyncio.CancelledError:
             # It may have been admitted when the client had just left.
             if admitted.done() and admitted.exception() is None:
@@ -255,44 +237,13 @@ class Limiter:
             raise
         finally:
             queue.remove(turn)
+            self._admit_waiting(key.id)  # one behind it may have waited for it
             if not queue:
                 self._waiting.pop(key.id, None)
 
-    async def _until_admitted(self, turn: _WaitingTurn) -> Reservation:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._max_wait
-        while not turn.admitted.done():
-            left = deadline - loop.time()
-            if left <= 0:
-                raise GatewayOverloaded(
-                    "Other turns of this API key hold the rest of its limit"
-                )
-            window_end = max(self._next_window_end(turn), _SHORTEST_SLEEP)
-            await asyncio.wait({turn.admitted}, timeout=min(left, window_end))
-            self._admit_waiting(turn.key.id)
-        return turn.admitted.result()
-
-    def _next_window_end(self, turn: _WaitingTurn) -> float:
-        """Seconds until a window ends that this turn is in."""
+    def _refresh(self, turn: WaitingTurn) -> float:
+        """Look whether a turn is admitted; seconds until its next window may be."""
+        self._admit_waiting(turn.key.id)
         now = self._clock()
         counters = self.ledger.counters(turn.key, turn.model, now)
-        ends = (counter.end - now for counter in counters)
-        return min(ends, default=self._max_wait)
-
-
-def _refuse_exhausted(counters: list[WindowCounter]) -> None:
-    exhausted = [counter for counter in counters if counter.is_exhausted]
-    if exhausted:
-        # The last to reset: before that another one would refuse the turn.
-        counter = max(exhausted, key=lambda counter: counter.end)
-        limit = counter.limit
-        model = "" if limit.model is None else f" for model {limit.model}"
-        raise _limit_reached(f"{limit.measure} {limit.window}", model, counter.end)
-
-
-def _limit_reached(what: str, model: str, resets_at: int) -> KeyLimitReached:
-    return KeyLimitReached(
-        f"API key {what} limit exceeded{model}. Usage resets at {iso_time(resets_at)}.",
-        resets_at=resets_at,
-        plan_type=PLAN_TYPE,
-    )
+        return min((counter.end - now for counter in counters), default=math.inf)

@@ -17,6 +17,9 @@ _CREATED_ID = re.compile(
     rb'"response"\s{0,8}:\s{0,8}\{\s{0,8}"id"\s{0,8}:\s{0,8}"([\w-]{1,200})"'
 )
 
+# Bytes of an event around its data, at most: its name twice.
+_EVENT_OVERHEAD = 64
+
 
 class OutcomeReader:
     """Events in, facts out; what does not fit is passed over, nothing raises.
@@ -37,6 +40,8 @@ class OutcomeReader:
         self.plan_type: str | None = None
         self.turn_state: str | None = None
         self.output_started = False
+        # Of events that repeat the request or the answer and write nothing new.
+        self.other_bytes = 0
 
     @property
     def is_terminal(self) -> bool:
@@ -55,6 +60,8 @@ class OutcomeReader:
             self._read_rate_limits(data)
         elif type and not self.output_started:
             self.output_started = type.startswith("response.") and not kind.is_held
+        if kind.ends_as or not self.output_started:
+            self.other_bytes += len(data) + _EVENT_OVERHEAD
 
     def _begin(self, data: bytes) -> None:
         found = _CREATED_ID.search(data, 0, 400)

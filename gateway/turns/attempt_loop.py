@@ -97,6 +97,7 @@ class AttemptLoop:
                     progress.token = lease.account.credentials.access_token
                     opened = await open_attempt(lease)
                 except UpstreamFault as fault:
+                    turn.sent_at = None
                     if not fault.may_be_shown:
                         turn.hold_response(None)
                     try:

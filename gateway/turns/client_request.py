@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from gateway.keys.input_estimate import NOTHING, InputSize, payload_size
 from gateway.keys.key import Key
 from gateway.upstream.endpoints import Endpoint
 
@@ -82,6 +83,8 @@ class ClientRequest:
     key: Key | None
     size: int  # bytes of the body as received
     load: Callable[[], Loaded] | None
+    # Estimated once the payload is loaded; by `load` where that gives none to look at.
+    input_size: InputSize = NOTHING
 
     @property
     def is_codex(self) -> bool:
@@ -92,5 +95,12 @@ class ClientRequest:
         load, self.load = self.load, None
         assert load is not None
         if self.size <= LARGEST_INLINE_PARSE:
-            return load()
-        return await asyncio.get_running_loop().run_in_executor(None, load)
+            return self._measured(load)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._measured, load)
+
+    def _measured(self, load: Callable[[], Loaded]) -> Loaded:
+        loaded = load()
+        if loaded.payload is not None:
+            self.input_size = payload_size(loaded.payload, self.size)
+        return loaded

@@ -15,12 +15,12 @@ from typing import Any
 from gateway.accounts.account import Account
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
+from gateway.keys.metering import document_usage
 from gateway.protocol.facts import Phase
 from gateway.protocol.headers import response_headers, told_limits
 from gateway.protocol.lenient_json import dump, load_object
 from gateway.protocol.limit_windows import windows
 from gateway.protocol.local_failures import event_too_large, protocol_error
-from gateway.protocol.outcome import read_usage
 from gateway.protocol.response_fold import (
     NotOneCompaction,
     ResponseFold,
@@ -155,7 +155,9 @@ class Proxy:
         url = url_of(
             turn.request.route, lease.account, self._settings.upstream_base_url
         )
-        response = await self._http.send(url, turn.headers(lease), turn.body(lease))
+        response = await self._http.send(
+            url, turn.headers(lease), turn.body(lease), turn.mark_sent
+        )
         turn.hold_response(response)
         turn.exchange.mark("connect")
         if turn.request.route is Endpoint.RESPONSES:
@@ -231,7 +233,7 @@ async def _send_document(turn: Turn, document: bytes, sink: Sink) -> bytes:
 def _take_document(turn: Turn, document: bytes) -> bytes:
     """Note usage and encrypted items of a JSON answer; what the client gets of it."""
     value = load_object(document)
-    turn.exchange.usage = read_usage(value.get("usage"))
+    turn.exchange.usage = document_usage(value)
     output = value.get("output")
     for item in output if isinstance(output, list) else ():
         if turn.lease is not None:

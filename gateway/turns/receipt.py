@@ -1,7 +1,9 @@
 """What a turn leaves behind: lines of its receipt, its usage, its settlement."""
 
+import time
 from typing import Any
 
+from gateway.accounts.affinity import scoped
 from gateway.failover.decision import (
     Decision,
     Elsewhere,
@@ -9,16 +11,11 @@ from gateway.failover.decision import (
     RetryHere,
     WaitOut,
 )
-from gateway.keys.limiter import Reservation
-from gateway.keys.pricing import cost_microdollars
-from gateway.protocol.facts import NOT_LOGGED, Failure, Usage
+from gateway.keys.metering import TurnEnd
+from gateway.protocol.facts import NOT_LOGGED, Failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.exchange import Exchange
-
-BYTES_PER_TOKEN = 4
-# A streamed token comes in an event of 150 to 300 bytes; the low end counts more
-# tokens, for a stream that was cut off is to be counted with at least what it was.
-BYTES_PER_STREAMED_TOKEN = 150
+from gateway.turns.turn import Turn
 
 
 def words(decision: Decision) -> str:
@@ -64,22 +61,20 @@ def take_outcome(exchange: Exchange, reader: OutcomeReader) -> None:
     exchange.usage = reader.usage or exchange.usage
     exchange.response_id = reader.response_id or exchange.response_id
     exchange.answered_tier = reader.service_tier
-    if reader.usage is None and reader.output_started:
-        # Cut off after its output began: at least what was seen is counted.
-        exchange.usage = Usage(
-            input_tokens=exchange.request.size // BYTES_PER_TOKEN,
-            output_tokens=exchange.response_bytes // BYTES_PER_STREAMED_TOKEN,
-        )
-    if exchange.usage is not None:
-        exchange.cost_microdollars = cost_microdollars(
-            reader.model or exchange.model,
-            exchange.usage,
-            reader.service_tier or exchange.requested_tier,
-        )
 
 
-def settle(exchange: Exchange, reservation: Reservation) -> None:
-    if exchange.usage is None:
-        reservation.release()
-    else:
-        reservation.settle(exchange.usage, exchange.cost_microdollars)
+def turn_end(turn: Turn) -> TurnEnd:
+    """How a turn ended, for its settlement."""
+    exchange, reader = turn.exchange, turn.reader
+    name, at = exchange.response_id, turn.sent_at
+    return TurnEnd(
+        exchange.status,
+        exchange.usage,
+        reader.model,
+        reader.service_tier,
+        response=name and scoped(turn.demand.key_id, "response", name),
+        streamed=max(
+            exchange.response_bytes - reader.other_bytes, reader.output_started
+        ),
+        seconds=None if at is None else time.monotonic() - at,
+    )

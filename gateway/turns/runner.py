@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from gateway.accounts.eligibility import Demand
+from gateway.accounts.eligibility import Demand, could_serve
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.errors import (
@@ -19,16 +19,16 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.events import Topic
-from gateway.keys.counters import Charge
-from gateway.keys.limiter import Limiter, Reservation
+from gateway.keys.limiter import Limiter
+from gateway.keys.metering import MeteredTurn, Metering
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.polling.judges import Judges
 from gateway.turns.attempt_loop import AttemptLoop
-from gateway.turns.client_request import ClientRequest, Loaded
+from gateway.turns.client_request import ClientRequest
 from gateway.turns.encrypted_items import EncryptedItems
 from gateway.turns.exchange import Exchange
-from gateway.turns.receipt import settle, take_outcome
-from gateway.turns.turn import Turn, demand_of
+from gateway.turns.receipt import take_outcome, turn_end
+from gateway.turns.turn import Turn, demand_of, metered_turn
 from gateway.upstream.tokens import TokenSource
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class TurnRunner:
     ) -> None:
         self._pool = pool
         self._attempts = AttemptLoop(pool, tokens, judges)
-        self._limiter = limiter
+        self._metering = Metering(limiter)
         self.exchange_ended = Topic[dict[str, Any]]()
         self.sealed = EncryptedItems()
         self.running: set[Exchange] = set()
@@ -54,7 +54,6 @@ class TurnRunner:
         """Raises what the payload, the key's limits or its models refuse."""
         exchange = Exchange(request)
         turn: Turn | None = None
-        reservation: Reservation | None = None
         self.running.add(exchange)
         self._idle.clear()
         try:
@@ -69,11 +68,12 @@ class TurnRunner:
                 exchange,
                 self.sealed,
                 demand,
+                metered_turn(request, loaded, demand, obeys_cap=self._caps(demand)),
                 loaded,
                 anchor=loaded.previous_response_id,
                 wants_stream=loaded.stream,
             )
-            reservation = await self._reserve(request, loaded)
+            await self._reserve(turn.metered)
             del loaded  # the turn lets go of it at the commit point
             self._attempts.count_request(demand.sender)
             yield turn
@@ -89,8 +89,9 @@ class TurnRunner:
                 self._observe(turn)
                 turn.free()
                 take_outcome(exchange, turn.reader)
-            if reservation is not None:
-                settle(exchange, reservation)
+                exchange.usage, exchange.cost_microdollars = self._metering.settle(
+                    turn.metered, turn_end(turn)
+                )
             self.exchange_ended.publish(exchange.as_row())
 
     def note_refusal(self, request: ClientRequest, error: GatewayError) -> None:
@@ -111,12 +112,18 @@ class TurnRunner:
         if account is None or not account.health.is_in_service:
             raise ForeignCompaction
 
-    async def _reserve(self, request: ClientRequest, loaded: Loaded) -> Reservation:
-        key, model = request.key, loaded.model
+    async def _reserve(self, turn: MeteredTurn) -> None:
+        key, model = turn.key, turn.model
         if key is not None and model is not None and not key.allows(model):
             raise ModelNotAllowed(model)
-        estimate = Charge.estimate(request.size, model, loaded.service_tier)
-        return await self._limiter.reserve(key, estimate, model)
+        await self._metering.reserve(turn)
+
+    def _caps(self, demand: Demand) -> bool:
+        """Whether `max_output_tokens` reaches upstream: ChatGPT accounts have none."""
+        now, accounts = self._pool.now(), self._pool.accounts.values()
+        return not any(
+            one.is_chatgpt and could_serve(one, demand, now) for one in accounts
+        )
 
     async def run_attempts(
         self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]

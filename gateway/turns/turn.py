@@ -1,21 +1,24 @@
 """One running turn: its record, its payload while needed, its lease, its view."""
 
+import time
 from dataclasses import dataclass, field, replace
 
 from gateway.accounts.account import AccountKind
-from gateway.accounts.affinity import Affinity
+from gateway.accounts.affinity import Affinity, scoped
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
+from gateway.keys.metering import MeteredTurn
 from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.facts import Failure
 from gateway.protocol.failures import event_without_identity
 from gateway.protocol.headers import filter_event, request_headers
+from gateway.protocol.numbers import count
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.response_fold import event_of_model
 from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.encrypted_items import EncryptedItems, all_reasoning
 from gateway.turns.exchange import Exchange
-from gateway.upstream.endpoints import account_headers
+from gateway.upstream.endpoints import Endpoint, account_headers
 from gateway.upstream.http import UpstreamResponse
 from gateway.upstream.redaction import redacted
 
@@ -57,6 +60,7 @@ class Turn:
     exchange: Exchange
     sealed: EncryptedItems
     demand: Demand
+    metered: MeteredTurn
     loaded: Loaded | None  # None from the commit point on
     anchor: str | None  # previous_response_id
     wants_stream: bool
@@ -65,6 +69,7 @@ class Turn:
     answer: UpstreamResponse | None = None  # over HTTP; the turn closes it
     drops_reasoning: bool = False  # upstream could not read some of it
     made_encrypted_items: bool = False
+    sent_at: float | None = None  # monotonic; None while upstream has no request
 
     @property
     def request(self) -> ClientRequest:
@@ -92,6 +97,10 @@ class Turn:
             event_type, data, self.lease.account.id
         ):
             self.made_encrypted_items = True
+
+    def mark_sent(self) -> None:
+        """Upstream has the request, and begins."""
+        self.sent_at = time.monotonic()
 
     def free(self) -> None:
         """Give back what the turn holds: its answer's connection and its lease."""
@@ -211,3 +220,21 @@ def _needed_kind(
         if refusal is not None:
             return needed, (refusal.reason, refusal.param)
     return None, None
+
+
+def metered_turn(
+    request: ClientRequest, loaded: Loaded, demand: Demand, *, obeys_cap: bool
+) -> MeteredTurn:
+    """What the key's limits see of a turn; `obeys_cap`: `max_output_tokens` holds."""
+    anchor, asked = loaded.previous_response_id, (loaded.payload or {})
+    return MeteredTurn(
+        request.key,
+        loaded.model,
+        loaded.service_tier,
+        kind=loaded.model or request.route.value,
+        generates=request.route in (Endpoint.RESPONSES, Endpoint.COMPACT),
+        size=request.input_size,
+        names=tuple(name for _, name in demand.conversation_keys),
+        previous=anchor and scoped(demand.key_id, "response", anchor),
+        most_output=count(asked.get("max_output_tokens")) if obeys_cap else 0,
+    )

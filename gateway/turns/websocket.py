@@ -215,6 +215,7 @@ class WebSocketSession:
             relay = Relay(SocketSource(upstream), self._limits, turn)
             try:
                 await upstream.send(turn.body(lease))
+                turn.mark_sent()
                 others.extend(await self._inbox.take_others())
                 for other in others:
                     await upstream.send(_as_bytes(other))

@@ -6,7 +6,7 @@ cookies, no redirects, no proxy from the environment.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Self
 
 import aiohttp
@@ -128,13 +128,18 @@ class UpstreamHttp:
         self._destinations: dict[str, Destination] = {}
 
     async def send(
-        self, url: str, headers: Mapping[str, str], body: bytes
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        on_connected: Callable[[], None] | None = None,
     ) -> UpstreamResponse:
         """Post `body` as it is; who calls closes what it returns.
 
-        Raises UpstreamFault unless the answer is a 200.
+        `on_connected` is called before the first byte leaves. Raises UpstreamFault
+        unless the answer is a 200.
         """
-        answer = UpstreamResponse(await self._post(url, headers, body))
+        answer = UpstreamResponse(await self._post(url, headers, body, on_connected))
         if answer.status == 200 and not _is_encoded(answer):
             return answer
         try:
@@ -143,7 +148,11 @@ class UpstreamHttp:
             answer.close()
 
     async def _post(
-        self, url: str, headers: Mapping[str, str], body: bytes
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        on_connected: Callable[[], None] | None,
     ) -> RawResponse:
         phase: Phase = "connect"
         try:
@@ -154,6 +163,8 @@ class UpstreamHttp:
                 destination.address, [], self._connect_timeout
             )
             phase = "headers"
+            if on_connected is not None:
+                on_connected()
             return await Connection.of(lease).ask(head, body, until)
         except TimeoutError as error:
             raise UpstreamFault(upstream_timeout(phase)) from error

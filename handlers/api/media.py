@@ -1,18 +1,27 @@
 """Images, search and transcription: bodies pass as they are, to fixed endpoints."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from marshmallow import ValidationError
 
+from gateway.keys.input_estimate import (
+    InputSize,
+    field_tokens,
+    payload_size,
+    text_tokens,
+)
+from gateway.keys.key import Key
+from gateway.keys.media_tokens import audio_tokens, picture_tokens
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.turns.client_request import Loaded
 from gateway.upstream.endpoints import Endpoint
 from handlers.api.loading import client_request, key_policy
 from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
-from schemas.body.multipart import has_field
+from schemas.body.multipart import AmbiguousForm, fields_of, has_field, model_fields
 from schemas.policy.key_policy import resolve_alias
 
 _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
@@ -45,40 +54,44 @@ class MediaPayload:
         return self
 
 
+class Form(NamedTuple):
+    """A body that is no JSON object, and what a file in it comes to."""
+
+    content_type: str
+    body: bytes
+    file_tokens: Callable[[bytes], int]
+
+
 class MediaHandler(ReplyHandler):
     async def post(self) -> None:
         body = await self.read_body()
+
+        def load() -> Loaded:
+            loaded, request.input_size = self._load(body)
+            return loaded
+
         request = client_request(
             self.client_facts(),
             self.current_key,
             self.surface,
             self.endpoint,
             len(body),
-            lambda: self._load(body),
+            load,
         )
         async with self.gateway.proxy.exchange(request) as reply:
             self.release_body()
             await self.stream(reply)
 
-    def _load(self, body: bytes) -> MediaPayload:
-        return MediaPayload(self._checked(body))
-
-    def _checked(self, body: bytes) -> bytes:
-        """The bytes to send, once a key with models is known to be allowed this one.
-
-        For a JSON body these are of the object that was checked: in the client's bytes
-        a repeated field could say something else. Forms are not parsed.
-        """
+    def _load(self, body: bytes) -> tuple[MediaPayload, InputSize]:
+        """The bytes to send, once the key is known to be allowed the model in them."""
         key = self.current_key
-        if key is None or not key.models or _JSON_OBJECT.match(body) is None:
-            return body
-        document = decode(body)
-        if has_long_number(body):
-            document = decode_exactly(body)
-        model = document.get("model") if isinstance(document, dict) else None
-        if isinstance(model, str) and not key.allows(model):
-            raise ModelNotAllowed(model)
-        return encode(document)
+        models = key if key is not None and key.models else None
+        if _JSON_OBJECT.match(body) is None:
+            return _load_form(self._form(body), models)
+        return _load_object(body, models)
+
+    def _form(self, body: bytes) -> Form:
+        return Form(self.request.headers.get("content-type", ""), body, picture_tokens)
 
 
 class ImagesGenerationsHandler(MediaHandler):
@@ -96,23 +109,22 @@ class AlphaSearchHandler(MediaHandler):
 class TranscribeHandler(MediaHandler):
     endpoint: ClassVar[Endpoint] = Endpoint.TRANSCRIBE
 
-    def _checked(self, body: bytes) -> bytes:
+    def _load(self, body: bytes) -> tuple[MediaPayload, InputSize]:
         """Raises ValidationError for a form without a recording."""
         if not has_field(self.request.headers.get("content-type", ""), body, "file"):
             raise ValidationError("Missing data for required field.", "file")
-        return super()._checked(body)
+        return super()._load(body)
+
+    def _form(self, body: bytes) -> Form:
+        return super()._form(body)._replace(file_tokens=audio_tokens)
 
 
 class ModelCallHandler(MediaHandler):
     """A JSON call of one of the catalogue's models, at an account with an API key."""
 
-    def _load(self, body: bytes) -> MediaPayload:
+    def _load(self, body: bytes) -> tuple[MediaPayload, InputSize]:
         """What the key enforces and allows holds for its model as for a turn's."""
-        document = decode(body)
-        if has_long_number(body):
-            document = decode_exactly(body)
-        if not isinstance(document, dict):
-            raise ValidationError("The payload must be an object.")
+        document = _object(body)
         requested = document.get("model")
         if not isinstance(requested, str) or not requested:
             raise ValidationError("Must be the name of a model.", "model")
@@ -122,13 +134,66 @@ class ModelCallHandler(MediaHandler):
         if model != document["model"]:
             changes = [*changes, "model enforced"]
         is_sent_anew = changes or policy.imposes
-        return MediaPayload(
+        loaded = MediaPayload(
             encode({**document, "model": model}) if is_sent_anew else body,
             model=model,
             requested_model=requested,
             answers_as=requested if policy.renames(requested) else None,
             changes=tuple(changes),
         )
+        return loaded, payload_size(document, len(body))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    document = decode(body)
+    if has_long_number(body):
+        document = decode_exactly(body)
+    if not isinstance(document, dict):
+        raise ValidationError("The payload must be an object.")
+    return document
+
+
+def _load_object(body: bytes, key: Key | None) -> tuple[MediaPayload, InputSize]:
+    """With a key of few models the bytes of the object that was checked.
+
+    In the client's own a repeated field could say something else.
+    """
+    try:
+        document = _object(body)
+    except ValidationError:
+        if key is not None:
+            raise
+        return MediaPayload(body), InputSize(text_tokens(body))  # upstream's to refuse
+    size = payload_size(document, len(body))
+    if key is None:
+        return MediaPayload(body), size
+    model = document.get("model")
+    if model is not None and not isinstance(model, str):
+        raise ValidationError("Must be the name of a model.", "model")
+    if model is not None and not key.allows(model):
+        raise ModelNotAllowed(model)
+    return MediaPayload(encode(document)), size
+
+
+def _load_form(form: Form, key: Key | None) -> tuple[MediaPayload, InputSize]:
+    """With a key of few models only a form that can be read in one way."""
+    try:
+        fields = fields_of(form.content_type, form.body)
+        models = model_fields(fields)
+    except AmbiguousForm as error:
+        if key is not None and form.body:
+            raise ValidationError(str(error), error.field) from error
+        return MediaPayload(form.body), InputSize(form.file_tokens(form.body))
+    for model in models:
+        if key is not None and not key.allows(model):
+            raise ModelNotAllowed(model)
+    tokens = sum(
+        form.file_tokens(field.content)
+        if field.is_file
+        else field_tokens(field.name, field.content)
+        for field in fields
+    )
+    return MediaPayload(form.body), InputSize(tokens)
 
 
 class EmbeddingsHandler(ModelCallHandler):

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from gateway.admission.client_address import is_https, is_known_without_key
 from gateway.errors import InvalidApiKey, InvalidPayload
-from gateway.keys.limiter import PLAN_TYPE
+from gateway.keys.reservation import PLAN_TYPE
 from gateway.protocol.lenient_json import text
 from handlers.api.codex_status import NEUTRAL, pool_windows, usage_body
 from handlers.api.loading import refused

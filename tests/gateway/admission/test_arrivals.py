@@ -9,9 +9,10 @@ from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.keys.counters import Charge
 from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
+from gateway.protocol.facts import Usage
 from tests.serving import until
 
-NOTHING = Charge.estimate(0, "gpt-5.5", None)
+NOTHING = Charge(Usage(input_tokens=25))
 
 
 class Clock:

@@ -15,6 +15,7 @@ from gateway.errors import KeyLimitReached
 from gateway.keys.counters import Charge
 from gateway.keys.key import Key, KeyRing, Limit, Measure
 from gateway.keys.limiter import Limiter
+from gateway.keys.reservation import Patience
 from gateway.protocol.facts import Usage
 
 CREATED = 1_764_000_000
@@ -38,7 +39,7 @@ class Process:
     def __init__(self):
         self.ring = KeyRing()
         self.ring.replace([KEY])
-        self.limiter = Limiter(lambda: NOW, max_wait=5)
+        self.limiter = Limiter(lambda: NOW, Patience(5, 5))
         self.bindings = Bindings()
         self.reloads = asyncio.Queue()
         self.peers = Peers(self.ring, self.limiter, self.bindings, self.reload)

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from gateway.errors import KeyLimitReached
-from gateway.keys.counters import Charge
 from gateway.keys.key import Measure
 from gateway.protocol.facts import Usage
 from tests.gateway.keys.limits import (
@@ -128,10 +127,3 @@ def test_without_a_key_nothing_is_counted(limiter):
         assert limiter.ledger.take_increments() == []
 
     asyncio.run(run())
-
-
-def test_an_estimate_grows_with_the_body_up_to_the_longest_context():
-    least = Charge.estimate(0, "gpt-5.4")
-    assert (least.input, least.output, least.price) == (1, 8192, 122_883)
-    assert Charge.estimate(4000, "gpt-5.4", "priority").price == 1000 * 5 + 8192 * 30
-    assert Charge.estimate(10**9, "unknown").input == 400_000

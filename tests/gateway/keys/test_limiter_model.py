@@ -87,6 +87,7 @@ class Model:
             turn.task.cancel()
             turn.state = "ended"
             await asyncio.wait({turn.task})
+            await self.look(turn.key)  # it makes way for those behind
 
     async def look(self, key):
         """Compare what became of a key's open turns with what the model expects.

@@ -8,6 +8,7 @@ import pytest
 from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.keys.key import Measure
 from gateway.keys.limiter import Limiter
+from gateway.keys.reservation import Patience
 from gateway.protocol.facts import Usage
 from tests.gateway.keys.limits import (
     CREATED,
@@ -46,23 +47,6 @@ def test_waiting_turns_are_refused_when_the_truth_leaves_nothing(limiter):
         first.settle(Usage(100), 0)
         with pytest.raises(KeyLimitReached):
             await second
-
-    asyncio.run(run())
-
-
-def test_a_turn_admitted_on_the_last_token_keeps_the_rest_for_itself(limiter):
-    a_key = key(limit(44))
-
-    async def run():
-        first = await limiter.reserve(a_key, spend(43), "m")
-        second = await limiter.reserve(a_key, spend(2), "m")
-        (third,) = await started(limiter.reserve(a_key, spend(42), "m"))
-        first.settle(Usage(42), 0)
-        await settled()
-        assert not third.done()
-        second.settle(Usage(2), 0)
-        with pytest.raises(KeyLimitReached):
-            await third
 
     asyncio.run(run())
 
@@ -140,13 +124,13 @@ def test_a_turn_of_another_model_does_not_stand_in_the_queue(limiter):
     asyncio.run(run())
 
 
-def test_patience_ends_with_an_answer_that_may_be_retried(clock):
-    limiter = Limiter(clock, max_wait=0.02)
-    a_key = key(limit(100))
+def test_patience_with_a_place_ends_with_an_answer_that_may_be_retried(clock):
+    limiter = Limiter(clock, Patience(limit=60, place=0.02))
+    a_key = key(limit(100), concurrency=1)
 
     async def run():
-        first = await limiter.reserve(a_key, spend(8192), "m")
-        with pytest.raises(GatewayOverloaded, match="hold the rest of its limit"):
+        first = await limiter.reserve(a_key, spend(1), "m")
+        with pytest.raises(GatewayOverloaded, match="hold all its places"):
             await limiter.reserve(a_key, spend(1), "m")
         first.release()
         await asyncio.wait_for(turn(limiter, a_key, 1), 1)
@@ -248,34 +232,6 @@ def test_a_turn_counts_in_the_window_it_was_admitted_in(limiter, clock):
         reservation.settle(Usage(100), 0)
         assert used(limiter, a_key) == [0]
         assert limiter.ledger.take_increments() == [(1, CREATED, 100)]
-
-    asyncio.run(run())
-
-
-def test_large_turns_are_expected_again_whatever_their_bodies_say(limiter):
-    a_key = key(limit(1000))
-
-    async def run():
-        (await limiter.reserve(a_key, spend(1), "m")).settle(Usage(400), 0)
-        running = await limiter.reserve(a_key, spend(1), "m")
-        await limiter.reserve(a_key, spend(1), "m")
-        (waiting,) = await started(limiter.reserve(a_key, spend(1), "m"))
-        assert not waiting.done()
-        running.settle(Usage(5), 0)
-        await waiting
-
-    asyncio.run(run())
-
-
-def test_the_memory_of_a_large_turn_fades(limiter):
-    a_key = key(limit(1000))
-
-    async def run():
-        await turn(limiter, a_key, 400)
-        for _ in range(30):
-            await turn(limiter, a_key, 1)
-        await limiter.reserve(a_key, spend(1), "m")
-        assert limiter.report(a_key, CREATED)[0]["reserved_value"] < 40
 
     asyncio.run(run())
 

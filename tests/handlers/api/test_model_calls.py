@@ -19,7 +19,7 @@ COUNTED = {"object": "response.input_tokens", "input_tokens": 11}
 
 @pytest.mark.parametrize(
     ("path", "answer", "tokens"),
-    [(EMBEDDINGS, VECTORS, 7), (INPUT_TOKENS, COUNTED, 0)],
+    [(EMBEDDINGS, VECTORS, 7), (INPUT_TOKENS, COUNTED, 1)],
 )
 @pytest.mark.gen_test
 async def test_a_call_passes_to_an_account_with_a_key(

@@ -1,10 +1,15 @@
-"""Whether a form has a field, without parsing it."""
+"""Forms: whether a field is in one, and those that can be read in one way only."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.body.multipart import has_field
+from schemas.body.multipart import (
+    AmbiguousForm,
+    fields_of,
+    has_field,
+    model_fields,
+)
 
 FORM = "multipart/form-data; boundary="
 
@@ -59,3 +64,43 @@ def test_any_body_has_it_or_not(content_type, body):
 
 def test_nothing_but_boundaries_is_given_up_on():
     assert not has_field(FORM + "b", b"--b" * 1_000_000 + part(FILE), "file")
+
+
+def plain(*parts):
+    return b"".join(parts) + b"--b--\r\n"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["model", "file", "prompt[]"]), st.binary()),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_fields_of_a_plain_form_are_what_was_written(written):
+    written = [(name, value.replace(b"--b", b"")) for name, value in written]
+    head = b'Content-Disposition: form-data; name="%b"'
+    parts = [part(head % name.encode(), value) for name, value in written]
+    fields = fields_of(FORM + "b", plain(*parts))
+    assert [(field.name, field.content) for field in fields] == written
+
+
+pieces = st.sampled_from(
+    [b"--b", b"\r\n", b"--", b"\n", b'name="model"', b"Content-Disposition: ", b": x"]
+)
+
+
+@given(st.lists(pieces | st.binary(max_size=20)).map(b"".join))
+def test_any_bytes_are_a_plain_form_or_none(body):
+    try:
+        fields = fields_of(FORM + "b", body)
+        models = model_fields(fields)
+    except AmbiguousForm:
+        return
+    assert len(models) <= 1
+    assert body.count(b"--b") == len(fields) + 1
+
+
+def test_a_form_of_nothing_but_boundaries_is_none():
+    with pytest.raises(AmbiguousForm):
+        fields_of(FORM + "b", b"--b" * 1_000_000)

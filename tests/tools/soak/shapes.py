@@ -49,14 +49,14 @@ def checkpoint():
 def _capture(name):
     """A capture's text, its long texts as long as they were."""
     captured = json.loads((CAPTURES / f"{name}.json").read_text())
-    return json.dumps(_lengthened(captured), ensure_ascii=False)
+    return json.dumps(lengthened(captured), ensure_ascii=False)
 
 
-def _lengthened(value):
+def lengthened(value):
     if isinstance(value, dict):
-        return {name: _lengthened(one) for name, one in value.items()}
+        return {name: lengthened(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_lengthened(one) for one in value]
+        return [lengthened(one) for one in value]
     found = SHORTENED.search(value) if isinstance(value, str) else None
     if found is None:
         return value

@@ -1,0 +1,137 @@
+"""Metering: what a turn is expected to use of its key's limits, and is charged for.
+
+Upstream's own count goes before everything. Where it gave none, because the client left
+or the endpoint does not count, the charge is an estimate of what it will have counted.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from gateway.keys.counters import Charge
+from gateway.keys.input_estimate import ConversationInput, InputSize
+from gateway.keys.key import Key
+from gateway.keys.limiter import Limiter
+from gateway.keys.media_tokens import LONGEST_SPEECH, seconds_tokens
+from gateway.keys.pricing import cost_microdollars
+from gateway.keys.reservation import NO_RESERVATION, Reservation
+from gateway.keys.turn_history import largest_output
+from gateway.protocol.facts import Usage
+from gateway.protocol.lenient_json import child
+from gateway.protocol.numbers import seconds
+from gateway.protocol.outcome import read_usage
+
+# A streamed token comes in an event of 150 to 300 bytes; the low end counts more
+# tokens, for a stream that was cut off is to be counted with at least what it was.
+_BYTES_PER_STREAMED_TOKEN = 150
+
+
+@dataclass(slots=True)
+class MeteredTurn:
+    """One turn as its key's limits see it."""
+
+    key: Key | None
+    model: str | None
+    tier: str | None
+    kind: str  # what turns are alike: those of a model, or of an endpoint without one
+    generates: bool  # a model answers in tokens
+    size: InputSize
+    names: tuple[str, ...] = ()  # of its conversation, scoped by the key
+    previous: str | None = None  # the scoped id of the response it continues
+    most_output: int = 0  # that upstream was told to keep to; 0: it was not
+    expected_input: int = 0
+    reservation: Reservation = NO_RESERVATION
+
+
+class TurnEnd(NamedTuple):
+    """How a turn ended, as far as it was seen."""
+
+    status: Literal["success", "error", "interrupted"]  # the client left
+    usage: Usage | None  # as upstream counted it
+    model: str | None  # that upstream served, as the tier
+    tier: str | None
+    response: str | None  # the scoped id
+    streamed: int  # bytes of events that brought output, 0: none did
+    seconds: float | None  # since upstream had the request; None: it never had it
+
+
+class Metering:
+    """Reserves for turns and settles them; remembers what upstream counted."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._history = limiter.history
+        self._inputs = ConversationInput()
+
+    async def reserve(self, turn: MeteredTurn) -> None:
+        """Set aside what the turn is expected to use; see `Limiter.reserve`."""
+        turn.expected_input = turn.size.tokens
+        if turn.generates:
+            turn.expected_input = self._inputs.expect(
+                turn.names, turn.previous, turn.size
+            )
+        usage = Usage(input_tokens=turn.expected_input)
+        expected = Charge(usage, None, turn.model, turn.tier, turn.most_output or None)
+        if turn.key is not None:
+            expected = self._history.expect(turn.key.id, turn.kind, expected)
+        turn.reservation = await self._limiter.reserve(turn.key, expected, turn.model)
+
+    def settle(
+        self, turn: MeteredTurn, end: TurnEnd
+    ) -> tuple[Usage | None, int | None]:
+        """Charge what upstream counted or will have counted: usage and cost of that.
+
+        An estimate of what a client that left did not see is bounded by what was
+        reserved. No usage: upstream took nothing on.
+        """
+        usage = end.usage or self._estimate(turn, end)
+        if usage is None:
+            turn.reservation.release()
+            return None, None
+        if end.usage is not None and turn.generates:
+            self._learn(turn, end, usage)
+        self._remember(turn, end, usage)
+        cost = cost_microdollars(end.model or turn.model, usage, end.tier or turn.tier)
+        is_guess = end.usage is None and end.status == "interrupted"
+        turn.reservation.settle(usage, cost, within_reserved=is_guess)
+        return usage, cost
+
+    def _estimate(self, turn: MeteredTurn, end: TurnEnd) -> Usage | None:
+        """What upstream will have counted.
+
+        Tokens of an answer are seen, each in an event of its own; those of its
+        reasoning are not, but take as long to write.
+        """
+        output = end.streamed // _BYTES_PER_STREAMED_TOKEN
+        if end.status == "interrupted":
+            if end.seconds is None:
+                return None
+            output = max(output, round(self._history.speed(turn.kind) * end.seconds))
+        elif end.status == "error" and not end.streamed:
+            return None
+        output = min(output, largest_output(turn.model)) if turn.generates else 0
+        return Usage(turn.expected_input, output_tokens=output)
+
+    def _learn(self, turn: MeteredTurn, end: TurnEnd, usage: Usage) -> None:
+        """Take what upstream counted as the measure of what comes."""
+        names = turn.names if end.response is None else (*turn.names, end.response)
+        self._inputs.note(names, usage, turn.expected_input)
+        if end.status == "success" and end.seconds:
+            self._history.note_speed(turn.kind, usage.output_tokens, end.seconds)
+
+    def _remember(self, turn: MeteredTurn, end: TurnEnd, usage: Usage) -> None:
+        if turn.key is None:
+            return
+        key_id, kind = turn.key.id, turn.kind
+        if end.status == "success":
+            self._history.note_finished(key_id, kind, usage, turn.expected_input)
+        else:
+            self._history.note_broken_off(key_id, kind, usage.output_tokens)
+
+
+def document_usage(told: dict[str, Any]) -> Usage | None:
+    """What upstream counted in a JSON answer, in tokens or in seconds of speech."""
+    usage = read_usage(child(told, "usage")) or Usage()
+    if not any(usage):
+        speech = seconds(child(told, "usage").get("seconds"), LONGEST_SPEECH) or 0.0
+        usage = Usage(input_tokens=seconds_tokens(speech))
+    return usage if any(usage) else None

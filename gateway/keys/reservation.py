@@ -1,0 +1,123 @@
+"""Reservation: what one turn set aside of its key's limits, and the wait for it."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.errors import GatewayOverloaded, KeyLimitReached
+from gateway.keys.counters import Charge, WindowCounter
+from gateway.keys.key import Key
+from gateway.keys.quota_report import iso_time
+from gateway.protocol.facts import Usage
+
+PLAN_TYPE = "api_key"
+# A timer may fire a little before the wall clock reaches the edge of a window.
+_SHORTEST_SLEEP = 0.01
+# What a turn reserved of which counter.
+Reserved = list[tuple[WindowCounter, int]]
+
+
+class Reservation:
+    """What one running turn reserved; the first `settle` or `release` ends it."""
+
+    def __init__(
+        self, reserved: Reserved, close: Callable[[list[int] | None], None] | None
+    ) -> None:
+        """`close` is told what was used of each counter, None for nothing."""
+        self._reserved = reserved
+        self._close = close
+
+    def settle(
+        self, usage: Usage, cost: int | None, *, within_reserved: bool = False
+    ) -> None:
+        """Count what the turn used; `cost` in micro-dollars, None: unknown.
+
+        `within_reserved`: it is an estimate, and what was reserved is the most.
+        """
+        charge, used = Charge(usage, cost), []
+        for counter, reserved in self._reserved:
+            amount = charge.amount(counter.limit.measure)
+            used.append(min(amount, reserved) if within_reserved else amount)
+        self._end(used)
+
+    def release(self) -> None:
+        """Give everything back: the turn used nothing."""
+        self._end(None)
+
+    def _end(self, used: list[int] | None) -> None:
+        close, self._close = self._close, None
+        if close is not None:
+            close(used)
+
+
+NO_RESERVATION = Reservation([], None)
+
+
+class Patience(NamedTuple):
+    """Seconds a turn waits for others of its key; proxies give up at about as many."""
+
+    limit: float = 30.0  # for them to leave it something of a limit
+    place: float = 60.0  # for one of the key's places
+
+
+PATIENCE_WITH_OTHERS = Patience()
+
+
+@dataclass(slots=True, eq=False)
+class WaitingTurn:
+    """In the line of its key."""
+
+    key: Key
+    estimate: Charge
+    model: str | None
+    admitted: asyncio.Future[Reservation]
+    waits_for: list[WindowCounter] = field(default_factory=list)
+
+    async def wait(
+        self, refresh: Callable[["WaitingTurn"], float], patience: Patience
+    ) -> Reservation:
+        """The reservation, once there is one.
+
+        `refresh` looks at the line and tells when to look again, in seconds. Raises
+        KeyLimitReached when what is left stays reserved, GatewayOverloaded when no
+        place becomes free.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            window_end = max(refresh(self), _SHORTEST_SLEEP)
+            if self.admitted.done():
+                return self.admitted.result()
+            waited = loop.time() - began
+            if self.waits_for and waited >= patience.limit:
+                raise _exceeded(self.waits_for)
+            if waited >= patience.place:
+                raise GatewayOverloaded(
+                    "Other turns of this API key hold all its places"
+                )
+            left = (patience.limit if self.waits_for else patience.place) - waited
+            await asyncio.wait({self.admitted}, timeout=min(left, window_end))
+
+
+def refuse_exhausted(counters: Iterable[WindowCounter]) -> None:
+    """Raise the answer of a limit of which nothing is left."""
+    exhausted = [counter for counter in counters if counter.is_exhausted]
+    if exhausted:
+        raise _exceeded(exhausted)
+
+
+def _exceeded(counters: list[WindowCounter]) -> KeyLimitReached:
+    # The last to reset: before that another one would refuse the turn.
+    counter = max(counters, key=lambda counter: counter.end)
+    limit = counter.limit
+    model = "" if limit.model is None else f" for model {limit.model}"
+    return limit_reached(f"{limit.measure} {limit.window}", model, counter.end)
+
+
+def limit_reached(what: str, model: str, resets_at: int) -> KeyLimitReached:
+    return KeyLimitReached(
+        f"API key {what} limit exceeded{model}. Usage resets at {iso_time(resets_at)}.",
+        resets_at=resets_at,
+        plan_type=PLAN_TYPE,
+    )

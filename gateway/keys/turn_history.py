@@ -1,0 +1,139 @@
+"""TurnHistory: what the turns of a key used, and so what its next one may use. Pure.
+
+Expected is the 95th percentile of the last hundred turns. Before a key has finished
+five with a model nothing is known of them, and half of what a limit has left is set
+aside for one, at most what the model can write.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from math import ceil
+from statistics import median
+from typing import Any, NamedTuple, TypeVar
+
+from gateway.keys.counters import Charge
+from gateway.protocol.facts import Usage
+
+LEAST_OUTPUT = 4_000
+_PERCENTILE = 0.95
+_REMEMBERED_TURNS = 100
+_FIRST_TURNS = 5
+# Pairs of key and model, and models: those used longest ago are forgotten.
+_MOST_PAIRS = 2_000
+_MOST_MODELS = 500
+# OpenAI's pages of the models, "max output tokens" (2026); the first match counts.
+_LARGEST_OUTPUTS = (
+    ("gpt-5*-chat*", 16_384),
+    ("gpt-4.1*", 32_768),
+    ("gpt-4o*", 16_384),
+    ("o[134]*", 100_000),
+    ("*", 128_000),
+)
+# Output tokens a second, reasoning included, from the request to the end of the answer:
+# of the gpt-5 models at medium effort 40 to 90 (artificialanalysis.ai, 2026).
+_USUAL_SPEED = 60.0
+# A shorter answer says more about the wait for it than about the speed of writing.
+_LEAST_MEASURED = 50
+
+Name = TypeVar("Name")
+
+
+def largest_output(model: str | None) -> int:
+    """The most tokens a model writes in one turn."""
+    name = model or ""
+    return next(most for glob, most in _LARGEST_OUTPUTS if fnmatchcase(name, glob))
+
+
+class _Spent(NamedTuple):
+    output: int
+    unforeseen: int  # input that no estimate had: what hosted tools found, say
+
+
+@dataclass(slots=True)
+class _Turns:
+    last: deque[_Spent] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_TURNS))
+    finished: int = 0
+
+    def expected(self) -> _Spent | None:
+        """None as long as too few are known."""
+        if self.finished < _FIRST_TURNS:
+            return None
+        return _Spent(
+            _percentile(one.output for one in self.last),
+            _percentile(one.unforeseen for one in self.last),
+        )
+
+
+class TurnHistory:
+    """Of all keys and models, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._turns: OrderedDict[tuple[int, str], _Turns] = OrderedDict()
+        self._speeds: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def expect(self, key_id: int, name: str, asked: Charge) -> Charge:
+        """What to reserve for a turn of which the input and the most output are asked.
+
+        `name` is that of its model; what has none goes by that of its endpoint.
+        """
+        most = largest_output(asked.model)
+        if asked.most_output is not None:
+            most = min(most, asked.most_output)
+        turns = self._turns.get((key_id, name))
+        expected = turns.expected() if turns is not None else None
+        if expected is None:
+            usage = asked.usage._replace(output_tokens=min(LEAST_OUTPUT, most))
+            return asked._replace(usage=usage, most_output=most)
+        usage = asked.usage._replace(
+            input_tokens=asked.input + expected.unforeseen,
+            output_tokens=min(max(LEAST_OUTPUT, expected.output), most),
+        )
+        return asked._replace(usage=usage, most_output=None)
+
+    def note_finished(
+        self, key_id: int, name: str, usage: Usage, estimated_input: int
+    ) -> None:
+        """A turn that ran to its end, as upstream counted it."""
+        turns = self._turns.setdefault((key_id, name), _Turns())
+        _keep_latest(self._turns, (key_id, name), _MOST_PAIRS)
+        unforeseen = max(0, usage.input_tokens - estimated_input)
+        turns.last.append(_Spent(max(0, usage.output_tokens), unforeseen))
+        turns.finished += 1
+
+    def note_broken_off(self, key_id: int, name: str, output_tokens: int) -> None:
+        """A turn that did not reach its end: what is known is the least it takes.
+
+        Only more than was expected is remembered, or who always leaves early would be
+        expected to use little.
+        """
+        turns = self._turns.get((key_id, name))
+        expected = turns.expected() if turns is not None else None
+        if turns and expected is not None and output_tokens > expected.output:
+            turns.last.append(_Spent(output_tokens, expected.unforeseen))
+
+    def note_speed(self, name: str, output_tokens: int, seconds: float) -> None:
+        """How long upstream took for a whole answer."""
+        if output_tokens >= _LEAST_MEASURED and seconds > 0:
+            self._speeds.setdefault(name, deque(maxlen=_REMEMBERED_TURNS)).append(
+                output_tokens / seconds
+            )
+            _keep_latest(self._speeds, name, _MOST_MODELS)
+
+    def speed(self, name: str) -> float:
+        """Output tokens a second, reasoning included, of a model's last answers."""
+        speeds = self._speeds.get(name)
+        return median(speeds) if speeds else _USUAL_SPEED
+
+
+def _keep_latest(entries: OrderedDict[Name, Any], used: Name, most: int) -> None:
+    entries.move_to_end(used)
+    if len(entries) > most:
+        entries.popitem(last=False)
+
+
+def _percentile(values: Iterable[int]) -> int:
+    """The nearest-rank percentile."""
+    ranked = sorted(values)
+    return ranked[ceil(_PERCENTILE * len(ranked)) - 1]
