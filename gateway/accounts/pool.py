@@ -67,6 +67,11 @@ class Pool:
             raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}")
         self._strategy = name
 
+    def lists_model(self, model: str | None) -> bool:
+        """Whether an account's catalogue has it."""
+        catalogues = (account.catalogue for account in self.accounts.values())
+        return any(one is not None and model in one.models for one in catalogues)
+
     @property
     def waiting(self) -> int:
         """Requests in the queue."""

@@ -3,7 +3,7 @@
 import peewee as pw
 
 from gateway.store.database import execute_many
-from gateway.store.log_rows import Sums, clean, write_log
+from gateway.store.log_rows import Sums, clean, has_known_model, write_log
 from gateway.store.write_queue import Batch
 
 UPSERT_BINDING = (
@@ -25,9 +25,9 @@ UPDATE_STATE = (
 
 def write_batch(database: pw.Database, batch: Batch) -> None:
     """Rows and their sums go together: one is never there without the other."""
-    rows = clean([row for _, row in batch.rows])
-    sums = Sums()
-    sums.add(rows)
+    logged = [row for _, row in batch.rows]
+    rows, sums = clean(logged), Sums()
+    sums.add(rows, map(has_known_model, logged))
     sums.merge(batch.spilled)
     write_log(database, rows)
     if sums:

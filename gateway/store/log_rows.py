@@ -18,6 +18,8 @@ LogRow = Mapping[str, Any]
 Cleaned = tuple[Any, ...]  # in the order of COLUMNS
 RollupKey = tuple[int, int, int, str]  # start of the period, key, account, model
 
+# The name in the sums of models that upstream does not know.
+OTHER_MODELS = "other"
 _KEY_FIELDS = ("start", "api_key_id", "account_id", "model")
 # What a roll-up sums, in the order of `_sums`.
 MEASURES = tuple(
@@ -141,11 +143,11 @@ class Sums:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def add(self, rows: Iterable[Cleaned]) -> None:
-        """Take in log rows."""
+    def add(self, rows: Iterable[Cleaned], known: Iterable[bool]) -> None:
+        """Take in log rows, and of each whether its model has a name of its own."""
         by_key: dict[RollupKey, list[tuple[int, ...]]] = {}
-        for row in rows:
-            by_key.setdefault(_key(row), []).append(_sums(row))
+        for row, is_known in zip(rows, known, strict=True):
+            by_key.setdefault(_key(row, is_known), []).append(_sums(row))
         for key, sums in by_key.items():
             self._add(key, map(sum, zip(*sums, strict=True)))
 
@@ -182,19 +184,23 @@ def _columns(*names: str) -> Callable[[Cleaned], tuple[Any, ...]]:
     return itemgetter(*map(COLUMNS.index, names))
 
 
-_key_columns = _columns("created_at", "api_key_id", "account_id", "model", "status")
+_key_columns = _columns("created_at", "api_key_id", "account_id", "model")
 _summed_columns = _columns("status", "first_output_ms", *MEASURES[4:11])
 
 
-def _key(row: Cleaned) -> RollupKey:
-    """What a row counts for.
+def has_known_model(row: LogRow) -> bool:
+    """Whether upstream has the model: it completed the turn, or a catalogue lists it.
 
-    Roll-ups are kept for ever, and a client may ask for any name: a model that no
-    account ever served does not get rows of its own.
+    Sums are kept for ever, and a client may ask for any name: all others are one.
     """
-    created_at, key, account, model, status = _key_columns(row)
-    if account is None and status != "success":
-        model = None
+    return row.get("status") == "success" or bool(row.get("is_known_model"))
+
+
+def _key(row: Cleaned, is_known: bool) -> RollupKey:
+    """What a row counts for."""
+    created_at, key, account, model = _key_columns(row)
+    if model and not is_known:
+        model = OTHER_MODELS
     return created_at // HOUR_MS * HOUR_MS, key or 0, account or 0, model or ""
 
 

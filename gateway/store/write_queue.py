@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from gateway.store.log_rows import LogRow, Sums, clean
+from gateway.store.log_rows import LogRow, Sums, clean, has_known_model
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -134,7 +134,7 @@ class Backlog:
             if len(self._rows) >= self._capacity:
                 self.dropped += 1
                 if len(self._pending.spilled) < MAX_SPILLED:
-                    self._pending.spilled.add(clean([row]))
+                    self._pending.spilled.add(clean([row]), [has_known_model(row)])
                 return
             self._rows.append((time.monotonic(), row))
             self._accepted += 1

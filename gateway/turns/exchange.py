@@ -31,6 +31,7 @@ class Exchange:
     model: str | None = None
     requested_model: str | None = None  # the client's word, whatever its key enforces
     answers_as: str | None = None  # an alias, which the answer is to name
+    is_known_model: bool = False  # to upstream; others have no sums of their own
     requested_tier: str | None = None
     reasoning_effort: str | None = None
     is_prewarm: bool = False
@@ -116,6 +117,7 @@ class Exchange:
             "route": self.request.route.value,
             "model": plain_name(self.model),
             "requested_model": plain_name(self.requested_model),
+            "is_known_model": self.is_known_model,
             "requested_tier": known_tier(self.requested_tier),
             "service_tier": known_tier(self.answered_tier),
             "reasoning_effort": known_effort(self.reasoning_effort),

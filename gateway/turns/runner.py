@@ -31,6 +31,9 @@ from gateway.turns.receipt import take_outcome, turn_end
 from gateway.turns.turn import Turn, demand_of, metered_turn
 from gateway.upstream.tokens import TokenSource
 
+# Names of models that are remembered; upstream has far fewer.
+MOST_MODELS = 1_000
+
 T = TypeVar("T")
 
 
@@ -43,6 +46,7 @@ class TurnRunner:
         self._pool = pool
         self._attempts = AttemptLoop(pool, tokens, judges)
         self._metering = Metering(limiter)
+        self._completed_models: set[str] = set()
         self.exchange_ended = Topic[dict[str, Any]]()
         self.sealed = EncryptedItems()
         self.running: set[Exchange] = set()
@@ -59,6 +63,7 @@ class TurnRunner:
         try:
             loaded = await request.take_payload()
             exchange.take_facts(loaded)
+            exchange.is_known_model = self._is_known(exchange.model)
             exchange.mark("body")
             demand = demand_of(request, loaded, self.sealed)
             keys = demand.conversation_keys
@@ -89,6 +94,7 @@ class TurnRunner:
                 self._observe(turn)
                 turn.free()
                 take_outcome(exchange, turn.reader)
+                self._note_model(exchange)
                 exchange.usage, exchange.cost_microdollars = self._metering.settle(
                     turn.metered, turn_end(turn)
                 )
@@ -117,6 +123,15 @@ class TurnRunner:
         if key is not None and model is not None and not key.allows(model):
             raise ModelNotAllowed(model)
         await self._metering.reserve(turn)
+
+    def _note_model(self, exchange: Exchange) -> None:
+        names = self._completed_models
+        if exchange.status == "success" and exchange.model and len(names) < MOST_MODELS:
+            names.add(exchange.model)
+
+    def _is_known(self, model: str | None) -> bool:
+        """Whether upstream completed a turn with the model, or a catalogue lists it."""
+        return model in self._completed_models or self._pool.lists_model(model)
 
     def _caps(self, demand: Demand) -> bool:
         """Whether `max_output_tokens` reaches upstream: ChatGPT accounts have none."""

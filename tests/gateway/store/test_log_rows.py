@@ -12,6 +12,7 @@ from gateway.store.log_rows import (
     ROWS_AT_ONCE,
     Sums,
     clean,
+    has_known_model,
     write_log,
 )
 from gateway.store.models import RequestLog
@@ -137,7 +138,7 @@ def test_unknown_names_are_left_out():
 
 def group_of(row):
     sums = Sums()
-    sums.add(clean([row]))
+    sums.add(clean([row]), [has_known_model(row)])
     [(key, measures)] = sums.groups()
     return key, dict(zip(MEASURES, measures, strict=True))
 
@@ -165,9 +166,19 @@ def test_errors_and_interruptions_are_told_apart():
     assert group_of(log_row(status="interrupted"))[1]["interrupted"] == 1
 
 
-def test_a_model_name_that_no_account_served_gets_no_roll_up_of_its_own():
-    made_up = log_row(status="error", account_id=None, model="any-name")
-    assert group_of(made_up)[0][1:] == (0, 0, "")
+@pytest.mark.parametrize(
+    ("model", "row", "counted"),
+    [
+        ("any-name", {"status": "error"}, "other"),
+        ("any-name", {"status": "interrupted"}, "other"),
+        ("any-name", {"status": "error", "account_id": None}, "other"),
+        ("any-name", {"status": "success"}, "any-name"),
+        ("gpt-5.4", {"status": "error", "is_known_model": True}, "gpt-5.4"),
+        (None, {"status": "error"}, ""),
+    ],
+)
+def test_only_models_that_upstream_has_get_sums_of_their_own(model, row, counted):
+    assert group_of(log_row(model=model, **row))[0][3] == counted
 
 
 @pytest.mark.parametrize("count", [1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1])
@@ -184,8 +195,8 @@ def test_as_many_rows_are_written_as_are_given(count, tmp_path):
 def test_the_sums_of_many_rows_are_those_of_each():
     rows = clean([log_row(input_tokens=n, model=f"m{n % 2}") for n in range(5)])
     together, singly = Sums(), Sums()
-    together.add(rows)
+    together.add(rows, [True] * len(rows))
     for row in rows:
-        singly.add([row])
+        singly.add([row], [True])
     assert dict(together.groups()) == dict(singly.groups())
     assert {key[3]: sums[4] for key, sums in together.groups()} == {"m0": 6, "m1": 4}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
-from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS
+from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS, has_known_model
 from gateway.store.queries import (
     LogFilter,
     find_log,
@@ -141,8 +141,8 @@ def group_of(row, by):
     if by == "day":
         return row["created_at"] // DAY_MS * DAY_MS
     if by == "model":
-        unserved = row["account_id"] is None and row["status"] != "success"
-        return "" if unserved else row["model"] or ""
+        is_named = has_known_model(row) or not row["model"]
+        return (row["model"] or "") if is_named else "other"
     return row["api_key_id" if by == "key" else "account_id"] or 0
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn, usage
+from gateway.store.models import UsageHour
 from tests.gateway.keys.media_files import png, wav
-from tests.serving import CODEX, V1, payload, turn_on, until, user
+from tests.serving import CODEX, MODEL, V1, payload, turn_on, until, user
 
 COMPACT = "/v1/responses/compact"
 IMAGES = "/v1/images/generations"
@@ -281,3 +282,20 @@ async def test_what_upstream_keeps_to_is_the_most_that_is_reserved(
     assert limiter.waiting == (2 if has_chatgpt else 0)
     go_on.set()
     assert {one.status for one in await asyncio.gather(*asking)} == {200}
+
+
+@pytest.mark.gen_test
+async def test_made_up_models_are_one_in_the_sums_that_are_kept_for_ever(
+    serving, upstream
+):
+    await serving.ask(body=payload())
+    refusal = ScriptedResponse.json({"error": {"message": "no", "code": "x"}}, 400)
+    upstream.answer(refusal, times=None)
+    for name in (MODEL, "made-up-1", "made-up-2", "m" * 70):
+        await serving.ask(body=payload(model=name))
+    await serving.rows(5)
+    read = serving.gateway.store.read
+    counted = await read(
+        lambda: {row.model: row.requests for row in UsageHour.select().execute()}
+    )
+    assert {"": 0, **counted} == {"": 0, MODEL: 2, "other": 3}

@@ -116,7 +116,7 @@ def generate(file: Path, count: int, days: int, now: int) -> None:
         while batch := list(itertools.islice(source, BATCH)):
             sums = Sums()
             values = [tuple((DEFAULTS | row).values()) for row in batch]
-            sums.add(values)
+            sums.add(values, [True] * len(values))
             with database.atomic():
                 write_log(database, values)
                 sums.write(database)
