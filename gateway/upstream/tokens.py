@@ -7,6 +7,7 @@ imported from is looked at first: Codex may have rotated the token itself.
 """
 
 import asyncio
+import math
 import os
 import time
 import uuid
@@ -35,9 +36,10 @@ REFRESH_CLAIM_WAIT = 3.0
 CLAIM_SECONDS = 60.0  # longer than any call, so that a crashed owner blocks briefly
 CLAIM_POLL = 0.25
 FAILURE_SECONDS = 5.0  # a failed refresh is not tried again for so long
-JUST_REFRESHED = 10.0  # a 401 within this time is about the token before
 # Nor is one that brought a token as near its end: such come from a clock that is off.
 SHORT_LIVED_SECONDS = 30.0
+RENEWAL_PAUSE = 60.0  # after one upon a 401; doubles while new tokens are refused
+LONGEST_RENEWAL_PAUSE = 600.0
 
 
 class CredentialStore(Protocol):
@@ -72,6 +74,7 @@ class TokenSource:
         # When (monotonic): the wall clock may jump.
         self._failed: dict[int, tuple[float, Secret | None, Failure]] = {}
         self._refreshed: dict[int, float] = {}
+        self._renewals: dict[int, tuple[float, float]] = {}  # after a 401, and pauses
 
     async def ensure_fresh(self, account: Account) -> None:
         """Refresh when the token ends within five minutes.
@@ -99,26 +102,33 @@ class TokenSource:
         if failure is not None and (left <= 0 or failure.code in PERMANENT_CODES):
             raise UpstreamFault(failure)
 
-    async def refresh_after_401(
-        self, account: Account, used: Secret | None = None
-    ) -> bool:
+    async def refresh_after_401(self, account: Account, used: Secret | None) -> bool:
         """Whether there is a new token to try. `used` is the one that was refused."""
         held = account.credentials
         if held.refresh_token is None:
             return False
-        if used is not None and used != held.access_token:
+        if used != held.access_token:
             return True
-        if used is None and self._refreshed_within(JUST_REFRESHED, account):
-            return True
-        if self._is_vain(account):
+        is_joined = account.id in self._flights
+        if not is_joined and (self._is_vain(account) or self._was_renewed(account)):
             return False
         failure = await asyncio.shield(self._flight(account))
         if failure is None:
             return True
-        # Many requests may have waited for this one refresh: it counts once.
+        # Many may have waited for this one refresh: it counts once.
         if account.health.status(self._clock()) is AccountStatus.ACTIVE:
             self._observe(account, failure)
         return False
+
+    def _was_renewed(self, account: Account) -> bool:
+        """Whether a renewal after a 401 was tried a while ago, which doubles."""
+        now = time.monotonic()
+        at, pause = self._renewals.get(account.id, (-math.inf, 0.0))
+        if now - at >= pause:
+            longer = min(LONGEST_RENEWAL_PAUSE, 2 * pause)
+            is_again = now - at < 2 * pause
+            self._renewals[account.id] = now, longer if is_again else RENEWAL_PAUSE
+        return now - at < pause
 
     async def close(self) -> None:
         """Let running refreshes end: a rotated token must reach the database."""

@@ -117,7 +117,6 @@ def test_fifty_requests_that_race_refresh_once():
         assert all(results)
         # A refusal of the old token that comes in late starts no second one.
         assert await tokens.refresh_after_401(mine, used)
-        assert await tokens.refresh_after_401(mine)
 
     assert len(run(scenario).requests) == 1
 
@@ -148,8 +147,16 @@ def test_a_good_token_that_is_revoked_at_once_is_refreshed_at_once():
         mine = account()
         await tokens.ensure_fresh(mine)
         assert await tokens.refresh_after_401(mine, mine.credentials.access_token)
+        # Another would not help; after a minute, then two, it is tried again.
+        for _ in range(3):
+            used = mine.credentials.access_token
+            assert not await tokens.refresh_after_401(mine, used)
+        at, pause = tokens._renewals[mine.id]
+        tokens._renewals[mine.id] = at - 61, pause
+        assert await tokens.refresh_after_401(mine, mine.credentials.access_token)
+        assert tokens._renewals[mine.id][1] == 120
 
-    assert len(run(scenario).requests) == 2
+    assert len(run(scenario).requests) == 3
 
 
 def test_two_processes_refresh_once():
@@ -192,7 +199,9 @@ def test_permanent_failure_ends_the_login(body):
             await tokens.ensure_fresh(account())
         assert caught.value.failure.code == "refresh_token_expired"
         assert "rt-1" not in str(caught.value)
-        assert not await tokens.refresh_after_401(account())
+        lost = account()
+        used = lost.credentials.access_token
+        assert not await tokens.refresh_after_401(lost, used)
         assert [failure.code for failure in seen] == ["refresh_token_expired"]
 
     run(scenario, endpoint)
@@ -295,7 +304,7 @@ def test_account_with_a_key_has_nothing_to_refresh():
     async def scenario(tokens, database, seen):
         keyed = account(credentials=Credentials(api_key=Secret("sk")))
         await tokens.ensure_fresh(keyed)
-        assert not await tokens.refresh_after_401(keyed)
+        assert not await tokens.refresh_after_401(keyed, None)
         with pytest.raises(UpstreamFault):
             await tokens.ensure_fresh(account(credentials=Credentials()))
 

@@ -582,7 +582,8 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream, answer
     upstream.answer(answer, account="one", times=None)
     answered = await serving.ask()
     assert answered.status == 200
-    assert accounts(upstream) == ["one", "one", "two"]
+    assert accounts(upstream)[0] == "one"
+    assert accounts(upstream)[-1] == "two"
     await asyncio.wait_for(upstream.of()[0].closed.wait(), 30)
 
 

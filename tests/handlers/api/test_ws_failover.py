@@ -296,7 +296,8 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream):
     async with serving.socket() as ws:
         assert (await turn_on(ws))[-1]["type"] == "response.completed"
         await asyncio.wait_for(upstream.of()[0].closed.wait(), 30)
-    assert accounts(upstream) == ["one", "one", "two"]
+    assert accounts(upstream)[0] == "one"
+    assert accounts(upstream)[-1] == "two"
 
 
 @pytest.mark.settings(connect_timeout=0.03)
