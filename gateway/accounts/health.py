@@ -12,6 +12,9 @@ from enum import StrEnum
 FIRST_MARK_SECONDS = 60.0
 LONGEST_MARK_SECONDS = 600.0
 
+# A clock may be set back by so much (seconds) without a mark being doubted.
+CLOCK_SLACK = 60.0
+
 
 class AccountStatus(StrEnum):
     ACTIVE = "active"
@@ -97,7 +100,10 @@ class AccountHealth:
         )
 
     def current_mark(self, now: float) -> Mark | None:
-        return self.mark if self.mark is not None and now < self.mark.until else None
+        mark = self.mark
+        # One from the future is of a clock that was ahead: it would last for days.
+        is_current = mark is not None and mark.since - CLOCK_SLACK <= now < mark.until
+        return mark if is_current else None
 
     @property
     def is_login_refused(self) -> bool:
@@ -139,7 +145,8 @@ class AccountHealth:
 
     def set_mark(self, mark: Mark) -> None:
         """Leave the account alone for a while, then try it with one request."""
-        if self.mark is None or mark.until >= self.mark.until:
+        current = self.current_mark(mark.since)
+        if current is None or mark.until >= current.until:
             self.mark = mark
         self.failures += 1
         self.on_trial = True

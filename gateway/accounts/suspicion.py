@@ -100,7 +100,10 @@ class Suspicions:
         """When the client may go to the account again; None when it may now."""
         known = self._clients.get(client)
         found = known and known.suspicions.get((account_id, model))
-        return found.until if found and found.until > now else None
+        # A longer one is of a clock that was ahead.
+        if found and now < found.until <= now + LONGEST_ASKED_SECONDS:
+            return found.until
+        return None
 
     def acquit(self, client: Client, account_id: int, model: str | None) -> None:
         """The client's request went well there."""

@@ -25,6 +25,15 @@ def status(account, later=0.0):
     return account.health.status(NOW + later)
 
 
+def test_a_mark_of_a_clock_that_was_ahead_has_ended():
+    state, ahead = AccountHealth(), NOW + 86_400
+    state.set_mark(Mark("refused", "its usage", "broken", ahead, ahead + 30))
+    assert state.status(ahead) is AccountStatus.COOLING
+    assert state.status(NOW) is AccountStatus.ACTIVE
+    state.set_mark(Mark("refused", "its usage", "broken", NOW, NOW + 30))
+    assert state.until(NOW) == NOW + 30
+
+
 def test_facts_stand_side_by_side():
     state = AccountHealth()
     state.set_mark(Mark("refused", "its usage", "broken", NOW, NOW + 30))

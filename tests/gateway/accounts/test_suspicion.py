@@ -29,6 +29,11 @@ def test_a_suspicion_is_its_clients_and_its_models_own(suspicions):
     assert suspicions.until(1, 7, "m", NOW + FIRST_SECONDS) is None
 
 
+def test_a_suspicion_of_a_clock_that_was_ahead_has_ended(suspicions):
+    suspicions.suspect(1, 7, "m", NOW + 86_400)
+    assert suspicions.until(1, 7, "m", NOW) is None
+
+
 def test_it_doubles_up_to_a_bound_and_ends_with_a_success(suspicions):
     ends = []
     for _ in range(6):
