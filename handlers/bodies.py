@@ -112,7 +112,10 @@ class BodilessHandler(BaseHandler):
         body = utf8(chunk or b"")
         self.set_header("content-length", str(len(body)))
         self.write(body)
-        self.incoming.discard(self.connections.refused_body_seconds, self.finish)
+        seconds = self.connections.refused_body_seconds
+        if self.incoming.was_awaited:
+            seconds /= 2
+        self.incoming.discard(seconds, self.finish)
         written = self.flush()
         written.add_done_callback(lambda _: shut_down_writing(self.request))
         return written

@@ -33,9 +33,9 @@ class ClientConnections:
     def __init__(self, limits: ArrivalLimits) -> None:
         self.heads = Deadlines(limits.head)
         self.bodies = ArrivingBodies(limits)
-        # A refusal waits for the rest of a small body, then for its answer to be read.
-        self.refused_body_seconds = limits.refused_body / 2
-        self.refusals = Deadlines(self.refused_body_seconds)
+        # Half of it to wait for the rest of a small body, half to have the answer read.
+        self.refused_body_seconds = limits.refused_body
+        self.refusals = Deadlines(limits.refused_body / 2)
         self.lingering = LingeringSockets()
 
     def end_head_deadline(self, request: HTTPServerRequest) -> None:

@@ -43,6 +43,7 @@ class IncomingBody:
         # A client that expects "100 Continue" has not begun, and a close tells it so.
         self._expects_continue = "expect" in headers
         self.ends_connection = False  # with the response
+        self.was_awaited = False
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.Future[None] | None = None
@@ -54,7 +55,8 @@ class IncomingBody:
             or self._is_chunked
             or self.remaining > MAX_DISCARDED_BYTES
         )
-        return not self.ends_connection
+        self.was_awaited = not self.ends_connection
+        return self.was_awaited
 
     @property
     def should_be_discarded(self) -> bool:
