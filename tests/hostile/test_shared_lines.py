@@ -11,7 +11,7 @@ GREEDY = 20  # turns at a time of one key, each followed by the next at once
 FORMS = [
     # Other keys, turns of each, seconds of a turn.
     pytest.param(3, 10, 0.004, id="short"),
-    pytest.param(3, 400, 0.05, id="whole", marks=pytest.mark.nightly),
+    pytest.param(3, 60, 0.05, id="whole", marks=pytest.mark.nightly),
 ]
 
 
