@@ -96,8 +96,7 @@ class ToolPolicy:
 
     def _types(self, tools: list[Any], action: str) -> dict[KindOfAccount, set[str]]:
         """The types among the tools with which an action is taken, by account."""
-        kinds = {kind for tool in tools if (kind := tool_type(tool)) is not None}
-        taken = {kind: self._actions(kind) for kind in kinds}
+        taken = {kind: self._actions(kind) for kind in _types_among(tools)}
         return {
             "chatgpt": {kind for kind, one in taken.items() if one.chatgpt == action},
             "api_key": {kind for kind, one in taken.items() if one.api_key == action},
@@ -155,6 +154,15 @@ def tool_policy(surface: Surface, rules: tuple[TypeRule, ...] = ()) -> ToolPolic
     return ToolPolicy(surface, rules)
 
 
+def _types_among(tools: list[Any]) -> set[str]:
+    """The types of the tools: a dozen for the hundreds that a client may send."""
+    try:
+        kinds = {tool["type"] for tool in tools}  # fast, and nearly always possible
+    except (TypeError, KeyError):
+        kinds = set(map(tool_type, tools))
+    return {kind for kind in kinds if isinstance(kind, str)}
+
+
 def _without(tools: list[Any], types: set[str]) -> tuple[list[Any], list[str]]:
     """The tools of other types; the same list when there are no others."""
     if not types:
@@ -164,10 +172,8 @@ def _without(tools: list[Any], types: set[str]) -> tuple[list[Any], list[str]]:
 
 
 def _first(tools: list[Any], types: set[str]) -> tuple[int, str] | None:
-    for index, kind in enumerate(map(tool_type, tools)):
-        if kind is not None and kind in types:
-            return index, kind
-    return None
+    kinds = enumerate(map(tool_type, tools)) if types else ()
+    return next(((at, kind) for at, kind in kinds if kind and kind in types), None)
 
 
 def tool_type(tool: object) -> str | None:
