@@ -1,53 +1,14 @@
 """Sockets to upstream, against a server that speaks in bytes."""
 
 import asyncio
-import base64
-import hashlib
-from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 
-from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
-from gateway.upstream.learned_traits import LearnedTraits
-from gateway.upstream.websocket_handshake import UpstreamSockets
+from tests.gateway.upstream.socket_server import connecting, upgraded
 
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PING = b"\x89\x05hello"
 PONG = b"\x8a\x85\0\0\0\0hello"
-
-
-async def upgraded(reader, writer):
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
-    key = {name.lower(): value for name, value in lines.items()}[b"sec-websocket-key"]
-    accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-    writer.write(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-    )
-
-
-@asynccontextmanager
-async def connecting(serve, tmp_path):
-    """Opens a socket to a server that does `await serve(reader, writer)`."""
-    served = []
-
-    async def one(reader, writer):
-        served.append(asyncio.current_task())
-        try:
-            await serve(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    settings = Settings.from_env(dotenv=str(tmp_path / "none"))
-    async with server, aiohttp.ClientSession() as session:
-        sockets = UpstreamSockets(session, settings, LearnedTraits(1))
-        yield lambda: sockets.connect(f"http://127.0.0.1:{port}/", {}, 1, None)
-        await asyncio.wait_for(asyncio.gather(*served), 5)
 
 
 def test_a_ping_is_answered(tmp_path):
