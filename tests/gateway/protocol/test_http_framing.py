@@ -128,3 +128,7 @@ def test_the_head_tells_the_framing(status, headers, kind):
 def test_a_length_that_is_none_is_refused(length):
     with pytest.raises(ValueError, match="Content-Length"):
         framing_of(200, {"content-length": length})
+
+
+def test_the_largest_length_that_is_believed_has_19_digits():
+    assert isinstance(framing_of(200, {"content-length": "9" * 19}), Sized)
