@@ -105,6 +105,17 @@ def test_texts_that_come_in_deltas_only_are_a_message():
     Response.model_validate(result)
 
 
+def test_an_item_s_id_is_the_last_that_was_told():
+    for ids in ((None, "m", None), ("m", None, None), ("x", "m", None)):
+        events = [
+            piece
+            for id in ids
+            for piece in text_deltas("a", **({} if id is None else {"item_id": id}))
+        ]
+        [item] = fold(created(), *events, ended("completed"))["output"]
+        assert item["id"] == "m"
+
+
 def test_what_tells_a_text_whole_goes_before_its_deltas():
     part = {"type": "output_text", "text": "whole", "annotations": [{"a": 1}]}
     refusal = told("refusal.done", refusal="No.", content_index=1)
