@@ -154,7 +154,10 @@ class RetryBudget:
         self._forget(now)
         allowed = max(self._least, int(len(self._requests) * self._share))
         of_client = max(1, allowed // max(1, len(self._active)))
-        if len(self._repeats) >= allowed or self._repeated[client] >= of_client:
+        # What somebody spent while nobody else was there is not taken from the others.
+        spent = sum(min(of_client, spent) for spent in self._repeated.values())
+        is_spent = spent >= allowed or len(self._repeats) >= 2 * allowed
+        if is_spent or self._repeated[client] >= of_client:
             self.refused += 1
             return GiveUp("the budget for repeated requests is spent")
         self._repeats.append((now, client))
