@@ -124,8 +124,8 @@ class Suspicions:
         waited_at = known.waited_at.get(model) if known else None
         return waited_at is None or now - waited_at >= INNER_WAIT_SECONDS
 
-    def note_wait(self, client: Client, model: str | None, now: float) -> None:
-        """A wait begins; in vain until `acquit`."""
+    def note_vain_wait(self, client: Client, model: str | None, now: float) -> None:
+        """The client waited, and the limit goes on."""
         waits = self._client(client, now).waited_at
         waits.pop(model, None)
         waits[model] = now

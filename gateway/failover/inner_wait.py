@@ -36,9 +36,9 @@ class InnerWaits:
         first.followers += 1
         place = first.followers
         done, _ = await asyncio.wait({first.is_over}, timeout=patience)
-        if not done or not first.is_over.result():
+        if done and not first.is_over.result():
             return "in vain"
-        await asyncio.sleep(place * SPACING)
+        await asyncio.sleep(min(place * SPACING, patience))
         return "after"
 
     def end(self, scope: Hashable, *, is_over: bool) -> None:

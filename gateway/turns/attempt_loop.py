@@ -139,12 +139,16 @@ class AttemptLoop:
         return lease
 
     async def _take_place(self, turn: Turn, lease: Lease, progress: _Progress) -> None:
-        """After a short limit: one request shows whether it is over."""
-        scope = (lease.account.id, lease.demand.model)
+        """After a short limit: one request of its client shows whether it is over."""
+        demand = lease.demand
+        scope = (lease.account.id, demand.model, demand.sender)
         place = await self._waits.take_place(scope, LONGEST_INNER_WAIT)
         if place == "first":
             progress.first_at = scope
-        elif place == "in vain":
+        is_vain = not self._pool.verdicts.suspicions.may_wait(
+            demand.sender, demand.model, self._pool.now()
+        )
+        if place == "in vain" or is_vain:
             raise self._final(turn, progress)
 
     def _end_wait(self, progress: _Progress, *, is_over: bool) -> None:
@@ -163,6 +167,10 @@ class AttemptLoop:
             return
         self._pool.observer.failure(lease, failure)
         self._end_wait(progress, is_over=not rules_of(failure).waits)
+        if progress.has_waited and rules_of(failure).waits:
+            self._pool.verdicts.suspicions.note_vain_wait(
+                lease.demand.sender, lease.demand.model, self._pool.now()
+            )
         progress.failures.append((failure, lease.account))
         decision = self._decide(turn, lease, failure, progress)
         note_attempt(turn.exchange, name, failure, words(decision))
@@ -201,9 +209,6 @@ class AttemptLoop:
         self, turn: Turn, lease: Lease, after: float, progress: _Progress
     ) -> None:
         """Wait for a short limit's end; then whoever is well again may answer."""
-        demand = lease.demand
-        suspicions = self._pool.verdicts.suspicions
-        suspicions.note_wait(demand.sender, demand.model, self._pool.now())
         progress.has_waited = True
         progress.here = 0
         progress.excluded.add(lease.account.id)

@@ -82,7 +82,7 @@ def test_who_is_alone(suspicions):
 
 def test_a_vain_wait_is_the_last_for_a_while(suspicions):
     assert suspicions.may_wait(1, "m", NOW)
-    suspicions.note_wait(1, "m", NOW)
+    suspicions.note_vain_wait(1, "m", NOW)
     assert not suspicions.may_wait(1, "m", NOW + 1)
     assert suspicions.may_wait(2, "m", NOW + 1)
     assert suspicions.may_wait(1, "other", NOW + 1)

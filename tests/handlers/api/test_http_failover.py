@@ -489,6 +489,39 @@ async def test_accounts_that_are_too_fast_for_a_moment_are_waited_for(
 
 
 @pytest.mark.gen_test
+async def test_all_requests_of_one_client_wait_out_a_short_limit(serving, upstream):
+    await serving.pause("two")
+    upstream.answer(upstream_faults.rate_limited(0.3), times=20)
+    asked = [
+        serving.ask(body=payload(prompt_cache_key=f"c{number}")) for number in range(20)
+    ]
+    statuses = [answered.status for answered in await asyncio.gather(*asked)]
+    assert statuses == [200] * 20
+
+
+@pytest.mark.gen_test
+async def test_a_short_limit_that_goes_on_is_tried_by_one_of_those_who_wait(
+    serving, upstream
+):
+    await serving.pause("two")
+    upstream.answer(upstream_faults.rate_limited(0.3), times=None)
+    asked = [
+        serving.ask(body=payload(prompt_cache_key=f"c{number}")) for number in range(20)
+    ]
+    statuses = [answered.status for answered in await asyncio.gather(*asked)]
+    assert statuses == [429] * 20
+    assert len(upstream.of()) == 21
+
+
+@pytest.mark.gen_test
+async def test_a_usage_endpoint_that_refuses_the_token_stops_no_turn(serving, upstream):
+    upstream.answer(faults.unauthorized(), route="usage", times=None)
+    for name in ("one", "two"):
+        await serving.gateway.usage.poll(serving.account(name))
+    assert (await serving.ask()).status == 200
+
+
+@pytest.mark.gen_test
 async def test_a_lone_account_is_tried_again_after_a_pause(serving, upstream):
     await serving.pause("two")
     upstream.answer(faults.server_error())
