@@ -68,6 +68,7 @@ class AccountHealth:
     login_by: str = ""
     limit: AccountLimit | None = None
     mark: Mark | None = None
+    is_token_doubted: bool = False  # a turn met a 401, and none went well since
     is_contradicted: bool = False  # by a judge, the last limit it was told to have
     failures: int = 0  # marks without a success between
     on_trial: bool = False
@@ -193,7 +194,7 @@ class AccountHealth:
         """The account is well, whoever found it to be otherwise."""
         self.failures = 0
         self.mark = None
-        self.is_contradicted = False
+        self.is_token_doubted = self.is_contradicted = False
         self.on_trial = self.trial_running = False
 
     def note(self, message: str, now: float) -> None:

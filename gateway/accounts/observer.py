@@ -53,6 +53,7 @@ class Observer:
         account, demand, now = lease.account, lease.demand, self._clock()
         if demand.probe or is_token_failure(failure):
             by = "accounts probe" if demand.probe else BY_TOKEN_ENDPOINT
+            account.health.is_token_doubted = True
             self.rule(account, failure, by)
             return
         met = Met(account, failure, demand.witness, demand.model, not lease.has_failed)

@@ -26,6 +26,7 @@ COMMON_SECONDS = 60.0
 TROUBLE_SECONDS = 10.0
 # Trouble is over without a success, too, when nobody met it for so long.
 TROUBLE_LASTS = 60.0
+MAX_TROUBLES = 64  # models of a base URL: clients name them
 # While it lasts, one request in so long may try a second account.
 SECOND_TRY_SECONDS = 1.0
 # A refused connection counts once in this time, however many requests met it.
@@ -47,6 +48,12 @@ class BaseUrl:
     edge_pause: float = 0.0
     trouble: dict[str | None, float] = field(default_factory=dict)  # last met, by model
     second_try_at: float = 0.0
+
+    def note_trouble(self, model: str | None, now: float) -> None:
+        self.trouble.pop(model, None)
+        self.trouble[model] = now
+        if len(self.trouble) > MAX_TROUBLES:
+            del self.trouble[next(iter(self.trouble))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,8 @@ class Verdicts:
         if blames in (Blame.REQUEST, Blame.NOTHING):
             return
         account.health.note(f"{kind}: {failure.logged.message}", now)
+        if blames is Blame.LOGIN:
+            account.health.is_token_doubted = True
         if convicts(failure):
             self._convict(met, blames, now)
         else:
@@ -154,7 +163,7 @@ class Verdicts:
             if self._witnesses.agree(
                 scope, witness, now, within=TROUBLE_SECONDS, is_alone=is_alone
             ):
-                self.base(account).trouble[of_model] = now
+                self.base(account).note_trouble(of_model, now)
         # Of one model only the model: another one may be well there.
         of_model_only = blames in (Blame.MODEL, Blame.CAPACITY, Blame.SOCKETS)
         scope_of_account = (
@@ -233,7 +242,11 @@ class Verdicts:
                 is_login = KINDS[kind].blames is Blame.LOGIN
                 until = now + health.next_pause()
                 text = failure.logged.message[:200]
-                health.set_mark(Mark(kind, by, text, now, until, is_login=is_login))
+                # Of a token that turns go well with it is no more than a suspicion.
+                is_suspicion = is_login and not health.is_token_doubted
+                health.set_mark(
+                    Mark(kind, by, text, now, until, is_suspicion, is_login)
+                )
 
     def acquit(self, account: Account) -> None:
         """A judge finds the account's token and way well.

@@ -51,6 +51,7 @@ class _Docket:
     """When a question may be asked again."""
 
     next_at: float = 0.0
+    answered_at: float = -FIRST_JUDGE_PAUSE
     pause: float = FIRST_JUDGE_PAUSE
 
 
@@ -76,7 +77,9 @@ class Judges:
         self._open: dict[Question, None] = {}  # in the order they came up
         self._came_up = asyncio.Event()
         self._flights: dict[int, asyncio.Task[Ruling]] = {}
-        self._refused_fresh: dict[int, float] = {}
+        # Tokens that were refused when they were new, by account.
+        self._refused_fresh: dict[int, tuple[Secret | None, float]] = {}
+        usage.token_refused.subscribe(self._note_token_refused)
 
     def note_failure(self, met: Met) -> None:
         """Ask the judge of what a client's request met."""
@@ -109,7 +112,9 @@ class Judges:
         if account.credentials.access_token != used:
             return True
         question = Question(account.id, is_handshake=False)
-        if not account.is_chatgpt or self._docket(question).next_at > time.monotonic():
+        # Not its longer pause: what other clients drew may have led to that.
+        rested = time.monotonic() - self._docket(question).answered_at
+        if not account.is_chatgpt or rested < FIRST_JUDGE_PAUSE:
             return False
         flight = self._flight(account)
         await asyncio.wait({flight}, timeout=ANSWER_SECONDS)
@@ -169,26 +174,28 @@ class Judges:
             pass  # silence decides nothing
         finally:
             docket = self._docket(question)
-            docket.next_at = time.monotonic() + docket.pause * random.uniform(1.0, 1.1)
+            docket.answered_at = time.monotonic()
+            docket.next_at = docket.answered_at + docket.pause * random.uniform(
+                1.0, 1.1
+            )
             longer = min(LONGEST_JUDGE_PAUSE, 2 * docket.pause)
             docket.pause = longer if ruling is Ruling.WELL else FIRST_JUDGE_PAUSE
         return ruling
 
     async def _call(self, account: Account) -> Ruling:
-        before = account.credentials.access_token
         if not account.is_chatgpt:
             return await self._catalogues.refresh(account)
-        ruling = await self._usage.poll(account)
-        if ruling is Ruling.LOGIN and account.credentials.access_token != before:
-            self._note_fresh_token_refused(account)
-        return ruling
+        return await self._usage.poll(account)
 
-    def _note_fresh_token_refused(self, account: Account) -> None:
-        now = time.monotonic()
-        self._refused_fresh[account.id] = now
+    def _note_token_refused(self, refused: tuple[Account, Secret | None]) -> None:
+        account, before = refused
+        token, now = account.credentials.access_token, time.monotonic()
+        known, _ = self._refused_fresh.get(account.id, (None, 0.0))
+        if token not in (before, None) or token == known:
+            self._refused_fresh[account.id] = token, now
         recent = [
             one
-            for one, at in self._refused_fresh.items()
+            for one, (_, at) in self._refused_fresh.items()
             if at > now - FRESH_TOKENS_SECONDS
         ]
         if len(recent) > 1:

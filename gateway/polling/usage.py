@@ -8,12 +8,14 @@ from collections.abc import Callable
 from gateway.accounts.account import BY_USAGE, Account, PolledUsage
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
+from gateway.events import Topic
 from gateway.polling import TICK_SECONDS, is_over, wait_for_all
 from gateway.polling.rulings import Ruling, give_ruling
 from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 from gateway.protocol.lenient_json import child, text
 from gateway.protocol.limit_windows import window_of
 from gateway.protocol.numbers import number
+from gateway.secret import Secret
 from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
@@ -38,6 +40,8 @@ class UsagePoller:
         self._calls = calls
         self._url = upstream_base_url.rstrip("/") + "/wham/usage"
         self._clock = clock
+        # With the token that the account had before, if it was renewed upon that.
+        self.token_refused = Topic[tuple[Account, Secret | None]]()
         self._due: dict[int, float] = {}
         self._chosen: dict[int, int] = {}  # account.last_choice at the last poll
 
@@ -72,7 +76,7 @@ class UsagePoller:
         """Ask once; a failure costs the number its freshness and no more."""
         asked_at = self._clock()
         self._chosen[account.id] = account.last_choice
-        pause, ruling = POLL_SECONDS, Ruling.NONE
+        pause, ruling, before = POLL_SECONDS, Ruling.NONE, account.credentials
         try:
             answer = await self._calls.get(account, self._url)
         except (UpstreamFault, StoreUnavailable):
@@ -87,6 +91,8 @@ class UsagePoller:
             elif answer.status in (402, 403, 404):
                 pause = FORBIDDEN_SECONDS
             ruling = give_ruling(self._pool, account, answer, BY_USAGE, is_well=is_well)
+            if ruling is Ruling.LOGIN:
+                self.token_refused.publish((account, before.access_token))
         # Jitter, so that many accounts do not ask in one moment.
         self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)
         return ruling

@@ -6,7 +6,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.eligibility import Demand, Reason, check_eligibility
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.suspicion import Witness
-from gateway.accounts.verdicts import Met, Verdicts
+from gateway.accounts.verdicts import MAX_TROUBLES, Met, Verdicts
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import FailureKind
 
@@ -225,11 +225,28 @@ def test_a_judges_401_rests_the_account_and_ends_with_the_next_acquittal(
     verdicts, account
 ):
     refused = failure(401, body=b"{}")
+    meet(verdicts, account, refused)
     verdicts.rule(account, refused, "its usage", NOW)
     assert reason(verdicts, account) is Reason.COOLING
     assert account.health.is_login_refused
     verdicts.acquit(account)
     assert reason(verdicts, account) is None
+
+
+def test_a_401_to_a_poll_only_does_not_refuse_what_goes_well(verdicts, account):
+    verdicts.rule(account, failure(401, body=b"{}"), "its usage", NOW)
+    assert reason(verdicts, account) is Reason.SUSPECTED  # the last choice
+    account.health.succeed(NOW)
+    assert reason(verdicts, account) is None
+
+
+def test_trouble_is_kept_of_so_many_models_only(verdicts, account):
+    for number in range(1_000):
+        for client in (1, 2):
+            overloaded = failure(503, "server_is_overloaded")
+            meet(verdicts, account, overloaded, client, model=f"m{number}")
+    assert len(verdicts.base(account).trouble) == MAX_TROUBLES
+    assert verdicts.is_troubled(account, "m999", NOW)
 
 
 def test_every_mark_ends_by_itself(verdicts, account):

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from gateway.accounts.account import Account
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.suspicion import Witness
 from gateway.accounts.verdicts import Met
@@ -149,6 +150,35 @@ def test_a_token_that_the_judge_accepts_is_not_renewed():
         asked = [made.judges.renew(account, used) for _ in range(20)]
         assert not any(await asyncio.gather(*asked))
         assert len(made.upstream.requests) == 1
+
+    run(scenario)
+
+
+def test_what_others_drew_does_not_keep_a_401_from_its_judge():
+    async def scenario(made):
+        account = made.pool.accounts[CHATGPT]
+        docket = made.judges._docket(Question(CHATGPT, is_handshake=False))
+        docket.next_at = time.monotonic() + 300
+        made.upstream.refused.add(account.credentials.access_token.reveal())
+        assert await made.judges.renew(account, account.credentials.access_token)
+
+    run(scenario)
+
+
+def test_accounts_whose_new_tokens_are_refused_are_in_no_trouble_of_their_own():
+    """Nor are they when they are asked about again with the same token."""
+
+    async def scenario(made):
+        made.upstream.refused |= {"at", "new-rt"}
+        first = made.pool.accounts[CHATGPT]
+        second = Account(id=9, name="c", credentials=first.credentials)
+        made.pool.replace([*made.pool.accounts.values(), second])
+        for _ in range(3):
+            for account in (first, second):
+                account.health.is_token_doubted = True
+                await made.usage.poll(account)
+        for account in (first, second):
+            assert account.health.status(time.time()) is AccountStatus.ACTIVE
 
     run(scenario)
 
