@@ -71,9 +71,13 @@ class Conversation:
         if last.get("type") == kind and last.get("role") != "user":
             self.history = [*self._shape.base, last]
 
-    @property
-    def _is_bound(self):
-        return any(item.get("type") == "compaction" for item in self.history)
+    def _is_bound(self, error):
+        """Whether only one account may answer: it made what no other can read.
+
+        Reasoning keeps a conversation there for as long as the trouble may pass.
+        """
+        keeps = {"compaction"} if error.status == 429 else {"compaction", "reasoning"}
+        return any(item.get("type") in keeps for item in self.history)
 
     async def _request(self, more=(), exchange=None):
         """Send until it is answered; whether tools were called."""
@@ -128,7 +132,7 @@ class Conversation:
     def _refused(self, begin, error):
         now = time.monotonic()
         self._tally.refusals.append(
-            Refusal(begin, now, self.transport, error, self._is_bound)
+            Refusal(begin, now, self.transport, error, self._is_bound(error))
         )
 
     def _take(self, output):

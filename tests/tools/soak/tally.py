@@ -41,7 +41,8 @@ class Failed(Exception):
         self.request_id = told.get("request_id")
         self.resets_at = told.get("resets_at")
         self.is_key_limit = told.get("plan_type") == "api_key"
-        self.is_internal = status == 500 or self.code == "internal_error"
+        # Upstream's own 500 passes as it came, and names nobody.
+        self.is_internal = status == 500 and told.get("origin") == "gateway"
 
 
 class Lost(Exception):

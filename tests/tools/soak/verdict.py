@@ -10,7 +10,7 @@ from contextlib import closing
 AFTERMATH = 75.0
 # The cause that a receipt gives, and the strokes that bring it about.
 STROKES = {"limited": {"limit"}, "paused": {"paused"}}
-TROUBLE = {"cooling", "failed", "on_trial"}
+TROUBLE = {"cooling", "failed", "on_trial", "suspected"}
 
 
 def read_log(database):
@@ -35,8 +35,8 @@ def internal(refusals, rows, log):
     found += [
         f"row {row['request_id']}: {row['error_message']}"
         for row in rows
-        if row["http_status"] == 500
-        or (row["error_code"] == "server_error" and row["error_origin"] == "gateway")
+        if row["error_origin"] == "gateway"
+        and (row["http_status"] == 500 or row["error_code"] == "server_error")
     ]
     lines = log.splitlines()
     signs = ("Traceback", " ERROR ", " CRITICAL ", "Task exception", "never awaited")
@@ -47,15 +47,19 @@ def over_budget(refusals, rows):
     """Refusals for which the gateway had no repetition left.
 
     At most a tenth of a minute's requests is repeated, whoever is well: in the
-    first seconds of a storm that is less than the storm asks for.
+    first seconds of a storm that is less than the storm asks for. And what two
+    accounts have answered is taken for upstream's own.
     """
     spent = {row["request_id"] for row in rows if _is_over_budget(row["receipt"])}
     return [one for one in refusals if one.error.request_id in spent]
 
 
+_BY_RULE = ("the budget for repeated", "at a second account", "is in trouble")
+
+
 def _is_over_budget(receipt):
     attempts = receipt["attempts"]
-    return bool(attempts) and attempts[-1]["then"].startswith("the budget for repeated")
+    return bool(attempts) and any(end in attempts[-1]["then"] for end in _BY_RULE)
 
 
 def unexcused(refusals, record, rows):
@@ -95,8 +99,8 @@ def switches(rows, weather, wall_to_monotonic):
     latest, visited = {}, {}
     for row in rows:
         attempts = row["receipt"]["attempts"]
-        if not attempts or attempts[-1]["then"] != "answered":
-            continue
+        if not attempts or attempts[-1]["then"] != "answered" or row["is_prewarm"]:
+            continue  # a prewarm says nothing about where its conversation is
         key, account = row["conversation"], row["account"]
         before = latest.get(key, account)
         been = visited.setdefault(key, set())
