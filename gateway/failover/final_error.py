@@ -79,7 +79,7 @@ def ends_sooner(state: GatewayError | None, limit: Failure, now: float) -> bool:
     if state is None or limit.resets_at is None:
         return False
     if isinstance(state, UsageLimitReached):
-        return state.resets_at is not None and state.resets_at < limit.resets_at
+        return state.resets_at is not None and state.resets_at < limit.resets_at - 1
     return state.retry_after is not None and now + state.retry_after < limit.resets_at
 
 
