@@ -70,15 +70,24 @@ async def _start(settings: Settings, inherited: Inherited) -> Server:
     """Listen; after the predecessor's GO, where there is a predecessor."""
     if inherited.peer is None:
         server = Server(await Gateway.start(settings))
-        server.listen(inherited.sockets)
+        await _listen(server, inherited)
         systemd.notify(systemd.READY)
         return server
     predecessor, backlog = await meet_predecessor(inherited.peer)
     server = Server(await Gateway.start(settings))
     server.gateway.peers.follow(predecessor, backlog)
-    server.listen(inherited.sockets)
+    await _listen(server, inherited)
     predecessor.send(SERVING)
     return server
+
+
+async def _listen(server: Server, inherited: Inherited) -> None:
+    """Take connections; what was started is stopped when the port cannot be had."""
+    try:
+        server.listen(inherited.sockets)
+    except OSError:
+        await server.stop()
+        raise
 
 
 async def _wait_for_end(server: Server, lock: Lock, signals: "Signals") -> int:

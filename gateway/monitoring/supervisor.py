@@ -28,7 +28,6 @@ class Supervisor:
         self.failures: Counter[str] = Counter()  # by task
         self._first_pause = first_pause
         self._tasks: list[asyncio.Task[None]] = []
-        self._is_stopping = False
 
     def start(self, name: str, run: TaskFunction) -> None:
         """Have a task run until `stop`; `run` is called again when it ended."""
@@ -37,7 +36,6 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Cancel all tasks, and wait for their ends."""
-        self._is_stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -60,7 +58,7 @@ class Supervisor:
                 await run()
             except asyncio.CancelledError as cancelled:
                 # It may also come out of something that was awaited.
-                if self._is_stopping:
+                if _is_cancelled():
                     raise
                 error = cancelled
             except Exception as failed:  # noqa: BLE001
@@ -76,6 +74,12 @@ class Supervisor:
         self.failures[name] += 1
         told = "it ended" if error is None else _describe(error)
         logger.error("the task %s failed, %s: %s", name, what_next, told)
+
+
+def _is_cancelled() -> bool:
+    """Whether the running task itself is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _describe(error: BaseException) -> str:

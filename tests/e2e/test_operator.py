@@ -92,7 +92,7 @@ async def test_the_strategy_changes_while_it_runs(gateway):
         aiohttp.ClientSession() as session,
         session.get(gateway.url + "/api/settings", headers=headers) as response,
     ):
-        assert await response.json() == {"strategy": "round_robin", "tools": []}
+        assert (await response.json())["strategy"] == "round_robin"
 
 
 async def test_a_probe_goes_through_the_running_gateway_and_without_one(

@@ -1,11 +1,8 @@
 """The real Codex CLI, while its conversation moves or its gateway restarts."""
 
 import asyncio
-import re
 
-import aiohttp
 import pytest
-from cryptography.fernet import Fernet
 
 from gateway.demo.events import ScriptedTurn, usage
 from tests.e2e.asking import (
@@ -18,9 +15,7 @@ from tests.e2e.asking import (
     texts,
     types,
 )
-from tests.e2e.gateway_process import GatewayProcess
 from tests.e2e.test_codex_cli import CODEX, login
-from tests.serving import payload
 
 pytestmark = pytest.mark.slow
 
@@ -157,96 +152,3 @@ async def test_a_restart_inside_an_answer_lets_it_end(upstream, pair, user):
     await pair.start()
     assert "again" in said(await ask(cli, "again", *RESUME))
     assert accounts(upstream) == ["one", "one"]
-
-
-@pytest.fixture
-def twins(io_loop, upstream, account, tmp_path):
-    """Two gateways, each with a data dir of its own, on one database."""
-    shared = {
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'shared.db'}",
-        "ENCRYPTION_KEY": Fernet.generate_key().decode(),
-    }
-    made = []
-    for name in ("left", "right"):
-        (tmp_path / name).mkdir()
-        made.append(GatewayProcess(tmp_path / name, upstream.url, **shared))
-
-    async def start():
-        file = account.write_auth_file(tmp_path / "auth")
-        await made[0].run("accounts", "import", str(file))
-        for number, one in enumerate(made, 1):
-            await one.start()
-            await upstream.arrived(number, "models")
-
-    io_loop.run_sync(start)
-    yield made
-    for one in made:
-        io_loop.run_sync(one.stop)
-        print(one.log())
-
-
-def gated_refresh(upstream, gate):
-    """Refreshes are answered once the gate is open."""
-
-    def answer(received):
-        return upstream.auth.answer(received).after(gate)
-
-    upstream.answer(answer, route="refresh", times=None)
-
-
-async def in_flight(gateway, session):
-    """How many turns a gateway has at work."""
-    token = (await gateway.run("admin", "token")).strip()
-    headers = {"authorization": f"Bearer {token}"}
-    async with session.get(gateway.url + "/metrics", headers=headers) as response:
-        assert response.status == 200
-        told = await response.text()
-    found = re.findall(r"^codex_gateway_in_flight\{.*\} (\S+)$", told, re.MULTILINE)
-    return sum(map(float, found))
-
-
-@pytest.mark.gen_test(timeout=60)
-async def test_two_gateways_on_one_database_refresh_once(upstream, twins):
-    upstream.auth.expire("one")
-    gate = asyncio.Event()
-    gated_refresh(upstream, gate)
-    url = "/backend-api/codex/responses"
-    async with aiohttp.ClientSession() as session:
-
-        async def status(gateway):
-            async with session.post(gateway.url + url, json=payload()) as response:
-                await response.read()
-                return response.status
-
-        turns = [asyncio.create_task(status(one)) for one in twins for _ in range(5)]
-        await upstream.arrived(10)  # all of them are refused
-        await upstream.arrived(1, "refresh")
-        assert [await in_flight(one, session) for one in twins] == [5, 5]
-        gate.set()
-        assert await asyncio.gather(*turns) == [200] * 10
-    assert upstream.auth.refreshed == ["one"]
-    assert len(upstream.of("refresh")) == 1
-
-
-@pytest.mark.gen_test(timeout=60)
-async def test_a_command_beside_a_gateway_does_not_refresh_again(
-    upstream, account, twins
-):
-    running, beside = twins
-    await beside.stop()  # its commands do the work themselves now
-    asked = len(upstream.of("models"))
-    upstream.auth.expire("one")
-    gate = asyncio.Event()
-    gated_refresh(upstream, gate)
-    url = running.url + "/backend-api/codex/responses"
-    async with aiohttp.ClientSession() as session:
-        turn = asyncio.create_task(session.post(url, json=payload()))
-        await upstream.arrived(1, "refresh")
-        probe = asyncio.create_task(beside.run("accounts", "probe", account.email))
-        await upstream.arrived(asked + 1, "models")  # it is refused, too
-        gate.set()
-        async with await turn as response:
-            assert response.status == 200
-        assert "answered with" in await probe
-    assert upstream.auth.refreshed == ["one"]
-    assert len(upstream.of("refresh")) == 1

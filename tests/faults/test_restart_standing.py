@@ -10,7 +10,6 @@ from tests.faults.restarting import (
     connected,
     held_turn,
     in_use,
-    running_turns,
     status_of,
 )
 from tests.serving import CODEX, payload
@@ -33,7 +32,6 @@ async def test_what_a_turn_holds_of_its_keys_limit_is_held_in_both(upstream, sta
         await process.restart()
         async with aiohttp.ClientSession(headers=headers) as newcomer:
             waiting = asyncio.create_task(process.turn(newcomer))
-            await running_turns(newcomer, process, 1)
             assert await in_use(newcomer, process) == {"concurrency": 1, "requests": 0}
             assert len(upstream.of()) == 1
             gate.set()
@@ -59,7 +57,6 @@ async def test_what_a_killed_predecessor_held_is_given_back(upstream, start):
         await process.restart()
         async with aiohttp.ClientSession(headers=headers) as newcomer:
             waiting = asyncio.create_task(process.turn(newcomer))
-            await running_turns(newcomer, process, 1)
             assert await in_use(newcomer, process) == {"concurrency": 1, "requests": 0}
             process._process.kill()
             assert await waiting == "response.completed"

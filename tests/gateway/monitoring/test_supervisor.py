@@ -98,3 +98,21 @@ def test_what_fails_beside_others_costs_only_itself(caplog):
     assert supervisor.failures == {"persist": 1}
     (line,) = caplog.messages
     assert "TypeError" in line
+
+
+def test_the_end_of_the_loop_is_the_end_of_its_tasks():
+    """Where nobody stops the supervisor, as when the process fails to start."""
+    supervisor, begun = Supervisor(first_pause=0.0), []
+
+    async def main():
+        async def forever():
+            begun.append(1)
+            await asyncio.Event().wait()
+
+        supervisor.start("one", forever)
+        while not begun:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert begun == [1]
+    assert supervisor.failures["one"] == 0
