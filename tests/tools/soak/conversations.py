@@ -13,6 +13,7 @@ from tests.tools.soak.shapes import checkpoint
 from tests.tools.soak.tally import Failed, Left, Lost, Refusal, Resend
 
 TRIGGER = {"type": "compaction_trigger"}
+LASTING = 55.0  # seconds of a limit that a conversation leaves its account for
 MOST_TRIES = 6  # of one request, as Codex has it
 PATIENCE = 90.0  # a turn may wait a minute for others of its key
 # The user looks again before a limit ends that is further away than this.
@@ -74,9 +75,10 @@ class Conversation:
     def _is_bound(self, error):
         """Whether only one account may answer: it made what no other can read.
 
-        Reasoning keeps a conversation there for as long as the trouble may pass.
+        Reasoning keeps a conversation there unless the trouble outlasts a minute.
         """
-        keeps = {"compaction"} if error.status == 429 else {"compaction", "reasoning"}
+        left = (error.resets_at or 0) - time.time()
+        keeps = {"compaction"} if left > LASTING else {"compaction", "reasoning"}
         return any(item.get("type") in keeps for item in self.history)
 
     async def _request(self, more=(), exchange=None):
