@@ -59,7 +59,11 @@ _BY_RULE = ("the budget for repeated", "at a second account", "is in trouble")
 
 def _is_over_budget(receipt):
     attempts = receipt["attempts"]
-    return bool(attempts) and any(end in attempts[-1]["then"] for end in _BY_RULE)
+    if not attempts:
+        return False
+    # What concerns no account passes as upstream's answer; a limit goes on to others.
+    is_of_upstream = attempts[-1].get("status") != 429 and "code" in attempts[-1]
+    return is_of_upstream or any(end in attempts[-1]["then"] for end in _BY_RULE)
 
 
 def unexcused(refusals, record, rows):
