@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 from tests.tools.bench import wire
 
@@ -38,7 +39,7 @@ class Client(asyncio.Protocol):
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has its own
         self.transport = transport
         self._open()
 
@@ -192,6 +193,6 @@ class SlowReader(asyncio.Protocol):
         self._request = request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has its own
         transport.pause_reading()
         transport.write(self._request)

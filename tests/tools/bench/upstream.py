@@ -10,6 +10,7 @@ import gc
 import hashlib
 import re
 import sys
+from typing import cast
 
 import uvloop
 
@@ -69,7 +70,7 @@ class Upstream(asyncio.Protocol):
         self._is_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has its own
         self._transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
