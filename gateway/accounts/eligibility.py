@@ -213,7 +213,7 @@ def _is_trusted(
     mark = account.health.current_mark(now)
     if mark is not None:
         return _passing(Reason.SUSPECTED, account.health.why(now), mark.until, now)
-    if account.health.on_trial and account.health.trial_running:
+    if account.health.is_tried(now):
         return Ineligibility(Reason.ON_TRIAL, "on trial, and its probe is running")
     return None
 

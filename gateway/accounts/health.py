@@ -11,6 +11,7 @@ from enum import StrEnum
 # A mark that nothing confirmed lasts this long, then doubles each time it is renewed.
 FIRST_MARK_SECONDS = 60.0
 LONGEST_MARK_SECONDS = 600.0
+TRIAL_SECONDS = 10.0
 
 # A clock may be set back by so much (seconds) without a mark being doubted.
 CLOCK_SLACK = 60.0
@@ -73,6 +74,7 @@ class AccountHealth:
     failures: int = 0  # marks without a success between
     on_trial: bool = False
     trial_running: bool = False
+    trial_until: float = 0.0  # the others wait no longer for its outcome
     last_error: LastFailure | None = None
 
     @property
@@ -137,6 +139,14 @@ class AccountHealth:
                 return self.mark.until if self.mark else None
             case _:
                 return None
+
+    def begin_trial(self, now: float) -> None:
+        """One request goes first; if it hangs, another one does after a while."""
+        self.trial_running, self.trial_until = True, now + TRIAL_SECONDS
+
+    def is_tried(self, now: float) -> bool:
+        """Whether a request is about to show whether the account is well."""
+        return self.on_trial and self.trial_running and now < self.trial_until
 
     def next_pause(self) -> float:
         """Seconds of the next mark that nothing confirms; doubles with each."""

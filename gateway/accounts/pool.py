@@ -233,8 +233,10 @@ class Pool:
         self._choices += 1
         account.last_choice = self._choices
         health = account.health
-        if health.on_trial and not health.trial_running and not lease.demand.probe:
-            lease.is_trial = account.health.trial_running = True
+        now = selection.now
+        if health.on_trial and not health.is_tried(now) and not lease.demand.probe:
+            lease.is_trial = True
+            health.begin_trial(now)
         lease.on_release = self._release
         return lease
 

@@ -19,7 +19,7 @@ INNER_WAIT_SECONDS = 30.0
 IN_USE_SECONDS = 600.0
 MAX_CLIENTS = 10_000
 MAX_SUSPICIONS = 64  # of one client
-MAX_WITNESSES = 4
+MAX_WITNESSES = 8
 
 Client = int | str  # the id of an API key, or a network where there are no keys
 
@@ -29,6 +29,14 @@ class Witness(NamedTuple):
 
     client: Client
     conversation: str = ""
+
+
+class _Sighting(NamedTuple):
+    """A failure that somebody met."""
+
+    witness: Witness
+    kind: str
+    at: float
 
 
 @dataclass(slots=True)
@@ -112,12 +120,6 @@ class Suspicions:
             known.suspicions.pop((account_id, model), None)
             known.waited_at.pop(model, None)
 
-    def forget_account(self, account_id: int) -> None:
-        """Whatever was met there is over: a new login, or the operator's word."""
-        for known in self._clients.values():
-            for key in [key for key in known.suspicions if key[0] == account_id]:
-                del known.suspicions[key]
-
     def may_wait(self, client: Client, model: str | None, now: float) -> bool:
         """Whether a short limit may be waited out for the client."""
         known = self._clients.get(client)
@@ -141,7 +143,7 @@ class Witnesses:
     """Who met the same failure without a success between, by what it speaks against."""
 
     def __init__(self) -> None:
-        self._met: dict[Hashable, list[tuple[Witness, float]]] = {}
+        self._met: dict[Hashable, list[_Sighting]] = {}
 
     def agree(
         self,
@@ -151,18 +153,27 @@ class Witnesses:
         *,
         within: float,
         is_alone: bool,
+        kind: str = "",
     ) -> bool:
-        """Whether another one has met it within so many seconds.
+        """Whether another one has met the same kind of it within so many seconds.
 
         Another client; or where there is only one, another conversation of its own.
         """
-        met = [(who, at) for who, at in self._met.pop(scope, []) if at > now - within]
+        met = [one for one in self._met.pop(scope, []) if one.at > now - within]
         others = any(
-            who != witness if is_alone else who.client != witness.client
-            for who, _ in met
+            one.kind == kind
+            and (
+                one.witness != witness
+                if is_alone
+                else one.witness.client != witness.client
+            )
+            for one in met
         )
-        met = [(who, at) for who, at in met if who != witness][-MAX_WITNESSES + 1 :]
-        self._met[scope] = [*met, (witness, now)]
+        met = [one for one in met if (one.witness, one.kind) != (witness, kind)]
+        self._met[scope] = [
+            *met[-MAX_WITNESSES + 1 :],
+            _Sighting(witness, kind, now),
+        ]
         if len(self._met) > MAX_CLIENTS:
             del self._met[next(iter(self._met))]
         return others

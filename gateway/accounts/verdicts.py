@@ -106,7 +106,6 @@ class Verdicts:
         base_url = account.base_url or ""
         for scope in (
             (Blame.ACCOUNT, account.id),
-            (Blame.MODEL, account.id, model),
             (Blame.UPSTREAM, base_url, None),
             (Blame.CAPACITY, base_url, model),
         ):
@@ -126,13 +125,14 @@ class Verdicts:
     def is_troubled(self, account: Account, model: str | None, now: float) -> bool:
         """Whether upstream as a whole, or this model there, is known to fail."""
         trouble = self.base(account).trouble
-        last = max(trouble.get(model, 0.0), trouble.get(None, 0.0))
-        return last > now - TROUBLE_LASTS
+        met = (trouble.get(model, 0.0), trouble.get(None, 0.0))
+        # One in the future is of a clock that was ahead.
+        return any(now - TROUBLE_LASTS < at <= now for at in met)
 
     def may_try_second(self, account: Account, now: float) -> bool:
         """Whether a request may try a second account in spite of the trouble."""
         base = self.base(account)
-        if now - base.second_try_at < SECOND_TRY_SECONDS:
+        if 0 <= now - base.second_try_at < SECOND_TRY_SECONDS:
             return False
         base.second_try_at = now
         return True
@@ -166,13 +166,13 @@ class Verdicts:
                 self.base(account).note_trouble(of_model, now)
         # Of one model only the model: another one may be well there.
         of_model_only = blames in (Blame.MODEL, Blame.CAPACITY, Blame.SOCKETS)
-        scope_of_account = (
-            (Blame.MODEL, account.id, model)
-            if of_model_only
-            else (Blame.ACCOUNT, account.id)
-        )
         if not of_model_only and self._witnesses.agree(
-            scope_of_account, witness, now, within=COMMON_SECONDS, is_alone=is_alone
+            (Blame.ACCOUNT, account.id),
+            witness,
+            now,
+            kind=kind,
+            within=COMMON_SECONDS,
+            is_alone=is_alone,
         ):
             until = now + min(COMMON_SECONDS, asked or COMMON_SECONDS)
             account.health.set_mark(

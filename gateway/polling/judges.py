@@ -21,6 +21,7 @@ from gateway.polling.rulings import Ruling
 from gateway.polling.usage import UsagePoller
 from gateway.protocol.failure_kind import KINDS, Blame, FailureKind, kind_of
 from gateway.secret import Secret
+from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import USER_AGENT
 from gateway.upstream.endpoints import Endpoint, account_headers, url_of
@@ -116,13 +117,21 @@ class Judges:
         rested = time.monotonic() - self._docket(question).answered_at
         if not account.is_chatgpt or rested < FIRST_JUDGE_PAUSE:
             return False
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._judge_and_refresh(account, used)
+        except (TimeoutError, StoreUnavailable):
+            pass  # what was begun goes on; the request waits no longer
+        return account.credentials.access_token != used
+
+    async def _judge_and_refresh(self, account: Account, used: Secret | None) -> None:
         flight = self._flight(account)
-        await asyncio.wait({flight}, timeout=ANSWER_SECONDS)
-        is_open = flight.done() and flight.result() is Ruling.NONE
+        await asyncio.wait({flight})
+        is_ruled = not flight.cancelled() and flight.exception() is None
+        is_open = not is_ruled or flight.result() is Ruling.NONE
         if is_open and account.credentials.access_token == used:
             # The judge decides nothing: the token may still be old.
             await self._tokens.refresh_after_401(account, used)
-        return account.credentials.access_token != used
 
     async def close(self) -> None:
         """End the calls that requests have waited for."""

@@ -19,6 +19,7 @@ from gateway.errors import (
 )
 from gateway.failover.decision import (
     ASSUMED_WAIT,
+    LAST_ATTEMPT_SECONDS,
     LONGEST_INNER_WAIT,
     Attempt,
     Decision,
@@ -120,10 +121,13 @@ class AttemptLoop:
         if progress.excluded:
             demand = replace(demand, excluded=frozenset(progress.excluded))
         try:
-            lease = turn.lease = await self._pool.lease(demand)
+            # Another attempt is not begun after the time for it, whatever the queue.
+            left = LAST_ATTEMPT_SECONDS - turn.exchange.elapsed_ms / 1000
+            async with asyncio.timeout(left if progress.failures else None):
+                lease = turn.lease = await self._pool.lease(demand)
         except PreviousResponseNotFound:
             raise  # upon which the client sends everything again
-        except GatewayError as error:
+        except (GatewayError, TimeoutError) as error:
             if progress.failures:  # upstream's answer says more than a state of ours
                 raise self._final(turn, progress) from error
             raise
@@ -173,12 +177,13 @@ class AttemptLoop:
             )
         progress.failures.append((failure, lease.account))
         decision = self._decide(turn, lease, failure, progress)
-        note_attempt(turn.exchange, name, failure, words(decision))
         if isinstance(decision, RetryHere) and decision.asks_judge:
             progress.judged = True
             if await self._judges.renew(lease.account, progress.token):
+                note_attempt(turn.exchange, name, failure, "again with a new token")
                 return
             decision = self._decide(turn, lease, failure, progress)
+        note_attempt(turn.exchange, name, failure, words(decision))
         match decision:
             case RetryHere(after=after):
                 await asyncio.sleep(after)

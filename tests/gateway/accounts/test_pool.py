@@ -3,6 +3,7 @@
 import asyncio
 
 from gateway.accounts.eligibility import Demand
+from gateway.accounts.health import TRIAL_SECONDS
 from tests.gateway.accounts.pools import (
     NOW,
     account,
@@ -42,6 +43,17 @@ def test_while_one_is_on_trial_others_go_elsewhere(pool, clock):
     while not (probe := lease(pool)).is_trial:
         probe.release()
     assert {lease(pool).account.id for _ in range(9)} == {2}
+
+
+def test_a_trial_that_hangs_holds_the_others_for_a_moment_only(pool, clock):
+    cool(pool.accounts[1], NOW, 5)
+    clock.now += 6
+    while not (hanging := lease(pool)).is_trial:
+        hanging.release()
+    clock.now += TRIAL_SECONDS
+    while not (second := lease(pool)).is_trial:
+        second.release()
+    assert second.account is hanging.account
 
 
 def test_reload_keeps_what_is_known_live(pool):

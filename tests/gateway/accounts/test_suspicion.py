@@ -116,3 +116,12 @@ def test_what_is_old_or_was_followed_by_a_success_does_not_count():
     assert not agree(witnesses, 2, "b", NOW + 11)
     witnesses.clear("x")
     assert not agree(witnesses, 1, "a", NOW + 12)
+
+
+def test_different_failures_do_not_agree():
+    witnesses = Witnesses()
+    for client, kind in ((1, "refused"), (2, "server_error"), (1, "server_error")):
+        found = witnesses.agree(
+            "x", Witness(client), NOW, within=10, is_alone=False, kind=kind
+        )
+        assert found is (client == 1 and kind == "server_error")

@@ -266,3 +266,12 @@ def test_every_mark_ends_by_itself(verdicts, account):
 def test_the_failed_kind_is_noted_for_the_operator(verdicts, account):
     meet(verdicts, account, failure(500))
     assert account.health.last_error.message == f"{FailureKind.SERVER_ERROR}: no"
+
+
+def test_a_clock_that_was_ahead_leaves_no_trouble_behind(verdicts, account):
+    for client in (1, 2):
+        meet(verdicts, account, failure(500), client, now=NOW + 9_000)
+    assert verdicts.is_troubled(account, "m", NOW + 9_000)
+    assert verdicts.may_try_second(account, NOW + 9_000)
+    assert not verdicts.is_troubled(account, "m", NOW)
+    assert verdicts.may_try_second(account, NOW)

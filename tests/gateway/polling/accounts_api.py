@@ -16,6 +16,7 @@ from gateway.polling.judges import Judges
 from gateway.polling.usage import UsagePoller
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.store.database import StoreUnavailable
 from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.tokens import TokenSource
@@ -25,7 +26,11 @@ SETTINGS = Settings.from_env(dotenv="")
 
 
 class NoStore:
+    is_down = False
+
     async def claim(self, account_id, owner, ttl):
+        if self.is_down:
+            raise StoreUnavailable("no database")
         return True
 
     async def release_claim(self, account_id, owner):
@@ -50,9 +55,12 @@ class Upstream:
         self.refused = set()  # tokens
         self.has_sockets = True
         self.arrived = asyncio.Event()
+        self.gate = asyncio.Event()  # refreshes are answered once it is set
+        self.gate.set()
 
     async def refresh(self, request):
         held = (await request.json())["refresh_token"]
+        await self.gate.wait()
         return web.json_response({"access_token": f"new-{held}"})
 
     async def shake_hands(self, request):
@@ -123,6 +131,7 @@ class Parts:
     catalogues: Catalogues
     usage: UsagePoller
     judges: Judges
+    store: NoStore
 
 
 @asynccontextmanager
@@ -135,7 +144,7 @@ async def parts():
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    pool = Pool(SETTINGS)
+    pool, store = Pool(SETTINGS), NoStore()
     token = Credentials(access_token=Secret("at"), refresh_token=Secret("rt"))
     pool.replace(
         [
@@ -155,7 +164,7 @@ async def parts():
             tokens = TokenSource(
                 session,
                 url,
-                NoStore(),
+                store,
                 partial(pool.observer.rule, by="the token endpoint"),
             )
             calls = AccountCalls(session, tokens)
@@ -167,7 +176,7 @@ async def parts():
             pool.observer.failure_met.subscribe(judges.note_failure)
             asking = asyncio.create_task(judges.run())
             try:
-                yield Parts(upstream, pool, catalogues, usage, judges)
+                yield Parts(upstream, pool, catalogues, usage, judges, store)
             finally:
                 asking.cancel()
                 await judges.close()

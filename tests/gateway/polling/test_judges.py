@@ -234,3 +234,31 @@ def test_a_login_that_an_earlier_release_took_for_ended_is_asked_about():
         assert account.health.is_in_service
 
     run(scenario)
+
+
+def test_a_request_waits_for_judge_and_renewal_together_no_longer(monkeypatch):
+    monkeypatch.setattr(judges, "ANSWER_SECONDS", 0.1)
+
+    async def scenario(made):
+        account = made.pool.accounts[CHATGPT]
+        used = account.credentials.access_token
+        made.upstream.status = 500
+        made.upstream.gate.clear()
+        async with asyncio.timeout(5):
+            assert not await made.judges.renew(account, used)
+        made.upstream.gate.set()  # what was begun goes on
+        async with asyncio.timeout(5):
+            while account.credentials.access_token == used:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    run(scenario)
+
+
+def test_without_a_database_a_token_is_not_renewed_and_nothing_fails():
+    async def scenario(made):
+        account = made.pool.accounts[CHATGPT]
+        made.upstream.status = 500
+        made.store.is_down = True
+        assert not await made.judges.renew(account, account.credentials.access_token)
+
+    run(scenario)
