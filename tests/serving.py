@@ -273,3 +273,8 @@ async def until(fact, seconds=PATIENCE):
     async with asyncio.timeout(seconds):
         while not fact():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+def accounts(upstream):
+    """Names of the accounts that turns were sent as, oldest first."""
+    return [received.account for received in upstream.of()]

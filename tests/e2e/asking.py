@@ -10,10 +10,6 @@ RESUME = ("resume", "--last")
 ALL_DONE = "The tool has answered; all done."
 
 
-def accounts(upstream):
-    return [received.account for received in upstream.of()]
-
-
 async def ask(cli, prompt, *options):
     """One run; outside of the sandbox, for that warns of what the machine lacks."""
     return await cli.exec(prompt, UNSANDBOXED, *options)

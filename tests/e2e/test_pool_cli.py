@@ -8,8 +8,9 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Close, Cut
 from gateway.demo.events import ScriptedTurn
-from tests.e2e.asking import ALL_DONE, RESUME, accounts, ask, calls, said, texts, types
+from tests.e2e.asking import ALL_DONE, RESUME, ask, calls, said, texts, types
 from tests.e2e.test_codex_cli import CODEX, login
+from tests.serving import accounts
 
 pytestmark = pytest.mark.slow
 

@@ -9,13 +9,13 @@ from tests.e2e.asking import (
     ALL_DONE,
     RESUME,
     Waiting,
-    accounts,
     ask,
     said,
     texts,
     types,
 )
 from tests.e2e.test_codex_cli import CODEX, login
+from tests.serving import accounts
 
 pytestmark = pytest.mark.slow
 

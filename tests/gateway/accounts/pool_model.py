@@ -13,7 +13,7 @@ from gateway.accounts.account import Account, AccountKind, Credentials
 from gateway.accounts.eligibility import Reason
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
-from gateway.errors import GatewayError, UsageLimitReached
+from gateway.errors import LONGEST_RETRY_AFTER, GatewayError, UsageLimitReached
 from gateway.failover.decision import (
     RetryBudget,
 )
@@ -194,6 +194,12 @@ class PoolModel(RuleBasedStateMachine):
         if isinstance(error, UsageLimitReached):
             assert error.resets_at > self.now
         return None
+
+    def is_back_soon(self, account):
+        state = account.health
+        if state.status(self.now) is not AccountStatus.COOLING:
+            return False
+        return state.until(self.now) - self.now < LONGEST_RETRY_AFTER
 
     def finish(self, lease):
         self.held.pop(lease, None)

@@ -12,13 +12,12 @@ from gateway.failover.decision import (
     Attempt,
     Elsewhere,
     GiveUp,
-    RetryBudget,
     RetryHere,
     WaitOut,
     decide,
 )
 from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import KINDS, FailureKind, kind_of
+from gateway.protocol.failure_kind import FailureKind, kind_of
 
 
 def failure(status=None, code=None, **fields):
@@ -33,100 +32,6 @@ RESET = failure(code="connection_reset", origin="network")
 SERVER = failure(500)
 LIMIT = failure(429, "usage_limit_reached")
 UNAUTHORISED = failure(401)
-
-
-@pytest.mark.parametrize(
-    ("met", "kind"),
-    [
-        (CONNECT, FailureKind.CONNECT),
-        (
-            failure(code="dns_failure", phase="connect", origin="network"),
-            FailureKind.CONNECT,
-        ),
-        (RESET, FailureKind.CONNECTION_LOST),
-        (
-            failure(code="stream_incomplete", phase="first_event"),
-            FailureKind.CONNECTION_LOST,
-        ),
-        (
-            failure(code="upstream_connect_timeout", phase="connect"),
-            FailureKind.TIMEOUT,
-        ),
-        (failure(code="upstream_first_event_timeout"), FailureKind.TIMEOUT),
-        (SERVER, FailureKind.SERVER_ERROR),
-        (failure(502), FailureKind.SERVER_ERROR),
-        (failure(code="server_error", phase="first_event"), FailureKind.SERVER_ERROR),
-        (failure(type="server_error", phase="first_event"), FailureKind.SERVER_ERROR),
-        (failure(phase="first_event"), FailureKind.SERVER_ERROR),
-        (failure(503), FailureKind.OVERLOADED),
-        (failure(503, "server_is_overloaded"), FailureKind.OVERLOADED),
-        (failure(code="slow_down", phase="first_event"), FailureKind.OVERLOADED),
-        (failure(400, "websocket_connection_limit_reached"), FailureKind.SOCKET_ENDED),
-        (failure(426, phase="handshake"), FailureKind.NO_SOCKETS),
-        (failure(404, phase="handshake"), FailureKind.NO_SOCKETS),
-        (failure(503, phase="handshake"), FailureKind.OVERLOADED),
-        (LIMIT, FailureKind.USAGE_LIMIT),
-        (failure(429, type="usage_limit_reached"), FailureKind.USAGE_LIMIT),
-        (
-            failure(code="usage_limit_reached", phase="first_event"),
-            FailureKind.USAGE_LIMIT,
-        ),
-        (failure(429), FailureKind.RATE_LIMIT),
-        (
-            failure(code="rate_limit_exceeded", phase="first_event"),
-            FailureKind.RATE_LIMIT,
-        ),
-        (failure(429, "insufficient_quota"), FailureKind.QUOTA),
-        (failure(429, "usage_not_included"), FailureKind.QUOTA),
-        (failure(402), FailureKind.QUOTA),
-        (UNAUTHORISED, FailureKind.UNAUTHORISED),
-        (failure(code="token_expired", phase="first_event"), FailureKind.UNAUTHORISED),
-        (failure(403, "account_deactivated"), FailureKind.LOGIN_REQUIRED),
-        (failure(401, "refresh_token_reused"), FailureKind.LOGIN_REQUIRED),
-        (failure(403), FailureKind.EDGE_REFUSED),
-        (failure(403, body=b"{}"), FailureKind.REFUSED),
-        (failure(403, "unsupported_country", body=b"{}"), FailureKind.REFUSED),
-        (failure(529), FailureKind.RATE_LIMIT),
-        (failure(429, "organization_spend_limit_exceeded"), FailureKind.QUOTA),
-        (failure(404, "model_not_found"), FailureKind.MODEL),
-        (
-            failure(
-                400,
-                message="The 'gpt-9' model is not supported when using Codex with a "
-                "ChatGPT account.",
-            ),
-            FailureKind.MODEL,
-        ),
-        # A part of a sentence may be the client's own text, quoted.
-        (
-            failure(400, message="Invalid value: 'a model that is not supported'."),
-            FailureKind.CLIENT,
-        ),
-        (
-            failure(
-                400,
-                param="input[0].role",
-                message="The 'x' model is not supported when using Codex.",
-            ),
-            FailureKind.CLIENT,
-        ),
-        (failure(400, "previous_response_not_found"), FailureKind.PREVIOUS_RESPONSE),
-        (failure(400, "invalid_request_error"), FailureKind.CLIENT),
-        (failure(404), FailureKind.CLIENT),
-        (failure(413), FailureKind.CLIENT),
-        (failure(code="context_length_exceeded", origin="client"), FailureKind.CLIENT),
-        (failure(code="some_new_verdict", phase="first_event"), FailureKind.CLIENT),
-        (failure(500, phase="stream"), FailureKind.MID_STREAM),
-        (failure(code="stream_incomplete", phase="stream"), FailureKind.MID_STREAM),
-        (failure(code="usage_limit_reached", phase="stream"), FailureKind.USAGE_LIMIT),
-    ],
-)
-def test_failures_are_of_the_kind_their_words_say(met, kind):
-    assert kind_of(met) is kind
-
-
-def test_every_kind_has_a_row():
-    assert set(KINDS) == set(FailureKind)
 
 
 FIRST = Attempt(accounts_left=1)
@@ -293,68 +198,3 @@ def test_every_request_comes_to_an_end(met):
             case WaitOut():
                 waited, here = True, 1
     raise AssertionError("still trying after 100 attempts")
-
-
-PAID = RetryHere(0.2, costs_budget=True)
-
-
-def test_budget_is_a_tenth_of_a_minute_and_never_below_three():
-    budget = RetryBudget()
-    budget.count(1, 0.0)
-    assert [budget.allow(PAID, 1, 0.0) for _ in range(3)] == [PAID] * 3
-    assert isinstance(budget.allow(PAID, 1, 1.0), GiveUp)
-    assert budget.refused == 1
-    for _ in range(99):
-        budget.count(1, 2.0)
-    assert [budget.allow(PAID, 1, 3.0) for _ in range(7)] == [PAID] * 7
-    assert isinstance(budget.allow(PAID, 1, 3.0), GiveUp)
-    assert budget.allow(PAID, 1, 63.5) == PAID
-
-
-def test_one_client_cannot_spend_the_budget_of_another():
-    budget = RetryBudget()
-    for client in ("a", "b"):
-        budget.count(client, 0.0)
-    assert budget.allow(PAID, "a", 0.0) == PAID
-    assert isinstance(budget.allow(PAID, "a", 0.0), GiveUp)
-    assert budget.allow(PAID, "b", 0.0) == PAID
-    # Alone again, all of it is its own.
-    budget.count("a", 90.0)
-    assert [budget.allow(PAID, "a", 90.0) for _ in range(3)] == [PAID] * 3
-
-
-def test_who_comes_later_finds_its_share():
-    budget = RetryBudget()
-    budget.count("a", 0.0)
-    assert [budget.allow(PAID, "a", 0.0) for _ in range(3)] == [PAID] * 3
-    budget.count("b", 1.0)
-    assert budget.allow(PAID, "b", 1.0) == PAID
-    for late in "cdefg":
-        budget.count(late, 2.0)
-        budget.allow(PAID, late, 2.0)
-    assert len(budget._repeats) <= 6
-
-
-def test_what_costs_no_budget_is_always_allowed():
-    budget = RetryBudget()
-    for free in (Elsewhere(), WaitOut(1.0), RetryHere(0.0, asks_judge=True)):
-        assert [budget.allow(free, 1, 0.0) for _ in range(20)] == [free] * 20
-
-
-@given(
-    st.lists(
-        st.tuples(st.booleans(), st.sampled_from("abc"), st.floats(0, 30)),
-        max_size=200,
-    )
-)
-def test_budget_holds_in_every_minute(steps):
-    budget, now, begun, repeated = RetryBudget(), 0.0, [], []
-    for is_request, client, pause in steps:
-        now += pause
-        if is_request:
-            budget.count(client, now)
-            begun.append(now)
-        elif budget.allow(PAID, client, now) == PAID:
-            repeated.append(now)
-            recent = sum(at > now - 60 for at in begun)
-            assert sum(at > now - 60 for at in repeated) <= 2 * max(3, recent // 10)

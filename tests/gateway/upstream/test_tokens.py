@@ -11,7 +11,7 @@ from gateway.accounts.account import Account, Credentials
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
 from gateway.upstream.tokens import CLIENT_ID, SHORT_LIVED_SECONDS, TokenSource
-from tests.gateway.upstream.token_endpoint import Endpoint, document, serving
+from tests.gateway.upstream.token_endpoint import Endpoint, serving
 
 
 def credentials(lifetime, refresh_token="rt-1"):
@@ -159,29 +159,6 @@ def test_a_good_token_that_is_revoked_at_once_is_refreshed_at_once():
     assert len(run(scenario).requests) == 3
 
 
-def test_two_processes_refresh_once():
-    endpoint, database = Endpoint(), Database()
-
-    async def main():
-        async with serving(endpoint) as (session, url):
-            both = [
-                TokenSource(session, url, database, lambda *_: None) for _ in range(2)
-            ]
-            mine = [account(), account()]
-            endpoint.gate = asyncio.Event()
-            tasks = [
-                asyncio.create_task(tokens.ensure_fresh(one))
-                for tokens, one in zip(both, mine, strict=True)
-            ]
-            await endpoint.arrived.wait()
-            endpoint.gate.set()
-            await asyncio.gather(*tasks)
-            assert mine[0].credentials == mine[1].credentials
-
-    asyncio.run(main())
-    assert len(endpoint.requests) == 1
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -220,54 +197,6 @@ def test_other_failures_pass_and_are_not_repeated_at_once():
         await tokens.ensure_fresh(account(lifetime=200))
 
     assert len(run(scenario, endpoint).requests) == 1
-
-
-def test_token_of_another_process_is_taken_instead_of_refreshing():
-    async def scenario(tokens, database, seen):
-        mine = account()
-        await tokens.ensure_fresh(mine)
-        assert mine.credentials is database.stored
-
-    endpoint = run(scenario, database=Database(credentials(3_600, "rt-2")))
-    assert not endpoint.requests
-
-
-def test_token_that_codex_rotated_in_its_file_is_taken(tmp_path):
-    path = tmp_path / "auth.json"
-    path.write_text(json.dumps(document()))
-
-    async def scenario(tokens, database, seen):
-        mine = account(source_path=str(path))
-        await tokens.ensure_fresh(mine)
-        assert mine.credentials.refresh_token.reveal() == "file-token"
-        assert database.log == ["file-token"]
-
-    assert not run(scenario).requests
-
-
-def test_file_of_another_account_is_left_alone(tmp_path):
-    path = tmp_path / "auth.json"
-    path.write_text(json.dumps(document(account_id="other")))
-
-    async def scenario(tokens, database, seen):
-        await tokens.ensure_fresh(account(source_path=str(path)))
-        assert database.log == ["rt-1+"]
-
-    run(scenario)
-
-
-def test_spent_token_is_forgiven_when_the_file_has_a_newer_one(tmp_path):
-    path = tmp_path / "auth.json"
-    endpoint = Endpoint()
-    endpoint.spent.add("rt-1")
-    path.write_text(json.dumps(document(lifetime=10)))  # newer, and old already
-
-    async def scenario(tokens, database, seen):
-        mine = account(source_path=str(path))
-        await tokens.ensure_fresh(mine)
-        assert mine.credentials.refresh_token.reveal() == "file-token+"
-
-    run(scenario, endpoint)
 
 
 def test_cancelled_request_does_not_lose_the_rotated_token():

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gateway.demo.events import ScriptedTurn
-from tests.serving import CODEX, payload, turn_on, user
+from tests.serving import CODEX, accounts, payload, turn_on, user
 
 KEYS = [
     {"session-id": "s-1"},
@@ -15,10 +15,6 @@ KEYS = [
     {"thread_id": "t-1"},
     {},  # the prompt_cache_key alone
 ]
-
-
-def accounts(upstream):
-    return [received.account for received in upstream.of()]
 
 
 async def settle_on_two(serving, upstream, headers=None, body=None):

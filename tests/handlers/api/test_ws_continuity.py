@@ -6,11 +6,7 @@ from gateway.demo import faults
 from gateway.demo.answers import Close, Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from tests import upstream_faults
-from tests.serving import payload, turn_on, user
-
-
-def accounts(upstream):
-    return [received.account for received in upstream.of()]
+from tests.serving import accounts, payload, turn_on, user
 
 
 async def anchored(ws):

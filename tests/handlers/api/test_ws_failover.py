@@ -11,14 +11,10 @@ from gateway.demo import faults
 from gateway.demo.answers import Close, Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from tests import upstream_faults
-from tests.serving import CODEX, V1, payload, turn_on
+from tests.serving import CODEX, V1, accounts, payload, turn_on
 
 TURN = ScriptedTurn().text("one two three").completed()
 CREATE = {"type": "response.create", **payload()}
-
-
-def accounts(upstream):
-    return [received.account for received in upstream.of()]
 
 
 ON_FIRST = {
@@ -200,54 +196,6 @@ async def test_all_limited_tells_when_the_first_returns(serving, upstream, path)
             assert len(upstream.of()) == 2
 
 
-@pytest.mark.parametrize("path", [CODEX, V1])
-@pytest.mark.gen_test
-async def test_a_key_at_its_limit_is_told_by_a_frame(serving, upstream, path):
-    key = {"x-api-key": await serving.add_key(limits=["tokens 100/5h"])}
-    async with serving.socket(path, headers=key) as ws:
-        assert (await turn_on(ws))[-1]["type"] == "response.completed"
-        (frame,) = await turn_on(ws)
-        assert frame["status"] == 429
-        is_codex = path == CODEX
-        expected = "usage_limit_reached" if is_codex else "rate_limit_exceeded"
-        assert frame["error"]["code"] == expected
-        assert frame["error"]["plan_type"] == "api_key"
-        assert frame["error"]["resets_at"]
-        assert ("retry-after" in frame.get("headers", {})) is not is_codex
-    assert len(upstream.of()) == 1
-
-
-@pytest.mark.gen_test
-async def test_a_model_the_key_may_not_use_is_refused_by_a_frame(serving, upstream):
-    key = {"x-api-key": await serving.add_key(models=["gpt-5.4*"])}
-    async with serving.socket(headers=key) as ws:
-        (frame,) = await turn_on(ws)
-        assert frame["status"] == 403
-        assert frame["error"]["code"] == "model_not_allowed"
-        frames = await turn_on(ws, payload(model="gpt-5.4-mini"))
-        assert frames[-1]["type"] == "response.completed"
-
-
-@pytest.mark.gen_test
-async def test_a_key_disabled_meanwhile_gets_no_further_turn(serving, upstream):
-    key = {"x-api-key": await serving.add_key()}
-    async with serving.socket(headers=key) as ws:
-        await turn_on(ws)
-        await serving.change_key(disabled=True)
-        (frame,) = await turn_on(ws)
-        assert (frame["status"], frame["error"]["code"]) == (401, "invalid_api_key")
-    assert len(upstream.of()) == 1
-
-
-@pytest.mark.gen_test
-async def test_what_a_key_enforces_holds_on_sockets(serving, upstream):
-    key = {"x-api-key": await serving.add_key(enforce_model="gpt-5.4-mini")}
-    async with serving.socket(headers=key) as ws:
-        await turn_on(ws)
-    assert upstream.of()[0].payload["model"] == "gpt-5.4-mini"
-    assert upstream.of()[0].payload["type"] == "response.create"
-
-
 @pytest.mark.gen_test
 async def test_a_verdict_on_the_request_passes_at_once(serving, upstream):
     answer = faults.error_response(
@@ -342,55 +290,3 @@ async def test_a_frame_of_the_client_beyond_all_bounds_ends_its_socket(serving):
         await ws.send_str("x" * 200_000)
         message = await ws.receive(timeout=30)
         assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
-
-
-async def refused(serving, path=CODEX, **headers):
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        await serving.socket(path, headers=headers)
-    return caught.value.status
-
-
-@pytest.mark.parametrize("path", [CODEX, V1])
-@pytest.mark.gen_test
-async def test_who_may_not_come_in_gets_no_upgrade(serving, upstream, path):
-    assert await refused(serving, path, host="example.com") == 401
-    assert await refused(serving, path, **{"x-forwarded-for": "127.0.0.1"}) == 401
-    assert await refused(serving, path, origin="https://evil.example") == 403
-    assert await refused(serving, path, **{"sec-fetch-site": "cross-site"}) == 403
-    token = await serving.add_key()
-    assert await refused(serving, path) == 401
-    for _ in range(15):  # never 429, which a client would retry at once
-        assert await refused(serving, path, **{"x-api-key": "sk-cgw-x"}) == 401
-    async with serving.socket(path, headers={"x-api-key": token}):
-        pass
-    assert upstream.of("handshake") == []
-
-
-@pytest.mark.settings(websockets=False)
-@pytest.mark.gen_test
-async def test_sockets_that_are_off_send_codex_to_http(serving):
-    assert await refused(serving) == 426
-    assert await refused(serving, V1) == 426
-
-
-@pytest.mark.accounts
-@pytest.mark.gen_test
-async def test_no_account_that_speaks_sockets_sends_codex_to_http(serving):
-    await serving.add_api_key_account()
-    assert await refused(serving) == 426
-
-
-@pytest.mark.gen_test
-async def test_accounts_that_turn_out_not_to_speak_sockets(serving, upstream):
-    upstream.answer(ScriptedResponse(status=426), route="handshake", times=None)
-    async with serving.socket() as ws:
-        (frame,) = await turn_on(ws)
-        assert frame["status"] == 426
-    assert await refused(serving) == 426
-    assert (await serving.ask()).status == 200
-
-
-@pytest.mark.gen_test
-async def test_an_upgrade_to_a_path_without_one(serving):
-    assert await refused(serving, "/v1/nope") == 404
-    assert await refused(serving, "/v1/chat/completions") == 405
