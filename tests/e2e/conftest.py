@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from openai import AsyncOpenAI
 
 from tests.e2e.codex_cli import NEWEST, CodexCli, find_binary
 from tests.e2e.gateway_process import GatewayProcess
@@ -100,3 +101,9 @@ def user(pair, codex):
         return cli
 
     return make
+
+
+@pytest.fixture
+def client(gateway):
+    """An async client; the SDK's own retries off, so that errors are ours."""
+    return AsyncOpenAI(base_url=gateway.url + "/v1", api_key="none", max_retries=0)

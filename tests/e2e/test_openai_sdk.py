@@ -29,12 +29,6 @@ class Recipe(BaseModel):
     steps: list[str]
 
 
-@pytest.fixture
-def client(gateway):
-    """An async client; the SDK's own retries off, so that errors are ours."""
-    return AsyncOpenAI(base_url=gateway.url + "/v1", api_key="none", max_retries=0)
-
-
 async def in_thread(gateway, ask):
     """Run a function with the sync client beside the loop the upstream is in."""
 
