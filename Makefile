@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
 # The tests that need neither seconds each nor foreign programs.
-FAST := -m "not slow and not nightly" --ignore=tests/e2e
+PARTS := failures hostile clients operator package
+APART := not nightly $(PARTS:%=and not %)
+FAST := -m "not slow and $(APART)" --ignore=tests/e2e
 
-.PHONY: install lint check test coverage mutants nightly canary clients requirements
+.PHONY: install lint check test parts coverage mutants nightly canary clients requirements
 
 install: $(VENV)/.installed
 
@@ -28,6 +30,11 @@ check: lint
 # The same tests as the README's second command.
 test: install
 	$(BIN)/python -m pytest -q
+
+# What stands apart from these, each part for itself.
+parts: install
+	for part in $(PARTS); do \
+	  $(BIN)/python -m pytest -q -rs -m "$$part and not nightly" || [ $$? = 5 ] || exit 1; done
 
 # Which lines and branches the fast tests run, per file.
 coverage: install

@@ -10,7 +10,7 @@ from tests.e2e.asking import UNSANDBOXED
 from tests.tools.cli_failures.__main__ import last_words
 from tests.tools.cli_failures.rows import ROWS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.failures
 
 BY_NAME = {row.name: row for row in ROWS}
 # (row, over a socket, final words, the most attempts that upstream may see)

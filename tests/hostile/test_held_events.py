@@ -13,6 +13,8 @@ from tests.faults.process import FaultyProcess
 from tests.serving import CODEX, PATIENCE, payload, until
 from tests.tools.bench.machine import resident_bytes
 
+pytestmark = pytest.mark.hostile
+
 TURN = ScriptedTurn().text("done").completed()
 PADDING = {"type": "codex.padding", "padding": "x" * 100_000}
 MEBIBYTE = 1024 * 1024

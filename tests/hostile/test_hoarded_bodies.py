@@ -16,7 +16,7 @@ from tests.faults.conftest import start_process  # noqa: F401
 from tests.hostile.bytes_of import CHUNKED, TURN, send
 from tests.serving import PATIENCE, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.hostile
 
 MEBIBYTE = 1 << 20
 BUDGET = 64 * MEBIBYTE

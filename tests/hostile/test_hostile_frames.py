@@ -8,7 +8,7 @@ import pytest
 from tests.hostile import wire
 from tests.hostile.bytes_of import CODEX, FOLLOW_UP, HIDDEN, UPGRADE, send, turn
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.hostile
 
 CREATE = json.dumps({"type": "response.create", **json.loads(turn())}).encode()
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA

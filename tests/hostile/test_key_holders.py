@@ -9,7 +9,7 @@ from tests.hostile import wire
 from tests.hostile.bytes_of import FOLLOW_UP, length, send, turn
 from tests.hostile.injections import INJECTIONS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.hostile
 
 # The targets, whatever the client's: constants, each with its own place upstream.
 UPSTREAM = {

@@ -13,6 +13,8 @@ from tests.faults.raw import frame, raw_socket
 from tests.serving import CODEX, PATIENCE, payload, turn_on, until
 from tests.tools.bench.machine import resident_bytes
 
+pytestmark = pytest.mark.hostile
+
 MEBIBYTE = 1024 * 1024
 TURN = ScriptedTurn().text("ok").completed()
 

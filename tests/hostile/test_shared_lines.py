@@ -7,6 +7,8 @@ import pytest
 from gateway.demo.events import ScriptedTurn
 from tests.serving import payload, turn_on, until
 
+pytestmark = pytest.mark.hostile
+
 GREEDY = 20  # turns at a time of one key, each followed by the next at once
 FORMS = [
     # Other keys, turns of each, seconds of a turn.

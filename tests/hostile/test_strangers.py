@@ -7,7 +7,7 @@ from tests.hostile.bytes_of import FOLLOW_UP
 from tests.hostile.claims import CLAIMS
 from tests.hostile.smuggling import NGINX, SMUGGLING
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.hostile
 
 # Where they stand: which gateway, and whether nginx is in between.
 DOORS = {

@@ -7,6 +7,8 @@ import pytest
 
 from tests.serving import PATIENCE, payload, turn_on
 
+pytestmark = pytest.mark.hostile
+
 TURN, OTHER = '"type": "response.create",', '"type": "response.processed",'
 # What stands in front of the fields of a turn.
 DISGUISES = {

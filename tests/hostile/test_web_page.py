@@ -20,7 +20,7 @@ from tests.hostile.browser import (
 )
 from tests.hostile.bytes_of import CODEX, TURN, length, send, turn
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.hostile
 
 # Where the pages come from: this machine, another name of it, and another machine (all
 # names lead here). None of them is the gateway's own origin.
