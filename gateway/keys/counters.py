@@ -15,6 +15,9 @@ from gateway.protocol.facts import Usage
 
 # Windows of one limit that are remembered, for a clock that goes ahead and back.
 WINDOWS_KEPT = 8
+# What is expected may be wrong of all running turns at once: when each of them is the
+# largest there is, they come to so many times the limit.
+_MOST_AT_ONCE = 3
 
 
 class Charge(NamedTuple):
@@ -24,9 +27,10 @@ class Charge(NamedTuple):
     cost: int | None = None  # micro-dollars; None: by the prices of model and tier
     model: str | None = None
     tier: str | None = None
-    # Of a turn that nothing is known of: its output is at most so many tokens, and
-    # what `usage` has of it is the least to reserve. None: `usage` is expected.
-    most_output: int | None = None
+    most_output: int = 0  # tokens it can write, whatever is expected; 0: not told
+    # Whether `usage` is expected. Else nothing is known of such turns, and what it has
+    # of output is the least to reserve.
+    is_expected: bool = True
 
     @property
     def input(self) -> int:
@@ -50,11 +54,15 @@ class Charge(NamedTuple):
     def amount_of(self, measure: Measure, remaining: int) -> int:
         """What to reserve of a limit of which so much remains."""
         expected = self.amount(measure)
-        if self.most_output is not None:
+        if not self.is_expected:
             half = self._with_output(0).amount(measure) + remaining // 2
-            most = self._with_output(self.most_output).amount(measure)
-            expected = min(max(expected, half), most)
+            expected = min(max(expected, half), self.largest(measure))
         return max(1, expected)
+
+    def largest(self, measure: Measure) -> int:
+        """What it comes to when it writes all it can."""
+        output = max(self.output, self.most_output)
+        return self._with_output(output).amount(measure)
 
     def _with_output(self, tokens: int) -> "Charge":
         return self._replace(usage=self.usage._replace(output_tokens=tokens))
@@ -67,6 +75,14 @@ _AMOUNTS: dict[Measure, Callable[[Charge], int]] = {
     Measure.COST: lambda charge: charge.price,
     Measure.REQUESTS: lambda charge: 1,
 }
+
+
+class Hold(NamedTuple):
+    """What one running turn sets aside of one counter."""
+
+    counter: "WindowCounter"
+    reserved: int
+    largest: int  # what it comes to at most
 
 
 class CounterIncrement(NamedTuple):
@@ -89,6 +105,8 @@ class WindowCounter:
     end: int
     used: int = 0
     reserved: int = 0
+    running: int = 0  # turns of this process, and what they come to at most
+    largest: int = 0
     unpersisted: int = 0  # of `used`, by this process
 
     @property
@@ -103,22 +121,38 @@ class WindowCounter:
         """Whether a turn may run beside those that do; one alone always may.
 
         Two of which less remains than both are expected to use run one after the
-        other: only the first knows what is left for the second.
+        other: only the first knows what is left for the second. More than two must
+        not cost too much even if all of them take the most they can, or a key would
+        prepare many large turns by tiny ones.
         """
         if self.reserved <= 0:
             return not self.is_exhausted
-        amount = estimate.amount_of(self.limit.measure, self.remaining)
-        return self.used + self.reserved + amount <= self.limit.maximum
+        measure, maximum = self.limit.measure, self.limit.maximum
+        amount = estimate.amount_of(measure, self.remaining)
+        if self.used + self.reserved + amount > maximum:
+            return False
+        largest = self.used + self.largest + estimate.largest(measure)
+        return self.running < 2 or largest <= _MOST_AT_ONCE * maximum
 
-    def reserve(self, estimate: Charge) -> int:
+    def reserve(self, estimate: Charge) -> Hold:
         """Reserve all that the turn is expected to use, and one at least.
 
         Even more than what remains: cut to that, it would be too little once
         others settle below their estimates, and two turns would overshoot.
         """
-        amount = estimate.amount_of(self.limit.measure, self.remaining)
-        self.reserved += amount
-        return amount
+        measure = self.limit.measure
+        amount = estimate.amount_of(measure, self.remaining)
+        hold = Hold(self, amount, max(amount, estimate.largest(measure)))
+        self.reserved += hold.reserved
+        self.largest += hold.largest
+        self.running += 1
+        return hold
+
+    def free(self, hold: Hold) -> None:
+        """The turn has ended."""
+        self.reserved -= hold.reserved
+        self.largest -= hold.largest
+        self.running -= 1
 
     def count(self, amount: int) -> None:
         """Count what a turn used."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.events import Topic
-from gateway.keys.counters import Charge, Ledger, WindowCounter
+from gateway.keys.counters import Charge, Hold, Ledger, WindowCounter
 from gateway.keys.key import Key
 from gateway.keys.quota_report import limit_rows, quota_windows, ratelimit_headers
 from gateway.keys.request_rate import RequestRate
@@ -23,7 +23,6 @@ from gateway.keys.reservation import (
     PATIENCE_WITH_OTHERS,
     Patience,
     Reservation,
-    Reserved,
     WaitingTurn,
     limit_reached,
     refuse_exhausted,
@@ -166,26 +165,27 @@ class Limiter:
         self, key: Key, counters: list[WindowCounter], estimate: Charge
     ) -> Reservation:
         self._rate.change_running(key, 1)
-        reserved = [(counter, counter.reserve(estimate)) for counter in counters]
+        holds = [counter.reserve(estimate) for counter in counters]
         if self.usage_changed.has_subscribers:
             deltas = tuple(
-                CounterDelta(counter.limit.id, counter.start, amount, 0)
-                for counter, amount in reserved
+                CounterDelta(one.counter.limit.id, one.counter.start, one.reserved, 0)
+                for one in holds
             )
             self.usage_changed.publish(UsageDelta(key.id, 1, (), deltas))
-        return Reservation(reserved, partial(self._close, key, reserved))
+        return Reservation(holds, partial(self._close, key, holds))
 
-    def _close(self, key: Key, reserved: Reserved, used: list[int] | None) -> None:
+    def _close(self, key: Key, holds: list[Hold], used: list[int] | None) -> None:
         deltas = []
-        for at, (counter, amount) in enumerate(reserved):
-            counter.reserved -= amount
+        for at, hold in enumerate(holds):
+            counter = hold.counter
+            counter.free(hold)
             spent = 0 if used is None else used[at]
             if used is not None:
                 counter.count(spent)
                 self.ledger.mark_dirty(counter)
             if self.usage_changed.has_subscribers:
                 deltas.append(
-                    CounterDelta(counter.limit.id, counter.start, -amount, spent)
+                    CounterDelta(counter.limit.id, counter.start, -hold.reserved, spent)
                 )
         self._rate.change_running(key, -1)
         if self.usage_changed.has_subscribers:

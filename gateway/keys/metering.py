@@ -70,7 +70,7 @@ class Metering:
                 turn.names, turn.previous, turn.size
             )
         usage = Usage(input_tokens=turn.expected_input)
-        expected = Charge(usage, None, turn.model, turn.tier, turn.most_output or None)
+        expected = Charge(usage, None, turn.model, turn.tier, turn.most_output)
         if turn.key is not None:
             expected = self._history.expect(turn.key.id, turn.kind, expected)
         turn.reservation = await self._limiter.reserve(turn.key, expected, turn.model)

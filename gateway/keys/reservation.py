@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
-from gateway.keys.counters import Charge, WindowCounter
+from gateway.keys.counters import Charge, Hold, WindowCounter
 from gateway.keys.key import Key
 from gateway.keys.quota_report import iso_time
 from gateway.protocol.facts import Usage
@@ -14,18 +14,16 @@ from gateway.protocol.facts import Usage
 PLAN_TYPE = "api_key"
 # A timer may fire a little before the wall clock reaches the edge of a window.
 _SHORTEST_SLEEP = 0.01
-# What a turn reserved of which counter.
-Reserved = list[tuple[WindowCounter, int]]
 
 
 class Reservation:
     """What one running turn reserved; the first `settle` or `release` ends it."""
 
     def __init__(
-        self, reserved: Reserved, close: Callable[[list[int] | None], None] | None
+        self, holds: list[Hold], close: Callable[[list[int] | None], None] | None
     ) -> None:
         """`close` is told what was used of each counter, None for nothing."""
-        self._reserved = reserved
+        self._holds = holds
         self._close = close
 
     def settle(
@@ -36,9 +34,9 @@ class Reservation:
         `within_reserved`: it is an estimate, and what was reserved is the most.
         """
         charge, used = Charge(usage, cost), []
-        for counter, reserved in self._reserved:
-            amount = charge.amount(counter.limit.measure)
-            used.append(min(amount, reserved) if within_reserved else amount)
+        for hold in self._holds:
+            amount = charge.amount(hold.counter.limit.measure)
+            used.append(min(amount, hold.reserved) if within_reserved else amount)
         self._end(used)
 
     def release(self) -> None:

@@ -79,18 +79,18 @@ class TurnHistory:
         `name` is that of its model; what has none goes by that of its endpoint.
         """
         most = largest_output(asked.model)
-        if asked.most_output is not None:
+        if asked.most_output:
             most = min(most, asked.most_output)
         turns = self._turns.get((key_id, name))
         expected = turns.expected() if turns is not None else None
         if expected is None:
             usage = asked.usage._replace(output_tokens=min(LEAST_OUTPUT, most))
-            return asked._replace(usage=usage, most_output=most)
+            return asked._replace(usage=usage, most_output=most, is_expected=False)
         usage = asked.usage._replace(
             input_tokens=asked.input + expected.unforeseen,
             output_tokens=min(max(LEAST_OUTPUT, expected.output), most),
         )
-        return asked._replace(usage=usage, most_output=None)
+        return asked._replace(usage=usage, most_output=most)
 
     def note_finished(
         self, key_id: int, name: str, usage: Usage, estimated_input: int

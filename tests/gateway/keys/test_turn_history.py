@@ -21,18 +21,18 @@ def finish(history, *outputs, key=1, name="gpt-5.5", input=0):
 
 def expected(history, asked=ASKED, key=1, name="gpt-5.5"):
     charge = history.expect(key, name, asked)
-    return charge.input, charge.output, charge.most_output
+    return charge.input, charge.output, charge.most_output, charge.is_expected
 
 
 def test_before_five_turns_have_finished_only_the_bounds_are_known():
     history = TurnHistory()
-    assert expected(history) == (1_000, 4_000, 128_000)
+    assert expected(history) == (1_000, 4_000, 128_000, False)
     finish(history, 9_000, 9_000, 9_000, 9_000)
-    assert expected(history) == (1_000, 4_000, 128_000)
+    assert expected(history) == (1_000, 4_000, 128_000, False)
     finish(history, 9_000)
-    assert expected(history) == (1_000, 9_000, None)
-    assert expected(history, key=2) == (1_000, 4_000, 128_000)
-    assert expected(history, name="other") == (1_000, 4_000, 128_000)
+    assert expected(history) == (1_000, 9_000, 128_000, True)
+    assert expected(history, key=2) == (1_000, 4_000, 128_000, False)
+    assert expected(history, name="other") == (1_000, 4_000, 128_000, False)
 
 
 @given(st.lists(st.integers(0, 100_000), min_size=5, max_size=250))
@@ -40,7 +40,7 @@ def test_expected_is_the_95th_percentile_of_the_last_hundred(outputs):
     history = TurnHistory()
     finish(history, *outputs)
     last = sorted(outputs[-100:])
-    _, output, _ = expected(history)
+    _, output, *_ = expected(history)
     assert output == max(4_000, last[ceil(0.95 * len(last)) - 1])
     assert sum(one <= output for one in last) >= 0.95 * len(last)
 
@@ -48,24 +48,24 @@ def test_expected_is_the_95th_percentile_of_the_last_hundred(outputs):
 @pytest.mark.parametrize(
     ("outputs", "most", "output"),
     [
-        ([10] * 5, None, 4_000),
+        ([10] * 5, 0, 4_000),
         ([10] * 5, 50, 50),
         ([90_000] * 5, 20_000, 20_000),
-        ([900_000] * 5, None, 128_000),
+        ([900_000] * 5, 0, 128_000),
     ],
 )
 def test_it_is_at_least_4000_and_at_most_what_may_be_written(outputs, most, output):
     history = TurnHistory()
     finish(history, *outputs)
     asked = ASKED._replace(most_output=most)
-    assert expected(history, asked) == (1_000, output, None)
+    assert expected(history, asked) == (1_000, output, most or 128_000, True)
 
 
 def test_what_no_estimate_of_the_input_had_is_expected_again():
     history = TurnHistory()
     for _ in range(5):  # hosted tools found that much
         history.note_finished(1, "gpt-5.5", Usage(30_000), 2_000)
-    assert expected(history) == (29_000, 4_000, None)
+    assert expected(history) == (29_000, 4_000, 128_000, True)
 
 
 def test_who_leaves_early_is_not_expected_to_use_less():
@@ -73,10 +73,10 @@ def test_who_leaves_early_is_not_expected_to_use_less():
     finish(history, *[5_000] * 5)
     for _ in range(100):
         history.note_broken_off(1, "gpt-5.5", 10)
-    assert expected(history) == (1_000, 5_000, None)
+    assert expected(history) == (1_000, 5_000, 128_000, True)
     for _ in range(6):
         history.note_broken_off(1, "gpt-5.5", 80_000)
-    assert expected(history) == (1_000, 80_000, None)
+    assert expected(history) == (1_000, 80_000, 128_000, True)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_memory_is_bounded_and_forgets_what_was_used_longest_ago():
     assert expected(history)[1] == 9_000
     finish(history, 1, name="m0")
     finish(history, 1, name="one more")
-    assert expected(history) == (1_000, 4_000, 128_000)
+    assert expected(history) == (1_000, 4_000, 128_000, False)
     assert len(history._turns) == turn_history._MOST_PAIRS
     finish(history, *range(1_000), name="m0")
     assert len(history._turns[1, "m0"].last) == 100

@@ -12,7 +12,7 @@ def counter(maximum=1_000_000, **fields):
 
 def test_one_at_least_is_reserved():
     made = counter()
-    assert made.reserve(spend(0)) == 1
+    assert made.reserve(spend(0)).reserved == 1
     assert made.reserved == 1
 
 
