@@ -14,7 +14,7 @@ from marshmallow import (
     validates_schema,
 )
 
-from schemas.chat_tools import map_tools, uses_functions
+from schemas.chat_tools import has_nameless, map_tools, uses_functions
 from schemas.content_parts import MessageError
 from schemas.fields import Flag
 from schemas.messages import convert_messages
@@ -237,6 +237,8 @@ def chat_options(request: Mapping[str, Any]) -> ChatOptions:
 def left_out(request: Mapping[str, Any]) -> list[str]:
     """The parameters of a chat request that nothing upstream stands for."""
     names = [name for name in _NO_COUNTERPART if request.get(name) is not None]
+    if has_nameless(request.get("tools")):
+        names.append("tools without a name")
     return ["store", *names] if request.get("store") is True else names
 
 

@@ -17,7 +17,7 @@ def map_tools(
 ) -> None:
     """Put a chat request's tools, or its deprecated functions, into the payload.
 
-    Frames are taken off; tools without a name that no rule is about mean nothing
+    Frames are taken off; functions and custom tools without a name mean nothing
     upstream, and are left out. Raises ValidationError for refused ones.
     """
     tools, choice = request.get("tools"), request.get("tool_choice")
@@ -31,8 +31,7 @@ def map_tools(
     if search is not None and "web_search" not in map(_current_type, tools or ()):
         tools = [*(tools or ()), _search_tool(search)]
     if tools is not None:
-        flat = [_flat_tool(tool) for tool in tools]
-        payload["tools"] = [tool for tool in flat if _is_usable(tool, policy)]
+        payload["tools"] = list(filter(_is_usable, map(_flat_tool, tools)))
     if choice is not None:
         payload["tool_choice"] = _flat_choice(choice)
 
@@ -114,9 +113,13 @@ def _flat_reference(choice: Any) -> Any:
     return rename_tool(choice)
 
 
-def _is_usable(tool: Any, policy: ToolPolicy) -> bool:
-    kind = _current_type(tool)
-    if kind == "web_search" or policy.names(kind):
+def has_nameless(tools: Any) -> bool:
+    """Whether `map_tools` leaves some out."""
+    return not all(_is_usable(_flat_tool(tool)) for tool in tools or ())
+
+
+def _is_usable(tool: Any) -> bool:
+    if tool_type(tool) not in (None, *_FRAMED_FIELDS):
         return True
     name = tool.get("name") if isinstance(tool, dict) else None
     return isinstance(name, str) and bool(name)

@@ -31,6 +31,7 @@ class LoadedRequest:
 
     payload: dict[str, Any]
     changes: tuple[str, ...]
+    new_shapes: tuple[str, ...]  # types of tools that nothing here knows
     model: str
     asked: Asked
     previous_response_id: str | None
@@ -115,6 +116,7 @@ def finish_loading(
     return LoadedRequest(
         payload=payload,
         changes=tuple(changes),
+        new_shapes=asked.tools.new_shapes(payload.get("tools")),
         model=payload["model"],
         asked=asked,
         previous_response_id=payload.get("previous_response_id"),

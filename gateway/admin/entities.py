@@ -270,6 +270,15 @@ _USAGE_ROW = entity(
     Field("cached_ratio", float, nullable=True),
 )
 USAGE = entity("Usage", Field("usage", _USAGE_ROW, many=True, required=True))
+RULE_COUNTS_QUERY = entity("RuleCountsQuery", _FILTER[-1])
+_RULE_ROW = entity(
+    "RuleRow",
+    Field("day", description="UTC"),
+    Field("kind", choices=("changed", "refused", "new shape")),
+    Field("rule"),
+    Field("requests", int),
+)
+RULE_COUNTS = entity("RuleCounts", Field("rules", _RULE_ROW, many=True, required=True))
 
 SETTINGS_CHANGE = entity(
     "SettingsChange", Field("strategy", choices=STRATEGIES), TOOL_RULES, ALIASES

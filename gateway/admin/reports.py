@@ -106,11 +106,22 @@ def sum_usage(by: Grouping, wanted: dict[str, Any], now: float) -> list[Record]:
     return [_summed(row, by, names) for row in rows]
 
 
+def count_rules(since: str | None, now: float) -> list[Record]:
+    """How often each rule was met, by UTC day, since `since` (30d). Raises
+    Unacceptable."""
+    rows = queries.rule_report(parse_since(since or DEFAULT_SPAN, now))
+    return [{"day": _day(row.pop("start")), **row} for row in rows]
+
+
+def _day(start: int) -> str:
+    return datetime.fromtimestamp(start / 1000, UTC).strftime("%Y-%m-%d")
+
+
 def _summed(row: Record, by: Grouping, names: dict[int, str]) -> Record:
     group = row["group"]
     label: str | None
     if by == "day":
-        label = datetime.fromtimestamp(group / 1000, UTC).strftime("%Y-%m-%d")
+        label = _day(group)
     else:
         label = (group or None) if by == "model" else _name(names, group)
     cached, told = row["cached_tokens"], row["input_tokens"]

@@ -13,6 +13,7 @@ COMMANDS = {
     "keys": "keys:keys",
     "logs": "logs:logs",
     "recorder": "recorder:recorder",
+    "rules": "logs:rules",
     "strategy": "admin:strategy",
     "tools": "admin:tools",
     "usage": "logs:usage",

@@ -115,6 +115,15 @@ def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> 
 
 
 @click.command()
+@click.option("--since", default="7d", show_default=True, help="7d, 4w or a date.")
+@settings_and_json
+def rules(settings: Settings, /, since: str, as_json: bool) -> None:
+    """How often requests were changed or refused, and how, by day."""
+    rows = run_query(settings, reports.count_rules, since, time.time())
+    print_table(rows, ("day", "kind", "rule", "requests"), as_json=as_json)
+
+
+@click.command()
 @click.argument("request_id")
 @settings_and_json
 def explain(settings: Settings, request_id: str, as_json: bool) -> None:

@@ -4,6 +4,7 @@ import peewee as pw
 
 from gateway.store.database import execute_many
 from gateway.store.log_rows import Sums, clean, has_known_model, write_log
+from gateway.store.rule_counts import write_rule_counts
 from gateway.store.write_queue import Batch
 
 UPSERT_BINDING = (
@@ -30,6 +31,7 @@ def write_batch(database: pw.Database, batch: Batch) -> None:
     sums.add(rows, map(has_known_model, logged))
     sums.merge(batch.spilled)
     write_log(database, rows)
+    write_rule_counts(database, logged)
     if sums:
         sums.write(database)
     _write_latest(database, batch)

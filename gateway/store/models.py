@@ -231,6 +231,19 @@ class UsageDay(UsageBase):
         primary_key = pw.CompositeKey("start", "api_key_id", "account_id", "model")
 
 
+class RuleDay(BaseModel):
+    """How many requests of a UTC day met a rule: an entry of `rule_counts`."""
+
+    start = pw.BigIntegerField()
+    kind = pw.CharField(max_length=16)  # changed, refused, new shape
+    rule = pw.CharField(max_length=64)
+    requests = pw.BigIntegerField()
+
+    class Meta:
+        # Serves the upsert, and the reports and retention (by the prefix `start`).
+        primary_key = pw.CompositeKey("start", "kind", "rule")
+
+
 class BindingRow(BaseModel):
     """A conversation's account. `key` is the pool's own digest of what binds."""
 
@@ -268,6 +281,7 @@ TABLES: tuple[type[BaseModel], ...] = (
     RequestLog,
     UsageHour,
     UsageDay,
+    RuleDay,
     BindingRow,
     AuditLog,
     SettingRow,

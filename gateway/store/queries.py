@@ -145,6 +145,17 @@ def usage_report(
     return sorted(report, key=_by_day if by == "day" else _by_size)
 
 
+def rule_report(since: int) -> list[Record]:
+    """How often each rule was met since the day of `since`, the latest day first."""
+    names = ("start", "kind", "rule", "requests")
+    found = _select(
+        f"SELECT {', '.join(names)} FROM rule_day WHERE start >= ? "
+        "ORDER BY start DESC, kind, requests DESC, rule",
+        (since // DAY_MS * DAY_MS,),
+    )
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
 def _by_day(row: Record) -> Any:
     return row["group"]
 

@@ -14,6 +14,7 @@ from gateway.store.models import (
     RequestLog,
     now_ms,
 )
+from gateway.store.rule_counts import remove_rule_counts
 
 logger = logging.getLogger("gateway.store")
 
@@ -26,6 +27,7 @@ BINDING_DAYS = 7
 MAX_BINDINGS = 100_000
 COUNTER_DAYS = 31  # the longest window has 30
 COUNTERS_KEPT = 8  # of each limit
+RULE_DAYS = 365
 AUDIT_DAYS = 365  # whatever the log's: who changed a key is asked months later
 
 
@@ -63,6 +65,7 @@ class Retention:
             or _remove_surplus_bindings()
             or _remove_counters(now - COUNTER_DAYS * DAY_MS)
             or _remove_before(AuditLog.at, now - AUDIT_DAYS * DAY_MS)
+            or remove_rule_counts(now - RULE_DAYS * DAY_MS)
         )
         self.postpone(SLICE_PAUSE if removed else IDLE_PAUSE)
         return removed

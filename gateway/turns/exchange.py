@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, InvalidPayload
 from gateway.keys.key import known_effort, known_tier
 from gateway.keys.model_errors import plain_name
 from gateway.protocol.facts import LONGEST_LOGGED, Failure, LoggedError, Usage
@@ -19,6 +19,7 @@ from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.keepalive import Silence
 
 ExchangeStatus = Literal["success", "error", "interrupted"]
+RuleKind = Literal["changed", "refused", "new shape"]
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +38,8 @@ class Exchange:
     is_prewarm: bool = False
     account_id: int | None = None
     changes: tuple[str, ...] = ()
+    new_shapes: tuple[str, ...] = ()  # types of tools that no rule knows
+    refused_by: str | None = None  # the rule, where it was a request's own fault
     attempts: list[dict[str, Any]] = field(default_factory=list)
     lease_reason: str | None = None
     passed_over: tuple[tuple[str, str], ...] = ()
@@ -62,7 +65,7 @@ class Exchange:
 
     def take_facts(self, loaded: Loaded) -> None:
         """Note what the log tells of a payload."""
-        self.changes = loaded.changes
+        self.changes, self.new_shapes = loaded.changes, loaded.new_shapes
         self.model = loaded.model
         self.requested_model = loaded.requested_model
         self.answers_as = loaded.answers_as
@@ -88,6 +91,9 @@ class Exchange:
         own = LoggedError(error.code, error.type, error.param, str(error))
         self.take_words(error.redacted or own)
         self.error_origin, self.error_phase = error.origin, error.phase
+        if error.origin == "client":
+            _, _, reason = str(error).partition(f"{InvalidPayload.message}: ")
+            self.refused_by = reason or error.code
 
     def break_off(self, failure: Failure) -> None:
         """Record a failure that came after the commit point."""
@@ -148,7 +154,14 @@ class Exchange:
             "is_prewarm": self.is_prewarm,
             "changes": orjson.dumps(self.changes).decode(),
             "receipt": orjson.dumps(self.receipt()).decode(),
+            "rules_met": self._rules_met(),
         }
+
+    def _rules_met(self) -> list[tuple[RuleKind, str]]:
+        """What is counted by day, as `gateway.store.rule_counts` takes it."""
+        met: list[tuple[RuleKind, str]] = [("changed", one) for one in self.changes]
+        met += [("new shape", shape) for shape in self.new_shapes]
+        return met if self.refused_by is None else [*met, ("refused", self.refused_by)]
 
     def receipt(self) -> dict[str, Any]:
         """Why this account, who was passed over, what was retried."""

@@ -1,10 +1,18 @@
-"""/api/logs and /api/usage: the record, off the loop."""
+"""/api/logs, /api/usage and /api/rules: the record, off the loop."""
 
 import time
 from typing import ClassVar
 
 from gateway.admin import reports
-from gateway.admin.entities import LOG_PAGE, LOG_QUERY, LOG_ROW, USAGE, USAGE_QUERY
+from gateway.admin.entities import (
+    LOG_PAGE,
+    LOG_QUERY,
+    LOG_ROW,
+    RULE_COUNTS,
+    RULE_COUNTS_QUERY,
+    USAGE,
+    USAGE_QUERY,
+)
 from gateway.store.queries import Record
 from handlers.admin.base import AdminHandler, Operation
 
@@ -49,3 +57,18 @@ class UsageReportHandler(AdminHandler):
         by, now = wanted.pop("by"), time.time()
         rows = await self.gateway.store.read(reports.sum_usage, by, wanted, now)
         self.answer({"usage": rows})
+
+
+class RuleCountsHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation(
+            "How often requests were changed or refused, and how, by day",
+            RULE_COUNTS,
+            query=RULE_COUNTS_QUERY,
+        )
+    }
+
+    async def get(self) -> None:
+        since = self.query().get("since")
+        rows = await self.gateway.store.read(reports.count_rules, since, time.time())
+        self.answer({"rules": rows})

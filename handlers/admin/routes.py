@@ -11,7 +11,12 @@ from handlers.admin.accounts import (
 )
 from handlers.admin.base import AdminHandler
 from handlers.admin.keys import KeyHandler, KeyRotateHandler, KeysHandler
-from handlers.admin.logs import LogHandler, LogsHandler, UsageReportHandler
+from handlers.admin.logs import (
+    LogHandler,
+    LogsHandler,
+    RuleCountsHandler,
+    UsageReportHandler,
+)
 from handlers.admin.metrics import MetricsHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.settings import ReloadHandler, SettingsHandler
@@ -41,6 +46,7 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/logs", LogsHandler, ADMIN),
     (r"/api/logs" + _NAME, LogHandler, ADMIN),
     (r"/api/usage", UsageReportHandler, ADMIN),
+    (r"/api/rules", RuleCountsHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),

@@ -38,6 +38,7 @@ class MediaPayload:
     answers_as: str | None = None
     stream: bool = False
     changes: tuple[str, ...] = ()
+    new_shapes: tuple[str, ...] = ()
     previous_response_id: str | None = None
     prompt_cache_key: str | None = None
     service_tier: str | None = None

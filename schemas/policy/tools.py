@@ -6,6 +6,7 @@ A table of rules by surface and kind of account: defaults, the owner's, and a ke
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol
 
 from marshmallow import ValidationError
@@ -18,6 +19,27 @@ KINDS_OF_ACCOUNT: tuple[KindOfAccount, ...] = ("chatgpt", "api_key")
 _OTHERS = {"chatgpt": "an account with an API key", "api_key": "a ChatGPT account"}
 
 _RENAMED = {"web_search_preview": "web_search"}
+
+# Of the Responses API and of Codex (platform.openai.com, November 2026).
+KNOWN_TYPES = frozenset(
+    {
+        "apply_patch",
+        "custom",
+        "function",
+        "local_shell",
+        "mcp",
+        "namespace",
+        "shell",
+        "tool_search",
+        "web_search",
+        "web_search_2025_08_26",
+        "web_search_preview",
+        "web_search_preview_2025_03_11",
+    }
+)
+# Of a request's other types so many are noted, and so much of each.
+MOST_SHAPES = 8
+LONGEST_SHAPE = 64
 
 
 class TypeRule(Protocol):
@@ -124,6 +146,14 @@ class ToolPolicy:
             return payload, []
         kept, changes = _without(tools, self._types(tools, "strip")[account])
         return ({**payload, "tools": kept}, changes) if changes else (payload, [])
+
+    def new_shapes(self, tools: Any) -> tuple[str, ...]:
+        """Types that neither the API nor a rule has, the first few: they pass."""
+        if not isinstance(tools, list):
+            return ()
+        types = sorted(_types_among(tools) - KNOWN_TYPES)
+        unknown = (kind[:LONGEST_SHAPE] for kind in types if not self.names(kind))
+        return tuple(islice(unknown, MOST_SHAPES))
 
     def check(self, tools: list[Any]) -> None:
         """Raise ValidationError for a tool that is refused whatever the account."""

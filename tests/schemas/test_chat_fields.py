@@ -122,7 +122,7 @@ from tests.schemas.chat_requests import (
         ),
         (
             {"tools": [{"type": "function", "function": {}}, {"type": "x"}, 5]},
-            {"tools": []},
+            {"tools": [{"type": "x"}]},
         ),
         (
             {"tool_choice": {"type": "function", "function": {"name": "f"}}},

@@ -99,6 +99,15 @@ def test_usage_is_summed_and_says_when_a_cost_is_not_known(commands, record):
     assert "40.0 %" in out
 
 
+def test_rules_are_counted_by_day(commands, record):
+    met = [("refused", "model is required"), ("new shape", "\x1b[2J")]
+    record(row(1, rules_met=met), row(2, rules_met=met[:1]))
+    (shape, refused) = commands.rows("rules", "--since", "2d")
+    assert (refused["rule"], refused["requests"]) == ("model is required", 2)
+    assert shape["rule"] == "_[2J"
+    assert "model is required" in commands.good("rules").out
+
+
 def test_a_receipt_tells_a_person_what_happened(commands, record):
     attempts = [
         {"account": "ada", "then": "elsewhere", "ms": 12, "status": 429},

@@ -20,7 +20,7 @@ def test_help_lists_every_command(commands):
             "doctor",
             "explain",
         ),
-        *("export", "keys", "logs", "serve", "strategy", "tools", "usage"),
+        *("export", "keys", "logs", "rules", "serve", "strategy", "tools", "usage"),
     ):
         assert f"\n  {name} " in out
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.serving import V1, payload
+from tests.serving import CODEX, V1, payload, turn_on
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
@@ -52,3 +52,28 @@ async def test_usage_is_summed_by_what_was_asked(serving, operator):
     assert by_model["model"] == "gpt-5.5"
     assert by_model["input_tokens"] == by_account["input_tokens"] > 0
     assert (await operator.call("GET", "/api/usage?by=weather")).status == 400
+
+
+async def test_what_rules_did_to_requests_is_counted_by_day(serving, operator):
+    shapes = [{"type": "weather_2027", "place": "x"}, {"type": "image_generation"}]
+    refused = payload(tools=[{"type": "web_search"}, {"type": "file_search"}])
+    for path, request in (
+        (CODEX, payload(tools=shapes)),
+        (CODEX, payload(tools=shapes[1:])),
+        (V1, refused),
+        (V1, payload(tools=[*shapes[1:] * 2, *refused["tools"]])),
+    ):
+        await serving.ask(path, request)
+    async with serving.socket(CODEX) as ws:
+        await turn_on(ws, refused)
+    await serving.rows(5)
+    rows = (await operator.get("/api/rules?since=1d"))["rules"]
+    assert len({row["day"] for row in rows}) == 1
+    counted = {(row["kind"], row["rule"]): row["requests"] for row in rows}
+    assert counted["changed", "image_generation tool dropped"] == 2
+    assert counted["refused", "tools[].type file_search is not available here"] == 2
+    assert (
+        counted["refused", "tools[].type image_generation is not available here"] == 1
+    )
+    assert counted["new shape", "weather_2027"] == 1
+    assert (await operator.call("GET", "/api/rules?since=soon")).status == 400

@@ -111,11 +111,28 @@ def test_the_last_rule_that_matches_decides():
     assert sent(load(Surface.V1, [{"type": "mcp"}], only_codex)) == [["mcp"]] * 2
 
 
-def test_chat_keeps_a_tool_without_a_name_that_a_rule_is_about():
-    nameless = {"type": "mcp", "server_label": "x"}
-    assert sent(load(Surface.CHAT, [nameless])) == [[], []]
-    loaded = load(Surface.CHAT, [nameless], DefaultRule("pass", "mcp"))
-    assert sent(loaded) == [["mcp"], ["mcp"]]
+@pytest.mark.parametrize("surface", [*CODEX, *PUBLIC])
+def test_types_that_nothing_knows_pass_and_are_told_of(surface):
+    unknown = {"type": "weather_2027", "place": "x"}
+    loaded = load(surface, [unknown, FUNCTION, {"type": "mcp"}, unknown])
+    types = ["weather_2027", "function", "mcp", "weather_2027"]
+    assert sent(loaded) == [types, types]
+    assert loaded.new_shapes == ("weather_2027",)
+
+
+def test_so_much_is_told_of_unknown_types():
+    tools = [{"type": f"t{n:03}" + "x" * 100} for n in range(50)]
+    rule = DefaultRule("pass", "t000*")
+    assert load(Surface.V1, tools, rule).new_shapes == tuple(
+        f"t{n:03}" + "x" * 60 for n in range(1, 9)
+    )
+
+
+def test_chat_leaves_out_functions_without_a_name():
+    nameless = [{"type": "function"}, {"type": "custom", "custom": {"name": ""}}, {}, 1]
+    loaded = load(Surface.CHAT, [*nameless, FUNCTION])
+    assert sent(loaded) == [["function"], ["function"]]
+    assert "tools without a name dropped" in loaded.changes
 
 
 def test_tools_that_no_one_kind_of_account_may_get_together_are_refused():
