@@ -67,12 +67,12 @@ canary:
 	$(CANARY)/bin/pip list | grep -iE '^(aiohttp|tornado) '
 	$(CANARY)/bin/python -m pytest -q $(FAST)
 
-# requirements.in → requirements.txt, and the same for the tests' own;
+# The dependencies of pyproject.toml → requirements.txt, and the same with the tests' own;
 # UPGRADE=--upgrade takes newer releases.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make requirements" $(UPGRADE)
 requirements: install
 	$(BIN)/$(PIP_INSTALL) "uv>=0.9"
-	$(COMPILE) requirements.in -o requirements.txt
-	$(COMPILE) tests/requirements.in -o tests/requirements.txt
+	$(COMPILE) --extra postgresql pyproject.toml -o requirements.txt
+	$(COMPILE) --extra postgresql pyproject.toml tests/requirements.in -o tests/requirements.txt

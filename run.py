@@ -2,19 +2,34 @@
 """The command line: serves without arguments; `--help` lists the commands."""
 
 import sys
+from pathlib import Path
 
-import click
-from environs import EnvValidationError
+try:
+    import click
+    from environs import EnvValidationError
 
-from gateway.cli.base import Commands, pass_settings
-from gateway.cli.commands import COMMANDS
-from gateway.settings import Settings
+    from gateway.cli.base import Commands, pass_settings, version
+    from gateway.cli.commands import COMMANDS
+    from gateway.settings import PACKAGE, PROGRAM, Settings
+except ModuleNotFoundError as error:
+    here = Path(__file__).resolve().parent
+    python = here / ".venv" / "bin" / "python"
+    if sys.executable == str(python):
+        sys.exit(f"{error}: {python} -m pip install -r {here / 'requirements.txt'}")
+    if python.exists():
+        sys.exit(f"{error}: start it with {python} {' '.join(sys.argv)}")
+    sys.exit(
+        f"{error}. First:\n  python3 -m venv {here / '.venv'}\n"
+        f"  {python} -m pip install -r {here / 'requirements.txt'}\n"
+        f"then start it with {python} {' '.join(sys.argv)}"
+    )
 
-no_key_option = click.option(
-    "--no-key",
-    is_flag=True,
-    help="Serve on a reachable address though no API key exists.",
-)
+
+def show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    """Print the release, and end."""
+    if is_asked:
+        click.echo(f"{PACKAGE} {version()}")
+        ctx.exit()
 
 
 @click.group(
@@ -23,9 +38,16 @@ no_key_option = click.option(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@no_key_option
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the release and exit.",
+)
 @click.pass_context
-def main(ctx: click.Context, no_key: bool) -> None:
+def main(ctx: click.Context) -> None:
     """A gateway for Codex and OpenAI clients. Without a command it serves."""
     if ctx.invoked_subcommand == "demo":
         return  # it runs on settings of its own
@@ -38,19 +60,18 @@ def main(ctx: click.Context, no_key: bool) -> None:
             click.echo(": ".join([name, *reasons]), err=True)
         ctx.exit(2)
     if ctx.invoked_subcommand is None:
-        ctx.invoke(serve, no_key=no_key)
+        ctx.invoke(serve)
 
 
 @main.command()
-@no_key_option
 @pass_settings
-def serve(settings: Settings, no_key: bool) -> None:
+def serve(settings: Settings) -> None:
     """Serve until SIGTERM; running turns may end first."""
-    from gateway.cli.serve import refuse_open_door
+    from gateway.cli.serve import start_screen
     from handlers.process import run_server
 
-    refuse_open_door(settings, no_key)
-    sys.exit(run_server(settings))
+    screen = start_screen(settings)
+    sys.exit(run_server(settings, on_ready=lambda port: click.echo(screen(port))))
 
 
 @main.command()
@@ -63,4 +84,4 @@ def demo(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="run.py")
+    main(prog_name=PROGRAM)

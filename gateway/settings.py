@@ -1,6 +1,7 @@
 """Settings of one process, read once from the environment and a `.env` file."""
 
 import re
+import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -9,6 +10,11 @@ from typing import Any
 from environs import Env, EnvError, validate
 
 from gateway.secret import Secret
+
+# What an owner types: the package of an installed gateway, or run.py in a clone.
+PACKAGE = "codexgate"
+PROGRAM = PACKAGE if PACKAGE in sys.modules else "run.py"
+COMMAND = PACKAGE if PACKAGE in sys.modules else "python run.py"
 
 Network = IPv4Network | IPv6Network
 MEBIBYTE = 1024 * 1024

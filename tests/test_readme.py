@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -161,12 +162,17 @@ def constants(node):
 
 
 COMPILED = [
-    ("requirements.in", "requirements.txt"),
+    ("pyproject.toml", "requirements.txt"),
     ("tests/requirements.in", "tests/requirements.txt"),
 ]
 
 
 def requirements(name):
+    if name == "pyproject.toml":
+        project = tomllib.loads(read(name))["project"]
+        extra = project["optional-dependencies"]["postgresql"]
+        yield from map(Requirement, [*project["dependencies"], *extra])
+        return
     for line in read(name).splitlines():
         text = line.partition(" #")[0].rstrip(" \\")
         if text and text[0].isalpha():

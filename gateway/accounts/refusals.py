@@ -18,6 +18,7 @@ from gateway.errors import (
 )
 from gateway.keys.model_errors import ModelNotAvailable
 from gateway.protocol.local_failures import edge_refused
+from gateway.settings import PROGRAM
 
 
 def refusal(
@@ -130,26 +131,27 @@ def _clock_time(at: float) -> str:
 _NONE_ADDED = (
     "no_accounts_configured",
     "No account has been added to this gateway; its owner does that with "
-    "`run.py accounts login`",
+    f"`{PROGRAM} accounts login`",
 )
 _NONE_ASSIGNED = (
     "no_accounts_configured",
     "No account of this gateway is assigned to this API key; its owner does that with "
-    "`run.py keys update NAME --accounts …`",
+    f"`{PROGRAM} keys update NAME --accounts …`",
 )
 _ALL_PAUSED = (
     "accounts_paused",
-    "All accounts are paused; their owner ends that with `run.py accounts resume NAME`",
+    "All accounts are paused; their owner ends that with "
+    f"`{PROGRAM} accounts resume NAME`",
 )
 _ALL_LOGGED_OUT = (
     "login_required",
-    "All accounts require a new login; their owner runs `run.py accounts login`",
+    f"All accounts require a new login; their owner runs `{PROGRAM} accounts login`",
 )
 # To resume one takes less than a login.
 _PAUSED_OR_LOGGED_OUT = (
     "accounts_paused",
     "All accounts are paused or require a new login; their owner runs "
-    "`run.py accounts resume NAME` or `run.py accounts login`",
+    f"`{PROGRAM} accounts resume NAME` or `{PROGRAM} accounts login`",
 )
 
 

@@ -2,6 +2,7 @@
 
 from gateway.errors import GatewayError, InvalidPayload, NotFound
 from gateway.protocol.facts import Origin
+from gateway.settings import PROGRAM
 
 
 class NotThere(NotFound):
@@ -24,5 +25,5 @@ class AdminTokenRequired(GatewayError):
     status = 401
     code = "admin_token_required"
     type = "authentication_error"
-    message = "This needs the admin token; `run.py admin token` prints it"
+    message = f"This needs the admin token; `{PROGRAM} admin token` prints it"
     origin: Origin = "client"

@@ -25,7 +25,7 @@ from gateway.cli.base import (
 )
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
-from gateway.settings import Settings
+from gateway.settings import PROGRAM, Settings
 from gateway.store.encryption import SecretBox
 from gateway.upstream.auth_json import Login, read_login
 
@@ -143,7 +143,7 @@ def list_accounts(settings: Settings, as_json: bool) -> None:
         print_table(rows, (), as_json=True)
         return
     if not rows:
-        click.echo("No accounts yet; `run.py accounts import FILE` adds one.")
+        click.echo(f"No accounts yet; `{PROGRAM} accounts import FILE` adds one.")
         return
     columns = ("id", "name", "plan", "state", "why", "until", "windows")
     now = time.time()

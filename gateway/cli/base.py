@@ -2,10 +2,12 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import import_module
+from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -16,7 +18,7 @@ from gateway.errors import GatewayError
 from gateway.process.inherited_sockets import UnusableDescriptor
 from gateway.process.lockfile import AlreadyRunning
 from gateway.repository.audit import shell_actor
-from gateway.settings import Settings
+from gateway.settings import PACKAGE, PROGRAM, Settings
 from gateway.store import models
 from gateway.store.database import (
     UnusableDatabase,
@@ -120,6 +122,14 @@ def apply_change(settings: Settings, function: Callable[..., T], *args: Any) -> 
         result = function(*args)
     reload_running(settings)
     return result
+
+
+def version() -> str:
+    """The release, as pyproject.toml has it."""
+    if PROGRAM == PACKAGE:
+        return metadata.version(PACKAGE)
+    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    return str(tomllib.loads(project.read_text())["project"]["version"])
 
 
 def secrets_of(settings: Settings) -> SecretBox:

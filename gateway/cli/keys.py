@@ -23,14 +23,14 @@ from gateway.cli.base import (
     text,
 )
 from gateway.repository.audit import shell_actor
-from gateway.settings import Settings
+from gateway.settings import PROGRAM, Settings
 from gateway.store.models import ApiKeyRow
 
 FIRST_KEY = (
     "This is the first key: from now on every client needs one, local ones too, also "
     "after the last key is removed."
 )
-NO_KEYS = "No keys yet; `run.py keys create --name NAME` makes one."
+NO_KEYS = f"No keys yet; `{PROGRAM} keys create --name NAME` makes one."
 _OPTIONS = (
     "expires",
     "models",

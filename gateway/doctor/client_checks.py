@@ -10,12 +10,13 @@ from gateway.doctor.client import CODEX_PATH, Visit, is_loopback
 from gateway.doctor.findings import Finding, fail, ok, warn
 from gateway.polling.client_version import NEWEST_KNOWN
 from gateway.protocol.numbers import unix_time
+from gateway.settings import COMMAND
 
 LARGEST_SKEW = 5.0  # seconds
 CERTIFICATE_DAYS = 14.0
 _SHORT_FOR_STREAM = 0.5  # of the time that ten paced events take
 
-MAKE_KEY = "python run.py keys create --name NAME"
+MAKE_KEY = f"{COMMAND} keys create --name NAME"
 UPGRADE_LINES = (
     "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
     'proxy_set_header Connection "upgrade";'
@@ -62,7 +63,7 @@ async def reachable(visit: Visit) -> list[Finding]:
                 f"{visit.url}/health: {told}",
                 "location / { proxy_pass http://127.0.0.1:2455; }"
                 if answer.status
-                else "python run.py",
+                else COMMAND,
             )
         ]
     found = [ok("reachable", f"{visit.url} answers in {answer.seconds * 1000:.0f} ms")]
@@ -176,7 +177,7 @@ async def models(visit: Visit) -> list[Finding]:
         return [fail("models", text, "location /backend-api/ { proxy_pass …; }")]
     if not listed:
         text = "no account lists its models yet; Codex uses its own list"
-        return [warn("models", text, "python run.py accounts list")]
+        return [warn("models", text, f"{COMMAND} accounts list")]
     return [ok("models", f"{len(listed)} models")]
 
 

@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 from gateway.accounts.account import Account
 from gateway.accounts.health import AccountStatus
 from gateway.doctor.findings import Finding, fail, ok, warn
-from gateway.settings import MEBIBYTE, Settings
+from gateway.settings import COMMAND, MEBIBYTE, Settings
 
 LITTLE_SPACE = 1024 * MEBIBYTE
 NO_SPACE = 100 * MEBIBYTE
-LOGIN = "python run.py accounts login"
+LOGIN = f"{COMMAND} accounts login"
 
 
 def private_files(settings: Settings) -> list[Finding]:
     """Whether others on this machine can read what they must not."""
     folder = settings.data_dir
     if not folder.is_dir():
-        return [warn("permissions", f"there is no {folder} yet", "python run.py")]
+        return [warn("permissions", f"there is no {folder} yet", COMMAND)]
     found = []
     for path in [folder, *sorted(folder.iterdir())]:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -50,9 +50,7 @@ def disk_space(settings: Settings) -> list[Finding]:
 def logins(accounts: list[Account], now: float) -> list[Finding]:
     """Each account's state, and how long its token lasts."""
     if not accounts:
-        return [
-            fail("accounts", "no account yet", "python run.py accounts import FILE")
-        ]
+        return [fail("accounts", "no account yet", f"{COMMAND} accounts import FILE")]
     return [_login(account, now) for account in accounts]
 
 
@@ -62,7 +60,7 @@ def _login(account: Account, now: float) -> Finding:
     if status is AccountStatus.REAUTH_REQUIRED:
         return fail(check, f"needs a new login: {why}", LOGIN)
     if status is AccountStatus.PAUSED:
-        return warn(check, why, f"python run.py accounts resume '{account.name}'")
+        return warn(check, why, f"{COMMAND} accounts resume '{account.name}'")
     if status is not AccountStatus.ACTIVE:
         return warn(check, f"{status}: {why}")
     expires_at = account.credentials.expires_at
@@ -71,7 +69,7 @@ def _login(account: Account, now: float) -> Finding:
     hours = (expires_at - now) / 3600
     if hours <= 0:
         text = "its token has ended and is refreshed with the next request"
-        line = f"python run.py accounts probe '{account.name}'"
+        line = f"{COMMAND} accounts probe '{account.name}'"
         return warn(check, text, line)
     return ok(check, f"active, its token lasts {hours:.0f} hours more")
 
@@ -84,7 +82,7 @@ def codex_configuration(home: Path, urls: set[str]) -> list[Finding]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        return [fail("config.toml", f"{path}: {error}", "python run.py codex-config")]
+        return [fail("config.toml", f"{path}: {error}", f"{COMMAND} codex-config")]
     providers = document.get("model_providers")
     found = []
     for provider in providers.values() if isinstance(providers, dict) else ():

@@ -19,6 +19,7 @@ from gateway.protocol.failure_kind import CODES, FailureKind, kind_of, rules_of
 from gateway.protocol.failures import as_told, uncompared, without_identity
 from gateway.protocol.lenient_json import dump, load_object, text
 from gateway.protocol.local_failures import edge_refused
+from gateway.settings import PROGRAM
 
 # Of errors that came in an event, which has no status, before anything was sent.
 _STATUS_OF_KIND = {
@@ -98,7 +99,7 @@ def _login_error(failure: Failure, words: str, *, is_convicted: bool) -> Gateway
         error: GatewayError = NoneInService(
             "login_required",
             "The account requires a new login; its owner runs "
-            f"`run.py accounts login`. Upstream says: {words}",
+            f"`{PROGRAM} accounts login`. Upstream says: {words}",
         )
         return _logged(error, failure, code=error.code)
     error = UpstreamUnavailable(failure, words)

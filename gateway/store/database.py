@@ -124,7 +124,10 @@ def _open_postgresql(url: str) -> pw.Database:
     if not urlsplit(url).path.strip("/"):
         raise UnusableDatabase("The PostgreSQL URL names no database")
     if find_spec("psycopg") is None:
-        raise UnusableDatabase("PostgreSQL needs psycopg: pip install psycopg[binary]")
+        raise UnusableDatabase(
+            "PostgreSQL needs psycopg: pip install 'codexgate[postgresql]', or "
+            "'psycopg[binary]' in a clone's .venv"
+        )
     settings = parse(url, unquote_password=True, unquote_user=True)
     settings.setdefault("connect_timeout", int(LOCK_TIMEOUT))
     database: pw.Database = PooledPostgresqlDatabase(

@@ -1,10 +1,20 @@
 """How run.py starts: settings, help, what it refuses."""
 
+import os
+import shutil
 import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
+from gateway.cli.serve import _database, start_screen
+from gateway.settings import Settings
 from run import main
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_help_lists_every_command(commands):
@@ -41,12 +51,65 @@ def test_allowed_hosts_are_names_only(commands, hosts):
     assert "is no host name" in done.err
 
 
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({}, ["http://127.0.0.1:8080", "this machine only", "accounts login", "/gate"]),
+        ({"GATEWAY_HOST": "::1"}, ["http://[::1]:8080"]),
+        ({"GATEWAY_PUBLIC_URL": "https://gw.example"}, [" https://gw.example\n"]),
+    ],
+)
+def test_a_start_tells_where_it_is_and_what_is_missing(
+    monkeypatch, tmp_path, env, words
+):
+    monkeypatch.setenv("GATEWAY_DATA_DIR", str(tmp_path / "gate"))
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    screen = start_screen(Settings.from_env(dotenv=os.devnull))(8080)
+    for word in words:
+        assert word in screen
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "gateway.example"])
-def test_a_reachable_address_without_a_key_is_refused(commands, host):
-    done = commands(GATEWAY_HOST=host)
-    assert done.status == 1
-    assert "run.py keys create" in done.err
-    assert "--no-key" in done.err
+def test_a_start_on_a_reachable_address_names_the_first_key(
+    commands, auth_file, monkeypatch, host
+):
+    commands.good("accounts", "import", str(auth_file("ada")))
+    for name, value in (commands.env | {"GATEWAY_HOST": host}).items():
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    settings = Settings.from_env(dotenv=os.devnull)
+    assert "`run.py keys create --name NAME`" in start_screen(settings)(1)
+    commands.good("keys", "create", "--name", "first")
+    screen = start_screen(settings)(1)
+    assert "keys create" not in screen
+    assert "  keys      1\n" in screen
+    assert "  accounts  1 active\n" in screen
+
+
+def test_the_screen_hides_the_database_s_password():
+    shown = _database("postgresql://me:secret@db.example:5432/gateway")
+    assert shown == "PostgreSQL gateway at db.example"
+
+
+@pytest.mark.parametrize("has_venv", [False, True])
+def test_without_its_packages_it_says_which_command_to_use(tmp_path, has_venv):
+    python = tmp_path / ".venv" / "bin" / "python"
+    if has_venv:
+        python.parent.mkdir(parents=True)
+        python.touch()
+    shutil.copy(ROOT / "run.py", tmp_path)
+    bare = [sys.executable, "-I", "-S", str(tmp_path / "run.py"), "keys", "list"]
+    done = subprocess.run(bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("No module named")
+    assert ("pip install -r" in done.stderr) is not has_venv
+    assert f"start it with {python} {tmp_path / 'run.py'} keys list" in done.stderr
+
+
+def test_the_version_is_that_of_the_project(commands):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert commands.good("--version").out == f"codexgate {project['version']}\n"
 
 
 def test_a_database_that_cannot_be_used_is_one_clear_line(commands):
