@@ -18,6 +18,7 @@ from schemas.chat_tools import has_nameless, map_tools, uses_functions
 from schemas.content_parts import MessageError
 from schemas.fields import Flag
 from schemas.messages import convert_messages
+from schemas.parameters.chat_only import NO_COUNTERPART
 from schemas.policy.account_forms import LOGPROBS_PARAMETERS
 from schemas.policy.tools import ToolPolicy
 from schemas.responses import text_or_object
@@ -26,15 +27,6 @@ _FORMAT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORMAT_TYPES = ("text", "json_object", "json_schema")
 _FORMAT_FIELDS = ("name", "description", "schema", "strict")
 
-# Chat parameters that the Responses API has nothing for: they only shape how tokens
-# are drawn, so the answer is as good without them.
-_NO_COUNTERPART = (
-    "frequency_penalty",
-    "logit_bias",
-    "prediction",
-    "presence_penalty",
-    "seed",
-)
 _TOKEN_LOGPROBS = "message.output_text.logprobs"
 # Chat parameters that the mapping consumes, or whose only allowed values are neutral;
 # whatever else is sent goes along.
@@ -57,7 +49,7 @@ _CONSUMED = frozenset(
         "reasoning_effort",
         "web_search_options",
         *LOGPROBS_PARAMETERS,
-        *_NO_COUNTERPART,
+        *NO_COUNTERPART,
     }
 )
 
@@ -235,10 +227,8 @@ def chat_options(request: Mapping[str, Any]) -> ChatOptions:
 
 
 def left_out(request: Mapping[str, Any]) -> list[str]:
-    """The parameters of a chat request that nothing upstream stands for."""
-    names = [name for name in _NO_COUNTERPART if request.get(name) is not None]
-    if has_nameless(request.get("tools")):
-        names.append("tools without a name")
+    """What of a chat request no account gets."""
+    names = ["tools without a name"] if has_nameless(request.get("tools")) else []
     return ["store", *names] if request.get("store") is True else names
 
 

@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 
 from schemas.body.json import decode_exactly, encode, has_long_number
-from schemas.policy.account_forms import AccountForm, account_forms, bodies_of
+from schemas.policy.account_forms import (
+    NOTHING_ELSE,
+    AccountForm,
+    KindOfForm,
+    account_forms,
+    bodies_of,
+)
 from schemas.policy.key_policy import effort_of
 from schemas.policy.tools import KINDS_OF_ACCOUNT, KindOfAccount, ToolPolicy
 from schemas.reasons import Problem
@@ -23,6 +29,7 @@ class Asked(NamedTuple):
     tools: ToolPolicy
     by_alias: bool
     compaction: bool = False
+    chat_only: Mapping[str, Any] = NOTHING_ELSE  # for compatible servers
 
 
 @dataclass(slots=True)
@@ -40,8 +47,8 @@ class LoadedRequest:
     reasoning_effort: str | None
     generate: bool  # False for a frame that only warms the model up
     _own: bytes | None = field(repr=False)  # the client's bytes, where they can go
-    _forms: Mapping[KindOfAccount, AccountForm] = field(repr=False)
-    _bodies: Mapping[KindOfAccount, bytes] = field(repr=False)  # encoded so far
+    _forms: Mapping[KindOfForm, AccountForm] = field(repr=False)
+    _bodies: Mapping[KindOfForm, bytes] = field(repr=False)  # encoded so far
     # Why it can go to one kind of account only, by the other kind.
     _problems: Mapping[KindOfAccount, Problem] = field(repr=False)
 
@@ -60,9 +67,12 @@ class LoadedRequest:
         """What the client asked for, whatever goes upstream."""
         return self.asked.stream
 
-    def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
+    def body_for(
+        self, *, chatgpt_account: bool, takes_chat_parameters: bool = False
+    ) -> tuple[bytes, tuple[str, ...]]:
         """The bytes to send and what was changed: the client's own when nothing was."""
-        kind = _kind(chatgpt_account)
+        is_compatible = takes_chat_parameters and not chatgpt_account
+        kind = "compatible" if is_compatible else _kind(chatgpt_account)
         form, body = self._forms[kind], self._bodies.get(kind)
         sent = encode(form.payload) if body is None else body
         return sent, (*self.changes, *form.changes)
@@ -112,7 +122,15 @@ def finish_loading(
     if len(problems) == len(KINDS_OF_ACCOUNT):
         first = next(iter(problems.values()))
         raise ValidationError(first.text, first.path[0], data=payload)
-    forms = account_forms(payload, asked.surface, asked.tools, compact=asked.compaction)
+    forms = account_forms(
+        payload,
+        asked.surface,
+        asked.tools,
+        compact=asked.compaction,
+        chat_only=asked.chat_only,
+    )
+    if asked.chat_only:
+        encode(dict(asked.chat_only))  # what could make that fail is found out here
     return LoadedRequest(
         payload=payload,
         changes=tuple(changes),

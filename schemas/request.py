@@ -14,6 +14,7 @@ from schemas.chat import (
     to_responses_payload,
 )
 from schemas.loaded_request import Asked, LoadedRequest, finish_loading
+from schemas.parameters.chat_only import without_counterpart
 from schemas.parameters.spellings import CHAT_SPELLINGS, respell
 from schemas.policy.account_forms import chat_problems, is_changed
 from schemas.policy.key_policy import (
@@ -81,7 +82,14 @@ def load_chat_request(
     dropped = [f"{name} dropped" for name in left_out(document)]
     changes = ["chat completion made a response", *respelt, *dropped, *changes]
     model, by_alias = document["model"], policy.renames(document["model"])
-    asked = Asked(model, options.stream, Surface.CHAT, tools, by_alias)
+    asked = Asked(
+        model,
+        options.stream,
+        Surface.CHAT,
+        tools,
+        by_alias,
+        chat_only=without_counterpart(document),
+    )
     changes += enforce_key_policy(payload, policy)
     problems = {**tools.problems(document.get("tools")), **chat_problems(document)}
     return finish_loading(payload, changes, None, asked, problems), options

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from gateway.accounts.health import AccountHealth
 from gateway.protocol.facts import Window
@@ -104,6 +104,13 @@ class ModelRefusal(NamedTuple):
     seconds: float
 
 
+class RequestForm(TypedDict):
+    """What decides in which form a request goes to an account."""
+
+    chatgpt_account: bool
+    takes_chat_parameters: bool
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     id: int
@@ -117,6 +124,9 @@ class Account:
     priority: int = SUBSCRIPTION_PRIORITY  # lower goes first
     concurrency: int = 0  # requests at a time; 0: the default
     websockets: bool = True
+    residency: str = ""  # where its data is to stay, as its owner set it
+    # A compatible server behind an API key: it takes what only chat requests have.
+    takes_chat_parameters: bool = False
     source_path: str | None = None  # auth.json it was imported from
     credentials: Credentials = field(default_factory=Credentials)
     health: AccountHealth = field(default_factory=AccountHealth)
@@ -131,6 +141,13 @@ class Account:
     @property
     def is_chatgpt(self) -> bool:
         return self.kind is AccountKind.CHATGPT
+
+    @property
+    def form(self) -> RequestForm:
+        return {
+            "chatgpt_account": self.is_chatgpt,
+            "takes_chat_parameters": self.takes_chat_parameters,
+        }
 
     @property
     def cap(self) -> int:
@@ -235,6 +252,7 @@ class Account:
             *("name", "kind", "base_url", "email", "plan", "chatgpt_account_id"),
             "chatgpt_user_id",
             *("priority", "concurrency", "websockets", "source_path"),
+            *("residency", "takes_chat_parameters"),
         ):
             setattr(self, name, getattr(stored, name))
         if self._is_better_with(stored.credentials):

@@ -29,6 +29,7 @@ from gateway.store.models import (
 from gateway.upstream.auth_json import Login
 
 _VISIBLE = re.compile(r"[!-~]+")
+_REGION = re.compile(r"[a-z][a-z0-9_-]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class ApiKeyAccount:
     priority: int = API_KEY_PRIORITY
     concurrency: int = 0
     websockets: bool = False
+    residency: str = ""
+    chat_parameters: bool = False
 
 
 def save_login(
@@ -137,6 +140,8 @@ def add_api_key_account(
         priority=wanted.priority,
         concurrency=wanted.concurrency,
         has_websockets=wanted.websockets,
+        residency=checked_residency(wanted.residency),
+        takes_chat_parameters=wanted.chat_parameters,
     )
     audit.record(actor, "account.add", row.name, kind=row.kind, base_url=row.base_url)
     return Imported(row.name, is_new=True)
@@ -163,6 +168,16 @@ def checked_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def checked_residency(region: str) -> str:
+    """Raises Unacceptable for what cannot be sent as a region's name."""
+    region = region.strip().lower()
+    if region and not _REGION.fullmatch(region):
+        raise Unacceptable(
+            "residency: give a region as upstream names it, as in us", param="residency"
+        )
+    return region
+
+
 def set_paused(name: str, actor: str, *, paused: bool) -> str:
     """Out of service from the next request on, or back; gives the name."""
     row = find_row(AccountRow, name)
@@ -173,7 +188,7 @@ def set_paused(name: str, actor: str, *, paused: bool) -> str:
 
 
 def change_account(account: str, changes: dict[str, Any], actor: str) -> str:
-    """Set `name`, `priority`, `concurrency`, `websockets`; gives the name."""
+    """Set the fields of `ACCOUNT_CHANGE`; gives the name."""
     row = find_row(AccountRow, account)
     before = str(row.name)
     columns = ["updated_at"]
@@ -184,6 +199,12 @@ def change_account(account: str, changes: dict[str, Any], actor: str) -> str:
             value = row.name if value == row.name else free_name(AccountRow, value)
         elif field.type is int:
             value = field.check_bounds(value)
+        elif name == "residency":
+            value = checked_residency(value)
+        elif name == "chat_parameters" and row.kind != AccountKind.API_KEY.value:
+            raise Unacceptable(
+                "only an account with an API key may be a compatible server", param=name
+            )
         columns.append(field.column or name)
         setattr(row, columns[-1], value)
     row.save(only=columns)

@@ -39,6 +39,13 @@ ACCOUNT_CHANGE = entity(
     Field("priority", int, bounds=(-1000, 100_000)),
     Field("concurrency", int, bounds=(0, 100_000)),
     Field("websockets", bool, column="has_websockets"),
+    Field("residency", bounds=(0, 16), help="Where its data is to stay, as in us."),
+    Field(
+        "chat_parameters",
+        bool,
+        column="takes_chat_parameters",
+        help="A compatible server that takes chat's seed, penalties, logit_bias, …",
+    ),
 )
 NEW_ACCOUNT = entity(
     "NewAccount",
@@ -65,7 +72,7 @@ ACCOUNT = entity(
     *similar_fields("email plan chatgpt_account_id base_url", nullable=True),
     Field("priority", int, description="lower goes first"),
     ACCOUNT_CHANGE["concurrency"].in_answer(nullable=True),
-    ACCOUNT_CHANGE["websockets"].in_answer(),
+    *(field.in_answer() for field in ACCOUNT_CHANGE.fields[3:]),
     Field("source_file", nullable=True),
     Field("token_expires_at", float, nullable=True),
     Field("state", choices=tuple(AccountStatus)),
@@ -104,6 +111,7 @@ PROBED = entity(
     Field("first_event_ms", int, nullable=True),
     Field("duration_ms", int),
     Field("state"),
+    Field("residency_hint", nullable=True, description="shown, never followed"),
 )
 
 TOOL_RULES = Field(

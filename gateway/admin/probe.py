@@ -13,9 +13,11 @@ from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
 from gateway.admin.errors import Unacceptable
 from gateway.app import Gateway
+from gateway.protocol.lenient_json import text
 from gateway.protocol.local_failures import stream_incomplete, stream_silent
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import EventScanner, EventTooLarge
+from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import USER_AGENT
 from gateway.upstream.endpoints import Endpoint, account_headers, url_of
@@ -24,6 +26,7 @@ from gateway.upstream.http import UpstreamHttp, UpstreamResponse
 # Models whose names say that they cost little.
 _CHEAP = ("nano", "mini", "luna")
 _MAX_OUTPUT_TOKENS = 16
+_UNROUTED = "NO_CONSTRAINT"
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Probed:
     error: str | None = None
     first_event_ms: int | None = None
     duration_ms: int = 0
+    residency_hint: str | None = None  # what upstream routes its workspace by
     state: str = ""
 
 
@@ -66,6 +70,8 @@ async def probe(gateway: Gateway, account: Account, model: str | None) -> Probed
     finally:
         lease.release()
     found.duration_ms = round((time.monotonic() - started) * 1000)
+    if account.is_chatgpt:
+        found.residency_hint = await _residency_hint(gateway, account)
     found.state = account.health.status(time.time()).value
     return found
 
@@ -75,6 +81,23 @@ def cheapest(account: Account) -> str | None:
     names = sorted(account.catalogue.models) if account.catalogue else []
     cheap = [name for part in _CHEAP for name in names if part in name]
     return next(iter(cheap + names), None)
+
+
+async def _residency_hint(gateway: Gateway, account: Account) -> str | None:
+    """Shown and never followed: where data is to stay is for its owner to say."""
+    try:
+        answer = await gateway.calls.get(
+            account, f"{gateway.settings.upstream_base_url}/wham/accounts/check"
+        )
+    except (UpstreamFault, StoreUnavailable):
+        return None
+    told = answer.json().get("accounts")
+    for workspace in told if isinstance(told, list) else ():
+        told_id = workspace.get("id") if isinstance(workspace, dict) else None
+        if told_id is not None and told_id == account.chatgpt_account_id:
+            routing = text(workspace.get("account_routing_override"))
+            return None if routing == _UNROUTED else routing
+    return None
 
 
 async def _send(gateway: Gateway, lease: Lease, found: Probed, started: float) -> None:
@@ -136,11 +159,11 @@ async def _next(response: UpstreamResponse, idle_timeout: float) -> bytes:
 
 
 def payload(model: str | None, *, is_chatgpt: bool) -> dict[str, Any]:
-    text = {"type": "input_text", "text": "Answer with the word OK."}
+    part = {"type": "input_text", "text": "Answer with the word OK."}
     told: dict[str, Any] = {
         "model": model,
         "instructions": "Answer as shortly as possible.",
-        "input": [{"type": "message", "role": "user", "content": [text]}],
+        "input": [{"type": "message", "role": "user", "content": [part]}],
         "store": False,
         "stream": True,
     }

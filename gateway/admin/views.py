@@ -24,6 +24,7 @@ def show_account(
         kind=account.kind.value,
         concurrency=account.concurrency or None,
         websockets=account.websockets,
+        chat_parameters=account.takes_chat_parameters,
         source_file=account.source_path,
         token_expires_at=account.credentials.expires_at,
         **describe_account(account, now, base),

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gateway.admin import accounts as admin
+from gateway.admin.entities import ACCOUNT_CHANGE
 from gateway.admin.views import stored_accounts
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
@@ -105,6 +106,9 @@ def _save_all(
 @click.option("--priority", type=int, help="Lower goes first; default 100.")
 @click.option("--concurrency", type=int, help="Requests at a time.")
 @click.option("--websockets/--no-websockets", default=False, show_default=True)
+@click.option(
+    "--chat-parameters", is_flag=True, help=ACCOUNT_CHANGE["chat_parameters"].help
+)
 @settings_and_json
 def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) -> None:
     """Add an OpenAI-compatible endpoint with an API key.
@@ -199,9 +203,15 @@ add_change_command(
 @click.option("--priority", type=int, help="Lower goes first.")
 @click.option("--concurrency", type=int, help="Requests at a time; 0: the default.")
 @click.option("--websockets/--no-websockets", default=None)
+@click.option("--residency", help=ACCOUNT_CHANGE["residency"].help)
+@click.option(
+    "--chat-parameters/--no-chat-parameters",
+    default=None,
+    help=ACCOUNT_CHANGE["chat_parameters"].help,
+)
 @settings_and_json
 def set_account(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
-    """Change an account's name, priority, concurrency or use of WebSockets."""
+    """Change an account's name, order, limits or what it is told and takes."""
     given["name"] = given.pop("new_name")
     changes = {field: value for field, value in given.items() if value is not None}
     if not changes:

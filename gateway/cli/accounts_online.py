@@ -99,6 +99,8 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
     else:
         status = f" (status {found['status']})" if found["status"] else ""
         sentence = f"'{found['account']}' failed{status}: {found['error']}"
+    if hint := found["residency_hint"]:
+        sentence += f" Upstream routes its workspace by {hint!a}: see --residency."
     print_result(found, sentence, as_json=as_json)
     if not found["ok"]:
         raise SystemExit(1)

@@ -31,6 +31,7 @@ class DemoAccount:
     primary_percent: float = 12.0  # used of the 5-hour window
     secondary_percent: float = 30.0  # used of the weekly window
     limited_until: float = 0.0  # told by a 429; its usage says so, too
+    routing: str = "NO_CONSTRAINT"  # as its workspace check says
     lifetime: float = 864_000.0  # seconds an access token is valid
     id_token: str = field(default="", repr=False)
     access_token: str = field(default="", repr=False)

@@ -109,7 +109,9 @@ def _accounts_check(account: DemoAccount | None) -> ScriptedResponse:
                     "is_openai_internal": False,
                     "can_access_with_session": True,
                     "workspace_backend_origin": "https://chatgpt.com",
-                    "account_routing_override": "NO_CONSTRAINT",
+                    "account_routing_override": (
+                        account.routing if account else "NO_CONSTRAINT"
+                    ),
                 }
             ],
             "default_account_id": account_id,

@@ -37,6 +37,8 @@ def account_of(row: models.AccountRow, secrets: SecretBox, now: float) -> Accoun
         priority=row.priority,
         concurrency=row.concurrency,
         websockets=row.has_websockets,
+        residency=row.residency,
+        takes_chat_parameters=row.takes_chat_parameters,
         source_path=row.source_file,
     )
     try:

@@ -41,6 +41,8 @@ class AccountRow(BaseModel):
     priority = pw.IntegerField(default=0)
     concurrency = pw.IntegerField(default=0)
     has_websockets = pw.BooleanField(default=True)
+    residency = pw.CharField(max_length=16, default="")
+    takes_chat_parameters = pw.BooleanField(default=False)
     is_paused = pw.BooleanField(default=False)
     state_kind = pw.CharField(max_length=24, default="active")
     state_until = pw.BigIntegerField(null=True)

@@ -122,7 +122,7 @@ class Turn:
         """
         loaded, lease = self.loaded, self.lease
         if failure.redacted is not None and loaded is not None and lease is not None:
-            body, _ = loaded.body_for(chatgpt_account=lease.account.is_chatgpt)
+            body, _ = loaded.body_for(**lease.account.form)
             failure = await redacted(failure, body, self.request.client.headers)
             self.reader.failure = self.reader.failure and failure
         return failure
@@ -158,7 +158,7 @@ class Turn:
         assert loaded is not None
         foreign = self._foreign_items(loaded, lease.account.id)
         kept = loaded.without_items(foreign) if foreign else loaded
-        body, changes = kept.body_for(chatgpt_account=lease.account.is_chatgpt)
+        body, changes = kept.body_for(**lease.account.form)
         if kept is not loaded:
             changes += (f"{len(foreign)} reasoning items of another account dropped",)
         self.exchange.changes = changes

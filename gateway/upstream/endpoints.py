@@ -6,6 +6,9 @@ from enum import StrEnum
 from gateway.accounts.account import Account
 from gateway.errors import NoAccounts
 
+# A client's own is dropped (`gateway.protocol.headers`): it speaks for another login.
+RESIDENCY = "x-openai-internal-codex-residency"
+
 
 class Endpoint(StrEnum):
     """The upstream paths there are; never the client's text."""
@@ -55,4 +58,6 @@ def account_headers(account: Account) -> dict[str, str]:
     headers = {"authorization": f"Bearer {bearer.reveal()}"}
     if account.chatgpt_account_id is not None and account.is_chatgpt:
         headers["chatgpt-account-id"] = account.chatgpt_account_id
+    if account.residency:
+        headers[RESIDENCY] = account.residency
     return headers

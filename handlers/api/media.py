@@ -45,7 +45,9 @@ class MediaPayload:
     reasoning_effort: str | None = None
     generate: bool = True
 
-    def body_for(self, *, chatgpt_account: bool) -> tuple[bytes, tuple[str, ...]]:
+    def body_for(
+        self, *, chatgpt_account: bool, takes_chat_parameters: bool = False
+    ) -> tuple[bytes, tuple[str, ...]]:
         return self.body, self.changes
 
     def refusal_by(self, *, chatgpt_account: bool) -> None:

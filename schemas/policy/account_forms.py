@@ -1,7 +1,8 @@
 """AccountForm: what of a request goes to a kind of account, or keeps it from there."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from schemas.body.json import encode
 from schemas.parameters.unsupported import without_unsupported
@@ -13,6 +14,10 @@ from schemas.surfaces import Surface
 LEAST_OUTPUT_TOKENS = 16
 # Of chat completions; the Responses API has them as `include` and `top_logprobs`.
 LOGPROBS_PARAMETERS = ("logprobs", "top_logprobs")
+NOTHING_ELSE: Mapping[str, Any] = MappingProxyType({})
+
+# A compatible server is an account with an API key that takes what only chat has.
+KindOfForm = KindOfAccount | Literal["compatible"]
 
 
 class AccountForm(NamedTuple):
@@ -23,13 +28,27 @@ class AccountForm(NamedTuple):
 
 
 def account_forms(
-    payload: dict[str, Any], surface: Surface, policy: ToolPolicy, *, compact: bool
-) -> dict[KindOfAccount, AccountForm]:
-    """What of a normalised payload goes to each kind of account."""
-    return {
+    payload: dict[str, Any],
+    surface: Surface,
+    policy: ToolPolicy,
+    *,
+    compact: bool,
+    chat_only: Mapping[str, Any] = NOTHING_ELSE,
+) -> dict[KindOfForm, AccountForm]:
+    """What of a normalised payload goes to each kind of account.
+
+    `chat_only`: what the Responses API has nothing for, and compatible servers may.
+    """
+    forms: dict[KindOfForm, AccountForm] = {
         "chatgpt": _chatgpt_form(payload, surface, policy, compact=compact),
         "api_key": _api_key_form(payload, surface, policy),
     }
+    sent, changes = forms["api_key"]
+    dropped = tuple(f"{name} dropped" for name in chat_only)
+    for kind, form in forms.items():
+        forms[kind] = form._replace(changes=dropped + form.changes)
+    taken = {**sent, **chat_only} if chat_only else sent
+    return {**forms, "compatible": AccountForm(taken, changes)}
 
 
 def is_changed(
@@ -42,12 +61,12 @@ def is_changed(
 
 def bodies_of(
     payload: dict[str, Any],
-    forms: Mapping[KindOfAccount, AccountForm],
+    forms: Mapping[KindOfForm, AccountForm],
     own: bytes | None,
-) -> dict[KindOfAccount, bytes]:
+) -> dict[KindOfForm, bytes]:
     """The bodies that are known without encoding a payload that few accounts get."""
     chatgpt, api_key = (forms[kind].payload for kind in KINDS_OF_ACCOUNT)
-    bodies: dict[KindOfAccount, bytes] = {}
+    bodies: dict[KindOfForm, bytes] = {}
     if chatgpt is not payload:
         bodies["chatgpt"] = encode(chatgpt)
     elif own is None:

@@ -115,6 +115,9 @@ def test_an_endpoint_with_an_api_key_is_added_and_goes_last(commands):
     listed = commands.good("accounts", "list", "--json")
     assert listed.row["base_url"] == "https://api.example/v1"
     assert (listed.row["kind"], listed.row["priority"]) == ("api_key", 100)
+    assert listed.row["chat_parameters"] is False
+    commands.good("accounts", "set", "paid", "--chat-parameters")
+    assert commands.rows("accounts", "list")[0]["chat_parameters"] is True
     assert "sk-fake-paid" not in listed.out
     assert b"sk-fake-paid" not in (commands.data_dir / "gateway.db").read_bytes()
 
@@ -144,6 +147,13 @@ def test_pause_resume_set_remove(commands, auth_file):
     (row,) = commands.rows("accounts", "list")
     assert (row["name"], row["priority"], row["concurrency"]) == ("Ada", 7, 3)
     assert row["websockets"] is False
+    commands.good("accounts", "set", "Ada", "--residency", " US ")
+    assert commands.rows("accounts", "list")[0]["residency"] == "us"
+    commands.good("accounts", "set", "Ada", "--residency", "")
+    assert commands.rows("accounts", "list")[0]["residency"] == ""
+    for option in (("--residency", "u\ns"), ("--chat-parameters",)):
+        done = commands("accounts", "set", "Ada", *option)
+        assert (done.status, "Error: " in done.err) == (1, True)
     commands.good("accounts", "remove", "Ada")
     assert names(commands) == []
 

@@ -43,8 +43,9 @@ async def test_an_api_key_account_is_added_changed_and_removed(serving, operator
     assert made.json["base_url"] == "https://api.example/v1"
     assert b"sk-fake" not in made.body
     path = "/api/accounts/p%2Fa%20b"
-    changed = await operator.patch(path, {"priority": 3, "name": "paid"})
-    assert (changed.json["name"], changed.json["priority"]) == ("paid", 3)
+    wanted = {"priority": 3, "name": "paid", "residency": "eu", "chat_parameters": True}
+    changed = await operator.patch(path, wanted)
+    assert wanted.items() <= changed.json.items()
     number = changed.json["id"]
     gone = await operator.call("DELETE", f"/api/accounts/{number}")
     assert gone.json == {"name": "paid"}
@@ -124,6 +125,11 @@ async def test_a_probe_is_one_real_request_at_that_account(serving, operator):
     (sent,) = serving.upstream.of("responses")
     assert (sent.account, sent.payload["model"]) == ("two", probed["model"])
     assert probed["first_event_ms"] <= probed["duration_ms"]
+    assert probed["residency_hint"] is None
+    serving.upstream.accounts["two"].routing = "US"
+    probed = (await operator.post("/api/accounts/two/probe")).json
+    assert probed["residency_hint"] == "US"
+    assert serving.account("two").residency == ""
     assert serving.account("two").in_flight == 0
 
 
