@@ -20,6 +20,7 @@ from schemas.policy.account_forms import chat_problems, is_changed
 from schemas.policy.key_policy import (
     NO_KEY_POLICY,
     KeyPolicy,
+    drop_login,
     enforce_key_policy,
     resolve_alias,
 )
@@ -100,8 +101,9 @@ def _normalized(
 ) -> tuple[dict[str, Any], list[str]]:
     """The checked payload, and what was changed about the document."""
     resolved, made = resolve_alias(document, policy)
-    payload, changes = schema.normalize_and_check(resolved)
-    return payload, [*made, *changes]
+    own, dropped = drop_login(resolved, policy)
+    payload, changes = schema.normalize_and_check(own)
+    return payload, [*made, *dropped, *changes]
 
 
 def first_bad_field(error: ValidationError) -> str | None:

@@ -56,6 +56,7 @@ FREE_OF_LOGIN = frozenset(
 )
 _LOGIN_FAMILIES = ("x-openai-", "x-oai-")
 LONGEST_UNKNOWN_VALUE = 200
+_HEADER_IN_METADATA = "ws_request_header_"
 # A scheme and its token, or a JWT: its first part is base64url of JSON's "{" and a
 # quote or white space (RFC 7515, 7.1; the second part of a detached one is empty).
 _CREDENTIAL = re.compile(
@@ -122,6 +123,12 @@ def _is_of_login(name: str, value: str) -> bool:
         or len(value) > LONGEST_UNKNOWN_VALUE
         or _CREDENTIAL.search(value) is not None
     )
+
+
+def is_metadata_of_login(name: str, value: object) -> bool:
+    """The same of an entry of `client_metadata`, in which frames carry headers."""
+    header = name.lower().removeprefix(_HEADER_IN_METADATA).replace("_", "-")
+    return _is_of_login(header, str(value))
 
 
 def response_headers(

@@ -9,7 +9,8 @@ from gateway.protocol.sse import Event, events
 from gateway.turns.client_request import Loaded
 from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
-from handlers.api.loading import client_request, key_policy
+from handlers.api.key_rules import key_policy
+from handlers.api.loading import client_request
 from handlers.api.stream import ReplyHandler, feed_events
 from schemas.chat import ChatOptions
 from schemas.request import load_chat_request

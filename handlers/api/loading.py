@@ -9,25 +9,10 @@ from gateway.keys.key import Key
 from gateway.keys.request_rules import RequestRules
 from gateway.turns.client_request import ClientFacts, ClientRequest, Loaded
 from gateway.upstream.endpoints import Endpoint
-from schemas.policy.key_policy import KeyPolicy
+from handlers.api.key_rules import key_policy
 from schemas.reasons import first_problem
 from schemas.request import load_request
 from schemas.surfaces import Surface
-
-
-def key_policy(key: Key | None, rules: RequestRules) -> KeyPolicy:
-    """What a key enforces on the payload, and everybody's rules."""
-    if key is None:
-        return KeyPolicy(tools=rules.tools, aliases=rules.models)
-    both = rules.with_those_of(key.rules)
-    return KeyPolicy(
-        model=key.enforced_model,
-        effort=key.enforced_effort,
-        tier=key.enforced_tier,
-        restricted=key.is_restricted,
-        tools=both.tools,
-        aliases=both.models,
-    )
 
 
 def refused(error: ValidationError) -> InvalidPayload:

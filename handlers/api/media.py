@@ -18,7 +18,8 @@ from gateway.keys.media_tokens import audio_tokens, picture_tokens
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.turns.client_request import Loaded
 from gateway.upstream.endpoints import Endpoint
-from handlers.api.loading import client_request, key_policy
+from handlers.api.key_rules import key_policy
+from handlers.api.loading import client_request
 from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 from schemas.body.multipart import AmbiguousForm, fields_of, has_field, model_fields

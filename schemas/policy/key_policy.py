@@ -1,6 +1,6 @@
 """KeyPolicy: what the client's key, and the gateway's owner, impose on requests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ class KeyPolicy(NamedTuple):
     restricted: bool = False
     tools: tuple[TypeRule, ...] = ()  # everybody's rules, then the key's
     aliases: Mapping[str, str] = MappingProxyType({})  # the models they stand for
+    # Whether an entry of `client_metadata` speaks for the client's own login.
+    is_of_login: Callable[[str, object], bool] = lambda name, value: False
 
     @property
     def imposes(self) -> bool:
@@ -43,6 +45,24 @@ def resolve_alias(
     if model is None:
         return document, []
     return {**document, "model": model}, ["model alias resolved"]
+
+
+def drop_login(
+    document: dict[str, Any], policy: KeyPolicy
+) -> tuple[dict[str, Any], list[str]]:
+    """The document without what would speak for another login upstream."""
+    metadata = document.get("client_metadata")
+    if not isinstance(metadata, dict):
+        return document, []
+    kept = {
+        name: value
+        for name, value in metadata.items()
+        if not policy.is_of_login(name, value)
+    }
+    if len(kept) == len(metadata):
+        return document, []
+    changes = ["client_metadata of the client's login dropped"]
+    return {**document, "client_metadata": kept}, changes
 
 
 def enforce_key_policy(payload: dict[str, Any], policy: KeyPolicy) -> list[str]:

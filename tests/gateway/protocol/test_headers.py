@@ -12,6 +12,7 @@ from gateway.protocol.facts import Window
 from gateway.protocol.headers import (
     BOUND_TO_LOGIN,
     FREE_OF_LOGIN,
+    is_metadata_of_login,
     request_headers,
     response_headers,
     retry_after,
@@ -134,6 +135,25 @@ def test_an_unknown_header_without_a_credential_passes(name, value):
 @pytest.mark.parametrize("value", CREDENTIALS)
 def test_known_headers_and_other_families_pass_whatever_they_hold(name, value):
     assert request_headers([(name, value)]) == {name: value}
+
+
+def in_frames(name):
+    """As Codex writes a header in the `client_metadata` of a frame."""
+    return "ws_request_header_" + name.lower().replace("-", "_")
+
+
+@pytest.mark.parametrize("spelt", [str, str.title, in_frames])
+def test_metadata_is_judged_as_the_headers_it_stands_for(spelt):
+    for name in BOUND_TO_LOGIN:
+        assert is_metadata_of_login(spelt(name), "true")
+    for name in FREE_OF_LOGIN:
+        assert not is_metadata_of_login(spelt(name), JWT)
+    for value in (*CREDENTIALS, {"nested": JWT}):
+        assert is_metadata_of_login(spelt("x-oai-new"), value)
+        for name in ("x-codex-turn-metadata", "session_id", "x-codex-window-id"):
+            assert not is_metadata_of_login(spelt(name), value)
+    for value in ("true", 1, None, {}, "x" * 200):
+        assert not is_metadata_of_login(spelt("x-openai-new"), value)
 
 
 def test_the_rules_name_the_headers_of_the_login_table():

@@ -85,6 +85,36 @@ async def test_an_upgrade_s_headers_pass_by_the_same_list(serving, upstream):
     assert not found.items() & STAYING.items()
 
 
+OF_THE_LOGIN = {name: v for name, v in STAYING.items() if name.startswith("x-o")}
+KEPT_METADATA = {
+    "session_id": "s",
+    "x-codex-turn-metadata": '{"token":"Bearer abc"}',
+    "ws_request_header_x_openai_internal_codex_responses_lite": "true",
+    "x-openai-of-tomorrow": "a",
+}
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("path", [CODEX, V1])
+async def test_metadata_carries_nothing_of_the_client_s_login(serving, upstream, path):
+    as_in_frames = {
+        "ws_request_header_" + name.replace("-", "_"): value
+        for name, value in OF_THE_LOGIN.items()
+    }
+    assert len(OF_THE_LOGIN) == 6
+    mixed = payload(client_metadata=KEPT_METADATA | OF_THE_LOGIN | as_in_frames)
+    kept = payload(client_metadata=KEPT_METADATA)
+    for request in (mixed, kept):
+        assert (await serving.ask(path, request)).status == 200
+        async with serving.socket(path) as ws:
+            await turn_on(ws, request)
+    for received in upstream.of():
+        assert received.payload["client_metadata"] == KEPT_METADATA
+    rows = await serving.rows(4)
+    noted = [len([c for c in row["changes"] if "login" in c]) for row in rows]
+    assert noted == [1, 1, 0, 0]
+
+
 @pytest.mark.gen_test
 async def test_nothing_of_the_http_library_is_added(serving, upstream):
     await serving.raw(head({}), payload())

@@ -1,0 +1,23 @@
+"""What a client's key, and the gateway's owner, impose on payloads."""
+
+from gateway.keys.key import Key
+from gateway.keys.request_rules import RequestRules
+from gateway.protocol.headers import is_metadata_of_login
+from schemas.policy.key_policy import KeyPolicy
+
+_NOBODYS = KeyPolicy(is_of_login=is_metadata_of_login)
+
+
+def key_policy(key: Key | None, rules: RequestRules) -> KeyPolicy:
+    """What a key enforces on the payload, and everybody's rules."""
+    if key is None:
+        return _NOBODYS._replace(tools=rules.tools, aliases=rules.models)
+    both = rules.with_those_of(key.rules)
+    return _NOBODYS._replace(
+        model=key.enforced_model,
+        effort=key.enforced_effort,
+        tier=key.enforced_tier,
+        restricted=key.is_restricted,
+        tools=both.tools,
+        aliases=both.models,
+    )
