@@ -65,7 +65,9 @@ class SharedCache(Generic[T]):
     what others hold.
     """
 
-    def __init__(self, most: int, forget: Callable[[Iterable[int]], None]) -> None:
+    def __init__(
+        self, most: int, forget: Callable[[Iterable[int]], None] | None = None
+    ) -> None:
         """`forget` is called with the keys that are evicted."""
         self._most = most
         self._forget = forget
@@ -97,7 +99,8 @@ class SharedCache(Generic[T]):
             oldest = next(iter(largest))
             del largest[oldest]
             self._size -= 1
-            self._forget((oldest,))
+            if self._forget is not None:
+                self._forget((oldest,))
 
     def drop(self, name: str) -> None:
         share = self._shares.get(_owner(name), {})

@@ -292,7 +292,7 @@ def _kind_without_status(failure: Failure) -> FailureKind:
     """
     if failure.code is not None and failure.code.endswith("timeout"):
         return FailureKind.TIMEOUT
-    if failure.phase in ("connect", "handshake"):
+    if failure.phase == "connect":
         return FailureKind.CONNECT
     if failure.origin == "network":
         return FailureKind.CONNECTION_LOST

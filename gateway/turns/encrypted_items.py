@@ -3,39 +3,42 @@
 Reasoning and compaction items carry `encrypted_content` that only the account which
 made it can open. Clients send them back as history, so it matters whose they are
 when a conversation moves. What is not known here passes; upstream refuses it with
-`invalid_encrypted_content`, upon which all of it is taken for foreign.
+`invalid_encrypted_content`, upon which all of it is taken for foreign. Each API key
+has a share of its own: none can push out, or find, what others' answers held.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.accounts.bounded_cache import BoundedCache, hash_key
+from gateway.accounts.bounded_cache import SharedCache
 from gateway.protocol.lenient_json import child, load_object
 
+_Key = int | None  # the number of an API key
+_Payload = dict[str, Any]
 MARK = b'"encrypted_content"'
 # A long conversation has some hundred such items; an entry takes 65 bytes.
 MOST_ITEMS = 50_000
 
 
 class EncryptedItems:
-    """Who made which encrypted item; bounded, the longest unused are forgotten."""
+    """Who made which encrypted item; of who has most, the longest unused go first."""
 
     def __init__(self, most: int = MOST_ITEMS) -> None:
-        self._makers: BoundedCache[int] = BoundedCache(most)
+        self._makers: SharedCache[int] = SharedCache(most)
 
-    def note(self, event_type: str, data: bytes, account_id: int) -> bool:
+    def note(self, key: _Key, event_type: str, data: bytes, account_id: int) -> bool:
         """Remember who made the item an event announces; whether it is encrypted."""
         if event_type != "response.output_item.done" or MARK not in data:
             return False
-        return self.note_item(child(load_object(data), "item"), account_id)
+        return self.note_item(key, child(load_object(data), "item"), account_id)
 
-    def note_item(self, item: Any, account_id: int) -> bool:
-        seal = _seal_of(item)
-        if seal is not None:
-            self._makers.put(seal, account_id)
-        return seal is not None
+    def note_item(self, key: _Key, item: Any, account_id: int) -> bool:
+        name = _name_of(key, item)
+        if name is not None:
+            self._makers.put(name, account_id)
+        return name is not None
 
-    def makers(self, payload: dict[str, Any]) -> tuple[int | None, int | None]:
+    def makers(self, key: _Key, payload: _Payload) -> tuple[int | None, int | None]:
         """Who made the compaction of a history, and the last of its reasoning.
 
         Only the first can go on from it, and others cannot read the second.
@@ -43,34 +46,33 @@ class EncryptedItems:
         makers: dict[str, int] = {}
         for kind in ("compaction", "reasoning"):
             for _, item in _sealed(payload, kind):
-                maker = self._maker(item)
-                if maker is not None:
+                if (maker := self._maker(key, item)) is not None:
                     makers[kind] = maker
                     if kind == "compaction":
                         break
         return makers.get("compaction"), makers.get("reasoning")
 
     def foreign_reasoning(
-        self, payload: dict[str, Any], account_id: int
+        self, key: _Key, payload: _Payload, account_id: int
     ) -> frozenset[int]:
         """Indexes of the `input` items that this account cannot read."""
         return frozenset(
             index
             for index, item in _sealed(payload, "reasoning")
-            if self._maker(item) not in (None, account_id)
+            if self._maker(key, item) not in (None, account_id)
         )
 
-    def _maker(self, item: dict[str, Any]) -> int | None:
-        seal = _seal_of(item)
-        return None if seal is None else self._makers.get(seal)
+    def _maker(self, key: _Key, item: dict[str, Any]) -> int | None:
+        name = _name_of(key, item)
+        return None if name is None else self._makers.get(name)
 
 
-def all_reasoning(payload: dict[str, Any]) -> frozenset[int]:
+def all_reasoning(payload: _Payload) -> frozenset[int]:
     """Indexes of every encrypted reasoning item, whoever made it."""
     return frozenset(index for index, _ in _sealed(payload, "reasoning"))
 
 
-def _sealed(payload: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _sealed(payload: _Payload, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     items = payload.get("input")
     if not isinstance(items, list):
         return
@@ -83,8 +85,6 @@ def _sealed(payload: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str,
             yield index, item
 
 
-def _seal_of(item: Any) -> int | None:
+def _name_of(key: _Key, item: Any) -> str | None:
     content = item.get("encrypted_content") if isinstance(item, dict) else None
-    if not isinstance(content, str) or not content:
-        return None
-    return hash_key(content)
+    return f"{key or 0}:{content}" if isinstance(content, str) and content else None

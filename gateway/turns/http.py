@@ -237,7 +237,7 @@ def _take_document(turn: Turn, document: bytes) -> bytes:
     output = value.get("output")
     for item in output if isinstance(output, list) else ():
         if turn.lease is not None:
-            turn.sealed.note_item(item, turn.lease.account.id)
+            turn.sealed.note_item(turn.demand.key_id, item, turn.lease.account.id)
     shown = turn.exchange.answers_as
     if shown is None or turn.request.is_codex or "model" not in value:
         return document

@@ -94,7 +94,7 @@ class Turn:
         """Take in one event on its way to the client."""
         self.reader.feed(event_type, data)
         if self.lease is not None and self.sealed.note(
-            event_type, data, self.lease.account.id
+            self.demand.key_id, event_type, data, self.lease.account.id
         ):
             self.made_encrypted_items = True
 
@@ -169,7 +169,8 @@ class Turn:
             return frozenset()
         if self.drops_reasoning:
             return all_reasoning(loaded.payload)
-        return self.sealed.foreign_reasoning(loaded.payload, account_id)
+        key = self.demand.key_id
+        return self.sealed.foreign_reasoning(key, loaded.payload, account_id)
 
     def drop_reasoning(self) -> bool:
         """Whether there is encrypted reasoning that a repetition can do without."""
@@ -182,16 +183,14 @@ class Turn:
 def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) -> Demand:
     """What the pool is to find for a request."""
     key = request.key
+    key_id = key.id if key else None
     headers = dict(request.client.headers)
-    payload = loaded.payload
     kind, kind_reason = _needed_kind(request, loaded)
-    compacted_by, reasoned_by = (None, None)
-    if payload is not None:
-        compacted_by, reasoned_by = sealed.makers(payload)
+    compacted_by, reasoned_by = sealed.makers(key_id, loaded.payload or {})
     return Demand(
         model=loaded.model,
         websocket=request.transport == "websocket",
-        key_id=key.id if key else None,
+        key_id=key_id,
         network=request.client.network,
         allowed_accounts=key.accounts if key else None,
         allows_model=key.allows if key else None,

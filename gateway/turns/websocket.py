@@ -197,6 +197,8 @@ class WebSocketSession:
             if not winning.done():
                 winning.cancel()
                 await asyncio.wait({winning})
+            if not winning.cancelled():
+                winning.exception()  # else the loop warns where the client has left
         relay = winning.result()
         on_commit()
         last = await relay.send_to(sink)

@@ -65,8 +65,11 @@ class UpstreamSockets:
                 )
         except TimeoutError as error:
             raise UpstreamFault(handshake_timeout()) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except aiohttp.ClientConnectorError as error:
             raise UpstreamFault(connection_failure(error, "connect")) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # What the client sent has left: upstream may have broken off for it.
+            raise UpstreamFault(connection_failure(error, "handshake")) from error
         if response.status >= 400:
             raise UpstreamFault(await _refusal(response))
         accept = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()

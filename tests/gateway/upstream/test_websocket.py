@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.protocol.failure_kind import FailureKind, kind_of
 from gateway.upstream import UpstreamFault
 from tests.gateway.upstream.socket_server import connecting, upgraded
 
@@ -130,3 +131,22 @@ def test_what_was_received_does_not_count_as_held(tmp_path):
             await socket.send(b"x")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 2\r\n\r\n", b"\x15\x03\x01\x00\x02"])
+def test_a_handshake_that_breaks_off_is_no_refused_connection(tmp_path, said):
+    """The request may have brought it about; a refused connection nobody brings."""
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+
+    async def main():
+        async with connecting(serve, tmp_path) as connect:
+            with pytest.raises(UpstreamFault) as caught:
+                await connect()
+            return caught.value.failure
+
+    failure = asyncio.run(main())
+    assert (failure.phase, failure.code) == ("handshake", "connection_reset")
+    assert kind_of(failure) is FailureKind.CONNECTION_LOST

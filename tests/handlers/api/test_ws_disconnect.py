@@ -7,6 +7,7 @@ import logging
 import aiohttp
 import pytest
 
+from gateway.demo import faults
 from gateway.demo.answers import Close, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from tests.serving import CODEX, payload, rest_of_turn, turn_on, until
@@ -204,3 +205,20 @@ async def test_a_stopping_gateway_leaves_rows_for_what_it_cut(serving, upstream)
     await serving.restart()
     (row,) = await serving.rows()
     assert row["status"] in ("interrupted", "error")
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_leaves_as_its_turn_fails_leaves_no_loose_end(
+    serving, upstream, caplog
+):
+    """Both in one step of the loop: nobody is there to be told of the failure."""
+    upstream.answer(faults.error_response(400, "invalid_request_error", "no"))
+    serving.gateway.pool.observer.failure_met.subscribe(
+        lambda _: serving.gateway.channels.cut()
+    )
+    async with serving.socket() as ws:
+        await ws.send_json(CREATE)
+        await ws.receive(timeout=30)
+    await until(lambda: not serving.gateway.channels)
+    gc.collect()
+    assert "never retrieved" not in caplog.text

@@ -42,7 +42,7 @@ def answers(data: bytes) -> None:
     sent = b""
     for kind, one in told:
         reader.feed(kind, one)
-        sealed.note(kind, one, 1)
+        sealed.note(None, kind, one, 1)
         view.visible(kind, one)
         fold.feed(kind, one)
         sent += chat.feed(kind, one)

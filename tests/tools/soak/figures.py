@@ -68,6 +68,8 @@ class Found:
     while_cooling: int = 0  # refusals that only a cooling account could have answered
     over_budget: int = 0
     groundless: list = field(default_factory=list)
+    attacks: dict = field(default_factory=dict)  # how often their sender got what
+    harmed: list = field(default_factory=list)  # others by them, each a text
     switches: dict = field(default_factory=dict)
     answer_ms: dict = field(default_factory=dict)
     first_event_ms: dict = field(default_factory=dict)
@@ -106,6 +108,7 @@ class Found:
             "while all that were well were cooling",
             "switches": self.switches,
             "without cause": len(self.groundless),
+            "attacks": f"{len(self.attacks)} kinds, others noticed {len(self.harmed)}",
             "internal errors": len(self.internal),
             "held at the end": self.held or "nothing",
             "open files": f"{self.open_files[0]} before, {self.open_files[1]} after",
@@ -124,6 +127,7 @@ class Found:
         yield from (f"held at the end: {name} {n}" for name, n in self.held.items())
         yield from (f"unexcused: {one}" for one in self.unexcused[:20])
         yield from (f"switched without cause: {one}" for one in self.groundless[:20])
+        yield from (f"harmed by another: {one}" for one in self.harmed[:20])
         seen, made = self.cut_answers
         if seen > made:
             yield f"{seen} answers were cut, {made} of them by upstream"

@@ -1,6 +1,7 @@
 """One soak: clients talk, accounts suffer, and in the end nothing may be left of it."""
 
 import asyncio
+import random
 import statistics
 import time
 from collections import Counter
@@ -8,10 +9,12 @@ from dataclasses import dataclass, field
 
 from tests.faults.process import FaultyProcess
 from tests.tools.soak import verdict
+from tests.tools.soak.attacks import Attackers
 from tests.tools.soak.clients import Habits, Place, keep_talking
 from tests.tools.soak.figures import Found, quantiles
-from tests.tools.soak.stand import built, clients
+from tests.tools.soak.stand import HOSTILE, built, clients
 from tests.tools.soak.tally import Tally
+from tests.tools.soak.weather import Record
 
 ACCOUNTS = ("one", "two", "three", "four")
 # Of ten clients; the others' keys are reached by one each.
@@ -25,6 +28,9 @@ SETTLED_AFTER = 60.0  # by then caches, pools and the allocator have their size
 RECOVERY = 25.0  # the end is without strokes, so that nothing is cut in its middle
 SAMPLE_SECONDS = 2.0
 SAMPLES = 5  # around one moment: a single one may be at a peak
+LOOK_SECONDS = 0.2  # between two looks at the accounts
+# A hostile key's hangs are to end within a short run.
+HOSTILE_SETTINGS = {"FIRST_EVENT_TIMEOUT": "8", "CONNECT_TIMEOUT": "4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,13 @@ class Profile:
     conversations: int = 200
     keys: tuple = SHARES  # names, by turns; none: local clients need no key
     habits: Habits = field(default_factory=Habits)
+    attackers: int = 0  # with a key of their own; then the accounts are well
 
     @property
     def expected(self):
         """What is to happen in it."""
+        if self.attackers:
+            return EXPECTED[:3]
         wanted = {
             "compactions": self.habits.compacting,
             "left by the client": self.habits.leaving,
@@ -50,15 +59,21 @@ class Profile:
 
 async def soak(folder, profile):
     """Run it; what was Found."""
-    async with built(folder, ACCOUNTS, dict.fromkeys(profile.keys)) as stand:
+    names = dict.fromkeys((*profile.keys, *[HOSTILE][: profile.attackers]))
+    settings = HOSTILE_SETTINGS if profile.attackers else {}
+    is_drawn_from = profile.attackers > 0
+    async with built(
+        folder, ACCOUNTS, names, is_drawn_from=is_drawn_from, **settings
+    ) as stand:
         process = stand.process
-        tally, memory = Tally(), Memory(process)
+        tally, memory, marks = Tally(), Memory(process), set()
         before, files = await stand.metrics(), process.open_files()
         # Fixed now: a wall clock that is set meanwhile must not move the strokes.
         to_monotonic = time.monotonic() - time.time()
         end = time.monotonic() + profile.seconds
-        storm = max(profile.seconds - RECOVERY, profile.seconds / 2)
         async with clients() as session, asyncio.TaskGroup() as tasks:
+            hostile = Place(session, process.url, stand.keys.get(HOSTILE), Tally(), end)
+            attackers = Attackers(hostile, random.Random(profile.seed))
             for number in range(profile.conversations):
                 key = profile.keys[number % len(profile.keys)] if profile.keys else ""
                 key = stand.keys.get(key, "")
@@ -66,10 +81,12 @@ async def soak(folder, profile):
                 talk = keep_talking(place, number, profile.seed, profile.habits)
                 tasks.create_task(talk)
             tasks.create_task(memory.watch(end))
-            raging = stand.upstream.storm(
-                process.url, stand.admin_token, storm, profile.seed
+            for _ in range(profile.attackers):
+                tasks.create_task(attackers.attack())
+            happening = (
+                watch(stand, end, marks) if is_drawn_from else storm(stand, profile)
             )
-            raging = tasks.create_task(raging)
+            record = await happening
         held = await stand.left_over(before)
         found = Found(
             profile.seconds,
@@ -78,7 +95,7 @@ async def soak(folder, profile):
             dict(sorted(tally.counts.items())),
             refused=dict(Counter(one.code for one in tally.refusals).most_common()),
             rows={},
-            strokes=dict(sorted(raging.result().counts.items())),
+            strokes=dict(sorted(record.counts.items())),
             held=held,
             memory=memory.samples,
             rested_bytes=process.resident_bytes(),
@@ -90,8 +107,27 @@ async def soak(folder, profile):
     found.loaded_bytes = memory.around(profile.seconds)
     found.answer_ms = quantiles(tally.answers)
     found.first_event_ms = quantiles(tally.first_events)
-    judge(found, tally, raging.result(), process, to_monotonic)
+    found.attacks, found.harmed = attackers.met, sorted(marks)
+    judge(found, tally, record, process, to_monotonic)
     return found
+
+
+async def storm(stand, profile):
+    """Bad weather for the accounts; the record of it."""
+    seconds = max(profile.seconds - RECOVERY, profile.seconds / 2)
+    return await stand.upstream.storm(
+        stand.process.url, stand.admin_token, seconds, profile.seed
+    )
+
+
+async def watch(stand, end, marks):
+    """Look until the end whether anything is held against an account, which is well."""
+    while time.monotonic() < end:
+        for account in await stand.accounts():
+            if account["state"] != "active":
+                marks.add(f"{account['name']} is {account['state']}: {account['why']}")
+        await asyncio.sleep(LOOK_SECONDS)
+    return Record(list(ACCOUNTS))
 
 
 def judge(found, tally, record, process, to_monotonic):
@@ -107,6 +143,8 @@ def judge(found, tally, record, process, to_monotonic):
     found.unexcused, cooling = verdict.unexcused(others, record, rows)
     found.while_cooling = len(cooling)
     found.switches, found.groundless = verdict.switches(rows, record, to_monotonic)
+    if found.attacks:
+        found.harmed += verdict.harmed(tally, rows)
 
 
 class Memory:

@@ -16,11 +16,14 @@ from tests.tools.soak.figures import Metrics
 LET_GO = 40.0
 # One key without limits, and three whose limits a tenth of two hundred clients reach
 # again and again: a window of requests, one of tokens, turns at a time and a rate.
+HOSTILE = "hostile"
 KEYS = {
     "free": (),
     "counted": ("--limit", "requests 120/1m"),
     "metered": ("--limit", "tokens 30k/1m", "--limit", "cost 500/1d"),
     "narrow": ("--concurrency", "3", "--rpm", "200"),
+    "other": (),
+    HOSTILE: (),
 }
 
 
@@ -39,6 +42,13 @@ class Stand:
         url = self.process.url + "/metrics"
         async with self.session.get(url, headers=headers) as response:
             return Metrics.of(await response.text())
+
+    async def accounts(self):
+        """As the operator sees them."""
+        headers = {"authorization": f"Bearer {self.admin_token}"}
+        url = self.process.url + "/api/accounts"
+        async with self.session.get(url, headers=headers) as response:
+            return (await response.json())["accounts"]
 
     async def left_over(self, before):
         """What is still held when all clients have left, once that stays."""
@@ -65,13 +75,15 @@ class Stand:
 
 
 @asynccontextmanager
-async def built(folder, accounts, keys=(), cap=0):
+async def built(folder, accounts, keys=(), *, cap=0, is_drawn_from=False, **settings):
     """A Stand, taken down at the end; `keys` are names of KEYS.
 
     `cap` is the number of turns that each account takes at a time, 0 for the usual.
     """
-    upstream = await upstreams.start(folder / "auth", accounts)
-    process = FaultyProcess(folder, upstream.url)
+    upstream = await upstreams.start(
+        folder / "auth", accounts, is_drawn_from=is_drawn_from
+    )
+    process = FaultyProcess(folder, upstream.url, **settings)
     try:
         for file in upstream.files:
             await process.run("accounts", "import", file)

@@ -16,8 +16,10 @@ import uvloop
 
 from gateway.demo.upstream import ScriptedUpstream
 from tests.e2e.gateway_process import ROOT
+from tests.tools.soak import attacks
 from tests.tools.soak.weather import Record, Weather
 
+DRAWN = "--drawn-from"
 LONGEST_LINE = 64 * 1024 * 1024  # of a record of half an hour
 
 
@@ -44,10 +46,15 @@ class UpstreamProcess:
             await self._process.wait()
 
 
-async def start(folder, names):
-    """A running upstream with these accounts; its owner stops it."""
+async def start(folder, names, *, is_drawn_from=False):
+    """A running upstream with these accounts; its owner stops it.
+
+    `is_drawn_from`: it answers what a request asks for, see `attacks`.
+    """
+    flags = (DRAWN,) if is_drawn_from else ()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.tools.soak.upstream", str(folder), *names),
+        *(sys.executable, "-m", "tests.tools.soak.upstream"),
+        *(*flags, str(folder), *names),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -57,8 +64,10 @@ async def start(folder, names):
     return UpstreamProcess(process, json.loads(told))
 
 
-async def serve(folder, names):
+async def serve(folder, names, *, is_drawn_from=False):
     upstream = ScriptedUpstream(remember=500)
+    if is_drawn_from:
+        attacks.install(upstream)
     await upstream.start()
     files = [upstream.add_account(name).write_auth_file(folder) for name in names]
     tell({"url": upstream.url, "files": [str(file) for file in files]})
@@ -100,4 +109,6 @@ def tell(value):
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Path(sys.argv[1]), sys.argv[2:]))
+    is_drawn_from = sys.argv[1] == DRAWN
+    folder, *names = sys.argv[2 if is_drawn_from else 1 :]
+    uvloop.run(serve(Path(folder), names, is_drawn_from=is_drawn_from))

@@ -5,11 +5,14 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 
+from tests.tools.soak.stand import HOSTILE
+
 # An account is left alone for so long after its trouble: the longest cooldown that
 # one of the soak's own strokes leads to, and the time a request may take.
 AFTERMATH = 75.0
 # The cause that a receipt gives, and the strokes that bring it about.
 STROKES = {"limited": {"limit"}, "paused": {"paused"}}
+NOT_ITS_OWN = "the request belongs to another account"
 TROUBLE = {"cooling", "failed", "on_trial", "suspected"}
 
 
@@ -18,8 +21,10 @@ def read_log(database):
     query = """
         SELECT r.request_id, r.conversation, r.transport, r.status, r.attempts,
                r.duration_ms, r.created_at, r.receipt, r.is_prewarm, r.http_status,
-               r.error_code, r.error_origin, r.error_message, a.name AS account
-        FROM request_log r LEFT JOIN account a ON a.id = r.account_id ORDER BY r.id
+               r.error_code, r.error_origin, r.error_message, a.name AS account,
+               k.name AS key
+        FROM request_log r LEFT JOIN account a ON a.id = r.account_id
+        LEFT JOIN api_key k ON k.id = r.api_key_id ORDER BY r.id
     """
     with closing(sqlite3.connect(database)) as connection:
         connection.row_factory = sqlite3.Row
@@ -95,6 +100,21 @@ def unexcused(refusals, record, rows):
         elif well:
             cooling.append(refusal)
     return without, cooling
+
+
+def harmed(tally, rows):
+    """What others than the hostile key noticed of it, each as a text."""
+    lost = ("resent histories", "cut answers", "given up", "compacted histories lost")
+    yield from (f"{one.code}: {one.error}" for one in tally.refusals)
+    yield from (f"{name}: {tally.counts[name]}" for name in lost if tally.counts[name])
+    for row in rows:
+        receipt = row["receipt"]
+        then = [attempt["then"] for attempt in receipt["attempts"]]
+        # But for those that a compacted history keeps it from.
+        suspected = {why for _, why in receipt["passed_over"]} - {NOT_ITS_OWN}
+        is_calm = receipt["switch_cause"] is None and not suspected
+        if row["key"] != HOSTILE and (then != ["answered"] or not is_calm):
+            yield f"{row['transport']} turn of {row['key']}: {receipt}"
 
 
 def switches(rows, weather, wall_to_monotonic):
