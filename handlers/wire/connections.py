@@ -18,6 +18,7 @@ from tornado.iostream import IOStream
 
 from handlers.wire.accepting import AcceptPolicy, Listener
 from handlers.wire.arriving_bodies import ArrivalLimits, ArrivingBodies
+from handlers.wire.arriving_heads import ArrivingHeads, ClientStream
 from handlers.wire.deadlines import Deadlines
 from handlers.wire.lingering_close import LingeringSockets
 
@@ -31,7 +32,7 @@ class ClientConnections:
     """What all connections of one server share: deadlines and lingering sockets."""
 
     def __init__(self, limits: ArrivalLimits) -> None:
-        self.heads = Deadlines(limits.head)
+        self.heads = ArrivingHeads(limits.head)
         self.bodies = ArrivingBodies(limits)
         # Half of it to wait for the rest of a small body, half to have the answer read.
         self.refused_body_seconds = limits.refused_body
@@ -57,7 +58,7 @@ class CountingServer(HTTPServer):
     """
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
-        self._heads: Deadlines = kwargs.pop("heads")
+        self._heads: ArrivingHeads = kwargs.pop("heads")
         self._policy: AcceptPolicy = kwargs.pop("policy")
         super().initialize(*args, **kwargs)
         # Tornado would make a timer and three callbacks for each head.
@@ -70,8 +71,11 @@ class CountingServer(HTTPServer):
         """Accept by our own policy; Tornado's `stop` closes the listeners."""
         for one in sockets:
             self._sockets[one.fileno()] = one
-            listener = Listener(one, self._handle_connection, self._policy)
+            listener = Listener(one, self._take, self._policy)
             self._handlers[one.fileno()] = listener.close
+
+    def _take(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        self.handle_stream(ClientStream(connection), address)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         self._open += 1
@@ -82,7 +86,7 @@ class CountingServer(HTTPServer):
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
         if isinstance(request_conn, HTTP1Connection):
-            self._heads.begin(server_conn, request_conn.stream.close)
+            self._heads.begin(server_conn, request_conn.stream)
         return super().start_request(server_conn, request_conn)
 
     def on_close(self, server_conn: object) -> None:

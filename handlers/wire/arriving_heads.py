@@ -1,0 +1,79 @@
+"""Arriving heads: each has a deadline, and all that are not whole have one bound.
+
+Relies on what Tornado does not document, seen in 6.1 and 6.6: every byte that a stream
+buffers coming through `IOStream.read_from_fd`, and `_read_buffer_size`.
+"""
+
+import asyncio
+from collections.abc import Hashable
+
+from tornado.iostream import BaseIOStream, IOStream
+
+from handlers.wire.deadlines import Deadlines
+
+assert {"read_from_fd", "_read_buffer_size"} <= set(
+    BaseIOStream._read_to_buffer.__code__.co_names
+)
+
+# Many thousands of heads as clients send them, or 256 of the largest that are read.
+HEAD_BUDGET_BYTES = 32 * 1024 * 1024
+
+
+class ClientStream(IOStream):
+    """A client's connection, whose bytes count as long as they are of a head."""
+
+    heads: "ArrivingHeads | None" = None
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        size = super().read_from_fd(buf)
+        if size and self.heads is not None:
+            self.heads.count(self, size)
+        return size
+
+
+class ArrivingHeads:
+    """Closes the connection of a head that takes too long, or the oldest ones.
+
+    Strangers may begin any number of heads. Whole ones are let through at once, so
+    beyond the bound it is theirs that have been here for longest.
+    """
+
+    def __init__(self, seconds: float, limit: int = HEAD_BUDGET_BYTES) -> None:
+        self._deadlines = Deadlines(seconds)
+        self._limit = limit
+        self._streams: dict[Hashable, ClientStream] = {}
+        # Bytes of those that have begun, the oldest first.
+        self._begun: dict[ClientStream, int] = {}
+        self.used = 0
+
+    def begin(self, connection: Hashable, stream: ClientStream) -> None:
+        """The connection's next head is awaited; some of it may be here."""
+        self._deadlines.begin(connection, stream.close)
+        self._streams[connection] = stream
+        stream.heads = self
+        if stream._read_buffer_size:
+            self.count(stream, stream._read_buffer_size)
+
+    def count(self, stream: ClientStream, size: int) -> None:
+        """So much more of a head is here."""
+        self._begun[stream] = self._begun.get(stream, 0) + size
+        self.used += size
+        while self.used > self._limit:
+            oldest = next(iter(self._begun))
+            self._forget(oldest)
+            # Not at once: it may be the one that is just being read.
+            asyncio.get_running_loop().call_soon(oldest.close)
+
+    def end(self, connection: Hashable) -> None:
+        """The head is whole, or its connection has ended."""
+        self._deadlines.end(connection)
+        stream = self._streams.pop(connection, None)
+        if stream is not None:
+            self._forget(stream)
+
+    def close(self) -> None:
+        self._deadlines.close()
+
+    def _forget(self, stream: ClientStream) -> None:
+        stream.heads = None
+        self.used -= self._begun.pop(stream, 0)
