@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
+from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
 from tornado.iostream import IOStream
@@ -85,8 +85,9 @@ class CountingServer(HTTPServer):
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        if isinstance(request_conn, HTTP1Connection):
-            self._heads.begin(server_conn, request_conn.stream)
+        stream = getattr(request_conn, "stream", None)
+        if isinstance(stream, ClientStream):
+            self._heads.begin(server_conn, stream)
         return super().start_request(server_conn, request_conn)
 
     def on_close(self, server_conn: object) -> None:

@@ -147,6 +147,15 @@ async def test_a_rest_that_comes_behind_the_refusal_is_read(impatient, at_rest):
     await at_rest()
 
 
+@pytest.mark.parametrize("impatient", [{"refused_body": 60}], indirect=True)
+@pytest.mark.gen_test
+async def test_who_still_sends_sees_that_nothing_follows_the_refusal(impatient):
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    writer.write(REFUSED + b"Content-Length: 300000\r\n\r\n" + b"x" * 500)
+    assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"}}")
+    writer.close()
+
+
 @pytest.mark.gen_test
 async def test_a_small_refused_body_leaves_the_connection_open(serving, at_rest):
     reader, writer = await serving.connect()
