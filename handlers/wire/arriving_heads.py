@@ -19,7 +19,7 @@ assert {"read_from_fd", "_read_buffer_size"} <= set(
 HEAD_BUDGET_BYTES = 32 * 1024 * 1024
 
 
-class ClientStream(IOStream):
+class CountedStream(IOStream):
     """A client's connection, whose bytes count as long as they are of a head."""
 
     heads: "ArrivingHeads | None" = None
@@ -41,12 +41,12 @@ class ArrivingHeads:
     def __init__(self, seconds: float, limit: int = HEAD_BUDGET_BYTES) -> None:
         self._deadlines = Deadlines(seconds)
         self._limit = limit
-        self._streams: dict[Hashable, ClientStream] = {}
+        self._streams: dict[Hashable, CountedStream] = {}
         # Bytes of those that have begun, the oldest first.
-        self._begun: dict[ClientStream, int] = {}
+        self._begun: dict[CountedStream, int] = {}
         self.used = 0
 
-    def begin(self, connection: Hashable, stream: ClientStream) -> None:
+    def begin(self, connection: Hashable, stream: CountedStream) -> None:
         """The connection's next head is awaited; some of it may be here."""
         self._deadlines.begin(connection, stream.close)
         self._streams[connection] = stream
@@ -54,7 +54,7 @@ class ArrivingHeads:
         if stream._read_buffer_size:
             self.count(stream, stream._read_buffer_size)
 
-    def count(self, stream: ClientStream, size: int) -> None:
+    def count(self, stream: CountedStream, size: int) -> None:
         """So much more of a head is here."""
         self._begun[stream] = self._begun.get(stream, 0) + size
         self.used += size
@@ -74,6 +74,6 @@ class ArrivingHeads:
     def close(self) -> None:
         self._deadlines.close()
 
-    def _forget(self, stream: ClientStream) -> None:
+    def _forget(self, stream: CountedStream) -> None:
         stream.heads = None
         self.used -= self._begun.pop(stream, 0)

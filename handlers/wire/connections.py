@@ -18,7 +18,7 @@ from tornado.iostream import IOStream
 
 from handlers.wire.accepting import AcceptPolicy, Listener
 from handlers.wire.arriving_bodies import ArrivalLimits, ArrivingBodies
-from handlers.wire.arriving_heads import ArrivingHeads, ClientStream
+from handlers.wire.arriving_heads import ArrivingHeads, CountedStream
 from handlers.wire.deadlines import Deadlines
 from handlers.wire.lingering_close import LingeringSockets
 
@@ -75,7 +75,7 @@ class CountingServer(HTTPServer):
             self._handlers[one.fileno()] = listener.close
 
     def _take(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        self.handle_stream(ClientStream(connection), address)
+        self.handle_stream(CountedStream(connection), address)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         self._open += 1
@@ -86,7 +86,7 @@ class CountingServer(HTTPServer):
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
         stream = getattr(request_conn, "stream", None)
-        if isinstance(stream, ClientStream):
+        if isinstance(stream, CountedStream):
             self._heads.begin(server_conn, stream)
         return super().start_request(server_conn, request_conn)
 

@@ -167,6 +167,20 @@ def test_no_bytes_raise_anything_but_the_documented_error(encoded):
         return
 
 
+@pytest.mark.parametrize(("window_log", "is_taken"), [(23, True), (24, False)])
+def test_a_frame_may_refer_back_by_so_much(window_log, is_taken):
+    """What it refers to is held, whatever the frame then becomes."""
+    parameters = zstandard.ZstdCompressionParameters(window_log=window_log)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    body = b"x" * (9 << 20)
+    raw = compressor.compress(body) + compressor.flush()
+    if is_taken:
+        assert decode("zstd", raw) == body
+    else:
+        with pytest.raises(UndecodableBody):
+            decode("zstd", raw)
+
+
 @pytest.mark.parametrize("encoding", ["br", "gzip, zstd", "x"])
 def test_unknown_encodings_are_refused(encoding):
     with pytest.raises(UndecodableBody, match="Unsupported Content-Encoding"):
