@@ -49,8 +49,8 @@ def show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """A gateway for Codex and OpenAI clients. Without a command it serves."""
-    if ctx.invoked_subcommand == "demo":
-        return  # it runs on settings of its own
+    if ctx.invoked_subcommand in ("demo", "config"):
+        return  # on settings of its own; what is wrong with them is what it tells
     try:
         ctx.obj = Settings.from_env()
     except EnvValidationError as error:

@@ -1,6 +1,7 @@
 """One listening gateway: it accepts connections, drains, stops."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,6 +9,7 @@ from contextlib import suppress
 from tornado.netutil import bind_sockets
 
 from gateway.app import Gateway
+from gateway.settings import Settings
 from handlers.routes import build_app
 from handlers.wire.accepting import AcceptPolicy
 from handlers.wire.arriving_bodies import ARRIVAL_LIMITS, ArrivalLimits
@@ -27,6 +29,31 @@ TCP_KEEPALIVE = (
     ("TCP_KEEPINTVL", 15),
     ("TCP_KEEPCNT", 4),
 )
+
+# What keeps a port from being had, and what the owner does about it.
+_REMEDIES = {
+    errno.EADDRINUSE: "another program has that port (`ss -ltnp` shows which): end it, "
+    "or set GATEWAY_PORT",
+    errno.EACCES: "ports below 1024 are for root: set GATEWAY_PORT, or let a service "
+    "manager hand the socket over",
+    errno.EADDRNOTAVAIL: "no address of this machine: GATEWAY_HOST is one of its own, "
+    "127.0.0.1 or 0.0.0.0",
+}
+
+
+class CannotListen(OSError):
+    """The address cannot be had; the text names settings and remedy."""
+
+    def __init__(self, settings: Settings, cause: OSError) -> None:
+        why = cause.strerror or str(cause)
+        remedy = _REMEDIES.get(
+            cause.errno or 0, "GATEWAY_HOST is an address, or a name"
+        )
+        if isinstance(cause, socket.gaierror):
+            remedy = (
+                "GATEWAY_HOST is an address of this machine, or a name that has one"
+            )
+        super().__init__(f"{settings.host} port {settings.port}: {why}; {remedy}")
 
 
 class Server:
@@ -50,12 +77,15 @@ class Server:
     def listen(self, given: Sequence[socket.socket] = ()) -> None:
         """Accept connections on sockets that are bound already, else as set.
 
-        Port 0 lets the kernel choose.
+        Port 0 lets the kernel choose. Raises CannotListen.
         """
         settings = self.gateway.settings
-        self.sockets = list(given) or bind_sockets(
-            settings.port, settings.host, backlog=BACKLOG
-        )
+        try:
+            self.sockets = list(given) or bind_sockets(
+                settings.port, settings.host, backlog=BACKLOG
+            )
+        except OSError as error:
+            raise CannotListen(settings, error) from error
         for listening in self.sockets:
             _probe_idle_peers(listening)
         self._http.add_sockets(self.sockets)

@@ -165,7 +165,14 @@ def checked_base_url(url: str) -> str:
             "base URL: neither user, nor query, nor fragment belongs there",
             param="base_url",
         )
-    return url.rstrip("/")
+    url = url.rstrip("/")
+    for ending in ("/responses", "/chat/completions"):
+        if url.endswith(ending):
+            right = url.removesuffix(ending)
+            raise Unacceptable(
+                f"base URL: {ending} is added to it; give {right}", param="base_url"
+            )
+    return url
 
 
 def checked_residency(region: str) -> str:

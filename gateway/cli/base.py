@@ -21,6 +21,7 @@ from gateway.repository.audit import shell_actor
 from gateway.settings import PACKAGE, PROGRAM, Settings
 from gateway.store import models
 from gateway.store.database import (
+    StoreUnavailable,
     UnusableDatabase,
     migrate,
     open_database,
@@ -32,6 +33,7 @@ from gateway.store.encryption import SecretBox, UnusableKey
 T = TypeVar("T")
 OutputRow = Mapping[str, Any]
 
+_LONGEST_REASON = 300
 _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 pass_settings = click.make_pass_decorator(Settings)
@@ -86,11 +88,20 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly when the reader has gone
         except EXPECTED as error:
-            raise click.ClickException(printable(str(error))) from error
+            raise click.ClickException(printable(_reason(error))) from error
         except click.ClickException as error:
             if error.message == printable(error.message):
                 raise
             raise click.ClickException(printable(error.message)) from error
+
+
+def _reason(error: Exception) -> str:
+    """The error, and what the database's driver said: it names host and port only."""
+    cause = error.__cause__
+    if not isinstance(error, StoreUnavailable) or cause is None:
+        return str(error)
+    said = " ".join(str(cause).split())[:_LONGEST_REASON]
+    return f"{error} (GATEWAY_DATABASE_URL): {said}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ COMMANDS = {
     "aliases": "admin:aliases",
     "backup": "export:backup",
     "codex-config": "codex_config:codex_config",
+    "config": "doctor:config",
     "doctor": "doctor:doctor",
     "errors": "logs:errors",
     "explain": "logs:explain",

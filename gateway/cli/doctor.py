@@ -1,18 +1,21 @@
-"""`run.py doctor`: what keeps clients from working, and the line to change."""
+"""`run.py doctor` and `config check`: what is wrong, and the line to change."""
 
 import asyncio
+import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import aiohttp
 import click
+from environs import EnvValidationError
 
 from gateway.admin import keys
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
+    Commands,
     apply_change,
     print_json,
     printable,
@@ -20,14 +23,17 @@ from gateway.cli.base import (
     secrets_of,
     settings_and_json,
 )
-from gateway.doctor import client_checks, local_checks
+from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import Visit
-from gateway.doctor.findings import Finding, Level
+from gateway.doctor.findings import Finding, Level, fail, ok
 from gateway.repository.accounts import load_accounts
 from gateway.repository.audit import shell_actor
 from gateway.repository.keys import keys_ever_made
 from gateway.settings import Settings
+from gateway.store.database import StoreUnavailable, UnusableDatabase
+from gateway.store.encryption import UnusableKey
 
+DOTENV = Path(".env")
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
@@ -67,7 +73,7 @@ def doctor(
 
     def tell(finding: Finding) -> None:
         found.append(finding)
-        _print(finding, as_json)
+        tell_finding(finding, as_json)
 
     accounts = (
         run_query(settings, load_accounts, secrets_of(settings)) if is_home else []
@@ -118,7 +124,8 @@ async def _visit(
             tell(finding)
 
 
-def _print(finding: Finding, as_json: bool) -> None:
+def tell_finding(finding: Finding, as_json: bool) -> None:
+    """A finding as a line and its remedy, or as an object."""
     if as_json:
         print_json(asdict(finding))
         return
@@ -126,3 +133,46 @@ def _print(finding: Finding, as_json: bool) -> None:
     click.echo(f"{_MARKS[finding.level]}  {printable(told)}")
     if finding.fix:
         click.echo(f"      change: {printable(finding.fix)}")
+
+
+@click.group(cls=Commands)
+def config() -> None:
+    """The settings: GATEWAY_* in the environment and in `.env`."""
+
+
+@config.command()
+@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+def check(as_json: bool) -> None:
+    """Try the settings: their names, their values, the database, the upstreams.
+
+    Status 1 when something failed. Nothing is changed and no token is sent.
+    """
+    failed = 0
+    for finding in _findings():
+        tell_finding(finding, as_json)
+        failed += finding.level is Level.FAIL
+    raise SystemExit(1 if failed else 0)
+
+
+def _findings() -> Iterable[Finding]:
+    yield from configuration_checks.names_of_settings(os.environ, DOTENV)
+    try:
+        settings = Settings.from_env(str(DOTENV))
+    except EnvValidationError as error:
+        yield from configuration_checks.values_of_settings(error)
+        return
+    yield ok("values", "every value can be read")
+    urls = {settings.upstream_base_url, settings.auth_base_url}
+    try:
+        accounts = run_query(settings, load_accounts, secrets_of(settings))
+    except (UnusableDatabase, StoreUnavailable, UnusableKey) as error:
+        yield fail("database", str(error))
+    else:
+        yield ok("database", f"can be used; {len(accounts)} accounts")
+        urls |= {account.base_url for account in accounts if account.base_url}
+    yield from asyncio.run(_upstreams(urls))
+
+
+async def _upstreams(urls: Iterable[str]) -> list[Finding]:
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        return await configuration_checks.upstreams(session, urls)

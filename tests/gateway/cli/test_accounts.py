@@ -128,7 +128,16 @@ def test_a_key_that_is_not_in_the_environment_adds_nothing(commands):
     assert names(commands) == []
 
 
-@pytest.mark.parametrize("url", ["api.example", "file:///etc", "https://u:p@a.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.example",
+        "file:///etc",
+        "https://u:p@a.example",
+        "https://a.example/v1/responses",
+        "https://a.example/v1/chat/completions/",
+    ],
+)
 def test_a_base_url_that_requests_cannot_go_to_is_refused(commands, url):
     done = commands(*ADD, url, PAID_KEY="k")
     assert done.status == 1

@@ -119,6 +119,15 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(commands):
     assert (done.status, done.err.count("\n")) == (1, 1)
 
 
+def test_a_database_that_does_not_answer_is_told_with_its_reason(commands):
+    url = "postgresql://user:secret@127.0.0.1:1/gateway"
+    done = commands("keys", "list", GATEWAY_DATABASE_URL=url)
+    assert done.status == 1
+    assert "(GATEWAY_DATABASE_URL): " in done.err
+    assert "refused" in done.err
+    assert "secret" not in done.err
+
+
 def test_a_wrong_encryption_key_is_not_shown(commands):
     done = commands("accounts", "list", GATEWAY_ENCRYPTION_KEY="my-secret-key")
     assert done.status == 1

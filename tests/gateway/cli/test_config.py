@@ -1,0 +1,27 @@
+"""`run.py config check`."""
+
+
+def test_every_wrong_setting_is_a_finding_and_nothing_else_is_tried(commands):
+    done = commands(
+        *("config", "check", "--json"),
+        GATEWAY_PORT="http",
+        GATEWAY_IDLE_TIMEOUT="-1",
+        GATEWAY_PROT="1",
+    )
+    failed = [row["message"] for row in done.rows if row["level"] == "fail"]
+    assert done.status == 1
+    assert len(failed) == 3
+    assert any(text.startswith("GATEWAY_PORT: ") for text in failed)
+
+
+def test_a_database_that_cannot_be_used_is_a_finding(commands):
+    quiet = {
+        "GATEWAY_UPSTREAM_BASE_URL": "http://127.0.0.1:1",
+        "GATEWAY_AUTH_BASE_URL": "http://127.0.0.1:1",
+    }
+    done = commands("config", "check", GATEWAY_DATABASE_URL="mysql://x/y", **quiet)
+    assert done.status == 1
+    assert "FAIL  database: The database URL must begin" in done.out
+    done = commands("config", "check", **quiet)
+    assert done.status == 0
+    assert "ok    database: can be used; 0 accounts" in done.out
