@@ -15,7 +15,7 @@ from gateway.app import Gateway
 from gateway.demo.upstream import ScriptedUpstream
 from gateway.protocol.sse import events
 from gateway.settings import Settings
-from gateway.upstream.auth_json import parse_login
+from gateway.upstream.logins.auth_json import parse_login
 from handlers.process import StopSignals, run
 from handlers.server import Server
 

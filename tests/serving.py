@@ -27,7 +27,7 @@ from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.models import RequestLog
 from gateway.turns.keepalive import STREAM_TIMING
-from gateway.upstream.auth_json import parse_login
+from gateway.upstream.logins.auth_json import parse_login
 from handlers.server import Server
 
 # Seconds for what comes at once, unless the machine is busy or collects garbage.

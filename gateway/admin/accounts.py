@@ -26,7 +26,7 @@ from gateway.store.models import (
     BindingRow,
     now_ms,
 )
-from gateway.upstream.auth_json import Login
+from gateway.upstream.logins.auth_json import Login
 
 _VISIBLE = re.compile(r"[!-~]+")
 _REGION = re.compile(r"[a-z][a-z0-9_-]{1,15}")

@@ -28,7 +28,7 @@ from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
 from gateway.settings import PROGRAM, Settings
 from gateway.store.encryption import SecretBox
-from gateway.upstream.auth_json import Login, read_login
+from gateway.upstream.logins.auth_json import Login, read_login
 
 
 @click.group(

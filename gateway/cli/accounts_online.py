@@ -27,9 +27,9 @@ from gateway.store.key_rotation import Rotated
 from gateway.store.key_rotation import rotate_key as rotate
 from gateway.store.store import Store
 from gateway.upstream import UpstreamFault
-from gateway.upstream.auth_json import Login
-from gateway.upstream.device_login import DeviceCode, DeviceLogin
 from gateway.upstream.http import open_session
+from gateway.upstream.logins.auth_json import Login
+from gateway.upstream.logins.device_login import DeviceCode, DeviceLogin
 
 PROBE_SECONDS = 120.0
 

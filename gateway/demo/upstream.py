@@ -16,7 +16,7 @@ from gateway.demo.playing import play_http
 from gateway.demo.received import Received, ReceivedRoute, items_of, route_of
 from gateway.demo.scenarios import default_answer, with_limits
 from gateway.demo.script import Script, ScriptRule
-from gateway.upstream.auth_json import claims
+from gateway.upstream.logins.auth_json import claims
 
 _MAX_BODY = 256 * 1024 * 1024
 _MAX_HEADER = 256 * 1024  # one line; refusing is what the gateway is tested for

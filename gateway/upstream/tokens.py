@@ -26,7 +26,7 @@ from gateway.protocol.local_failures import token_refresh_failed
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
 from gateway.upstream.api import ApiResponse, post_json
-from gateway.upstream.auth_json import Login, read_login, tokens_to_credentials
+from gateway.upstream.logins.auth_json import Login, read_login, tokens_to_credentials
 
 # The public client of the Codex command line.
 CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"

@@ -23,7 +23,7 @@ from gateway.admin.views import show_account
 from gateway.app import Gateway
 from gateway.repository import audit
 from gateway.secret import Secret
-from gateway.upstream.auth_json import read_document
+from gateway.upstream.logins.auth_json import read_document
 from handlers.admin.base import AdminHandler, Operation
 
 

@@ -20,7 +20,7 @@ from gateway.secret import Secret
 from gateway.store import models
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
-from gateway.upstream.auth_json import Login
+from gateway.upstream.logins.auth_json import Login
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import aiohttp
 import pytest
 
-from gateway.upstream.auth_json import claims
+from gateway.upstream.logins.auth_json import claims
 from gateway.upstream.tokens import CLIENT_ID
 
 

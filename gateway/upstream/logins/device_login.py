@@ -14,7 +14,7 @@ from gateway.protocol.local_failures import login_failed
 from gateway.protocol.numbers import seconds, unix_time
 from gateway.upstream import UpstreamFault
 from gateway.upstream.api import ApiResponse, fetch, post_json
-from gateway.upstream.auth_json import Login, login_of
+from gateway.upstream.logins.auth_json import Login, login_of
 from gateway.upstream.tokens import CLIENT_ID, rotated_credentials
 
 DEFAULT_INTERVAL = 5.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.auth_json import claims, parse_login, read_login
+from gateway.upstream.logins.auth_json import claims, parse_login, read_login
 from tests.gateway.upstream.token_endpoint import document, jwt
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.upstream import UpstreamFault
-from gateway.upstream.device_login import DeviceLogin
+from gateway.upstream.logins.device_login import DeviceLogin
 from tests.gateway.upstream.token_endpoint import Endpoint, serving
 
 

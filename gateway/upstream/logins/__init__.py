@@ -1,0 +1,1 @@
+"""Logins as they come in: files of Codex, the device flow."""
