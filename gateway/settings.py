@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from environs import Env, EnvError, validate
+from yarl import URL
 
 from gateway.secret import Secret
 
@@ -17,6 +18,8 @@ PROGRAM = PACKAGE if PACKAGE in sys.modules else "run.py"
 COMMAND = PACKAGE if PACKAGE in sys.modules else "python run.py"
 
 Network = IPv4Network | IPv6Network
+PROXY_SCHEMES = ("http", "https", "socks5")
+MOST_CREDENTIAL_BYTES = 255  # RFC 1929, section 2
 MEBIBYTE = 1024 * 1024
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
@@ -32,6 +35,7 @@ class Settings:
     database_direct_url: str  # past a pooler; "": the same
     upstream_base_url: str
     auth_base_url: str
+    egress_proxy: Secret | None  # a URL with credentials; None: straight
     public_url: str  # https origin as clients see it, or ""
     trusted_proxies: tuple[Network, ...]
     unauthenticated_cidrs: tuple[Network, ...]
@@ -56,6 +60,7 @@ class Settings:
             env.read_env(dotenv, recurse=False)
         env.add_parser("networks", _networks)
         env.add_parser("hosts", _hosts)
+        env.add_parser("proxy", _proxy)
         env.add_parser("secret", lambda text: Secret(text) if text else None)
         with env.prefixed("GATEWAY_"):
             values = _read(env)
@@ -85,6 +90,7 @@ def _read(env: Any) -> dict[str, Any]:
         "auth_base_url": env.str(
             "AUTH_BASE_URL", "https://auth.openai.com", validate=http
         ),
+        "egress_proxy": env.proxy("EGRESS_PROXY", ""),
         "public_url": env.str(
             "PUBLIC_URL", "", validate=lambda url: url == "" or https(url)
         ),
@@ -117,6 +123,26 @@ def _networks(value: str) -> tuple[Network, ...]:
         )
     except ValueError as error:
         raise EnvError(str(error)) from error
+
+
+def _proxy(value: str) -> Secret | None:
+    """Parse a proxy's URL. No message has the value: it holds a password."""
+    if not value:
+        return None
+    try:
+        url = URL(value)
+        has_more = url.query_string or url.fragment or url.path not in ("", "/")
+        is_proxy = url.scheme in PROXY_SCHEMES and url.host and not has_more
+        if not is_proxy or not url.explicit_port:
+            raise ValueError
+    except ValueError:
+        raise EnvError(
+            "Give http, https or socks5://[user:password@]host:port"
+        ) from None
+    for text in (url.user or "", url.password or ""):
+        if len(text.encode()) > MOST_CREDENTIAL_BYTES or not text.isprintable():
+            raise EnvError("User and password are printable, of 255 bytes at most")
+    return Secret(value)
 
 
 def _hosts(value: str) -> frozenset[str]:

@@ -25,6 +25,7 @@ from gateway.cli.base import (
 )
 from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import Visit
+from gateway.doctor.egress_check import check_egress
 from gateway.doctor.findings import Finding, Level, fail, ok
 from gateway.repository.accounts import load_accounts
 from gateway.repository.audit import shell_actor
@@ -61,7 +62,7 @@ def doctor(
 ) -> None:
     """Look at the gateway as its clients do, through what stands in between.
 
-    Takes 75 seconds, for one check is a long silence. Nothing is sent upstream. On
+    Takes 75 seconds, for one check is a long silence. No request is sent upstream. On
     the gateway's own machine a key is made for the time of the visit where keys are
     in use; elsewhere give one.
     """
@@ -78,10 +79,12 @@ def doctor(
     accounts = (
         run_query(settings, load_accounts, secrets_of(settings)) if is_home else []
     )
-    for finding in (
-        local_checks.check_installation(settings, accounts) if is_home else ()
-    ):
-        tell(finding)
+    if is_home:
+        for finding in (
+            *local_checks.check_installation(settings, accounts),
+            *asyncio.run(check_egress(settings)),
+        ):
+            tell(finding)
     for finding in local_checks.codex_configuration(home, {url, own}):
         tell(finding)
     with _visiting_key(settings, key, is_running=client is not None) as visiting:

@@ -10,6 +10,8 @@ from orjson import dumps
 from gateway.protocol.lenient_json import load_object
 from gateway.protocol.local_failures import network_failure
 from gateway.upstream import UpstreamFault
+from gateway.upstream.egress import EgressProxyFailed
+from gateway.upstream.http import connection_failure
 
 # A catalogue of a hundred models with their instructions is below a megabyte.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -72,6 +74,8 @@ async def fetch(
                 "The wait for upstream ran out", "upstream_headers_timeout", "headers"
             )
         ) from error
+    except EgressProxyFailed as error:
+        raise UpstreamFault(connection_failure(error, "connect")) from error
     except (aiohttp.ClientError, OSError) as error:
         raise UpstreamFault(
             network_failure(

@@ -23,6 +23,7 @@ from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import BodyDelivery, BrokenAnswer, Sink
 from gateway.upstream.connection import HEAD_BYTES, Connection, RawResponse
+from gateway.upstream.egress import EgressProxyFailed, open_connector
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
@@ -36,7 +37,7 @@ AUTOMATIC = ("user-agent", "accept", "accept-encoding", "content-type")
 def open_session(settings: Settings) -> aiohttp.ClientSession:
     """A session that adds nothing of its own; close it after all requests."""
     return aiohttp.ClientSession(
-        connector=_connector(),
+        connector=open_connector(settings),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=AUTOMATIC,
         auto_decompress=False,
@@ -46,10 +47,6 @@ def open_session(settings: Settings) -> aiohttp.ClientSession:
         max_field_size=HEAD_BYTES,
         timeout=_timeout(settings),
     )
-
-
-def _connector() -> aiohttp.TCPConnector:
-    return aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
 
 
 def _timeout(settings: Settings) -> aiohttp.ClientTimeout:
@@ -122,7 +119,7 @@ class UpstreamHttp:
     """Sends requests, over connections of its own; close it after all of them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._connector = _connector()
+        self._connector = open_connector(settings)
         self._connect_timeout = _timeout(settings)
         self._head_timeout = settings.first_event_timeout
         self._destinations: dict[str, Destination] = {}
@@ -222,7 +219,9 @@ async def _refusal(answer: UpstreamResponse) -> Failure:
 
 def connection_failure(error: Exception, phase: Phase) -> Failure:
     """DNS, TCP and TLS trouble. The text names the kind, never an address."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, EgressProxyFailed):
+        message, code, phase = str(error), "egress_proxy_failed", "connect"
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
         message, code = "The upstream host name could not be resolved", "dns_failure"
     elif isinstance(error, aiohttp.ClientConnectorCertificateError):
         message, code = "The upstream certificate is not valid", "certificate_invalid"

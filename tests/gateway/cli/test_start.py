@@ -52,6 +52,25 @@ def test_allowed_hosts_are_names_only(commands, hosts):
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://u:sesame@h:1", "http://u:sesame@h", "http://u:sesame@:1", "h:1"),
+        *("http://u:sesame@h:99999", "socks5://u:sesame@h:1/x", "http://[u:sesame@h:1"),
+        *("socks5://u:ses%0aame@h:1", "socks5://u:" + "sesame" * 50 + "@h:1"),
+    ],
+)
+def test_a_proxy_s_url_is_checked_and_never_printed(commands, url):
+    done = commands("keys", "list", GATEWAY_EGRESS_PROXY=url)
+    assert (done.status, "GATEWAY_EGRESS_PROXY: " in done.err) == (2, True)
+    assert "sesame" not in done.err + done.out
+
+
+def test_settings_show_no_password(monkeypatch):
+    monkeypatch.setenv("GATEWAY_EGRESS_PROXY", "socks5://u:sesame@h:1080")
+    assert "sesame" not in repr(Settings.from_env(dotenv=os.devnull))
+
+
+@pytest.mark.parametrize(
     ("env", "words"),
     [
         ({}, ["http://127.0.0.1:8080", "this machine only", "accounts login", "/gate"]),
