@@ -8,7 +8,7 @@ PARTS := failures hostile clients operator package
 APART := not nightly $(PARTS:%=and not %)
 FAST := -m "not slow and $(APART)" --ignore=tests/e2e
 
-.PHONY: install lint check test parts coverage mutants nightly canary clients requirements
+.PHONY: install lint check test parts coverage mutants nightly advisories canary clients requirements
 
 install: $(VENV)/.installed
 
@@ -53,9 +53,15 @@ clients: install
 
 # Long soaks, fuzzing, restarts under load; the last figures stand in docs/.
 # atheris is there for Linux and not for every Python: without it its tests skip.
+# An index that cannot be asked about advisories fails it, too, after all else.
 nightly: install
 	-$(BIN)/$(PIP_INSTALL) "atheris>=3,<4"
-	$(BIN)/python -m pytest -q -n0 -m nightly
+	$(BIN)/python -m tests.tools.advisories; asked=$$?; \
+	$(BIN)/python -m pytest -q -n0 -m nightly && exit $$asked
+
+# What PyPI, or the index that pip is set to, knows against what is pinned.
+advisories: install
+	$(BIN)/python -m tests.tools.advisories
 
 # The fast tests on the next aiohttp and Tornado, pre-releases included, past our own
 # upper bounds. What fails here will fail for us when they are released.

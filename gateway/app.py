@@ -110,7 +110,9 @@ class Gateway:
             self._sockets,
             base_url,
         )
-        self.turns = TurnRunner(self.pool, self.tokens, self.judges, self.limiter)
+        self.turns = TurnRunner(
+            self.pool, self.tokens, self.judges, self.limiter, self.body_budget
+        )
         self.proxy = Proxy(
             settings, self.turns, self.pool, self._http, self._learned, self._limits
         )

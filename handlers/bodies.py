@@ -8,7 +8,7 @@ from tornado.escape import utf8
 from tornado.web import stream_request_body
 
 from gateway.admission.body_budget import sender_of
-from gateway.admission.client_address import AccessPolicy
+from gateway.admission.client_address import AccessPolicy, client_network
 from gateway.admission.request_body import BodyReader
 from gateway.app import Gateway
 from gateway.errors import GatewayError, PayloadTooLarge
@@ -163,7 +163,8 @@ class BodyHandler(BodilessHandler):
         assert self._limit is not None
         gateway = self.gateway
         budget = gateway.side_budget if self.is_side_call else gateway.body_budget
-        sender = sender_of(self.current_key, self.facts, gateway.settings)
+        network = client_network(self.facts, gateway.settings)
+        sender = sender_of(self.current_key, network)
         self._body = BodyReader(budget, sender, self._limit)
 
     def feed_body(self, chunk: bytes) -> None:

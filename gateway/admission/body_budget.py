@@ -1,8 +1,9 @@
 """Body budget: the memory for what clients are sending, shared fairly among them.
 
-Whoever collects what a client sends holds a lease, and takes before it keeps a byte:
+Whoever collects what a client sends, or an answer for it that has to be whole, holds a
+lease, and takes before it keeps a byte:
 
-    lease = budget.open_lease(sender_of(key, facts, settings))
+    lease = budget.open_lease(sender_of(key, network))
     lease.take(size)         # GatewayOverloaded: nothing was taken, drop the bytes
     lease.give_back(size)    # a part that is not needed after all
     lease.note_arrival()     # one whole body or message: the sender is known now
@@ -15,10 +16,8 @@ belongs to the event loop.
 from typing import NamedTuple
 
 from gateway.accounts.bounded_cache import BoundedCache, hash_key
-from gateway.admission.client_address import RequestFacts, client_network
 from gateway.errors import GatewayOverloaded
 from gateway.keys.key import Key
-from gateway.settings import Settings
 
 # Addresses that have sent a whole body; some hundred kilobytes of memory.
 _MOST_KNOWN = 8192
@@ -31,15 +30,15 @@ class Sender(NamedTuple):
     has_key: bool
 
 
-def sender_of(key: Key | None, facts: RequestFacts, settings: Settings) -> Sender:
-    """The key; only without one the address, as the trusted proxies name it."""
+def sender_of(key: Key | None, network: str) -> Sender:
+    """The key; only without one the network, as the trusted proxies name it."""
     if key is not None:
         return Sender(f"key {key.id}", has_key=True)
-    return Sender(client_network(facts, settings), has_key=False)
+    return Sender(network, has_key=False)
 
 
 class BodyBudget:
-    """Bytes that all clients' bodies and unfinished messages may hold together.
+    """Bytes that clients' bodies, unfinished messages and whole answers may hold.
 
     A sender holds at most as much as remains free: half when it is alone, less the
     fuller the budget is, so there is always some for the next one (dynamic
@@ -72,7 +71,7 @@ class BodyBudget:
             raise GatewayOverloaded("The gateway is reading too many large bodies")
         own = self._of_sender.get(sender, 0) + size
         if own > free:
-            raise GatewayOverloaded("Too much of this client's requests is being read")
+            raise GatewayOverloaded("This client's requests and answers hold too much")
         if not is_known:
             if self._of_unknown + size > self._limit // 2:
                 raise GatewayOverloaded(
@@ -97,7 +96,7 @@ class BodyBudget:
 
 
 class BudgetLease:
-    """What one body or unfinished message holds of the budget."""
+    """What one body, unfinished message or whole answer holds of the budget."""
 
     def __init__(self, budget: BodyBudget, sender: Sender, *, is_known: bool) -> None:
         self._budget = budget

@@ -1,14 +1,11 @@
 """The events of a stream folded into the one Response object they describe."""
 
+from collections.abc import Callable
 from typing import Any
 
 from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.failures import event_failure
 from gateway.protocol.lenient_json import child, dump, load_object, text
-from gateway.protocol.sse import EventTooLarge
-
-# What one folded answer may hold in memory.
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 
 
 class NotOneCompaction(ValueError):
@@ -42,10 +39,6 @@ def _type_of(item: Any) -> Any:
     return item.get("type") if isinstance(item, dict) else None
 
 
-class ResponseTooLarge(EventTooLarge):
-    """Upstream's answer, folded, would take more memory than one may have."""
-
-
 class ResponseFold:
     """Collects what a client that does not stream gets.
 
@@ -54,25 +47,28 @@ class ResponseFold:
     either, from the deltas of texts and calls.
     """
 
-    def __init__(self, max_bytes: int = MAX_RESPONSE_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
+    def __init__(self, take: Callable[[int], None]) -> None:
+        """`take` is asked for the memory of what is kept; what it raises ends it."""
+        self._take = take
+        self._told_bytes = 0  # of the response, when it was largest
         self._response: dict[str, Any] = {}
         self._items: dict[int, dict[str, Any]] = {}
         self._drafts: dict[int | str, _Draft] = {}
         self._is_over = False
 
     def feed(self, event_type: str, data: bytes) -> None:
-        """Raises ResponseTooLarge."""
+        """Raises what `take` does."""
         if self._is_over:
             return  # the first of two terminal events counts
         kind = kind_of_event(event_type)
         if event_type == "response.output_item.done":
             self._keep_item(data)
         elif event_type in _TOLD:
-            self._draft(event_type, load_object(data))
+            self._draft(event_type, data)
         elif kind.has_response:
             event = load_object(data)
+            self._take(max(0, len(data) - self._told_bytes))
+            self._told_bytes = max(len(data), self._told_bytes)
             self._response = child(event, "response") or self._response
             self._is_over = bool(kind.ends_as) and bool(event)
         elif event_type == "error" and load_object(data):
@@ -86,7 +82,7 @@ class ResponseFold:
         item = child(event, "item")
         if not item:
             return
-        self._count(len(data))
+        self._take(len(data))
         index = event.get("output_index")
         if not isinstance(index, int):
             index = max(self._items, default=-1) + 1
@@ -94,7 +90,8 @@ class ResponseFold:
         for place in (index, text(item.get("id")) or index):
             self._drafts.pop(place, None)
 
-    def _draft(self, event_type: str, event: dict[str, Any]) -> None:
+    def _draft(self, event_type: str, data: bytes) -> None:
+        event = load_object(data)
         index = event.get("output_index")
         place = index if isinstance(index, int) else text(event.get("item_id")) or 0
         if place in self._items:
@@ -102,13 +99,8 @@ class ResponseFold:
         draft = self._drafts.get(place)
         if draft is None:
             draft = self._drafts[place] = _Draft()
-            self._count(_DRAFT_BYTES)
-        self._count(draft.add(event_type, event))
-
-    def _count(self, size: int) -> None:
-        self._bytes += size
-        if self._bytes > self._max_bytes:
-            raise ResponseTooLarge(f"response of more than {self._max_bytes} bytes")
+            self._take(_DRAFT_BYTES)
+        self._take(draft.add(event_type, event) or len(data))
 
     def result(self) -> dict[str, Any]:
         """The Response object; without a terminal event it says "in_progress"."""
@@ -159,7 +151,7 @@ class _Draft:
         self._parts: dict[int, dict[str, Any]] = {}
 
     def add(self, event_type: str, event: dict[str, Any]) -> int:
-        """Take in one event; the memory it takes."""
+        """Take in one event; the memory that its text takes, 0 where it has none."""
         what, kind, key = _TOLD[event_type]
         self._id = text(event.get("item_id")) or self._id
         index = event.get("content_index")
@@ -175,7 +167,7 @@ class _Draft:
                 pieces.clear()
             pieces.append(value)
             return len(value) + _PIECE_BYTES
-        return _DRAFT_BYTES
+        return 0
 
     def item(self, status: str) -> dict[str, Any] | None:
         """The item, None when nothing was told that could be one."""

@@ -15,16 +15,16 @@ from typing import Any
 from gateway.accounts.account import Account
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
+from gateway.admission.whole_answer import WholeAnswer
 from gateway.keys.metering import document_usage
 from gateway.protocol.facts import Phase
 from gateway.protocol.headers import response_headers, told_limits
 from gateway.protocol.lenient_json import dump, load_object
 from gateway.protocol.limit_windows import windows
-from gateway.protocol.local_failures import event_too_large, protocol_error
+from gateway.protocol.local_failures import protocol_error
 from gateway.protocol.response_fold import (
     NotOneCompaction,
     ResponseFold,
-    ResponseTooLarge,
     compaction_of,
     events_of,
 )
@@ -40,10 +40,6 @@ from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.http import UpstreamHttp, UpstreamResponse
 from gateway.upstream.learned_traits import LearnedTraits
 
-# A JSON answer is read whole before it commits, so that it can fail over; pictures
-# are the largest.
-DOCUMENT_BYTES = 64 * 1024 * 1024
-
 
 @dataclass(slots=True)
 class Reply:
@@ -56,6 +52,7 @@ class Reply:
     model: str | None
     shown_model: str | None  # by its alias, where the client asked by one
     wants_stream: bool
+    whole: WholeAnswer  # to be asked before anything of it is kept
 
 
 class Proxy:
@@ -106,6 +103,7 @@ class Proxy:
                 model=turn.exchange.model,
                 shown_model=turn.exchange.answers_as or turn.exchange.model,
                 wants_stream=turn.wants_stream,
+                whole=turn.whole,
             )
 
     async def _open_stream(self, turn: Turn) -> Relay:
@@ -113,7 +111,7 @@ class Proxy:
 
         async def attempt(lease: Lease) -> Relay:
             response = await self._send(turn, lease)
-            source = await self._source_of(response, lease.account)
+            source = await self._source_of(turn, response, lease.account)
             turn.restart()
             relay = Relay(source, self._limits, turn)
             try:
@@ -130,12 +128,14 @@ class Proxy:
             return failed.relay  # the last word is upstream's own response.failed
 
     async def _source_of(
-        self, response: UpstreamResponse, account: Account
+        self, turn: Turn, response: UpstreamResponse, account: Account
     ) -> SseSource:
         """The stream; of a compatible server also the whole response in its place."""
         if not account.is_chatgpt and _is_json(response.headers):
-            events = events_of(load_object(await self._read_document(response)))
+            document = await self._read_document(turn, response)
+            events = events_of(load_object(document))
             if events:
+                turn.whole.become(sum(len(data) for _, data in events))
                 return DocumentSource(response, events)
         _check_content_type(response, "text/event-stream")
         return SseSource(response)
@@ -147,7 +147,7 @@ class Proxy:
             response = await self._send(turn, lease)
             if compacts and lease.account.is_chatgpt:
                 return await self._read_compaction(turn, response)
-            return await self._read_document(response)
+            return await self._read_document(turn, response)
 
         return await self._turns.run_attempts(turn, attempt)
 
@@ -171,13 +171,11 @@ class Proxy:
         self._pool.observer.bind(lease, turn_state=turn_state)
         return response
 
-    async def _read_document(self, response: UpstreamResponse) -> bytes:
+    async def _read_document(self, turn: Turn, response: UpstreamResponse) -> bytes:
+        """All of it, before the turn commits: it can fail over until then."""
         pieces: list[bytes] = []
-        size = 0
         while piece := await self._next(response.read):
-            size += len(piece)
-            if size > DOCUMENT_BYTES:
-                raise UpstreamFault(protocol_error("The upstream answer is too large"))
+            turn.whole.take(len(piece))
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -185,17 +183,16 @@ class Proxy:
         """The document that a compacting turn stands for; its events are read whole."""
         _check_content_type(response, "text/event-stream")
         turn.restart()
-        source, fold = SseSource(response), ResponseFold()
-        try:
-            while not turn.reader.is_terminal:
-                for event in source.events(await self._next(source.read)):
-                    turn.see(event.type, event.data)
-                    fold.feed(event.type, event.data)
-        except ResponseTooLarge as error:
-            raise UpstreamFault(event_too_large()) from error
+        source, fold = SseSource(response), ResponseFold(turn.whole.take)
+        while not turn.reader.is_terminal:
+            for event in source.events(await self._next(source.read)):
+                turn.see(event.type, event.data)
+                fold.feed(event.type, event.data)
         if turn.reader.failure is not None:
             raise UpstreamFault(turn.reader.failure.in_phase("first_event"))
-        return _compaction_document(turn, fold.result())
+        document = _compaction_document(turn, fold.result())
+        turn.whole.become(len(document))
+        return document
 
     async def _next(self, read: Callable[[Phase], Awaitable[bytes]]) -> bytes:
         """What `read` gives next, of an answer of which the client has seen nothing."""

@@ -74,7 +74,9 @@ def turn_end(turn: Turn) -> TurnEnd:
         reader.service_tier,
         response=name and scoped(turn.demand.key_id, "response", name),
         streamed=max(
-            exchange.response_bytes - reader.other_bytes, reader.output_started
+            exchange.response_bytes - reader.other_bytes,
+            reader.output_started,
+            turn.whole.lost_bytes,
         ),
         seconds=None if at is None else time.monotonic() - at,
     )

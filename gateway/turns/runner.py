@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 from gateway.accounts.eligibility import Demand, could_serve
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
-from gateway.errors import (
-    ForeignCompaction,
-    GatewayError,
-)
+from gateway.admission.body_budget import BodyBudget, sender_of
+from gateway.admission.whole_answer import WholeAnswer
+from gateway.errors import ForeignCompaction, GatewayError
 from gateway.events import Topic
 from gateway.keys.limiter import Limiter
 from gateway.keys.metering import MeteredTurn, Metering
@@ -41,9 +40,15 @@ class TurnRunner:
     """Begins turns and wins accounts for them."""
 
     def __init__(
-        self, pool: Pool, tokens: TokenSource, judges: Judges, limiter: Limiter
+        self,
+        pool: Pool,
+        tokens: TokenSource,
+        judges: Judges,
+        limiter: Limiter,
+        room: BodyBudget,
     ) -> None:
         self._pool = pool
+        self._room = room
         self._attempts = AttemptLoop(pool, tokens, judges)
         self._metering = Metering(limiter)
         self._completed_models: set[str] = set()
@@ -75,6 +80,7 @@ class TurnRunner:
                 demand,
                 metered_turn(request, loaded, demand, obeys_cap=self._caps(demand)),
                 loaded,
+                WholeAnswer(self._room, sender_of(request.key, request.client.network)),
                 anchor=loaded.previous_response_id,
                 wants_stream=loaded.stream,
             )

@@ -7,6 +7,7 @@ from gateway.accounts.account import AccountKind
 from gateway.accounts.affinity import Affinity, scoped
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
+from gateway.admission.whole_answer import WholeAnswer
 from gateway.keys.metering import MeteredTurn
 from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.facts import Failure
@@ -62,6 +63,7 @@ class Turn:
     demand: Demand
     metered: MeteredTurn
     loaded: Loaded | None  # None from the commit point on
+    whole: WholeAnswer  # what it holds of an answer that has to be whole
     anchor: str | None  # previous_response_id
     wants_stream: bool
     reader: OutcomeReader = field(default_factory=OutcomeReader)
@@ -114,6 +116,7 @@ class Turn:
         if self.answer is not None:
             self.answer.close()
         self.answer = answer
+        self.whole.release()
 
     async def compared(self, failure: Failure) -> Failure:
         """The failure, with what the log may have of it beside this request.

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.errors import GatewayError
 from gateway.protocol.http_framing import Endless, Framing
 from gateway.upstream import UpstreamFault
 
@@ -138,7 +139,7 @@ class Body:
 class BodyDelivery:
     """Feeds a body to a sink; `ended` is done when there is no more.
 
-    What the sink raises (UpstreamFault, OSError, ValueError) ends it.
+    What the sink raises (UpstreamFault, GatewayError, OSError, ValueError) ends it.
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class BodyDelivery:
         while body.has_more and not self.is_full and self._sink is not None:
             try:
                 waiting = self._sink(body.take())
-            except (UpstreamFault, OSError, ValueError) as error:
+            except (UpstreamFault, GatewayError, OSError, ValueError) as error:
                 self._end(error)
                 return
             if waiting is not None:

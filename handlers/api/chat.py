@@ -3,15 +3,15 @@
 import asyncio
 import time
 
-from gateway.failover.final_error import folded_error
-from gateway.protocol.chat.completion import ChatFold, ChatStream
+from gateway.protocol.chat.completion import ChatStream
 from gateway.protocol.sse import Event, events
 from gateway.turns.client_request import Loaded
 from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
+from handlers.api.folding import folded_chat
 from handlers.api.key_rules import key_policy
 from handlers.api.loading import client_request
-from handlers.api.stream import ReplyHandler, feed_events
+from handlers.api.stream import ReplyHandler
 from schemas.chat import ChatOptions
 from schemas.request import load_chat_request
 
@@ -44,7 +44,7 @@ class ChatCompletionsHandler(ReplyHandler):
             if options.stream:
                 await self._stream(reply, options)
             else:
-                await self._fold(reply, options)
+                await self.send_whole(reply, await folded_chat(reply, options))
 
     async def _stream(self, reply: Reply, options: ChatOptions) -> None:
         client = self.start_stream(reply, "text/event-stream")
@@ -68,16 +68,3 @@ class ChatCompletionsHandler(ReplyHandler):
             return client.write(chunks) if chunks else None
 
         await self.finish(chunks_of(await reply.send_to(write)))
-
-    async def _fold(self, reply: Reply, options: ChatOptions) -> None:
-        fold = ChatFold(
-            reply.shown_model or "",
-            int(time.time()),
-            uses_functions=options.uses_functions,
-        )
-        await feed_events(reply, fold.feed)
-        completion = fold.result()
-        if "error" in completion:
-            raise folded_error(completion["error"])
-        self.start(reply, "application/json")
-        self.write_json(completion)

@@ -2,18 +2,10 @@
 
 from typing import ClassVar
 
-from gateway.failover.final_error import folded_error
-from gateway.protocol.lenient_json import dump
-from gateway.protocol.response_fold import ResponseFold
-from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
+from handlers.api.folding import folded_response
 from handlers.api.loading import responses_request
-from handlers.api.stream import ReplyHandler, feed_events
-
-TOO_DEEP = {
-    "code": "upstream_protocol_error",
-    "message": "The upstream answer is nested too deeply",
-}
+from handlers.api.stream import ReplyHandler
 
 
 class ResponsesHandler(ReplyHandler):
@@ -35,19 +27,7 @@ class ResponsesHandler(ReplyHandler):
             if self.compact or self.surface.is_codex or reply.wants_stream:
                 await self.stream(reply)
             else:
-                await self._fold(reply)
-
-    async def _fold(self, reply: Reply) -> None:
-        fold = ResponseFold()
-        await feed_events(reply, fold.feed)
-        response = fold.result()
-        if response.get("status") == "failed":
-            raise folded_error(response.get("error"))
-        body = dump(response)
-        if body is None:
-            raise folded_error(TOO_DEEP)
-        self.start(reply, "application/json")
-        self.finish(body)
+                await self.send_whole(reply, await folded_response(reply))
 
 
 class CompactHandler(ResponsesHandler):

@@ -51,7 +51,8 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
 
     async def get(self, *args: str, **kwargs: str) -> None:
         """Nothing comes between the room for the socket and `open`."""
-        self._sender = sender_of(self.current_key, self.facts, self.gateway.settings)
+        self._client = self.client_facts()
+        self._sender = sender_of(self.current_key, self._client.network)
         self.gateway.channels.make_room(self._sender)
         await super().get(*args, **kwargs)
 
@@ -60,7 +61,6 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
         return True
 
     def open(self, *args: str, **kwargs: str) -> None:
-        self._client = self.client_facts()
         view = ClientView(
             is_codex=self.surface.is_codex,
             requested_model=None,

@@ -1,12 +1,11 @@
 """Bases of handlers that stream: one for any stream, one for upstream's responses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, ClassVar
 
 from gateway.errors import GatewayError
 from gateway.keys.key import Key
-from gateway.protocol.sse import events
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
@@ -104,12 +103,8 @@ class ReplyHandler(StreamHandler):
         client = self.start_stream(reply)
         await self.finish(await reply.send_to(client.write))
 
-
-async def feed_events(reply: Reply, feed: Callable[[str, bytes], None]) -> None:
-    """Feed the type and data of each event, for a response that is one document."""
-
-    def feed_block(block: bytes) -> None:
-        for event in events(block):
-            feed(event.type, event.data)
-
-    feed_block(await reply.send_to(feed_block))
+    async def send_whole(self, reply: Reply, body: bytes) -> None:
+        """Send a folded answer, which counts until the client has it."""
+        reply.whole.become(len(body))
+        self.start(reply, "application/json")
+        await self.finish(body)

@@ -1,12 +1,12 @@
 """A response's events as a chat completion, whole or in chunks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from gateway.protocol.chat.deltas import CALL_VALUES, ChatDeltas, Delta
 from gateway.protocol.outcome import read_usage
-from gateway.protocol.response_fold import MAX_RESPONSE_BYTES, ResponseTooLarge
 
 _DONE = b"data: [DONE]\n\n"
 # The SDK's type lists these and no others.
@@ -96,25 +96,23 @@ class ChatFold:
         created: int,
         *,
         uses_functions: bool = False,
-        max_bytes: int = MAX_RESPONSE_BYTES,
+        take: Callable[[int], None],
     ) -> None:
+        """`take` is asked for the memory of what is kept; what it raises ends it."""
         self._answer = ChatDeltas()
         self._model = model
         self._uses_functions = uses_functions
         self._created = created  # unix seconds
-        self._max_bytes = max_bytes
-        self._bytes = 0
+        self._take = take
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
         self._annotations: list[dict[str, Any]] = []
         self._logprobs: list[dict[str, Any]] = []
         self._calls: list[tuple[dict[str, Any], list[str]]] = []
 
     def feed(self, type: str, data: bytes) -> None:
-        """Raises ResponseTooLarge."""
+        """Raises what `take` does."""
         for delta in self._answer.feed(type, data):
-            self._bytes += len(data)
-            if self._bytes > self._max_bytes:
-                raise ResponseTooLarge(f"answer of more than {self._max_bytes} bytes")
+            self._take(len(data))
             for kind, parts in self._texts.items():
                 if kind in delta:
                     parts.append(delta[kind])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.admission.body_budget import BodyBudget, Sender, sender_of
-from gateway.admission.client_address import RequestFacts
+from gateway.admission.client_address import RequestFacts, client_network
 from gateway.errors import GatewayOverloaded
 from gateway.keys.key import Key
 from gateway.settings import Settings
@@ -111,7 +111,8 @@ def test_the_share_is_the_keys_and_only_without_one_the_addresss(monkeypatch):
 
     def sender(key=None, peer="127.0.0.1", **headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return sender_of(key, RequestFacts(peer, named), settings)
+        network = client_network(RequestFacts(peer, named), settings)
+        return sender_of(key, network)
 
     key = Key(7, "one", "sk", "digest", 0)
     assert sender(key) == sender(key, peer="192.0.2.7") != sender()

@@ -8,6 +8,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.sse import events as blocks
+from tests.gateway.protocol.rooms import unbounded
 
 ID = "resp_1"
 
@@ -79,7 +80,7 @@ def stream(events, **options):
 
 
 def fold(events, **options):
-    chat = ChatFold("gpt-5.4", created=7, **options)
+    chat = ChatFold("gpt-5.4", created=7, take=unbounded, **options)
     for one in events:
         chat.feed(one["type"], json.dumps(one).encode())
     result = chat.result()

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from gateway.errors import UpstreamUnavailable
 from gateway.protocol.chat.completion import ChatFold, ChatStream
 from gateway.protocol.chat.deltas import ChatDeltas
-from gateway.protocol.response_fold import ResponseTooLarge
 from tests.gateway.protocol.chat_events import (
     CREATED,
     ID,
@@ -21,6 +21,7 @@ from tests.gateway.protocol.chat_events import (
     stream,
     text_events,
 )
+from tests.gateway.protocol.rooms import room_for, unbounded
 
 
 def test_text_streams_as_it_comes_and_only_once():
@@ -194,18 +195,18 @@ def test_nothing_comes_after_the_end():
 def test_a_stream_that_broke_off_has_no_finish_reason():
     events = [CREATED, *text_events()]
     assert not stream(events)[1]
-    chat = ChatFold("gpt-5.4", created=7)
+    chat = ChatFold("gpt-5.4", created=7, take=unbounded)
     for one in events:
         chat.feed(one["type"], json.dumps(one).encode())
     assert chat.result()["choices"][0]["finish_reason"] is None
 
 
 def test_a_folded_answer_is_bounded():
-    chat = ChatFold("gpt-5.4", created=7, max_bytes=1000)
+    chat = ChatFold("gpt-5.4", created=7, take=room_for(1000).take)
     delta = b'{"delta":"' + b"x" * 488 + b'"}'
     chat.feed("response.output_text.delta", delta)
     chat.feed("response.output_text.delta", delta)
-    with pytest.raises(ResponseTooLarge):
+    with pytest.raises(UpstreamUnavailable):
         chat.feed("response.output_text.delta", delta)
 
 

@@ -20,6 +20,7 @@ from tests.gateway.protocol.chat_events import (
     output_text,
     parts,
 )
+from tests.gateway.protocol.rooms import unbounded
 
 odd = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
@@ -121,7 +122,7 @@ def test_the_streamed_and_the_folded_answer_are_the_same(items, data):
 def test_odd_events_never_raise_and_the_answer_stays_well_formed(events):
     chat, folded = (
         ChatStream("m", created=7, include_usage=True),
-        ChatFold("m", created=7),
+        ChatFold("m", created=7, take=unbounded),
     )
     sent = b""
     for type, value in [*events, ("response.completed", {"response": {"id": ID}})]:

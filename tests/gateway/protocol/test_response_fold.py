@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.responses import Response
 
+from gateway.errors import UpstreamUnavailable
 from gateway.protocol.response_fold import (
     ResponseFold,
-    ResponseTooLarge,
     events_of,
 )
+from tests.gateway.protocol.rooms import room_for, unbounded
 
 BASE = {
     "id": "resp_1",
@@ -40,7 +41,7 @@ USAGE = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
 
 
 def fold(*events):
-    folded = ResponseFold()
+    folded = ResponseFold(unbounded)
     for event in events:
         folded.feed(event["type"], json.dumps(event).encode())
     return folded.result()
@@ -161,12 +162,12 @@ def test_items_that_were_only_begun_are_none():
 
 
 def test_deltas_without_end_are_refused():
-    folded = ResponseFold(max_bytes=10_000)
+    folded = ResponseFold(room_for(10_000).take)
     event = text_deltas("x" * 50)[0]
     data = json.dumps(event).encode()
     for _ in range(70):
         folded.feed(event["type"], data)
-    with pytest.raises(ResponseTooLarge):
+    with pytest.raises(UpstreamUnavailable):
         folded.feed(event["type"], b'{"delta":"%b"}' % (b"x" * 2000))
 
 
@@ -216,11 +217,11 @@ def test_a_stream_that_broke_off_is_still_in_progress():
 
 
 def test_an_answer_that_never_ends_is_refused():
-    folded = ResponseFold(max_bytes=1000)
+    folded = ResponseFold(room_for(1000).take)
     item = b'{"item":{"a":"' + b"x" * 400 + b'"},"output_index":0}'
     folded.feed("response.output_item.done", item)
     folded.feed("response.output_item.done", item)
-    with pytest.raises(ResponseTooLarge):
+    with pytest.raises(UpstreamUnavailable):
         folded.feed("response.output_item.done", item)
 
 
@@ -257,7 +258,7 @@ def test_an_answer_that_never_ends_is_refused():
     )
 )
 def test_odd_events_never_raise(events):
-    folded = ResponseFold()
+    folded = ResponseFold(unbounded)
     for type, data in events:
         folded.feed(type, data)
     assert isinstance(folded.result()["output"], list)
@@ -278,7 +279,7 @@ def test_of_two_ends_the_first_counts():
 
 
 def test_an_end_without_an_object_is_none():
-    folded = ResponseFold()
+    folded = ResponseFold(unbounded)
     for kind in ("response.completed", "error"):
         folded.feed(kind, b"[]")
     folded.feed("response.completed", json.dumps(ended("completed")).encode())

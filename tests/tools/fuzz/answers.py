@@ -11,6 +11,7 @@ from gateway.protocol.sse import events
 from gateway.turns.encrypted_items import EncryptedItems
 from gateway.turns.turn import ClientView
 from gateway.turns.websocket import error_frame
+from tests.gateway.protocol.rooms import unbounded
 from tests.tools.fuzz.source import Source
 
 NOW = 1_700_000_000.0
@@ -37,8 +38,11 @@ def answers(data: bytes) -> None:
     told.append(("response.completed", LAST))
     reader, sealed = OutcomeReader(lambda: NOW), EncryptedItems()
     view = ClientView(is_codex=True, requested_model="gpt-5.5", keys_in_use=True)
-    chat, chat_fold = ChatStream("m", 7, include_usage=True), ChatFold("m", 7)
-    fold = ResponseFold()
+    chat, chat_fold = (
+        ChatStream("m", 7, include_usage=True),
+        ChatFold("m", 7, take=unbounded),
+    )
+    fold = ResponseFold(unbounded)
     sent = b""
     for kind, one in told:
         reader.feed(kind, one)

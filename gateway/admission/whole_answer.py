@@ -1,0 +1,41 @@
+"""Answers that are read whole before the client gets them: JSON documents, and streams
+that are folded into one. What they hold comes from the budget of what clients send.
+"""
+
+from gateway.admission.body_budget import BodyBudget, Sender
+from gateway.errors import GatewayOverloaded, UpstreamUnavailable
+from gateway.protocol.local_failures import protocol_error
+
+# Pictures are the largest.
+LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+
+
+class WholeAnswer:
+    """What one such answer holds, within its client's share; `release` frees it."""
+
+    def __init__(self, budget: BodyBudget, sender: Sender) -> None:
+        self._lease = budget.open_lease(sender)
+        # What could never be taken is refused for good, and not for now.
+        self._limit = min(LARGEST_ANSWER_BYTES, budget.largest_share)
+        self.lost_bytes = 0  # that upstream had sent when there was no more room
+
+    def take(self, size: int) -> None:
+        """Make room for so much more. Raises UpstreamUnavailable, GatewayOverloaded."""
+        held = self._lease.held
+        if held + size > self._limit:
+            raise UpstreamUnavailable(
+                protocol_error("The upstream answer is too large")
+            )
+        try:
+            self._lease.take(size)
+        except GatewayOverloaded:
+            self.lost_bytes = held + size
+            raise
+
+    def become(self, size: int) -> None:
+        """It takes another form, and lets go of the one it had; raises as `take`."""
+        self.release()
+        self.take(size)
+
+    def release(self) -> None:
+        self._lease.release()

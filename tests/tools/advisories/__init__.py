@@ -1,0 +1,1 @@
+"""Known vulnerabilities of what is pinned, as the package index tells them."""
