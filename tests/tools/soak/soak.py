@@ -8,12 +8,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.faults.process import FaultyProcess
-from tests.tools.soak import verdict
+from tests.tools.soak import attacks, verdict
 from tests.tools.soak.attacks import Attackers
 from tests.tools.soak.clients import Habits, Place, keep_talking
 from tests.tools.soak.figures import Found, quantiles
 from tests.tools.soak.stand import HOSTILE, built, clients
 from tests.tools.soak.tally import Tally
+from tests.tools.soak.upstream import PLAIN
 from tests.tools.soak.weather import Record
 
 ACCOUNTS = ("one", "two", "three", "four")
@@ -61,10 +62,8 @@ async def soak(folder, profile):
     """Run it; what was Found."""
     names = dict.fromkeys((*profile.keys, *[HOSTILE][: profile.attackers]))
     settings = HOSTILE_SETTINGS if profile.attackers else {}
-    is_drawn_from = profile.attackers > 0
-    async with built(
-        folder, ACCOUNTS, names, is_drawn_from=is_drawn_from, **settings
-    ) as stand:
+    script = attacks.__name__ if profile.attackers else PLAIN
+    async with built(folder, ACCOUNTS, names, script=script, **settings) as stand:
         process = stand.process
         tally, memory, marks = Tally(), Memory(process), set()
         before, files = await stand.metrics(), process.open_files()
@@ -84,7 +83,7 @@ async def soak(folder, profile):
             for _ in range(profile.attackers):
                 tasks.create_task(attackers.attack())
             happening = (
-                watch(stand, end, marks) if is_drawn_from else storm(stand, profile)
+                watch(stand, end, marks) if profile.attackers else storm(stand, profile)
             )
             record = await happening
         held = await stand.left_over(before)

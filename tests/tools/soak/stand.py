@@ -11,6 +11,7 @@ import aiohttp
 from tests.faults.process import FaultyProcess
 from tests.tools.soak import upstream as upstreams
 from tests.tools.soak.figures import Metrics
+from tests.tools.soak.upstream import PLAIN
 
 # The library looks for connections to upstream that were kept for 15 s every 15 s.
 LET_GO = 40.0
@@ -75,14 +76,12 @@ class Stand:
 
 
 @asynccontextmanager
-async def built(folder, accounts, keys=(), *, cap=0, is_drawn_from=False, **settings):
+async def built(folder, accounts, keys=(), *, cap=0, script=PLAIN, **settings):
     """A Stand, taken down at the end; `keys` are names of KEYS.
 
     `cap` is the number of turns that each account takes at a time, 0 for the usual.
     """
-    upstream = await upstreams.start(
-        folder / "auth", accounts, is_drawn_from=is_drawn_from
-    )
+    upstream = await upstreams.start(folder / "auth", accounts, script)
     process = FaultyProcess(folder, upstream.url, **settings)
     try:
         for file in upstream.files:

@@ -1,11 +1,13 @@
 """The scripted upstream of a soak, in a process of its own, with its weather.
 
-Run as `python -m tests.tools.soak.upstream FOLDER NAME…`. It prints a JSON line with
-its URL and the accounts' files; to the line that says where the gateway is it answers
-with what has happened, once the weather is over. It ends when nobody holds its input.
+Run as `python -m tests.tools.soak.upstream SCRIPT FOLDER NAME…`. It prints a JSON line
+with its URL and the accounts' files; to the line that says where the gateway is it
+answers with what has happened, once the weather is over. It ends when nobody holds its
+input.
 """
 
 import asyncio
+import importlib
 import json
 import sys
 from contextlib import asynccontextmanager
@@ -16,10 +18,9 @@ import uvloop
 
 from gateway.demo.upstream import ScriptedUpstream
 from tests.e2e.gateway_process import ROOT
-from tests.tools.soak import attacks
 from tests.tools.soak.weather import Record, Weather
 
-DRAWN = "--drawn-from"
+PLAIN = "-"  # no script besides the usual answers
 LONGEST_LINE = 64 * 1024 * 1024  # of a record of half an hour
 
 
@@ -46,15 +47,14 @@ class UpstreamProcess:
             await self._process.wait()
 
 
-async def start(folder, names, *, is_drawn_from=False):
+async def start(folder, names, script=PLAIN):
     """A running upstream with these accounts; its owner stops it.
 
-    `is_drawn_from`: it answers what a request asks for, see `attacks`.
+    `script` is a module whose `install` says what it answers besides the usual.
     """
-    flags = (DRAWN,) if is_drawn_from else ()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.tools.soak.upstream"),
-        *(*flags, str(folder), *names),
+        *(script, str(folder), *names),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -64,10 +64,10 @@ async def start(folder, names, *, is_drawn_from=False):
     return UpstreamProcess(process, json.loads(told))
 
 
-async def serve(folder, names, *, is_drawn_from=False):
+async def serve(script, folder, names):
     upstream = ScriptedUpstream(remember=500)
-    if is_drawn_from:
-        attacks.install(upstream)
+    if script != PLAIN:
+        importlib.import_module(script).install(upstream)
     await upstream.start()
     files = [upstream.add_account(name).write_auth_file(folder) for name in names]
     tell({"url": upstream.url, "files": [str(file) for file in files]})
@@ -109,6 +109,5 @@ def tell(value):
 
 
 if __name__ == "__main__":
-    is_drawn_from = sys.argv[1] == DRAWN
-    folder, *names = sys.argv[2 if is_drawn_from else 1 :]
-    uvloop.run(serve(Path(folder), names, is_drawn_from=is_drawn_from))
+    script, folder, *names = sys.argv[1:]
+    uvloop.run(serve(script, Path(folder), names))
