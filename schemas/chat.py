@@ -19,6 +19,7 @@ from schemas.content_parts import MessageError
 from schemas.fields import Flag
 from schemas.messages import convert_messages
 from schemas.parameters.chat_only import NO_COUNTERPART
+from schemas.parameters.spellings import STREAM_OPTION_SPELLINGS, respell
 from schemas.policy.account_forms import LOGPROBS_PARAMETERS
 from schemas.policy.tools import ToolPolicy
 from schemas.responses import text_or_object
@@ -181,16 +182,16 @@ class ChatCompletionsSchema(Schema):
     @validates_schema
     def check_conversation(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         if not data["messages"]:
-            raise ValidationError("At least one message is needed.")
+            raise ValidationError("May not be empty.", "messages")
         if data.get("tools") and uses_functions(data):
-            raise ValidationError("Give either tools or functions.", "functions")
+            raise ValidationError("Cannot stand beside tools.", "functions")
         text = data.get("text")
         if (
             data.get("response_format") is not None
             and isinstance(text, dict)
             and text.get("format") is not None
         ):
-            raise ValidationError("Give either response_format or text.format.")
+            raise ValidationError("Cannot stand beside text.format.", "response_format")
 
 
 def to_responses_payload(
@@ -233,7 +234,7 @@ def left_out(request: Mapping[str, Any]) -> list[str]:
 
 
 def _stream_options(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    options: Mapping[str, Any] = request.get("stream_options") or {}
+    options, _ = respell(request.get("stream_options") or {}, STREAM_OPTION_SPELLINGS)
     return options
 
 
@@ -248,7 +249,7 @@ def _map_messages(request: Mapping[str, Any], payload: dict[str, Any]) -> None:
             keeps_json=kind == "json_object",
         )
     except MessageError as error:
-        raise ValidationError(str(error), error.field, data=request) from error
+        raise ValidationError(str(error), "messages", data=request) from error
     if instructions is not None:
         payload["instructions"] = instructions
     payload["input"] = items

@@ -3,37 +3,44 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from marshmallow.exceptions import SCHEMA
-
 _NATIVE_PARTS = frozenset({"input_text", "input_image", "input_file"})
 # Parts of a tool's result that text cannot stand for.
 _SEEN_PARTS = frozenset({"image_url", "file", "input_image", "input_file"})
 
 
+# What clients of other APIs send; types that are not known here may be any text.
+_OTHER_PARTS = frozenset(
+    {"audio", "document", "image", "input_audio", "output_text", "refusal", "video_url"}
+)
+
+
 class MessageError(ValueError):
-    """Why a conversation cannot be converted.
+    """Why a conversation cannot be converted, and where that stands in it."""
 
-    `field` is what chat completions name for it: nothing for a wrong outline (a role,
-    the kind of a part, a call without a function), `messages` for a value inside.
-    """
+    def __init__(self, reason: str, place: str = "") -> None:
+        super().__init__(f"{place}: {reason[:1].lower()}{reason[1:]}")
+        self._reason, self._place = reason, place
 
-    def __init__(self, message: str, field: str = SCHEMA) -> None:
-        super().__init__(message)
-        self.field = field
-
-    def at(self, index: int) -> "MessageError":
-        """The same, of the message at a place."""
-        text = str(self)
-        return MessageError(
-            f"messages[{index}]: {text[:1].lower()}{text[1:]}", self.field
-        )
+    def within(self, outer: str) -> "MessageError":
+        """The same, of something inside of what is called `outer`."""
+        return MessageError(self._reason, outer + self._place)
 
 
-def input_part(part: Any, *, native_parts: bool) -> dict[str, Any]:
-    """The Responses part for one of chat; native ones pass where they may stand.
+def input_parts(parts: list[Any], *, native_parts: bool) -> list[dict[str, Any]]:
+    """The Responses parts for those of chat; native ones pass where they may stand.
 
     Raises MessageError.
     """
+    converted = []
+    for index, part in enumerate(parts):
+        try:
+            converted.append(_input_part(part, native_parts))
+        except MessageError as error:
+            raise error.within(f".content[{index}]") from error
+    return converted
+
+
+def _input_part(part: Any, native_parts: bool) -> dict[str, Any]:
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(kind, str):
         raise MessageError("A content part needs a type.")
@@ -42,7 +49,9 @@ def input_part(part: Any, *, native_parts: bool) -> dict[str, Any]:
         return dict(part)
     convert = _PARTS.get(kind)
     if convert is None:
-        raise MessageError("There is a content part of an unknown type.")
+        known = kind in _OTHER_PARTS or kind in _NATIVE_PARTS
+        told = f"of type {kind}" if known else "of an unknown type"
+        raise MessageError(f"Parts {told} are not available here.")
     return convert(part)
 
 
@@ -54,12 +63,10 @@ def seen_parts(content: Any) -> list[dict[str, Any]] | None:
     parts = content if isinstance(content, list) else [content]
     if not any(isinstance(part, dict) and _is_seen(part) for part in parts):
         return None
-    return [
-        {"type": "input_text", "text": part}
-        if isinstance(part, str)
-        else input_part(part, native_parts=True)
-        for part in parts
-    ]
+    return input_parts(
+        [{"type": "input_text", "text": p} if isinstance(p, str) else p for p in parts],
+        native_parts=True,
+    )
 
 
 def _is_seen(part: Mapping[str, Any]) -> bool:
@@ -96,9 +103,7 @@ def _file_part(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_stored_file(file: Mapping[str, Any]) -> None:
     if file.get("file_id"):
-        raise MessageError(
-            "Stored files are not available: send the data or a URL.", "messages"
-        )
+        raise MessageError("Stored files are not available: send the data or a URL.")
 
 
 def _file_source(file: Mapping[str, Any]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.content_parts import MessageError, input_part, seen_parts
+from schemas.content_parts import MessageError, input_parts, seen_parts
 from schemas.items import part_texts, tool_call_id
 
 _TEXT_PARTS = (None, "text", "input_text", "output_text", "refusal")
@@ -35,7 +35,7 @@ def convert_messages(
             if text is None:
                 conversation.add(message)
         except MessageError as error:
-            raise error.at(index) from error
+            raise error.within(f"messages[{index}]") from error
         is_json = keeps_json and text is not None and "json" in text.lower()
         is_leading = is_leading and text is not None and not is_json
         if text is not None and is_leading:
@@ -83,9 +83,7 @@ class _Conversation:
             parts = [{"type": "input_text", "text": content}]
         elif isinstance(content, list | dict):
             given = content if isinstance(content, list) else [content]
-            parts = [
-                input_part(part, native_parts=self._native_parts) for part in given
-            ]
+            parts = input_parts(given, native_parts=self._native_parts)
         else:
             raise MessageError("A user message needs content.")
         return {"role": "user", "content": parts}
@@ -171,7 +169,7 @@ def _named(tool: Any, value: str) -> dict[str, Any]:
     if not isinstance(tool, Mapping) or not _is_filled(tool.get("name")):
         raise MessageError("A tool call needs a named function or tool.")
     if not isinstance(tool.get(value), str):
-        raise MessageError(f"A tool call's {value} must be a string.", "messages")
+        raise MessageError(f"A tool call's {value} must be a string.")
     return {"name": tool["name"], value: tool[value]}
 
 
@@ -184,7 +182,7 @@ def _text_only(content: Any) -> str:
     """The text of content that must be text only."""
     texts = _texts_of(content)
     if texts is None:
-        raise MessageError("Only text can stand here.", "messages")
+        raise MessageError("Only text can stand here.")
     return "".join(texts)
 
 

@@ -13,7 +13,7 @@ from schemas.content_parts import MessageError
 from schemas.items import carries_base_instructions, first_user_text, normalize_items
 from schemas.messages import convert_messages
 from schemas.parameters.spellings import RESPONSES_SPELLINGS, respell
-from schemas.policy.tools import ToolPolicy, rename_tool, tool_policy
+from schemas.policy.tools import ToolPolicy, rename_choice, tool_policy
 from schemas.surfaces import Surface
 
 # Spelling → object and field it stands for; the first that is set wins.
@@ -104,7 +104,7 @@ def _apply_tool_policy(
         payload["tools"], made = policy.apply(tools)
         changes += made
     choice = payload.get("tool_choice")
-    current = rename_tool(choice)
+    current = rename_choice(choice)
     if current is not choice:
         payload["tool_choice"] = current
         changes.append("tool_choice web_search_preview renamed")

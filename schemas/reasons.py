@@ -23,7 +23,6 @@ _WORDS = {
     "Invalid input type.": "must be an object",
     "Shorter than minimum length 1.": "may not be empty",
     "Must be equal to False.": "must be false",
-    "Must be one of: None, auto, disabled.": "must be null, auto or disabled",
 }
 _SAID_OF_A_FIELD = re.compile(r"(?:must|may|is|needs|cannot) ")
 

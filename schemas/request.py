@@ -16,7 +16,11 @@ from schemas.chat import (
 from schemas.loaded_request import Asked, LoadedRequest, finish_loading
 from schemas.parameters.chat_only import without_counterpart
 from schemas.parameters.spellings import CHAT_SPELLINGS, respell
-from schemas.policy.account_forms import chat_problems, is_changed
+from schemas.policy.account_forms import (
+    chat_problems,
+    is_changed,
+    truncation_problems,
+)
 from schemas.policy.key_policy import (
     NO_KEY_POLICY,
     KeyPolicy,
@@ -58,9 +62,11 @@ def load_request(
     asked = Asked(model, stream, surface, tools, by_alias, compact)
     if policy.imposes:
         changes += enforce_key_policy(payload, policy)
-    return finish_loading(
-        payload, changes, own, asked, tools.problems(document.get("tools"))
-    )
+    problems = {
+        **truncation_problems(document),
+        **tools.problems(document.get("tools")),
+    }
+    return finish_loading(payload, changes, own, asked, problems)
 
 
 def load_chat_request(
@@ -92,7 +98,11 @@ def load_chat_request(
         chat_only=without_counterpart(document),
     )
     changes += enforce_key_policy(payload, policy)
-    problems = {**tools.problems(document.get("tools")), **chat_problems(document)}
+    problems = {
+        **truncation_problems(document),
+        **tools.problems(document.get("tools")),
+        **chat_problems(document),
+    }
     return finish_loading(payload, changes, None, asked, problems), options
 
 

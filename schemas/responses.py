@@ -20,7 +20,6 @@ from schemas.fields import Flag
 from schemas.items import carries_base_instructions, item_problem
 from schemas.messages import convert_messages
 from schemas.normalize import normalize_responses_request_payload
-from schemas.parameters.unsupported import TRUNCATION_DEFAULTS
 from schemas.policy.tools import TypeRule, tool_policy
 from schemas.surfaces import Surface
 
@@ -116,9 +115,6 @@ class ResponsesSchema(Schema):
     store = Flag(validate=validate.Equal(False))
     include = fields.Raw(allow_none=True, validate=_check_include)
     service_tier = _text()
-    truncation = fields.Raw(
-        allow_none=True, validate=validate.OneOf(TRUNCATION_DEFAULTS)
-    )
     conversation = fields.Raw(allow_none=True, validate=text_or_object)
     previous_response_id = _text()
     prompt_cache_key = _text()
@@ -211,7 +207,7 @@ class ResponsesSchema(Schema):
         if not self._has_messages(data):
             return
         if data.get("input") not in (None, "", []):
-            raise ValidationError("Give either input or messages, not both.")
+            raise ValidationError("Cannot stand beside messages.", "input")
         if not isinstance(data["messages"], list):
             raise ValidationError("Must be a list.", "messages")
         try:
@@ -225,7 +221,7 @@ class ResponsesSchema(Schema):
             data.get("previous_response_id")
         ):
             raise ValidationError(
-                "Give either conversation or previous_response_id, not both."
+                "Cannot stand beside previous_response_id.", "conversation"
             )
 
     def _has_messages(self, data: Mapping[str, Any]) -> bool:

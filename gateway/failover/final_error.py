@@ -63,7 +63,7 @@ def final_error(
     status = _status(failure)
     if status is None:
         return _logged(UpstreamUnavailable(failure, words), failure)
-    body = _told_body(failure, codex=codex, keys_in_use=keys_in_use)
+    body = _told_body(failure, status, codex=codex, keys_in_use=keys_in_use)
     body = body or _envelope(failure, status, words)
     headers = {} if keys_in_use else dict(failure.limit_headers)
     if failure.told_retry_after is not None:
@@ -126,7 +126,7 @@ def _status(failure: Failure) -> int | None:
 
 
 def _told_body(
-    failure: Failure, *, codex: bool, keys_in_use: bool
+    failure: Failure, status: int, *, codex: bool, keys_in_use: bool
 ) -> dict[str, Any] | None:
     """Upstream's own error body, if there is one that can be serialised again.
 
@@ -142,18 +142,23 @@ def _told_body(
     if failure.status is None and rules_of(failure).is_usage_limit:
         # Events say it in the code alone; clients of a 429 look at the type.
         error["type"] = "usage_limit_reached"
+    elif failure.status is None and not codex and error.get("type") is None:
+        error["type"] = _type_of(status)  # events need none, the SDKs' errors do
     return told
+
+
+def _type_of(status: int) -> str:
+    by_class = "server_error" if status >= 500 else "invalid_request_error"
+    return {403: "permission_error", 429: "rate_limit_error"}.get(status, by_class)
 
 
 def _envelope(failure: Failure, status: int, words: str) -> dict[str, Any]:
     """The error for an answer that is none in JSON."""
-    by_status = {403: "permission_error", 429: "rate_limit_error"}
-    by_class = "server_error" if status >= 500 else "invalid_request_error"
     default = "upstream_unavailable" if status >= 500 else None
     return {
         "error": {
             "message": words,
-            "type": failure.type or by_status.get(status, by_class),
+            "type": failure.type or _type_of(status),
             "code": failure.code or default,
             "param": failure.param,
             "origin": failure.origin,

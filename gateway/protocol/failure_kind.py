@@ -125,6 +125,19 @@ class Meaning(NamedTuple):
     origin: Origin | None = None
 
 
+# The request's own fault, as far as no status says otherwise.
+_OWN_FAULTS = (
+    *("context_length_exceeded", "invalid_encrypted_content"),
+    *("invalid_function_parameters", "invalid_json_schema", "invalid_prompt"),
+    *("invalid_request_error", "bio_policy", "cyber_policy"),
+    *("misalignment_policy_violation", "empty_image_file"),
+    *("failed_to_download_image", "image_content_policy_violation"),
+    *("image_file_not_found", "image_file_too_large", "image_parse_error"),
+    *("image_too_large", "image_too_small", "invalid_base64_image"),
+    *("invalid_image", "invalid_image_format", "invalid_image_mode"),
+    *("invalid_image_url", "unsupported_image_media_type"),
+)
+
 # By `code` or `type` of an error, as upstream and the gateway itself write them.
 CODES: dict[str, Meaning] = {
     "account_deactivated": Meaning(FailureKind.LOGIN_REQUIRED, "account"),
@@ -159,27 +172,7 @@ CODES: dict[str, Meaning] = {
     "upstream_error": Meaning(FailureKind.SERVER_ERROR),
     "upstream_protocol_error": Meaning(FailureKind.SERVER_ERROR),
     "stream_incomplete": Meaning(FailureKind.CONNECTION_LOST),
-    # The request's own fault, as far as no status says otherwise.
-    "context_length_exceeded": Meaning(None, "client"),
-    "invalid_encrypted_content": Meaning(None, "client"),
-    "invalid_function_parameters": Meaning(None, "client"),
-    "invalid_json_schema": Meaning(None, "client"),
-    "invalid_prompt": Meaning(None, "client"),
-    "invalid_request_error": Meaning(None, "client"),
-    "empty_image_file": Meaning(None, "client"),
-    "failed_to_download_image": Meaning(None, "client"),
-    "image_content_policy_violation": Meaning(None, "client"),
-    "image_file_not_found": Meaning(None, "client"),
-    "image_file_too_large": Meaning(None, "client"),
-    "image_parse_error": Meaning(None, "client"),
-    "image_too_large": Meaning(None, "client"),
-    "image_too_small": Meaning(None, "client"),
-    "invalid_base64_image": Meaning(None, "client"),
-    "invalid_image": Meaning(None, "client"),
-    "invalid_image_format": Meaning(None, "client"),
-    "invalid_image_mode": Meaning(None, "client"),
-    "invalid_image_url": Meaning(None, "client"),
-    "unsupported_image_media_type": Meaning(None, "client"),
+    **dict.fromkeys(_OWN_FAULTS, Meaning(None, "client")),
 }
 # With one of these, which only upstream gives, no token of the login helps any more.
 PERMANENT_CODES = frozenset(

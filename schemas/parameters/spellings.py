@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.parameters.unsupported import REFUSED_BY_CHATGPT
+
 
 def _camel_case(name: str) -> str:
     return re.sub(r"_(.)", lambda match: match[1].upper(), name)
@@ -17,18 +19,12 @@ def _spellings(*names: str) -> dict[str, str]:
 
 
 RESPONSES_SPELLINGS = _spellings(
-    "frequency_penalty",
-    "max_output_tokens",
     "parallel_tool_calls",
-    "presence_penalty",
     "previous_response_id",
     "prompt_cache_key",
-    "prompt_cache_retention",
-    "safety_identifier",
     "service_tier",
     "tool_choice",
-    "top_logprobs",
-    "top_p",
+    *(parameter.name for parameter in REFUSED_BY_CHATGPT if "_" in parameter.name),
 )
 # Chat completions have these as well; they are read before the request is mapped.
 CHAT_SPELLINGS = RESPONSES_SPELLINGS | _spellings(
@@ -40,6 +36,7 @@ CHAT_SPELLINGS = RESPONSES_SPELLINGS | _spellings(
     "stream_options",
     "web_search_options",
 )
+STREAM_OPTION_SPELLINGS = _spellings("include_obfuscation", "include_usage")
 
 
 def respell(

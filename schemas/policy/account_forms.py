@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from schemas.body.json import encode
-from schemas.parameters.unsupported import without_unsupported
+from schemas.parameters.unsupported import TRUNCATION_DEFAULTS, without_unsupported
 from schemas.policy.tools import KINDS_OF_ACCOUNT, KindOfAccount, ToolPolicy
 from schemas.reasons import Problem
 from schemas.surfaces import Surface
@@ -120,6 +120,13 @@ def _api_key_form(
 def _is_small(limit: Any) -> bool:
     is_number = isinstance(limit, int) and not isinstance(limit, bool)
     return is_number and 0 < limit < LEAST_OUTPUT_TOKENS
+
+
+def truncation_problems(payload: Mapping[str, Any]) -> dict[KindOfAccount, Problem]:
+    """ChatGPT accounts do not truncate; where that is the default it is left out."""
+    if payload.get("truncation") in TRUNCATION_DEFAULTS:
+        return {}
+    return {"chatgpt": Problem(("truncation",), "Must be null, auto or disabled.")}
 
 
 def chat_problems(request: Mapping[str, Any]) -> dict[KindOfAccount, Problem]:

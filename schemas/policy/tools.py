@@ -24,11 +24,13 @@ _RENAMED = {"web_search_preview": "web_search"}
 KNOWN_TYPES = frozenset(
     {
         "apply_patch",
+        "computer",
         "custom",
         "function",
         "local_shell",
         "mcp",
         "namespace",
+        "programmatic_tool_calling",
         "shell",
         "tool_search",
         "web_search",
@@ -213,6 +215,15 @@ def tool_type(tool: object) -> str | None:
 
 
 def rename_tool(tool: Any) -> Any:
-    """The tool, or tool choice, under its current type; the same object if it is."""
+    """The tool under its current type; the same object if it is."""
     name = _RENAMED.get(tool_type(tool) or "")
     return tool if name is None else {**tool, "type": name}
+
+
+def rename_choice(choice: Any) -> Any:
+    """The tool choice, and those that it allows, under their current types."""
+    allowed = choice.get("tools") if isinstance(choice, dict) else None
+    if not isinstance(allowed, list):
+        return rename_tool(choice)
+    current = list(map(rename_tool, allowed))
+    return {**choice, "tools": current} if current != allowed else choice

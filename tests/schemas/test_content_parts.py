@@ -2,9 +2,15 @@
 
 import pytest
 
-from schemas.content_parts import MessageError, input_part, seen_parts
+from schemas.content_parts import MessageError, input_parts, seen_parts
 
+TEXT = {"type": "text", "text": "t"}
 URL, DATA = "https://example.org/a.pdf", "data:a/b;base64,QQ=="
+
+
+def input_part(part, *, native_parts):
+    (converted,) = input_parts([part], native_parts=native_parts)
+    return converted
 
 
 def converted(**file):
@@ -81,8 +87,10 @@ def test_an_image_keeps_its_detail_where_it_has_one():
 def test_native_parts_pass_where_they_may_stand_only():
     part = {"type": "input_text", "text": "t"}
     assert input_part(part, native_parts=True) == part
-    with pytest.raises(MessageError, match="unknown type"):
+    with pytest.raises(MessageError, match="type input_text are not available"):
         input_part(part, native_parts=False)
+    with pytest.raises(MessageError, match="unknown type"):
+        input_part({"type": "a secret"}, native_parts=True)
     for none in ({}, {"type": None}, "t", None):
         with pytest.raises(MessageError, match="needs a type"):
             input_part(none, native_parts=True)
@@ -91,9 +99,9 @@ def test_native_parts_pass_where_they_may_stand_only():
 @pytest.mark.parametrize("kind", ["input_image", "input_file"])
 def test_a_stored_file_is_refused_and_its_place_is_the_messages(kind):
     with pytest.raises(MessageError) as refused:
-        input_part({"type": kind, "file_id": "f"}, native_parts=True)
-    assert refused.value.field == "messages"
-    assert str(refused.value.at(3)).startswith("messages[3]: stored files")
+        input_parts([TEXT, {"type": kind, "file_id": "f"}], native_parts=True)
+    told = str(refused.value.within("messages[3]"))
+    assert told.startswith("messages[3].content[1]: stored files")
 
 
 def test_only_what_text_cannot_stand_for_is_a_list():

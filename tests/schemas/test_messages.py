@@ -142,7 +142,7 @@ def test_responses_parts_pass_where_they_are_allowed():
 def test_a_wrong_outline(message):
     with pytest.raises(MessageError) as caught:
         items(message)
-    assert caught.value.field == "_schema"
+    assert str(caught.value).startswith("messages[0]")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_wrong_outline(message):
 def test_a_wrong_value(message):
     with pytest.raises(MessageError) as caught:
         items(message)
-    assert caught.value.field == "messages"
+    assert str(caught.value).startswith("messages[0]")
 
 
 def test_a_stored_file_is_refused_in_a_native_part_too():

@@ -13,6 +13,7 @@ from schemas.surfaces import Surface
 
 CODEX, V1 = Surface.CODEX, Surface.V1
 SECRET = "sk-do-not-repeat"
+TEXT = {"type": "text", "text": "t"}
 
 
 def complete(**fields):
@@ -64,10 +65,9 @@ def refused(raw, surface):
             {"include": ["reasoning.encrypted_content", SECRET]},
             "include[1] is nothing that can be included",
         ),
-        ({"truncation": SECRET}, "truncation must be null, auto or disabled"),
         (
             {"conversation": SECRET, "previous_response_id": SECRET},
-            "give either conversation or previous_response_id, not both",
+            "conversation cannot stand beside previous_response_id",
         ),
     ],
 )
@@ -102,7 +102,15 @@ def test_a_tool_is_named_by_its_place_and_type(surface, tools, reason):
         ([{"role": SECRET, "content": "x"}], "messages[0]: a message needs a known"),
         (
             [{"role": "user", "content": [{"type": SECRET}]}],
-            "messages[0]: there is a content part of an unknown type",
+            "messages[0].content[0]: parts of an unknown type are not available here",
+        ),
+        (
+            [{"role": "user", "content": ["x", {"type": "input_audio"}]}],
+            "messages[0].content[0]: a content part needs a type",
+        ),
+        (
+            [{"role": "user", "content": [TEXT, {"type": "input_audio"}]}],
+            "messages[0].content[1]: parts of type input_audio are not available here",
         ),
         (
             [{"role": "assistant", "tool_calls": [{"function": {"name": SECRET}}]}],
@@ -114,6 +122,28 @@ def test_a_message_is_named_by_its_place(messages, reason):
     problem = refused({"model": "m", "messages": messages}, Surface.CHAT)
     assert problem.reason.startswith(reason)
     assert SECRET not in problem.reason
+    assert problem.path[0] == "messages"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"messages": []}, "messages may not be empty"),
+        (
+            {"functions": [{"name": "f"}], "tools": [{}]},
+            "functions cannot stand beside tools",
+        ),
+        (
+            {"response_format": "text", "text": {"format": {"type": "text"}}},
+            "response_format cannot stand beside text.format",
+        ),
+    ],
+)
+def test_rules_across_fields_of_chat_name_one_of_them(fields, reason):
+    chat = {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
+    problem = refused(chat, Surface.CHAT)
+    assert problem.reason == reason
+    assert reason.startswith(problem.param)
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,11 @@ class ChatDeltas:
 
     def _fail(self, type: str, data: bytes) -> None:
         failure = event_failure(type, data, now=0)
+        is_requests = failure.origin == "client"
+        by_origin = "invalid_request_error" if is_requests else "server_error"
         self.error = {
             "message": failure.message,
-            "type": failure.type or "server_error",
+            "type": failure.type or by_origin,
             "code": failure.code or "server_error",
             "param": failure.param,
         }

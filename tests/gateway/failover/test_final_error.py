@@ -178,6 +178,8 @@ def test_a_usage_limit_in_an_event_gets_status_and_type():
     ("code", "status"),
     [
         ("context_length_exceeded", 400),
+        ("bio_policy", 400),
+        ("misalignment_policy_violation", 400),
         ("rate_limit_exceeded", 429),
         ("insufficient_quota", 429),
         ("server_is_overloaded", 502),
@@ -188,8 +190,24 @@ def test_a_usage_limit_in_an_event_gets_status_and_type():
     ],
 )
 def test_an_error_in_an_event_has_the_status_of_its_code(code, status):
-    found, body, _ = told(event("error", code=code, message="m"))
+    failure = event("error", code=code, message="m")
+    found, body, _ = told(failure)
     assert (found, body["error"]) == (status, {"code": code, "message": "m"})
+
+
+@pytest.mark.parametrize(
+    ("error", "type"),
+    [
+        ({"code": "context_length_exceeded"}, "invalid_request_error"),
+        ({"code": "insufficient_quota"}, "rate_limit_error"),
+        ({"code": None}, "server_error"),
+        ({"code": "server_error", "type": "t"}, "t"),
+    ],
+)
+def test_an_error_in_an_event_has_a_type_for_the_sdks(error, type):
+    failure = event_failure("error", json.dumps({"error": error}), NOW)
+    _, body, _ = told(failure, codex=False)
+    assert body["error"] == {**error, "type": type}
 
 
 def test_a_frame_s_status_and_headers_pass():

@@ -180,6 +180,13 @@ def test_a_failure_is_an_error_chunk_and_the_end(failure):
     assert fold(events) == {"error": error}
 
 
+def test_a_fault_of_the_requests_is_an_error_of_that_type():
+    told = {"code": "context_length_exceeded", "message": "m"}
+    failure = event("failed", response={"id": ID, "error": told})
+    error = {**told, "type": "invalid_request_error", "param": None}
+    assert fold([failure]) == {"error": error}
+
+
 def test_an_answer_without_output_is_empty_text():
     events = [CREATED, ended()]
     chunks, _ = stream(events)

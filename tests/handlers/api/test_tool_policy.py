@@ -1,4 +1,4 @@
-"""Tools as the owner's rules have them, through a whole gateway."""
+"""Tools, and what else one kind of account takes, through a whole gateway."""
 
 import pytest
 
@@ -75,3 +75,18 @@ async def test_a_key_has_rules_of_its_own(serving, upstream):
     assert (await ask(token)).error["param"] == "tools"
     (received,) = upstream.of()
     assert kinds(received) == ["web_search"]
+
+
+@pytest.mark.gen_test
+async def test_other_truncations_go_to_accounts_with_a_key_only(serving, upstream):
+    request = payload(truncation="from_the_middle")
+    for surface in (V1, CODEX):
+        refused = await serving.ask(surface, request)
+        assert (refused.status, refused.error["param"]) == (400, "truncation")
+        told = "Invalid request payload: truncation must be null, auto or disabled"
+        assert refused.error["message"] == told
+    await serving.add_api_key_account(priority=1000)
+    assert (await serving.ask(V1, request)).status == 200
+    (received,) = upstream.of()
+    assert received.account == "fake-api-key"
+    assert received.payload["truncation"] == "from_the_middle"

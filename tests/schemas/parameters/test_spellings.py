@@ -5,6 +5,7 @@ import json
 import pytest
 
 from schemas.parameters.spellings import CHAT_SPELLINGS, RESPONSES_SPELLINGS, respell
+from schemas.parameters.unsupported import REFUSED_BY_CHATGPT
 from schemas.policy.key_policy import KeyPolicy
 from schemas.request import load_chat_request, load_request
 from schemas.surfaces import Surface
@@ -61,6 +62,23 @@ def test_a_spelling_is_the_parameter_of_chat_completions(spelling, name):
             named, chatgpt_account=chatgpt_account
         )
     assert f"{spelling} read as {name}" in spelt.changes
+
+
+def test_options_of_a_stream_are_spelt_so_too():
+    options = {"includeUsage": True, "includeObfuscation": False}
+    messages = [{"role": "user", "content": "hi"}]
+    sent = {"model": "m", "messages": messages, "streamOptions": options}
+    loaded, told = load_chat_request(json.dumps(sent).encode())
+    assert told.include_usage
+    sent = body(loaded, chatgpt_account=True)["stream_options"]
+    assert sent == {"include_obfuscation": False}
+
+
+def test_every_parameter_that_chatgpt_refuses_may_be_spelt_so():
+    spelt = {name.replace("_", "") for name in RESPONSES_SPELLINGS.values()}
+    assert spelt == {name.lower() for name in RESPONSES_SPELLINGS}
+    refused = {one.name for one in REFUSED_BY_CHATGPT if "_" in one.name}
+    assert refused <= set(RESPONSES_SPELLINGS.values())
 
 
 def test_the_own_name_wins_and_null_is_nothing():

@@ -120,6 +120,26 @@ def test_types_that_nothing_knows_pass_and_are_told_of(surface):
     assert loaded.new_shapes == ("weather_2027",)
 
 
+def test_choices_are_renamed_as_the_tools_are():
+    def chosen(choice):
+        request = {"model": "m", "input": "hi", "tool_choice": choice}
+        loaded = load_request(json.dumps(request).encode(), Surface.V1)
+        is_told = "tool_choice web_search_preview renamed" in loaded.changes
+        return json.loads(loaded.body_for(chatgpt_account=True)[0])[
+            "tool_choice"
+        ], is_told
+
+    old, new = {"type": "web_search_preview"}, {"type": "web_search"}
+    allowed = {"type": "allowed_tools", "mode": "auto"}
+    for choice, sent in (
+        (old, new),
+        ({**allowed, "tools": [FUNCTION, old]}, {**allowed, "tools": [FUNCTION, new]}),
+    ):
+        assert chosen(choice) == (sent, True)
+    for same in (new, "auto", {**allowed, "tools": [new, 5]}, {**allowed, "tools": 5}):
+        assert chosen(same) == (same, False)
+
+
 def test_so_much_is_told_of_unknown_types():
     tools = [{"type": f"t{n:03}" + "x" * 100} for n in range(50)]
     rule = DefaultRule("pass", "t000*")
