@@ -7,7 +7,7 @@ across threads, so connections are opened per use. PostgreSQL goes through psyco
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,8 +26,12 @@ from playhouse.pool import (  # type: ignore[import-untyped]
 )
 
 from gateway.errors import GatewayError
+from gateway.store.models import SettingRow
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+# Releases that know this step may use the database: later ones only add tables, and
+# columns that have a default there. A step that takes something away names itself.
+OLDEST_STEP = "0001_initial"
 
 FileIdentity = tuple[int, int]  # device and inode
 
@@ -41,14 +45,14 @@ SQLITE_PRAGMAS = {
     # may take the last commits, and never the database's consistency.
     "synchronous": "normal",
     "foreign_keys": 1,
-    # KiB, per connection. The writer's fills up: eight times as much is 14 MB more
-    # for good, and in a log of 600,000 rows no batch of usual size was faster by it.
+    # KiB, per connection. More is memory for good, and made no usual batch faster.
     "cache_size": -2_000,
     "journal_size_limit": 64 * 1024 * 1024,
 }
 
 # Any number, as long as no other program locks the same one in this database.
 _MIGRATION_LOCK = 2_455_2026
+_OLDEST = "oldest_step"  # the row of the settings' table
 
 
 class StoreUnavailable(GatewayError):
@@ -145,7 +149,7 @@ def migrate(database: pw.Database, steps: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, as one transaction; gives the names.
 
     Two processes may start at once: the lock is taken before the plan is made.
-    Raises UnusableDatabase when a newer version of the program wrote the database.
+    Raises UnusableDatabase when this release is too old for what a newer one wrote.
     """
     runner = Runner(database, str(steps))
     if isinstance(database, pw.SqliteDatabase):
@@ -156,14 +160,25 @@ def migrate(database: pw.Database, steps: Path = MIGRATIONS) -> list[str]:
         if not isinstance(database, pw.SqliteDatabase):
             lock = "SELECT pg_advisory_xact_lock(%s)"
             database.execute_sql(lock, (_MIGRATION_LOCK,))  # type: ignore[no-untyped-call]
-        unknown = [step.name for step in runner.status() if step.path is None]
-        if unknown:
-            raise UnusableDatabase(
-                f"The database was written by a newer version ({unknown[-1]}); "
-                "start that version, or restore a backup"
-            )
-        applied: list[str] = runner.up()
+        known = {step.name for step in runner.status() if step.path is not None}
+        with SettingRow.bind_ctx(database):
+            if len(known) < len(runner.status()):
+                _refuse_if_too_old(known)
+            applied: list[str] = runner.up()
+            if applied:
+                row = {"name": _OLDEST, "value": OLDEST_STEP}
+                insert = SettingRow.insert(row)
+                insert.on_conflict(conflict_target=["name"], update=row).execute()
         return applied
+
+
+def _refuse_if_too_old(known: Container[str]) -> None:
+    oldest = SettingRow.get_or_none(SettingRow.name == _OLDEST)
+    if oldest is None or oldest.value not in known:
+        raise UnusableDatabase(
+            "This release is too old for the database, which a newer one has written; "
+            "start that, or restore a backup"
+        )
 
 
 def is_trouble(error: BaseException) -> bool:
@@ -234,16 +249,13 @@ def _told_first() -> Iterator[None]:
 
 @contextmanager
 def transaction(database: pw.Database) -> Iterator[None]:
-    """Everything or nothing, on this thread's connection, opened where needed.
-
-    A connection the server closed meanwhile shows at BEGIN and is replaced.
-    """
+    """Everything or nothing, on this thread's connection, opened where needed."""
     with _told_first(), ExitStack() as stack:
         database.connect(reuse_if_open=True)
         try:
             stack.enter_context(database.atomic())
         except (pw.OperationalError, pw.InterfaceError):
-            # SQLite's is a lock that was waited for already.
+            # Closed by the server: replaced. SQLite's is a lock, waited for already.
             if isinstance(database, pw.SqliteDatabase):
                 raise
             disconnect(database)
@@ -270,8 +282,7 @@ def execute_many(
 ) -> None:
     """Run a statement with `?` marks for each row.
 
-    An insert built by peewee costs ten times the CPU per row, and what this
-    thread spends with the interpreter's lock, the event loop has to wait for.
+    An insert built by peewee costs ten times the CPU, which the event loop waits for.
     """
     with driver_errors:
         cursor = database.cursor()  # type: ignore[no-untyped-call]

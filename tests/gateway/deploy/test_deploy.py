@@ -23,7 +23,7 @@ def units(tmp_path):
     """The shipped units in a folder, with a program that exists on this machine."""
     for name in ("gateway.service", "gateway.socket"):
         text = (DEPLOY / name).read_text()
-        program = "/opt/codex-gateway/.venv/bin/python"
+        program = "/opt/codexgate/bin/codexgate"
         (tmp_path / name).write_text(text.replace(program, sys.executable))
     return tmp_path
 

@@ -82,13 +82,61 @@ def test_one_login_has_one_account(database):
         models.AccountRow.create(name=name, kind="api_key", credentials="-")
 
 
-def test_a_database_of_a_newer_version_is_refused(tmp_path, database):
-    migrate(database)
-    database.execute_sql(
-        "INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030')"
+def newer(tmp_path):
+    """The steps of the next release, which adds a column that has a default."""
+    steps = tmp_path / "steps"
+    shutil.copytree(store_database.MIGRATIONS, steps)
+    (steps / "9000_next.py").write_text(
+        "def up(migrator, db):\n"
+        '    db.execute_sql("ALTER TABLE account ADD COLUMN moon TEXT NOT NULL '
+        "DEFAULT ''\")\n"
+        "    db.execute_sql('CREATE TABLE tide (id INTEGER)')\n"
     )
-    with pytest.raises(UnusableDatabase, match="9999_future"):
-        asyncio.run(make_store(tmp_path).start())
+    return steps
+
+
+def test_going_back_one_release_is_nothing(tmp_path, database):
+    """The newer one only added: this one goes on reading and writing its own."""
+    migrate(database, newer(tmp_path))
+    asyncio.run(start_and_stop(tmp_path))
+    row = {"kind": "chatgpt", "credentials": "-", "chatgpt_user_id": "u"}
+    models.AccountRow.create(name="one", **row)
+    assert models.AccountRow.get().name == "one"
+    assert migrate(database) == []
+
+
+def test_a_database_that_needs_a_newer_release_is_refused(
+    tmp_path, database, monkeypatch
+):
+    steps = newer(tmp_path)
+    monkeypatch.setattr(store_database, "OLDEST_STEP", "9000_next")
+    migrate(database, steps)
+    monkeypatch.undo()
+    with pytest.raises(UnusableDatabase, match="too old"):
+        asyncio.run(start_and_stop(tmp_path))
+    migrate(database, steps)  # the release that wrote it goes on
+
+
+def test_every_step_after_the_first_lets_the_release_before_it_write(database):
+    """A column that is asked for has a default in the database itself."""
+    migrate(database, store_database.MIGRATIONS)
+    for row in (models.AccountRow, models.ApiKeyRow):
+        first = set(columns_of_the_first_release(row))
+        added = database.get_columns(row._meta.table_name)
+        assert {c.name for c in added if c.name not in first and not c.null} <= {
+            c.name for c in added if c.default is not None
+        }
+
+
+def columns_of_the_first_release(row):
+    source = (store_database.MIGRATIONS / "0001_initial.py").read_text()
+    return re.findall(r"^        (\w+) = pw\.", source, re.MULTILINE)
+
+
+async def start_and_stop(folder):
+    store = make_store(folder)
+    await store.start()
+    await store.stop()
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(tmp_path, database):
