@@ -76,11 +76,12 @@ def serve(settings: Settings) -> None:
 
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=2455, show_default=True)
-def demo(port: int) -> None:
+@click.option("--lenient", is_flag=True, help="Take what a real upstream would refuse.")
+def demo(port: int, lenient: bool) -> None:
     """Serve with a scripted upstream and two demo accounts; no login needed."""
     from handlers.demo import run_demo
 
-    sys.exit(run_demo(port, click.echo))
+    sys.exit(run_demo(port, click.echo, lenient=lenient))
 
 
 if __name__ == "__main__":

@@ -34,18 +34,20 @@ supports_websockets = true
 """
 
 
-def run_demo(port: int, show: Callable[[str], None] = print) -> int:
+def run_demo(
+    port: int, show: Callable[[str], None] = print, *, lenient: bool = False
+) -> int:
     """Serve until SIGINT or SIGTERM on `port` (0: any); the exit status."""
-    return run(_demo(port, show))
+    return run(_demo(port, show, lenient))
 
 
-async def _demo(port: int, show: Callable[[str], None]) -> int:
+async def _demo(port: int, show: Callable[[str], None], lenient: bool) -> int:
     async with AsyncExitStack() as started:
         folder = started.enter_context(
             tempfile.TemporaryDirectory(prefix="codex-gateway-demo-")
         )
         signals = StopSignals()
-        upstream = ScriptedUpstream()
+        upstream = ScriptedUpstream(lenient=lenient)
         started.push_async_callback(upstream.stop)
         await upstream.start()
         settings = _settings(port, Path(folder), upstream.url)

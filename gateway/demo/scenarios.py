@@ -16,12 +16,11 @@ from gateway.demo.accounts import DemoAccount
 from gateway.demo.answers import JsonObject, ScriptedResponse
 from gateway.demo.events import ScriptedTurn, rate_limits, usage
 from gateway.demo.received import Received
-from gateway.demo.samples import sample
 
 _DIRECTIVE = re.compile(r"demo:([a-z0-9_]+)(?:\(([^)]*)\))?")
 _SEALED = "fake-sealed:"  # prefix of what only one account can read, before base64
 _OUTPUTS = {"function_call_output", "custom_tool_call_output", "tool_search_output"}
-_SHELL_TOOLS = ("exec_command", "shell_command", "shell")
+_SHELL_TOOLS = ("exec_command", "shell_command", "shell", "bash")
 
 
 def default_answer(received: Received) -> ScriptedResponse:
@@ -48,15 +47,14 @@ def _plain(received: Received, turn: ScriptedTurn, prompt: str) -> ScriptedRespo
     payload = received.payload
     text_format = _dict(_dict(payload.get("text")).get("format"))
     last = received.history[-1] if received.history else {}
+    choice, has_answered = payload.get("tool_choice"), last.get("type") in _OUTPUTS
+    if not has_answered and (choice == "required" or isinstance(choice, dict)):
+        return _call_tool(received, turn, "")
     if text_format.get("type") == "json_schema":
         value = sample(_dict(text_format.get("schema")))
         return turn.text(json.dumps(value)).completed().answer()
-    if last.get("type") in _OUTPUTS:
+    if has_answered:
         return turn.text("The tool has answered; all done.").completed().answer()
-    if payload.get("tool_choice") == "required" or isinstance(
-        payload.get("tool_choice"), dict
-    ):
-        return _call_tool(received, turn, "")
     words = " ".join(prompt.split())[:200]
     text = f"Hello from the scripted upstream. You said: {words}"
     return turn.text(text).completed().answer()
@@ -68,11 +66,12 @@ def _call_tool(
     """Call a shell when the client offers one, else the first or chosen function."""
     command = argument or "echo hello-from-the-tool"
     tools = offered_tools(received)
-    names = [str(tool.get("name")) for tool in tools]
+    by_name = {str(tool.get("name")): tool for tool in tools}
     for shell in _SHELL_TOOLS:
-        if shell in names:
+        if shell in by_name:
             key = "cmd" if shell == "exec_command" else "command"
-            return turn.function_call(shell, {key: command}).completed().answer()
+            arguments = _required(by_name[shell]) | {key: command}
+            return turn.function_call(shell, arguments).completed().answer()
     for tool in tools:
         if tool.get("type") == "custom" and tool.get("name") == "exec":
             script = (
@@ -88,6 +87,15 @@ def _call_tool(
             turn.function_call(str(tool.get("name")), _dict(arguments))
             return turn.completed().answer()
     return turn.text("There is no tool that I could call.").completed().answer()
+
+
+def _required(tool: JsonObject) -> JsonObject:
+    """Arguments that a function's schema does not let out."""
+    schema = _dict(tool.get("parameters"))
+    arguments = _dict(sample(schema))
+    return {
+        key: arguments[key] for key in schema.get("required") or () if key in arguments
+    }
 
 
 def _tool(received: Received, turn: ScriptedTurn, argument: str) -> ScriptedResponse:
@@ -232,3 +240,48 @@ def _is_title_thread(payload: JsonObject) -> bool:
 
 def _dict(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else {}
+
+
+def sample(schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
+    """A value that satisfies a simple JSON schema.
+
+    Knows $ref into the same document, anyOf, enum, const and the plain types.
+    """
+    root = root if root is not None else schema
+    if "$ref" in schema:
+        return sample(_resolve(str(schema["$ref"]), root), root)
+    if "const" in schema or schema.get("enum"):
+        return schema["const"] if "const" in schema else schema["enum"][0]
+    for choice in ("anyOf", "oneOf", "allOf"):
+        if schema.get(choice):
+            return sample(schema[choice][0], root)
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((name for name in kind if name != "null"), "null")
+    if kind == "object" or "properties" in schema:
+        properties = schema.get("properties") or {}
+        return {name: sample(part, root) for name, part in properties.items()}
+    if kind == "array":
+        count = max(1, int(schema.get("minItems", 1)))
+        return [sample(schema.get("items") or {}, root) for _ in range(count)]
+    return _scalar(kind, schema)
+
+
+def _scalar(kind: Any, schema: dict[str, Any]) -> Any:
+    if kind in {"integer", "number"}:
+        return schema.get("minimum", 7)
+    if kind == "boolean":
+        return True
+    if kind == "null":
+        return None
+    text = "A scripted answer".ljust(int(schema.get("minLength", 0)), ".")
+    return text[: int(schema.get("maxLength", len(text)))]
+
+
+def _resolve(reference: str, root: dict[str, Any]) -> dict[str, Any]:
+    found: Any = root
+    for part in reference.removeprefix("#").strip("/").split("/"):
+        if part:
+            found = found.get(part) if isinstance(found, dict) else None
+    # A schema that refers to itself as a whole would never end.
+    return found if isinstance(found, dict) and found is not root else {}

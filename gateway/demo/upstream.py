@@ -14,6 +14,7 @@ from gateway.demo.conversation import DemoConversation
 from gateway.demo.oauth import AuthServer
 from gateway.demo.playing import play_http
 from gateway.demo.received import Received, ReceivedRoute, items_of, route_of
+from gateway.demo.refusals import refusal_of_turn
 from gateway.demo.scenarios import default_answer, with_limits
 from gateway.demo.script import Script, ScriptRule
 from gateway.upstream.logins.auth_json import claims
@@ -28,11 +29,13 @@ _UNAUTHENTICATED: frozenset[ReceivedRoute] = frozenset(
 class ScriptedUpstream:
     """Serves on loopback; `url` + "/backend-api", `url` + "/v1" and `url` itself.
 
-    What a request gets: a rule added with `answer`, else a directive in its prompt
+    What a request gets: what a real upstream would refuse (refusals.py) a 400, unless
+    `lenient`; else a rule added with `answer`, else a directive in its prompt
     (scenarios.py), else a friendly default.
     """
 
-    def __init__(self, *, remember: int = 10_000) -> None:
+    def __init__(self, *, remember: int = 10_000, lenient: bool = False) -> None:
+        self.lenient = lenient
         self.accounts: dict[str, DemoAccount] = {}
         self.auth = AuthServer(self.accounts)
         self.script = Script()
@@ -127,9 +130,21 @@ class ScriptedUpstream:
             expired = isinstance(expires_at, int) and expires_at < time.time()
             if not token or expired or token in self.auth.revoked:
                 return faults.unauthorized()
-        answer = self.script.take(received) or self._default(received)
+        answer = (
+            self._refusal(received)
+            or self.script.take(received)
+            or self._default(received)
+        )
         self._remember_limit(received, answer)
         return answer
+
+    def _refusal(self, received: Received) -> ScriptedResponse | None:
+        is_turn = received.route in {"responses", "prewarm", "compact"}
+        return (
+            refusal_of_turn(received, self.models)
+            if is_turn and not self.lenient
+            else None
+        )
 
     def _remember_limit(self, received: Received, answer: ScriptedResponse) -> None:
         """What an account's usage says is what its requests have met."""

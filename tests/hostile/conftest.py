@@ -34,7 +34,10 @@ class Outside:
     """What an attacker sees, and what he is after."""
 
     folder: Path
-    upstream: ScriptedUpstream = field(default_factory=ScriptedUpstream)
+    # Lenient: what the gateway lets through is looked at, whatever a real one says.
+    upstream: ScriptedUpstream = field(
+        default_factory=lambda: ScriptedUpstream(lenient=True)
+    )
     sites: dict[str, Site] = field(default_factory=dict)
     lured: list[bytes] = field(default_factory=list)  # what came to `lure`
     nginx_version: str = ""

@@ -16,8 +16,9 @@ PASSES_ON_CODEX = {
     *["top_p", "user", "metadata", "prompt_cache_options", "context_management"],
     *["background", "max_tool_calls"],
     *["frequency_penalty", "presence_penalty", "seed"],
-    "top_logprobs",
+    *["top_logprobs", "stream_options"],
 }
+PASSES_ON_CHAT = {"stream_options"}  # where it holds what the client asked for by name
 FUNCTION = {"type": "function", "name": "look", "parameters": {"type": "object"}}
 IMAGE = {"type": "image_generation", "output_format": "png"}
 CODEX_SURFACES = [Surface.CODEX, Surface.CODEX_SOCKET]
@@ -199,13 +200,22 @@ def test_chatgpt_accounts_do_not_get_what_they_refuse():
     assert without_unsupported(strict, Surface.V1) == (strict, [])
 
 
+@pytest.mark.parametrize("surface", Surface)
+def test_null_is_left_out_for_chatgpt_accounts_of_all_but_codex(surface):
+    payload = complete(conversation=None, reasoning=None)
+    expected = (complete(), ["conversation dropped", "reasoning dropped"])
+    if surface.is_codex:
+        expected = (payload, [])
+    assert without_unsupported(payload, surface) == expected
+
+
 @pytest.mark.parametrize("name", [one.name for one in REFUSED_BY_CHATGPT])
 def test_what_chatgpt_refuses_of_other_clients_is_kept_for_codex(name):
     payload = complete(**{name: "told"})
-    is_kept = name in PASSES_ON_CODEX
+    passes = {"codex": PASSES_ON_CODEX, "chat": PASSES_ON_CHAT, "v1": set()}
     for surface in Surface:
         kept, dropped = without_unsupported(payload, surface)
-        if surface.is_codex and is_kept:
+        if name in passes[surface.api]:
             assert (kept, dropped) == (payload, [])
         else:
             assert (kept, dropped) == (complete(), [f"{name} dropped"])

@@ -7,7 +7,8 @@ import aiohttp
 
 
 def body(prompt="hi", **more):
-    return {"model": "gpt-5.5", "input": prompt, "stream": True, **more}
+    fixed = {"instructions": "", "store": False, "stream": True}
+    return {"model": "gpt-5.5", "input": prompt, **fixed, **more}
 
 
 def user(text):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.demo.samples import sample
+from gateway.demo.scenarios import sample
 from tests.gateway.demo.client import body, client, user
 
 CUSTOM = {
@@ -65,4 +65,28 @@ async def test_structured_output_fits_the_schema(upstream):
 def test_a_schema_that_refers_to_itself_ends():
     assert sample({"type": "object", "properties": {"next": {"$ref": "#"}}}) == {
         "next": "A scripted answer"
+    }
+
+
+@pytest.mark.gen_test
+async def test_a_forced_tool_goes_before_a_format_and_gets_what_it_requires(upstream):
+    text = {"format": {"type": "json_schema", "name": "x", "schema": {}}}
+    parameters = {
+        "type": "object",
+        "properties": {"command": {}, "why": {"type": "string"}, "timeout": {}},
+        "required": ["command", "why"],
+    }
+    bash = {"type": "function", "name": "bash", "parameters": parameters}
+    async with client(upstream) as one:
+        events = await one.events(
+            body(
+                tools=[bash],
+                tool_choice={"type": "function", "name": "bash"},
+                text=text,
+            )
+        )
+    (item,) = events[-1]["response"]["output"]
+    assert json.loads(item["arguments"]) == {
+        "command": "echo hello-from-the-tool",
+        "why": "A scripted answer",
     }

@@ -30,9 +30,7 @@ async def test_the_quiet_routes_answer(upstream):
         assert public["object"] == "list"
         limits, _ = await fetch("/backend-api/wham/usage")
         assert limits["rate_limit"]["primary_window"]["used_percent"] == 12
-        compacted, _ = await fetch(
-            "/backend-api/codex/responses/compact", "POST", json=body()
-        )
+        compacted, _ = await fetch("/v1/responses/compact", "POST", json=body())
         assert compacted["output"][0]["type"] == "compaction"
         for path in ("images/generations", "alpha/search"):
             assert (await fetch(f"/backend-api/codex/{path}", "POST", json={}))[0]

@@ -196,12 +196,14 @@ async def test_what_a_key_enforces_is_what_goes_upstream(serving, upstream, path
     assert row["changes"]
 
 
-@pytest.mark.parametrize(("told", "passes"), [("gpt-5.4", False), ("gpt-5.5", True)])
+@pytest.mark.parametrize(
+    ("told", "passes"), [("gpt-5.4-mini", False), ("gpt-5.5", True)]
+)
 @pytest.mark.gen_test
 async def test_codex_hears_of_no_model_that_it_did_not_ask_for(
     serving, upstream, told, passes
 ):
-    token = await serving.add_key(enforce_model="gpt-5.4")
+    token = await serving.add_key(enforce_model="gpt-5.4-mini")
     made = ScriptedTurn().text("hi").completed().answer(headers={"openai-model": told})
     upstream.answer(made)
     answered = await serving.ask(headers={"x-api-key": token})

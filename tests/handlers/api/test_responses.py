@@ -153,7 +153,7 @@ async def test_the_tier_asked_for_is_noted_as_it_went_upstream(serving, upstream
 async def test_an_account_with_a_key_gets_what_subscriptions_do_not_take(
     serving, upstream
 ):
-    sent = payload("hi", temperature=0.5, max_output_tokens=9)
+    sent = payload("hi", temperature=0.5, max_output_tokens=99)
     await serving.ask(CODEX, sent)
     await serving.pause("one", "two")
     await serving.add_api_key_account()

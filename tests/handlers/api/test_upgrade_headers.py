@@ -40,7 +40,7 @@ async def test_nothing_is_known_at_first(serving, upstream, path):
 async def test_what_an_answer_over_http_told(serving, upstream, path):
     upstream.answer(saying(x_reasoning_included="true"))
     await serving.ask(path)
-    assert await told(serving, path, "gpt-5.4") == ("true", OWN_BOUND)
+    assert await told(serving, path, "gpt-5.4-mini") == ("true", OWN_BOUND)
     await serving.ask(path)
     assert await told(serving, path) == (None, OWN_BOUND)
 
@@ -70,9 +70,9 @@ async def test_our_own_bound_is_told_where_it_is_the_smaller(serving, upstream):
 async def test_models_may_differ(serving, upstream):
     upstream.answer(saying(x_reasoning_included="true"))
     await serving.ask(CODEX, {**payload(), "model": "gpt-5.5"})
-    await serving.ask(CODEX, {**payload(), "model": "gpt-5.4"})
+    await serving.ask(CODEX, {**payload(), "model": "gpt-5.4-mini"})
     assert await told(serving, model="gpt-5.5") == ("true", OWN_BOUND)
-    assert await told(serving, model="gpt-5.4") == (None, OWN_BOUND)
+    assert await told(serving, model="gpt-5.4-mini") == (None, OWN_BOUND)
 
 
 @pytest.mark.gen_test
