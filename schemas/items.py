@@ -39,6 +39,26 @@ def normalize_items(items: list[Any]) -> tuple[list[Any], list[str]]:
     return cleaned, list(changes)
 
 
+def items_for_chatgpt(items: list[Any]) -> tuple[list[Any], list[str]]:
+    """The items as ChatGPT accounts take them from other clients than Codex.
+
+    They refuse the role "system" (zyycn/codex-proxy-rs pull 172), and reasoning that is
+    named but not sealed, for they keep none (vercel/ai issue 7543).
+    """
+    kept = []
+    changes: dict[str, None] = {}
+    for item in items:
+        told = item if isinstance(item, dict) else {}
+        if told.get("role") == "system" and _is_message(told):
+            kept.append({**told, "role": "developer"})
+            changes["system messages made developer"] = None
+        elif told.get("type") == "reasoning" and not told.get("encrypted_content"):
+            changes["reasoning without content dropped"] = None
+        else:
+            kept.append(item)
+    return (kept if changes else items), list(changes)
+
+
 def _is_clean(item: dict[str, Any]) -> bool:
     """Whether nothing has to change about the item; False is only a suspicion."""
     if not _INTERLEAVED_KEYS.isdisjoint(item):

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.demo.answers import JsonObject, ScriptedResponse
 from gateway.demo.faults import error_response
-from gateway.demo.received import Received
+from gateway.demo.received import Received, items_of
 
 # All that Codex 0.169 and 0.171 send, over HTTP and in frames. Of everything else the
 # ChatGPT backend says "Unsupported parameter", be it known to the public API or not.
@@ -33,14 +33,15 @@ _LEAST_OUTPUT_TOKENS = 16
 def refusal_of_turn(
     received: Received, models: list[dict[str, Any]]
 ) -> ScriptedResponse | None:
-    """The 400 that a turn gets before anybody works on it; None for one in order."""
+    """What a turn is answered before anybody works on it; None for one in order."""
+    payload = received.payload
     if received.path.startswith("/v1/"):
         return next(_by_the_api(received), None)
     if received.route == "compact":
         return ScriptedResponse.json({"detail": "Not Found"}, 404)  # since August 2026
     message = next(_by_the_backend(received, models), None)
     if message is None:
-        return None
+        return next(map(_not_found, filter(_is_reference, items_of(payload))), None)
     if received.transport == "http":
         return ScriptedResponse.json({"detail": message}, 400)
     error = {"type": "invalid_request_error", "message": message}
@@ -59,6 +60,8 @@ def _by_the_backend(received: Received, models: list[dict[str, Any]]) -> Iterato
         yield "Stream must be set to true"
     for name in payload.keys() - _CODEX - (_OF_FRAMES if is_frame else set()):
         yield f"Unsupported parameter: {name}"
+    if any(item.get("role") == "system" for item in items_of(payload)):
+        yield "System messages are not allowed"
     model = payload.get("model")
     if model not in [offered["slug"] for offered in models]:
         yield (
@@ -68,10 +71,24 @@ def _by_the_backend(received: Received, models: list[dict[str, Any]]) -> Iterato
 
 
 def _instructs(item: JsonObject) -> bool:
-    return item.get("type") == "additional_tools" or item.get("role") in {
-        "developer",
-        "system",
-    }
+    return item.get("type") == "additional_tools" or item.get("role") == "developer"
+
+
+def _is_reference(item: JsonObject) -> bool:
+    """Whether it only names what an earlier answer held, which nobody has kept."""
+    is_reasoning = item.get("type") == "reasoning" and "id" in item
+    is_empty = is_reasoning and not item.get("encrypted_content")
+    return is_empty or item.get("type") == "item_reference"
+
+
+def _not_found(item: JsonObject) -> ScriptedResponse:
+    message = (
+        f"Item with id '{item.get('id')}' not found. Items are not persisted when "
+        "`store` is set to false. Try again with `store` set to true, or remove this "
+        "item from your input."
+    )
+    error = {"message": message, "type": "invalid_request_error", "param": "input"}
+    return ScriptedResponse.json({"error": {**error, "code": None}}, 404)
 
 
 def _by_the_api(received: Received) -> Iterator[ScriptedResponse]:

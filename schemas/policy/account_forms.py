@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from schemas.body.json import encode
+from schemas.items import items_for_chatgpt
 from schemas.parameters.unsupported import TRUNCATION_DEFAULTS, without_unsupported
 from schemas.policy.tools import KINDS_OF_ACCOUNT, KindOfAccount, ToolPolicy
 from schemas.reasons import Problem
@@ -77,7 +78,7 @@ def bodies_of(
         bodies["api_key"] = encode(api_key)
     elif chatgpt is not payload:
         # Encoded on demand; what could make that fail is found out here.
-        told = chatgpt.keys() - {"tools"}
+        told = [name for name in payload if chatgpt.get(name) is payload[name]]
         encode({name: payload[name] for name in payload if name not in told})
     return bodies
 
@@ -87,6 +88,11 @@ def _chatgpt_form(
 ) -> AccountForm:
     """What ChatGPT accounts accept; they compact in a turn."""
     sent, changes = without_unsupported(payload, surface)
+    if not surface.is_codex:
+        items, repaired = items_for_chatgpt(sent["input"])
+        if repaired:
+            sent = {"instructions": "", **sent, "input": items}
+            changes += repaired
     sent, stripped = policy.strip_for("chatgpt", sent)
     changes += stripped
     if compact:

@@ -14,6 +14,10 @@ REFUSED = [
     ({"store": None}, "Store must be set to false"),
     ({"stream": False}, "Stream must be set to true"),
     ({"model": "gpt-4"}, NO_MODEL),
+    (
+        {"input": [{"role": "system", "content": "hi"}]},
+        "System messages are not allowed",
+    ),
     ({"nobody_knows_it": 1}, "Unsupported parameter: nobody_knows_it"),
     ({"previous_response_id": "r"}, "Unsupported parameter: previous_response_id"),
     *(
@@ -53,6 +57,17 @@ async def test_a_socket_gets_an_error_frame_and_stays(upstream):
         assert (await turn_on(ws, body(previous_response_id=anchor)))[-1]["type"] == (
             "response.completed"
         )
+
+
+@pytest.mark.parametrize("kind", ["reasoning", "item_reference"])
+@pytest.mark.gen_test
+async def test_nothing_is_kept_that_an_item_could_name(upstream, kind):
+    async with client(upstream) as one:
+        items = [{"type": kind, "id": "rs_1"}, user("hi")]
+        async with one.post(body(items)) as response:
+            assert response.status == 404
+            error = (await response.json())["error"]
+    assert error["message"].startswith("Item with id 'rs_1' not found.")
 
 
 @pytest.mark.gen_test

@@ -97,3 +97,33 @@ async def test_null_is_what_was_not_told(serving, path, parameters):
     """llama-index sends `previous_response_id: null`, for example."""
     names = parameters.__annotations__.keys() - ENVELOPES[path].keys()
     assert await refusals(serving, path, dict.fromkeys(names)) == {}
+
+
+@pytest.mark.gen_test
+async def test_histories_of_the_sdks_are_what_chatgpt_accounts_take(serving, upstream):
+    """System messages are langchain's, unsealed reasoning comes of no `include`."""
+    history = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "hi"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "x"},
+        {"role": "user", "content": "go on"},
+    ]
+    answered = await serving.ask(V1, {"model": "gpt-5.5", "input": history})
+    assert answered.status == 200
+    (row,) = await serving.rows()
+    assert {
+        "system messages made developer",
+        "reasoning without content dropped",
+    } <= set(row["changes"])
+    sent = upstream.of()[0].payload
+    assert sent["instructions"] == ""
+    assert sent["input"] == [
+        {"role": "developer", "content": "Be brief."},
+        *history[1:2],
+        *history[3:],
+    ]
+    await serving.pause("one", "two")
+    await serving.add_api_key_account()
+    await serving.ask(V1, {"model": "gpt-5.5", "input": history})
+    assert upstream.of()[1].payload["input"] == history
