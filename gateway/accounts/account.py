@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
-from gateway.accounts.health import AccountHealth
+from gateway.accounts.health import TOKEN_ENDED, AccountHealth
 from gateway.protocol.facts import Window
 from gateway.secret import Secret
 
@@ -28,6 +28,8 @@ LONGEST_REFUSAL_SECONDS = 600.0
 MAX_REFUSALS = 64
 SETTLE_SECONDS = 60.0
 BY_USAGE = "its usage"
+
+CredentialsKind = Literal["login", "access_token", "api_key"]
 
 
 class AccountKind(StrEnum):
@@ -49,6 +51,17 @@ class Credentials:
     def bearer(self) -> Secret | None:
         """What goes into the Authorization header."""
         return self.access_token if self.api_key is None else self.api_key
+
+    @property
+    def is_access_token(self) -> bool:
+        """Whether there is nothing to renew it by: once it has ended, it has ended."""
+        return self.access_token is not None and self.refresh_token is None
+
+    @property
+    def kind(self) -> CredentialsKind:
+        if self.api_key is not None:
+            return "api_key"
+        return "access_token" if self.is_access_token else "login"
 
     @property
     def fingerprint(self) -> str:
@@ -260,8 +273,11 @@ class Account:
             self.health.logged_in()
         is_about_ours = stored.credentials.has_same_tokens(self.credentials)
         is_lost = stored.credentials.bearer is None  # nobody can decrypt them
-        if stored.health.login_reason is not None and (is_about_ours or is_lost):
-            self.health.require_login(stored.health.login_reason)
+        reason, by = stored.health.login_reason, stored.health.login_by
+        if reason is not None and (is_about_ours or is_lost):
+            self.health.require_login(reason, by)
+        elif is_about_ours and self.health.login_reason == TOKEN_ENDED:
+            self.health.logged_in()  # the same was imported again, and upstream took it
         if stored.health.paused != self.health.paused:
             (self.health.pause if stored.health.paused else self.health.resume)()
 
@@ -271,7 +287,9 @@ class Account:
         if stored.has_same_tokens(held) or stored.bearer is None:
             return False
         is_lost = self.health.login_reason is not None
-        return is_lost or (stored.expires_at or 0) >= (held.expires_at or 0)
+        if is_lost or stored.is_access_token or held.is_access_token:
+            return True
+        return (stored.expires_at or 0) >= (held.expires_at or 0)
 
 
 def _bound(entries: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ FIRST_MARK_SECONDS = 60.0
 LONGEST_MARK_SECONDS = 600.0
 TRIAL_SECONDS = 10.0
 
+# The reason of a lost login that was an access token: upstream may take it again.
+TOKEN_ENDED = "token_ended"
 # A clock may be set back by so much (seconds) without a mark being doubted.
 CLOCK_SLACK = 60.0
 
@@ -23,6 +25,7 @@ class AccountStatus(StrEnum):
     LIMITED = "limited"
     PAUSED = "paused"
     REAUTH_REQUIRED = "reauth_required"
+    TOKEN_ENDED = "token_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class AccountHealth:
     def status(self, now: float) -> AccountStatus:
         if self.paused:
             return AccountStatus.PAUSED
+        if self.login_reason == TOKEN_ENDED:
+            return AccountStatus.TOKEN_ENDED
         if self.login_reason is not None:
             return AccountStatus.REAUTH_REQUIRED
         if self.limit is not None and now < self.limit.until:
@@ -122,6 +127,8 @@ class AccountHealth:
                 return "paused by the operator"
             case AccountStatus.REAUTH_REQUIRED:
                 return _with_source(self.login_reason or "", self.login_by)
+            case AccountStatus.TOKEN_ENDED:
+                return _with_source("its access token has ended", self.login_by)
             case AccountStatus.LIMITED if self.limit is not None:
                 return _with_source(f"{self.limit.window} limit", self.limit.by)
             case AccountStatus.COOLING if self.mark is not None:

@@ -7,8 +7,8 @@ between. All else that a client's request draws stays its own: see `suspicion`.
 
 from dataclasses import dataclass, field
 
-from gateway.accounts.account import Account
-from gateway.accounts.health import Mark
+from gateway.accounts.account import BY_USAGE, Account
+from gateway.accounts.health import TOKEN_ENDED, Mark
 from gateway.accounts.suspicion import Client, Suspicions, Witness, Witnesses
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import (
@@ -224,6 +224,8 @@ class Verdicts:
         match KINDS[kind].blames:
             case Blame.LOGIN if kind is FailureKind.LOGIN_REQUIRED:
                 health.require_login(failure.logged.code or failure.logged.message, by)
+            case Blame.LOGIN if account.credentials.is_access_token and by == BY_USAGE:
+                health.require_login(TOKEN_ENDED, by)
             case Blame.WINDOW | Blame.BALANCE:
                 health.set_limit(now, *_limit_of(account, failure, now), by)
             case Blame.SOCKETS:
@@ -256,8 +258,9 @@ class Verdicts:
         base = self.base(account)
         base.edge_until = base.edge_pause = 0.0
         health, mark = account.health, account.health.mark
-        if health.login_reason is not None and not health.login_by:
-            health.logged_in()  # an earlier release took it for ended
+        is_old = health.login_reason is not None and not health.login_by
+        if is_old or health.login_reason == TOKEN_ENDED:
+            health.logged_in()  # an earlier release, or the judge, took it for ended
         # Upstream's own code stands against the judge's word for its time.
         if mark is not None and mark.is_login and mark.by != _UPSTREAM:
             health.end_mark()

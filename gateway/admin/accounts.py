@@ -79,9 +79,12 @@ def save_login(
     row.updated_at = now_ms()
     new = accounts.expiry_ms(login.credentials)
     held = accounts.account_of(row, secrets, time.time())
-    kept_newer = held.health.login_reason is None and (
-        (row.expires_at or 0) > (new or 0)
+    # Logins rotate their tokens; an access token is what its owner wants it to be.
+    are_logins = not (
+        held.credentials.is_access_token or login.credentials.is_access_token
     )
+    is_well = held.health.login_reason is None
+    kept_newer = are_logins and is_well and (row.expires_at or 0) > (new or 0)
     if not kept_newer:
         row.credentials = accounts.encrypt_credentials(login.credentials, secrets)
         row.expires_at = new

@@ -10,7 +10,7 @@ from typing import get_args
 
 import peewee as pw
 
-from gateway.accounts.account import AccountKind
+from gateway.accounts.account import AccountKind, CredentialsKind
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.strategies import STRATEGIES
 from gateway.admin.entity import Field, entity, similar_fields
@@ -74,6 +74,7 @@ ACCOUNT = entity(
     ACCOUNT_CHANGE["concurrency"].in_answer(nullable=True),
     *(field.in_answer() for field in ACCOUNT_CHANGE.fields[3:]),
     Field("source_file", nullable=True),
+    Field("auth", choices=get_args(CredentialsKind)),
     Field("token_expires_at", float, nullable=True),
     Field("state", choices=tuple(AccountStatus)),
     Field("why"),
@@ -107,11 +108,10 @@ PROBED = entity(
     Field("ok", bool, required=True),
     Field("model", required=True, nullable=True),
     Field("status", int, nullable=True),
-    *similar_fields("error code", nullable=True),
+    *similar_fields("error code residency_hint", nullable=True),
     Field("first_event_ms", int, nullable=True),
     Field("duration_ms", int),
     Field("state"),
-    Field("residency_hint", nullable=True, description="shown, never followed"),
 )
 
 TOOL_RULES = Field(

@@ -26,6 +26,7 @@ def show_account(
         websockets=account.websockets,
         chat_parameters=account.takes_chat_parameters,
         source_file=account.source_path,
+        auth=account.credentials.kind,
         token_expires_at=account.credentials.expires_at,
         **describe_account(account, now, base),
     )

@@ -3,7 +3,6 @@
 import os
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,13 +26,12 @@ from gateway.cli.base import (
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
 from gateway.settings import PROGRAM, Settings
-from gateway.store.encryption import SecretBox
-from gateway.upstream.logins.auth_json import Login, read_login
 
 
 @click.group(
     cls=Commands,
     elsewhere={
+        "import": "accounts_online:import_logins",
         "login": "accounts_online:login",
         "probe": "accounts_online:probe",
         "rotate-key": "accounts_online:rotate_key",
@@ -41,60 +39,6 @@ from gateway.upstream.logins.auth_json import Login, read_login
 )
 def accounts() -> None:
     """Upstream accounts: logins and API keys."""
-
-
-@accounts.command("import")
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…"
-)
-@click.option("--name", help="What to call it; for one file.")
-@settings_and_json
-def import_logins(
-    settings: Settings, files: tuple[Path, ...], name: str | None, as_json: bool
-) -> None:
-    """Import auth.json files that `codex login` wrote.
-
-    All or none: a file that cannot be read leaves everything as it was. A second
-    import of a login updates its account.
-    """
-    if name is not None and len(files) > 1:
-        raise click.UsageError("--name is for one file.")
-    logins = _read_all(files)
-    done = apply_change(settings, _save_all, logins, secrets_of(settings), name)
-    for (path, _), saved in zip(logins, done, strict=True):
-        what = "Added" if saved.is_new else "Updated"
-        note = "; its stored tokens are newer and were kept" if saved.kept_newer else ""
-        row = {"name": saved.name, "is_new": saved.is_new, "file": str(path)}
-        print_result(
-            row | {"kept_newer": saved.kept_newer},
-            f"{what} account '{saved.name}' from {path}{note}.",
-            as_json=as_json,
-        )
-
-
-def _read_all(files: tuple[Path, ...]) -> list[tuple[Path, Login]]:
-    logins, wrong = [], []
-    for file in files:
-        path = file.expanduser().absolute()
-        try:
-            logins.append((path, read_login(path)))
-        except OSError as error:
-            wrong.append(f"{path}: {error.strerror or error}")
-        except ValueError as error:
-            wrong.append(f"{path}: {error}")
-    if wrong:
-        raise click.ClickException("\n".join([*wrong, "Nothing was imported."]))
-    return logins
-
-
-def _save_all(
-    logins: list[tuple[Path, Login]], secrets: SecretBox, name: str | None
-) -> list[admin.Imported]:
-    actor = shell_actor()
-    return [
-        admin.save_login(login, secrets, actor, name=name, source_file=str(path))
-        for path, login in logins
-    ]
 
 
 @accounts.command("add")
@@ -149,7 +93,7 @@ def list_accounts(settings: Settings, as_json: bool) -> None:
     if not rows:
         click.echo(f"No accounts yet; `{PROGRAM} accounts import FILE` adds one.")
         return
-    columns = ("id", "name", "plan", "state", "why", "until", "windows")
+    columns = ("id", "name", "plan", "token_ends", "state", "why", "until", "windows")
     now = time.time()
     shown = [_readable(row, now) for row in rows]
     print_table(shown, (*columns, "in_flight", "last_error"), as_json=False)
@@ -168,6 +112,9 @@ def _readable(row: dict[str, Any], now: float) -> dict[str, Any]:
     )
     return row | {
         "plan": row["plan"] or ("API key" if row["kind"] == "api_key" else None),
+        "token_ends": format_time(row["token_expires_at"])
+        if row["auth"] == "access_token"
+        else None,
         "until": format_time(row["until"]),
         "windows": windows,
         "last_error": when[:70],

@@ -1,8 +1,10 @@
-"""`run.py accounts login`, `probe`, `rotate-key`: what needs upstream or the key."""
+"""`accounts import`, `login`, `probe`, `rotate-key`: what needs upstream or the key."""
 
 import asyncio
+import sys
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +23,7 @@ from gateway.cli.base import (
     text,
 )
 from gateway.repository.audit import record, shell_actor
+from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.key_rotation import Rotated
@@ -28,10 +31,94 @@ from gateway.store.key_rotation import rotate_key as rotate
 from gateway.store.store import Store
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import open_session
-from gateway.upstream.logins.auth_json import Login
+from gateway.upstream.logins.access_token import identified, parse_import
+from gateway.upstream.logins.auth_json import Login, read_login_file
 from gateway.upstream.logins.device_login import DeviceCode, DeviceLogin
 
 PROBE_SECONDS = 120.0
+STDIN = Path("-")
+
+
+@click.command("import")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE…",
+)
+@click.option("--name", help="What to call it; for one file.")
+@settings_and_json
+def import_logins(
+    settings: Settings, files: tuple[Path, ...], name: str | None, as_json: bool
+) -> None:
+    """Import auth.json files that `codex login` wrote, or access tokens.
+
+    An access token (`at-…`) comes in an auth.json of `codex login
+    --with-access-token`, or by itself; `-` is standard input. All or none: a file
+    that cannot be read leaves everything as it was. A second import of a login
+    updates its account.
+    """
+    if name is not None and len(files) > 1:
+        raise click.UsageError("--name is for one file.")
+    logins = asyncio.run(_identify(settings, _read_all(files)))
+    done = apply_change(settings, _save_all, logins, secrets_of(settings), name)
+    for (path, _), saved in zip(logins, done, strict=True):
+        what = "Added" if saved.is_new else "Updated"
+        note = "; its stored tokens are newer and were kept" if saved.kept_newer else ""
+        row = {"name": saved.name, "is_new": saved.is_new, "file": str(path)}
+        print_result(
+            row | {"kept_newer": saved.kept_newer},
+            f"{what} account '{saved.name}' from {path}{note}.",
+            as_json=as_json,
+        )
+
+
+def _read_all(files: tuple[Path, ...]) -> list[tuple[Path, Login | Secret]]:
+    logins, wrong = [], []
+    for file in files:
+        path = file if file == STDIN else file.expanduser().absolute()
+        try:
+            is_stdin = path == STDIN
+            content = sys.stdin.buffer.read() if is_stdin else read_login_file(path)
+            logins.append((path, parse_import(content)))
+        except OSError as error:
+            wrong.append(f"{path}: {error.strerror or error}")
+        except ValueError as error:
+            wrong.append(f"{path}: {error}")
+    if wrong:
+        raise click.ClickException("\n".join([*wrong, "Nothing was imported."]))
+    return logins
+
+
+async def _identify(
+    settings: Settings, found: list[tuple[Path, Login | Secret]]
+) -> list[tuple[Path, Login]]:
+    """Ask upstream whose the access tokens are."""
+    logins = []
+    for path, login in found:
+        try:
+            logins.append((path, await identified(settings, login)))
+        except UpstreamFault as fault:
+            text = f"{path}: {fault}\nNothing was imported."
+            raise click.ClickException(text) from fault
+    return logins
+
+
+def _save_all(
+    logins: list[tuple[Path, Login]], secrets: SecretBox, name: str | None
+) -> list[admin.Imported]:
+    actor = shell_actor()
+    return [
+        admin.save_login(
+            login,
+            secrets,
+            actor,
+            name=name,
+            source_file=None if path == STDIN else str(path),
+        )
+        for path, login in logins
+    ]
 
 
 @click.command()

@@ -82,6 +82,15 @@ class DemoAccount:
             ),
         }
 
+    @property
+    def personal_access_token(self) -> str:
+        return f"at-fake-{self.name}"
+
+    def access_document(self) -> dict[str, Any]:
+        """The auth.json that `codex login --with-access-token` would have written."""
+        token = self.personal_access_token
+        return {"OPENAI_API_KEY": None, "personal_access_token": token}
+
     def write_auth_file(self, folder: Path) -> Path:
         """Write NAME.json into the folder and return its path."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -44,6 +44,8 @@ class AuthServer:
             return self._exchange(dict(parse_qsl(received.text)))
         if received.route == "usercode":
             return self._user_code(received.payload)
+        if received.route == "whoami":
+            return self._whoami(received)
         return self._poll(received.payload)
 
     def expire(self, name: str) -> None:
@@ -93,6 +95,21 @@ class AuthServer:
                 "expires_in": 900,
             }
         )
+
+    def _whoami(self, received: Received) -> ScriptedResponse:
+        token = received.headers.get("authorization", "").removeprefix("Bearer ")
+        for account in self.accounts.values():
+            if account.personal_access_token == token and token not in self.revoked:
+                return ScriptedResponse.json(
+                    {
+                        "email": account.email,
+                        "chatgpt_user_id": f"user-{account.name}",
+                        "chatgpt_account_id": account.account_id,
+                        "chatgpt_plan_type": account.plan,
+                        "chatgpt_account_is_fedramp": False,
+                    }
+                )
+        return error_response(401, "token_invalidated", "Unknown access token.")
 
     def _poll(self, body: JsonObject) -> ScriptedResponse:
         login = self._logins.get(str(body.get("device_auth_id")))

@@ -12,10 +12,12 @@ from gateway.demo.answers import JsonObject
 
 # prewarm is a `response.create` with `generate: false`, search is alpha/search,
 # refresh and login are the two grants of oauth/token, usercode and device_token the
-# device flow, handshake the upgrade of a socket, side everything else.
+# device flow, whoami tells whose an access token is, handshake is the upgrade of a
+# socket, side everything else.
 ReceivedRoute = Literal[
     "responses", "prewarm", "compact", "models", "usage", "images", "search",
-    "transcribe", "handshake", "refresh", "login", "usercode", "device_token", "side",
+    "transcribe", "handshake", "refresh", "login", "usercode", "device_token", "whoami",
+    "side",
 ]  # fmt: skip
 
 
@@ -93,6 +95,7 @@ _ROUTES: dict[str, ReceivedRoute] = {
     "/audio/transcriptions": "transcribe",
     "/deviceauth/usercode": "usercode",
     "/deviceauth/token": "device_token",
+    "/user-auth-credential/whoami": "whoami",
 }
 
 

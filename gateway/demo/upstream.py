@@ -21,8 +21,8 @@ from gateway.upstream.logins.auth_json import claims
 
 _MAX_BODY = 256 * 1024 * 1024
 _MAX_HEADER = 256 * 1024  # one line; refusing is what the gateway is tested for
-_UNAUTHENTICATED: frozenset[ReceivedRoute] = frozenset(
-    {"side", "refresh", "login", "usercode", "device_token"}
+_OF_LOGINS: frozenset[ReceivedRoute] = frozenset(
+    {"refresh", "login", "usercode", "device_token", "whoami"}
 )
 
 
@@ -124,7 +124,7 @@ class ScriptedUpstream:
 
     def answer_for(self, received: Received) -> ScriptedResponse:
         """The answer a request gets; also where access is checked."""
-        if received.route not in _UNAUTHENTICATED:
+        if received.route != "side" and received.route not in _OF_LOGINS:
             token = received.headers.get("authorization", "").removeprefix("Bearer ")
             expires_at = claims(token).get("exp")
             expired = isinstance(expires_at, int) and expires_at < time.time()
@@ -204,7 +204,7 @@ class ScriptedUpstream:
         account = self.accounts.get(received.account or "")
         if received.route in {"responses", "prewarm"}:
             return self._turn(received, account)
-        if received.route in {"refresh", "login", "usercode", "device_token"}:
+        if received.route in _OF_LOGINS:
             return self.auth.answer(received)
         if received.route == "handshake":
             return ScriptedResponse(status=101)

@@ -16,6 +16,8 @@ from gateway.settings import COMMAND, MEBIBYTE, Settings
 LITTLE_SPACE = 1024 * MEBIBYTE
 NO_SPACE = 100 * MEBIBYTE
 LOGIN = f"{COMMAND} accounts login"
+IMPORT = f"{COMMAND} accounts import FILE"
+SOON_HOURS = 7 * 24  # before an access token's end
 
 
 def private_files(settings: Settings) -> list[Finding]:
@@ -57,16 +59,27 @@ def logins(accounts: list[Account], now: float) -> list[Finding]:
 def _login(account: Account, now: float) -> Finding:
     check = f"account {account.name}"
     status, why = account.health.status(now), account.health.why(now)
-    if status is AccountStatus.REAUTH_REQUIRED:
-        return fail(check, f"needs a new login: {why}", LOGIN)
-    if status is AccountStatus.PAUSED:
-        return warn(check, why, f"{COMMAND} accounts resume '{account.name}'")
-    if status is not AccountStatus.ACTIVE:
-        return warn(check, f"{status}: {why}")
+    match status:
+        case AccountStatus.REAUTH_REQUIRED:
+            return fail(check, f"needs a new login: {why}", LOGIN)
+        case AccountStatus.TOKEN_ENDED:
+            return fail(check, why, IMPORT)
+        case AccountStatus.PAUSED:
+            return warn(check, why, f"{COMMAND} accounts resume '{account.name}'")
+        case AccountStatus.ACTIVE:
+            return _token(check, account, now)
+        case _:
+            return warn(check, f"{status}: {why}")
+
+
+def _token(check: str, account: Account, now: float) -> Finding:
     expires_at = account.credentials.expires_at
     if expires_at is None:
         return ok(check, "active")
     hours = (expires_at - now) / 3600
+    if account.credentials.is_access_token and hours < SOON_HOURS:
+        ends = "has ended" if hours <= 0 else f"ends in {hours:.0f} hours"
+        return warn(check, f"its access token {ends} and is not renewed", IMPORT)
     if hours <= 0:
         text = "its token has ended and is refreshed with the next request"
         line = f"{COMMAND} accounts probe '{account.name}'"

@@ -24,6 +24,8 @@ from gateway.upstream.api import ApiResponse
 POLL_SECONDS = 60.0
 # What upstream forbids is not asked for every minute.
 FORBIDDEN_SECONDS = 300.0
+# An access token that has ended may be taken again, after trouble of upstream's.
+ENDED_SECONDS = 300.0
 
 
 class UsagePoller:
@@ -63,14 +65,16 @@ class UsagePoller:
 
     def is_due(self, account: Account, now: float) -> bool:
         """New accounts at once, others when used since, or when a limit may end."""
-        if not account.is_chatgpt or not account.health.is_in_service:
+        status = account.health.status(now)
+        is_asked = account.health.is_in_service or status is AccountStatus.TOKEN_ENDED
+        if not account.is_chatgpt or not is_asked:
             return False
         if not is_over(self._due.get(account.id, 0.0), now):
             return False
         is_used = account.in_flight > 0 or (
             account.last_choice != self._chosen.get(account.id)
         )
-        return is_used or account.health.status(now) is AccountStatus.LIMITED
+        return is_used or status in (AccountStatus.LIMITED, AccountStatus.TOKEN_ENDED)
 
     async def poll(self, account: Account) -> Ruling:
         """Ask once; a failure costs the number its freshness and no more."""
@@ -91,6 +95,8 @@ class UsagePoller:
             elif answer.status in (402, 403, 404):
                 pause = FORBIDDEN_SECONDS
             ruling = give_ruling(self._pool, account, answer, BY_USAGE, is_well=is_well)
+            if account.health.status(asked_at) is AccountStatus.TOKEN_ENDED:
+                pause = ENDED_SECONDS
             if ruling is Ruling.LOGIN:
                 self.token_refused.publish((account, before.access_token))
         # Jitter, so that many accounts do not ask in one moment.

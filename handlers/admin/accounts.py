@@ -21,9 +21,11 @@ from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.probe import probe
 from gateway.admin.views import show_account
 from gateway.app import Gateway
+from gateway.errors import UpstreamUnavailable
 from gateway.repository import audit
 from gateway.secret import Secret
-from gateway.upstream.logins.auth_json import read_document
+from gateway.upstream import UpstreamFault
+from gateway.upstream.logins.access_token import identified, imported_document
 from handlers.admin.base import AdminHandler, Operation
 
 
@@ -52,7 +54,7 @@ class AccountsHandler(AdminHandler):
 class AccountImportHandler(AdminHandler):
     operations: ClassVar = {
         "post": Operation(
-            "Import a Codex login, or update its account",
+            "Import a Codex login or access token, or update its account",
             IMPORTED,
             LOGIN_IMPORT,
         )
@@ -61,9 +63,14 @@ class AccountImportHandler(AdminHandler):
     async def post(self) -> None:
         given = await self.fields()
         try:
-            login = read_document(given["auth"])
+            found = imported_document(given["auth"])
+            login = await identified(self.gateway.settings, found)
         except ValueError as error:
             raise Unacceptable(f"The login {error}", param="auth") from error
+        except UpstreamFault as fault:
+            if fault.failure.origin == "account":
+                raise Unacceptable(str(fault), param="auth") from fault
+            raise UpstreamUnavailable(fault.failure) from fault
         secrets = self.gateway.secrets
         save = partial(accounts.save_login, name=given["name"])
         self.answer(await self.change(save, login, secrets, audit.API))

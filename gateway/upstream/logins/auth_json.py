@@ -36,11 +36,16 @@ class Login:
 
 def read_login(path: str | os.PathLike[str]) -> Login:
     """Blocks. Raises OSError, or ValueError saying what is wrong with the file."""
+    return parse_login(read_login_file(path))
+
+
+def read_login_file(path: str | os.PathLike[str]) -> bytes:
+    """Blocks. Raises OSError, or ValueError when it is too large."""
     with open(path, "rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise ValueError("is too large for an auth.json")
-    return parse_login(content)
+    return content
 
 
 def parse_login(content: bytes | str) -> Login:
@@ -63,15 +68,17 @@ def read_document(document: object) -> Login:
             raise ValueError(
                 "holds an API key and no ChatGPT login; use `accounts add` for it"
             )
+        if document.get("agent_identity"):
+            raise ValueError("holds an agent's identity, which only Codex can use")
         raise ValueError("has no tokens; was it written by `codex login`?")
     credentials = tokens_to_credentials(
-        _text(tokens, "access_token", "accessToken"),
-        _text(tokens, "refresh_token", "refreshToken"),
-        _text(tokens, "id_token", "idToken"),
+        field_text(tokens, "access_token", "accessToken"),
+        field_text(tokens, "refresh_token", "refreshToken"),
+        field_text(tokens, "id_token", "idToken"),
     )
-    refreshed = _text(document, "last_refresh", "lastRefresh", "lastRefreshAt")
+    refreshed = field_text(document, "last_refresh", "lastRefresh", "lastRefreshAt")
     return login_of(
-        credentials, _text(tokens, "account_id", "accountId"), unix_time(refreshed)
+        credentials, field_text(tokens, "account_id", "accountId"), unix_time(refreshed)
     )
 
 
@@ -101,15 +108,15 @@ def login_of(
     for token in (credentials.access_token, credentials.id_token):
         about |= claims(token.reveal()) if token is not None else {}
     auth = child(about, _AUTH_CLAIM)
-    account_id = account_id or _text(auth, "chatgpt_account_id")
+    account_id = account_id or field_text(auth, "chatgpt_account_id")
     if not account_id:
         raise ValueError("does not say which ChatGPT account it belongs to")
     return Login(
         credentials,
         chatgpt_account_id=account_id,
-        chatgpt_user_id=_text(auth, "chatgpt_user_id", "user_id") or "",
-        email=_text(about, "email"),
-        plan=_text(auth, "chatgpt_plan_type"),
+        chatgpt_user_id=field_text(auth, "chatgpt_user_id", "user_id") or "",
+        email=field_text(about, "email"),
+        plan=field_text(auth, "chatgpt_plan_type"),
         refreshed_at=refreshed_at,
     )
 
@@ -127,7 +134,8 @@ def claims(token: str) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-def _text(source: Mapping[str, Any], *names: str) -> str | None:
+def field_text(source: Mapping[str, Any], *names: str) -> str | None:
+    """The first of these fields that has a text in it."""
     for name in names:
         value = source.get(name)
         found = value.strip() if isinstance(value, str) else ""

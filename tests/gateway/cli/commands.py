@@ -41,8 +41,9 @@ class Commands:
             **{f"GATEWAY_{name}": value for name, value in settings.items()},
         }
 
-    def __call__(self, *arguments, **env):
-        done = CliRunner().invoke(main, [str(a) for a in arguments], env=self.env | env)
+    def __call__(self, *arguments, stdin=None, **env):
+        words = [str(argument) for argument in arguments]
+        done = CliRunner().invoke(main, words, stdin, env=self.env | env)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Done(done.exit_code, done.stdout, done.stderr)

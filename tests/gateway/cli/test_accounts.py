@@ -1,11 +1,14 @@
 """`run.py accounts …` without a running gateway: all in the database."""
 
+import asyncio
 import json
 import sqlite3
 import stat
+from functools import partial
 
 import pytest
 
+from gateway.cli.base import format_time
 from gateway.demo.accounts import DemoAccount
 
 
@@ -198,3 +201,41 @@ def _sealed(commands):
         return database.execute("SELECT credentials FROM account").fetchall()
     finally:
         database.close()
+
+
+@pytest.mark.gen_test
+async def test_access_tokens_are_imported_from_files_and_from_stdin(
+    commands, upstream, tmp_path
+):
+    commands.env["GATEWAY_AUTH_BASE_URL"] = upstream.url
+    run = asyncio.get_running_loop().run_in_executor
+
+    async def imported(*arguments, **more):
+        command = partial(commands, "accounts", "import", *arguments, **more)
+        return await run(None, command)
+
+    for name in ("ada", "grace"):
+        upstream.add_account(name)
+    file = tmp_path / "auth.json"
+    file.write_text(json.dumps(upstream.accounts["ada"].access_document()))
+    assert (await imported(file)).status == 0
+    token = upstream.accounts["grace"].personal_access_token
+    done = await imported("-", "--name", "Grace", stdin=f"{token}\n")
+    assert done.out == "Added account 'Grace' from -.\n"
+    ada, grace = commands.rows("accounts", "list")
+    assert (ada["source_file"], grace["source_file"]) == (str(file), None)
+    assert (ada["auth"], grace["auth"]) == ("access_token", "access_token")
+    lasting = upstream.accounts["ada"].access_token
+    assert (await imported("-", stdin=lasting)).status == 0  # its end is known
+    listed = commands.good("accounts", "list").out
+    assert "TOKEN ENDS" in listed
+    ends = commands.rows("accounts", "list")[0]["token_expires_at"]
+    assert format_time(ends) in listed
+    for done in (
+        await imported(file, "-", stdin="at-sesame"),
+        await imported("-", stdin="sesame"),
+    ):
+        assert done.status == 1
+        assert "Nothing was imported." in done.err
+        assert "sesame" not in done.err
+    assert token.encode() not in (commands.data_dir / "gateway.db").read_bytes()

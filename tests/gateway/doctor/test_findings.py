@@ -10,10 +10,11 @@ import pytest
 from aiohttp import ClientSession
 
 from gateway.accounts.account import Account, Credentials
-from gateway.accounts.health import Mark
+from gateway.accounts.health import TOKEN_ENDED, Mark
 from gateway.doctor import client_checks, local_checks
 from gateway.doctor.client import Visit, incompressible_body, is_loopback
 from gateway.doctor.findings import Level
+from gateway.secret import Secret
 from gateway.settings import Settings
 
 NOW = time.time()
@@ -192,3 +193,23 @@ def test_a_file_without_such_a_provider_says_nothing(tmp_path, text):
 def test_a_broken_file_is_told(tmp_path):
     (tmp_path / "config.toml").write_text("model = ")
     assert local_checks.codex_configuration(tmp_path, {URL})[0].level is Level.FAIL
+
+
+def test_an_access_token_is_told_of_before_and_after_its_end():
+    account = Account(1, "robot")
+    account.credentials = Credentials(access_token=Secret("at-x"))
+
+    def told(hours):
+        ends = None if hours is None else NOW + hours * 3600
+        account.credentials = replace(account.credentials, expires_at=ends)
+        (finding,) = local_checks.logins([account], NOW)
+        return finding.level, finding.message
+
+    assert told(None) == (Level.OK, "active")
+    assert told(500) == (Level.OK, "active, its token lasts 500 hours more")
+    soon = "its access token ends in 20 hours and is not renewed"
+    assert told(20) == (Level.WARN, soon)
+    assert told(-1) == (Level.WARN, "its access token has ended and is not renewed")
+    account.health.require_login(TOKEN_ENDED, "its usage")
+    ended = "its access token has ended, says its usage"
+    assert told(500) == (Level.FAIL, ended)
