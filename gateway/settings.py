@@ -47,6 +47,7 @@ class Settings:
     idle_timeout: float  # without a byte from upstream
     keepalive_interval: float
     websockets: bool
+    v1_prefers_keys: bool
     sockets_per_key: int
     log_retention_days: int
     drain_seconds: float  # that running turns get after SIGTERM
@@ -108,6 +109,7 @@ def _read(env: Any) -> dict[str, Any]:
         "idle_timeout": env.float("IDLE_TIMEOUT", 900.0, validate=seconds),
         "keepalive_interval": env.float("KEEPALIVE_INTERVAL", 15.0, validate=seconds),
         "websockets": env.bool("WEBSOCKETS", True),
+        "v1_prefers_keys": env.bool("V1_PREFERS_KEYS", True),
         "sockets_per_key": env.int("SOCKETS_PER_KEY", 256, validate=positive),
         "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
         "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),

@@ -46,12 +46,15 @@ def _refusal(
     own = {a: b for a, b in verdicts.items() if b.reason is not Reason.NOT_ALLOWED}
     if not own:
         return NoneInService(*(_NONE_ASSIGNED if verdicts else _NONE_ADDED))
-    serving = {a: b for a, b in own.items() if b.reason not in OUT_OF_SERVICE}
-    if not serving:
-        return NoneInService(*_out_of_service(own.values()))
-    having = {a: b for a, b in serving.items() if b.reason is not Reason.KIND}
-    if not having:
+    of_kind = {a: b for a, b in own.items() if demand.kind in (None, a.kind)}
+    if not of_kind:
         return _no_such_kind(demand)
+    having = {a: b for a, b in of_kind.items() if b.reason not in OUT_OF_SERVICE}
+    if not having:
+        code, text = _out_of_service(of_kind.values())
+        if len(of_kind) < len(own):
+            text = text.replace("accounts", _ACCOUNTS_OF_KIND, 1)
+        return NoneInService(code, text)
     fitting = {a: b for a, b in having.items() if b.reason is not Reason.MODEL}
     if not fitting:
         return ModelNotAvailable(demand.model or "", _usable_models(having, demand))
@@ -138,6 +141,8 @@ _NONE_ASSIGNED = (
     "No account of this gateway is assigned to this API key; its owner does that with "
     f"`{PROGRAM} keys update NAME --accounts …`",
 )
+# Where there are others, of a kind that the request cannot go to.
+_ACCOUNTS_OF_KIND = "accounts that this request may go to"
 _ALL_PAUSED = (
     "accounts_paused",
     "All accounts are paused; their owner ends that with "

@@ -125,6 +125,14 @@ def _is_of_login(name: str, value: str) -> bool:
     )
 
 
+def is_from_codex(headers: Mapping[str, str]) -> bool:
+    """Whether Codex sends them, by what it says of itself; names in lower case."""
+    said = (headers.get("originator", ""), headers.get("user-agent", ""))
+    return any(text.lower().startswith("codex") for text in said) or any(
+        name.startswith("x-codex-") for name in headers
+    )
+
+
 def is_metadata_of_login(name: str, value: object) -> bool:
     """The same of an entry of `client_metadata`, in which frames carry headers."""
     header = name.lower().removeprefix(_HEADER_IN_METADATA).replace("_", "-")

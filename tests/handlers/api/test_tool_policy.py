@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.admin.rules import set_rules
+from gateway.demo import faults
 from tests.serving import CHAT, CODEX, MODEL, V1, payload, turn_on
 
 SEARCH = {"type": "file_search", "vector_store_ids": ["v"]}
@@ -42,6 +43,39 @@ async def test_a_request_that_only_paid_accounts_may_take_goes_to_these(
     assert [received.account for received in upstream.of()] == ["fake-api-key"] * 3
     assert [kinds(received) for received in upstream.of()] == [["file_search"]] * 3
     assert (await serving.rows(5))[0]["error_message"].endswith(reason)
+
+
+@pytest.mark.gen_test
+async def test_where_those_are_out_of_service_it_says_so(serving, upstream):
+    await set_tools(serving, PAID_SEARCH)
+    await serving.add_api_key_account()
+    await serving.pause("paid")
+    request = payload(tools=[SEARCH])
+    paused = await serving.ask(V1, request)
+    assert (paused.status, paused.error["code"]) == (400, "accounts_paused")
+    told = "All accounts that this request may go to are paused"
+    assert paused.error["message"].startswith(told)
+    await serving.resume("paid")
+    serving.limit("paid", 600)
+    assert (await serving.ask(V1, request)).error["code"] == "usage_limit_reached"
+    assert upstream.of() == []
+    token = await serving.add_key(accounts=["one"])  # has none of that kind
+    headers = {"authorization": f"Bearer {token}"}
+    refused = await serving.ask(V1, request, headers=headers)
+    assert (refused.status, refused.error["param"]) == (400, "tools")
+
+
+@pytest.mark.gen_test
+async def test_it_goes_from_one_of_these_to_another(serving, upstream):
+    await set_tools(serving, PAID_SEARCH)
+    await serving.add_api_key_account("first")
+    await serving.add_api_key_account("second")
+    upstream.answer(faults.usage_limit())
+    assert (await serving.ask(V1, payload(tools=[SEARCH]))).status == 200
+    assert [received.account for received in upstream.of()] == ["fake-api-key"] * 2
+    (row,) = await serving.rows(1)
+    tried = [attempt["account"] for attempt in row["receipt"]["attempts"]]
+    assert sorted(tried) == ["first", "second"]
 
 
 @pytest.mark.gen_test
