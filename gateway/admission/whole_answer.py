@@ -2,7 +2,9 @@
 that are folded into one. What they hold comes from the budget of what clients send.
 """
 
-from gateway.admission.body_budget import BodyBudget, Sender
+from functools import partial
+
+from gateway.admission.body_budget import BodyBudget, BudgetLease, Sender
 from gateway.errors import GatewayOverloaded, UpstreamUnavailable
 from gateway.protocol.local_failures import protocol_error
 
@@ -14,7 +16,8 @@ class WholeAnswer:
     """What one such answer holds, within its client's share; `release` frees it."""
 
     def __init__(self, budget: BodyBudget, sender: Sender) -> None:
-        self._lease = budget.open_lease(sender)
+        self._open_lease = partial(budget.open_lease, sender)
+        self._lease = self._open_lease()
         # What could never be taken is refused for good, and not for now.
         self._limit = min(LARGEST_ANSWER_BYTES, budget.largest_share)
         self.lost_bytes = 0  # that upstream had sent when there was no more room
@@ -36,6 +39,12 @@ class WholeAnswer:
         """It takes another form, and lets go of the one it had; raises as `take`."""
         self.release()
         self.take(size)
+
+    def keep(self, size: int) -> BudgetLease:
+        """As `become`, past the end of its turn: for the caller to release."""
+        self.become(size)
+        kept, self._lease = self._lease, self._open_lease()
+        return kept
 
     def release(self) -> None:
         self._lease.release()

@@ -42,9 +42,11 @@ class ChatCompletionsHandler(ReplyHandler):
         async with self.gateway.proxy.exchange(request) as reply:
             self.release_body()
             if options.stream:
-                await self._stream(reply, options)
-            else:
-                await self.send_whole(reply, await folded_chat(reply, options))
+                return await self._stream(reply, options)
+            body = await folded_chat(reply, options)
+            kept = reply.whole.keep(len(body))
+            self.start(reply, "application/json")
+        await self.send_whole(body, kept)
 
     async def _stream(self, reply: Reply, options: ChatOptions) -> None:
         client = self.start_stream(reply, "text/event-stream")

@@ -25,9 +25,11 @@ class ResponsesHandler(ReplyHandler):
         async with self.gateway.proxy.exchange(request) as reply:
             self.release_body()
             if self.compact or self.surface.is_codex or reply.wants_stream:
-                await self.stream(reply)
-            else:
-                await self.send_whole(reply, await folded_response(reply))
+                return await self.stream(reply)
+            body = await folded_response(reply)
+            kept = reply.whole.keep(len(body))
+            self.start(reply, "application/json")
+        await self.send_whole(body, kept)
 
 
 class CompactHandler(ResponsesHandler):

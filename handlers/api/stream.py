@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
+from gateway.admission.body_budget import BudgetLease
 from gateway.errors import GatewayError
 from gateway.keys.key import Key
 from gateway.turns.client_request import ClientRequest
@@ -103,8 +104,9 @@ class ReplyHandler(StreamHandler):
         client = self.start_stream(reply)
         await self.finish(await reply.send_to(client.write))
 
-    async def send_whole(self, reply: Reply, body: bytes) -> None:
-        """Send a folded answer, which counts until the client has it."""
-        reply.whole.become(len(body))
-        self.start(reply, "application/json")
-        await self.finish(body)
+    async def send_whole(self, body: bytes, kept: BudgetLease) -> None:
+        """Send a folded answer after its turn; it counts until the client has it."""
+        try:
+            await self.finish(body)
+        finally:
+            kept.release()

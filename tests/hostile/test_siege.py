@@ -106,6 +106,7 @@ async def taking_turns(stand, keys):
     others.grown_bytes = peak_bytes(stand.process) - base
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test(timeout=240)
 async def test_all_attackers_at_once(io_loop, tmp_path):
     async with besieged(tmp_path / "here") as (stand, hostile, keys):

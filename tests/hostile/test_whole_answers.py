@@ -47,6 +47,7 @@ WHOLE = {
     "a folded chat": (CHAT, CHAT_BODY, "responses", delta),
     "a compaction": (f"{CODEX}/compact", payload(), "responses", item),
 }
+FOLDED = ["a folded response", "a folded chat"]
 EACH = pytest.mark.parametrize("name", WHOLE)
 
 
@@ -95,11 +96,13 @@ async def test_an_answer_counts_until_its_client_has_it(serving, upstream, name)
     )
     assert b" 200 " in await asyncio.wait_for(reader.readline(), PATIENCE)
     assert LARGE <= budget.used < LARGE + 1000
+    # Nor does a folded one hold its account: upstream has nothing to do any more.
+    assert name not in FOLDED or not serving.gateway.turns.running
     writer.transport.abort()
     await until(lambda: budget.used == 0)
 
 
-@pytest.mark.parametrize("name", ["a folded response", "a folded chat"])
+@pytest.mark.parametrize("name", FOLDED)
 @pytest.mark.settings(body_budget_bytes=BUDGET)
 @pytest.mark.gen_test
 async def test_one_that_could_never_fit_is_upstreams_fault(serving, upstream, name):

@@ -88,10 +88,10 @@ def ask(target: Target, body: bytes, *lines: str, path: str = CODEX) -> bytes:
     return send(f"POST {path} HTTP/1.1", *head, body=body)
 
 
-def frames(key_turns: dict[str, str]) -> Iterator[bytes]:
-    """Turns in disguise, over and over."""
+def disguised_turns() -> Iterator[bytes]:
+    """Over and over."""
     payload = turn().decode()
-    for disguise in itertools.cycle(key_turns.values()):
+    for disguise in itertools.cycle(DISGUISES.values()):
         yield frame(("{" + disguise + payload[1:]).encode(), mask=bytes(4))
 
 
@@ -145,7 +145,7 @@ async def _go_on(target: Target, sent: bytes) -> None:
 async def _disguise(target: Target) -> None:
     """A socket that says what is hardly a turn, at a rate."""
     upgrade = send(f"GET {CODEX} HTTP/1.1", *UPGRADE, target.with_key)
-    disguised = frames(DISGUISES)
+    disguised = disguised_turns()
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
         reading = asyncio.create_task(reader.read(-1))
