@@ -95,11 +95,14 @@ class Catalogues:
         now, is_listed = self._clock(), False
         if answer is not None and answer.status == 304 and known is not None:
             account.catalogue = replace(known, fetched_at=now)
+            self._asked_as[account.id] = version
         elif answer is not None and answer.status == 200:
             read = read_openai if not account.is_chatgpt else read_codex
             found = read(answer, now)
             is_listed = found is not None
-            is_new = version > self._asked_as.get(account.id, version)
+            is_new = account.is_chatgpt and (  # others are not told the version
+                version > self._asked_as.get(account.id, version)
+            )
             if found is not None and not (
                 is_new and known is not None and len(found.models) < len(known.models)
             ):

@@ -47,6 +47,7 @@ class Upstream:
     def __init__(self):
         self.requests = []
         self.models = [{"slug": "m1", "odd": None}, {"slug": "m2", "priority": 1}]
+        self.own_models = [{"id": "gpt-x"}, {"id": 3}]
         self.status = 200
         self.etag = '"e1"'
         self.used = 12.0
@@ -89,7 +90,7 @@ class Upstream:
         if request.path.endswith("/wham/usage"):
             return web.json_response(self.usage())
         if request.path.startswith("/own/"):
-            return web.json_response({"data": [{"id": "gpt-x"}, {"id": 3}]})
+            return web.json_response({"data": self.own_models})
         if request.headers.get("if-none-match") == self.etag == '"e1"':
             return web.Response(status=304)
         return web.json_response({"models": self.models}, headers={"etag": self.etag})

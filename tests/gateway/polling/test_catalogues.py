@@ -142,6 +142,33 @@ def test_a_version_that_costs_models_leaves_the_catalogue_as_it_was():
     run(scenario)
 
 
+def test_a_catalogue_that_is_the_same_for_a_newer_version_may_shrink_then():
+    async def scenario(made):
+        account = made.pool.accounts[1]
+        await made.catalogues.refresh(account)
+        made.catalogues.note_exchange(turn_of("0.172.1"))
+        await made.catalogues.refresh(account)  # by its ETag, it is
+        made.upstream.etag = '"e2"'
+        made.upstream.models = made.upstream.models[:1]
+        await made.catalogues.refresh(account)
+        assert account.catalogue.models == {"m1"}
+
+    run(scenario)
+
+
+def test_a_catalogue_that_no_version_is_asked_with_may_shrink():
+    async def scenario(made):
+        account = made.pool.accounts[2]
+        made.upstream.own_models = [{"id": "gpt-x"}, {"id": "gpt-y"}]
+        await made.catalogues.refresh(account)
+        made.catalogues.note_exchange(turn_of("0.172.1"))
+        made.upstream.own_models = [{"id": "gpt-x"}]
+        await made.catalogues.refresh(account)
+        assert account.catalogue.models == {"gpt-x"}
+
+    run(scenario)
+
+
 def test_listing_passes_entries_as_they_came_with_a_stable_etag():
     async def scenario(made):
         listing = made.catalogues.listing
