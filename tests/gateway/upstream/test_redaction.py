@@ -1,5 +1,6 @@
 """What upstream quotes of a request is struck out of what the log may have."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.protocol.facts import Failure, LoggedError
-from gateway.upstream.redaction import LONGEST_QUOTE, redact
+from gateway.upstream.redaction import LARGEST_INLINE, LONGEST_QUOTE, redact, redacted
 
 RUN = LONGEST_QUOTE + 1
 # As upstream's words come out of `failures`: one printable line.
@@ -63,6 +64,22 @@ def test_what_is_shorter_or_was_not_said_is_kept():
     message = "Unsupported parameter: max_things, see the guide"
     found = logged(message, "the max_things I want", code="unsupported_parameter")
     assert found == LoggedError("unsupported_parameter", None, None, message)
+
+
+@pytest.mark.parametrize("before", [0, 255, LARGEST_INLINE, 256 * 1024 - 9, 10**6])
+def test_a_quotation_is_found_wherever_it_stands(before):
+    """Also across the pieces in which large requests are looked through."""
+    request = b"x" * before + b"my secret plan B" + b"y" * 300_000
+    failure = Failure("headers", "upstream", "Bad value 'my secret plan B' here.")
+    assert redact(failure, request).message == "Bad value '[...]' here."
+
+
+@pytest.mark.parametrize("size", [0, LARGEST_INLINE])
+def test_headers_are_of_the_request_too(size):
+    failure = Failure("headers", "upstream", "No session 0199-my-thread-77.")
+    headers = [("accept", "*/*"), ("session-id", "0199-my-thread-77")]
+    found = asyncio.run(redacted(failure, b"x" * size, headers))
+    assert found.logged.message.replace(" ", "") == "Nosession[...]."
 
 
 def test_only_the_quotation_is_struck_out():
