@@ -13,8 +13,9 @@ from gateway.keys.key import Key, Limit, Measure
 from gateway.keys.pricing import cost_microdollars, default_table
 from gateway.protocol.facts import Usage
 
-# Windows of one limit that are remembered, for a clock that goes ahead and back.
-WINDOWS_KEPT = 8
+# Windows of one limit that are remembered, for a clock that goes ahead and back: those
+# of a month of days.
+WINDOWS_KEPT = 32
 # What is expected may be wrong of all running turns at once: when each of them is the
 # largest there is, they come to so many times the limit.
 _MOST_AT_ONCE = 3

@@ -21,17 +21,23 @@ def stored_bindings() -> list[StoredBinding]:
     return kept[::-1]
 
 
-def stored_counters() -> list[tuple[int, int, int]]:
-    """(limit id, window start in seconds, used) of each limit's latest windows.
+def stored_counters(now: float) -> list[tuple[int, int, int]]:
+    """(limit id, window start in seconds, used) of each limit's windows next to now.
 
-    Not of the last alone: it may be one of a clock that was ahead.
+    Before and after it: a clock that was ahead, and is not any more, may have left any
+    number of later ones.
     """
     table = models.LimitCounterRow
     columns = table.limit_id, table.window_start, table.used
-    latest: defaultdict[int, deque[tuple[int, int, int]]]
-    latest = defaultdict(lambda: deque(maxlen=WINDOWS_KEPT))
+    begun: defaultdict[int, deque[tuple[int, int, int]]]
+    begun = defaultdict(lambda: deque(maxlen=WINDOWS_KEPT))
+    to_come: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for limit_id, start, used in (
         table.select(*columns).order_by(table.window_start).tuples().iterator()
     ):
-        latest[limit_id].append((limit_id, start // 1000, count(used, LARGEST_SUM)))
-    return list(chain.from_iterable(latest.values()))
+        row = limit_id, start // 1000, count(used, LARGEST_SUM)
+        if start <= now * 1000:
+            begun[limit_id].append(row)
+        elif len(to_come[limit_id]) < WINDOWS_KEPT:
+            to_come[limit_id].append(row)
+    return list(chain.from_iterable((*begun.values(), *to_come.values())))

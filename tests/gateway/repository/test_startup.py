@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gateway.keys.counters import window_start
+from gateway.keys.counters import WINDOWS_KEPT, window_start
 from gateway.keys.key import DAY
 from gateway.store.models import LimitCounterRow
 from tests.serving import V1, payload
@@ -19,13 +19,17 @@ async def test_a_window_that_is_used_up_is_restored_beside_later_ones(serving):
 
     def leave_rows():
         # Later ones, and numbers that no limit has, are those of a clock that jumped.
-        for days, used in ((-1, 2**63 - 1), (0, 60), (1, 5), (365, 1), (40_000, -1)):
+        odd = ((-1, 2**63 - 1), (0, 60), (1, 5), (365, 1), (40_000, -1))
+        many = [(days, 1) for days in range(-50, 50) if abs(days) > 1]
+        for days, used in (*odd, *many):
             LimitCounterRow.insert(
                 limit_id=limit.id, window_start=(start + days * DAY) * 1000, used=used
             ).execute()
 
     await serving.gateway.store.write(leave_rows)
     await serving.restart()
+    restored = serving.gateway.limiter.ledger._restored[limit.id]
+    assert len(restored) <= 2 * WINDOWS_KEPT
     bearer = {"authorization": f"Bearer {token}"}
     refused = await serving.ask(V1, payload(), headers=bearer)
     assert (refused.status, refused.error["code"]) == (429, "rate_limit_exceeded")
