@@ -97,12 +97,16 @@ def _harmless(value: Any) -> Any:
     """A cell without control characters, which no spreadsheet takes for a formula.
 
     Clients choose some texts. Spaces before a formula are passed over, and full-width
-    signs are read as the plain ones.
+    signs are read as the plain ones. In many countries a semicolon ends a cell.
     """
     if not isinstance(value, str) or value == "":
         return value
-    begins_formula = unicodedata.normalize("NFKC", value).lstrip()[:1] in _FORMULA
-    return f"'{text(value)}" if begins_formula else text(value)
+    return ";".join(map(_harmless_part, value.split(";")))
+
+
+def _harmless_part(part: str) -> str:
+    begins_formula = unicodedata.normalize("NFKC", part).lstrip()[:1] in _FORMULA
+    return ("'" if begins_formula else "") + (part and text(part))
 
 
 @click.command()
