@@ -2,12 +2,18 @@
 
 import contextlib
 import json
+from base64 import urlsafe_b64encode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.logins.auth_json import claims, parse_login, read_login
+from gateway.upstream.logins.auth_json import (
+    claims,
+    parse_login,
+    read_login,
+    tokens_to_credentials,
+)
 from tests.gateway.upstream.token_endpoint import document, jwt
 
 
@@ -79,6 +85,14 @@ def test_any_file_is_read_or_explained(content):
 @given(st.text() | st.builds("a.{}.b".format, st.text()))
 def test_any_token_has_claims_or_none(token):
     assert isinstance(claims(token), dict)
+
+
+@pytest.mark.parametrize("exp", ["NaN", "1e400", "9" * 400, "-5", '"x"', "[]", "true"])
+def test_an_odd_expiry_does_not_cost_the_claims_beside_it(exp):
+    told = f'{{"exp":{exp},"email":"one@example"}}'.encode()
+    token = f"e30.{urlsafe_b64encode(told).decode()}.c2ln"
+    assert claims(token)["email"] == "one@example"
+    assert tokens_to_credentials(token, "refresh", None).expires_at is None
 
 
 def test_a_login_that_names_no_user_is_of_the_one_without_a_name():
