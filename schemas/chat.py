@@ -10,13 +10,12 @@ from marshmallow import (
     Schema,
     ValidationError,
     fields,
-    validate,
     validates_schema,
 )
 
 from schemas.chat_tools import has_nameless, map_tools, uses_functions
 from schemas.content_parts import MessageError
-from schemas.fields import Flag
+from schemas.fields import Flag, model_name
 from schemas.messages import convert_messages
 from schemas.parameters.chat_only import NO_COUNTERPART
 from schemas.parameters.spellings import STREAM_OPTION_SPELLINGS, respell
@@ -153,7 +152,7 @@ class ChatCompletionsSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    model = fields.String(required=True, validate=validate.Length(min=1))
+    model = model_name()
     instructions = fields.String(allow_none=True)
     messages = fields.Raw(required=True, validate=_messages)
     tools = _optional(_list)

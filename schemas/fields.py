@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
+
+# Names are remembered, and a client could make a hundred megabytes of each: the longest
+# that are in use are paths of model files.
+LONGEST_MODEL = 256
+
+
+def model_name() -> fields.String:
+    """The model of a request."""
+    lengths = [validate.Length(min=1), validate.Length(max=LONGEST_MODEL)]
+    return fields.String(required=True, validate=lengths)
 
 
 class Flag(fields.Field[bool]):

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 from marshmallow.exceptions import SCHEMA
 
+from schemas.fields import LONGEST_MODEL
+
 # The fields an error names first, whatever their order in the request.
 _NAMED_FIRST = ("model", "instructions", "input", "messages", "tools")
 
@@ -22,6 +24,9 @@ _WORDS = {
     "Not a valid boolean.": "must be true or false",
     "Invalid input type.": "must be an object",
     "Shorter than minimum length 1.": "may not be empty",
+    f"Longer than maximum length {LONGEST_MODEL}.": (
+        f"may not have more than {LONGEST_MODEL} characters"
+    ),
     "Must be equal to False.": "must be false",
 }
 _SAID_OF_A_FIELD = re.compile(r"(?:must|may|is|needs|cannot) ")

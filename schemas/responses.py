@@ -16,7 +16,7 @@ from marshmallow import (
 
 from schemas.content_parts import MessageError
 from schemas.field_checks import FieldChecks
-from schemas.fields import Flag
+from schemas.fields import Flag, model_name
 from schemas.items import carries_base_instructions, item_problem
 from schemas.messages import convert_messages
 from schemas.normalize import normalize_responses_request_payload
@@ -103,7 +103,7 @@ class ResponsesSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    model = fields.String(required=True, validate=validate.Length(min=1))
+    model = model_name()
     instructions = _text()
     input = fields.Raw(validate=_check_input)
     tools = fields.Raw(allow_none=True)

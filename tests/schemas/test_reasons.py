@@ -36,6 +36,7 @@ def refused(raw, surface):
     ("fields", "reason"),
     [
         ({"model": ""}, "model may not be empty"),
+        ({"model": "m" * 257}, "model may not have more than 256 characters"),
         ({"model": 5}, "model must be a string"),
         ({"model": None}, "model may not be null"),
         ({"input": 5}, "input must be a string or a list"),
@@ -129,6 +130,7 @@ def test_a_message_is_named_by_its_place(messages, reason):
     ("fields", "reason"),
     [
         ({"messages": []}, "messages may not be empty"),
+        ({"model": "m" * 257}, "model may not have more than 256 characters"),
         (
             {"functions": [{"name": "f"}], "tools": [{}]},
             "functions cannot stand beside tools",

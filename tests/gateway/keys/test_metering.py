@@ -87,6 +87,18 @@ def test_who_leaves_pays_at_most_what_was_reserved(limiter, metering):
     assert used(limiter, KEY) == [101_000]  # half of what was left
 
 
+def test_who_leaves_large_turns_is_expected_to_go_on_with_large_ones(limiter, metering):
+    for _ in range(5):
+        run(metering, metered(), ended("success", Usage(1_000, output_tokens=10)))
+    before = used(limiter, KEY)[0]
+    left = ended("interrupted", streamed=150 * 50_000, seconds=1.0)
+    run(metering, metered(), left)
+    assert used(limiter, KEY)[0] - before == 1_000 + 4_000
+    asyncio.run(metering.reserve(metered()))
+    (counter,) = limiter.ledger.all_counters(KEY, limiter._clock())
+    assert counter.reserved == 1_000 + 50_000
+
+
 def test_what_upstream_counted_is_charged_however_little_was_reserved(
     limiter, metering
 ):
