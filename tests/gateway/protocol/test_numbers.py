@@ -97,6 +97,10 @@ def test_a_reset_is_an_absolute_time_within_a_month(at, after, reset):
     assert numbers.reset_time(at, after, NOW) == reset
 
 
+def test_a_wait_is_at_most_a_week_and_a_window_a_month():
+    assert (LONGEST_WAIT, LONGEST_WINDOW) == (7 * 86_400, 31 * 86_400)
+
+
 @given(odd_values, odd_values)
 def test_whatever_is_told_stays_within_bounds(value, other):
     assert 0 <= numbers.count(value) <= numbers.LARGEST_COUNT
