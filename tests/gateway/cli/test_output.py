@@ -12,8 +12,10 @@ from tests.gateway.store.store_rows import log_row, make_store
 
 # Escape sequences in both forms, a bell, a delete, a reversal of the line's direction.
 STEERING = "\x1b[2J\x9b31m\a\x7f\u202e\u2028"
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1")
-FORMULAS += (";=1", "a; @SUM(A1);", ";\t+1")
+FORMULAS = [
+    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1"),
+    *(";=1", "a; @SUM(A1);", ";\t+1"),
+]
 TEXTS = [
     field.name
     for field in RequestLog._meta.sorted_fields
