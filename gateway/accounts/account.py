@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from gateway.accounts.health import TOKEN_ENDED, AccountHealth
 from gateway.protocol.facts import Window
+from gateway.protocol.failure_kind import FailureKind
 from gateway.secret import Secret
 
 # Accounts billed per token serve only when no subscription can.
@@ -161,6 +162,18 @@ class Account:
             "chatgpt_account": self.is_chatgpt,
             "takes_chat_parameters": self.takes_chat_parameters,
         }
+
+    @property
+    def is_login_refused(self) -> bool:
+        """Whether a judge, or upstream's code, says that its login helps no more.
+
+        A token that was refused says less, as long as it can be renewed.
+        """
+        health, mark = self.health, self.health.mark
+        if mark is None or not mark.is_login:
+            return health.login_reason is not None
+        can_renew = self.credentials.refresh_token and not health.is_renewed_in_vain
+        return mark.kind == FailureKind.LOGIN_REQUIRED or not can_renew
 
     @property
     def cap(self) -> int:

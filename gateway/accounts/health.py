@@ -73,6 +73,7 @@ class AccountHealth:
     limit: AccountLimit | None = None
     mark: Mark | None = None
     is_token_doubted: bool = False  # a turn met a 401, and none went well since
+    is_renewed_in_vain: bool = False  # a new token was refused, too
     is_contradicted: bool = False  # by a judge, the last limit it was told to have
     failures: int = 0  # marks without a success between
     on_trial: bool = False
@@ -112,13 +113,6 @@ class AccountHealth:
         # One from the future is of a clock that was ahead: it would last for days.
         is_current = mark is not None and mark.since - CLOCK_SLACK <= now < mark.until
         return mark if is_current else None
-
-    @property
-    def is_login_refused(self) -> bool:
-        """Whether a judge, or upstream's code, speaks against its login."""
-        return self.login_reason is not None or (
-            self.mark is not None and self.mark.is_login
-        )
 
     def why(self, now: float) -> str:
         """The reason of the status and who found it, "" when active."""
@@ -211,7 +205,7 @@ class AccountHealth:
         """The account is well, whoever found it to be otherwise."""
         self.failures = 0
         self.mark = None
-        self.is_token_doubted = self.is_contradicted = False
+        self.is_token_doubted = self.is_contradicted = self.is_renewed_in_vain = False
         self.on_trial = self.trial_running = False
 
     def note(self, message: str, now: float) -> None:

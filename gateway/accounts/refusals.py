@@ -106,7 +106,7 @@ def _in_trouble(speaking: Mapping[Account, Ineligibility], now: float) -> Gatewa
         for account in speaking
         if (mark := account.health.current_mark(now)) is not None
     }
-    if len(marked) == len(speaking) and all(m.is_login for m in marked.values()):
+    if len(marked) == len(speaking) and all(one.is_login_refused for one in marked):
         words = next(iter(marked.values())).evidence
         return NoneInService("login_required", f"{_ALL_LOGGED_OUT[1]} ({words})")
     if all(found.reason is Reason.EDGE_REFUSED for found in speaking.values()):

@@ -6,6 +6,7 @@ differ; what does not is repeated once here and once elsewhere, for the answer i
 the request's own, or upstream's.
 """
 
+from bisect import insort
 from collections import Counter, deque
 from dataclasses import dataclass
 
@@ -147,8 +148,13 @@ class RetryBudget:
         self._requests.append((now, client))
         self._active[client] += 1
 
-    def allow(self, decision: Decision, client: int | str, now: float) -> Decision:
-        """The decision itself, paid for; GiveUp when the budget is spent."""
+    def allow(
+        self, decision: Decision, client: int | str, now: float, elapsed: float = 0.0
+    ) -> Decision:
+        """The decision itself, paid for; GiveUp when the budget is spent.
+
+        A repetition is forgotten with its request, which began `elapsed` seconds ago.
+        """
         if not isinstance(decision, RetryHere | Elsewhere) or not decision.costs_budget:
             return decision
         self._forget(now)
@@ -160,7 +166,7 @@ class RetryBudget:
         if is_spent or self._repeated[client] >= of_client:
             self.refused += 1
             return GiveUp("the budget for repeated requests is spent")
-        self._repeats.append((now, client))
+        insort(self._repeats, (now - elapsed, client), key=lambda one: one[0])
         self._repeated[client] += 1
         return decision
 

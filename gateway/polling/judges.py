@@ -105,23 +105,28 @@ class Judges:
                 await self._answer_first()
                 await asyncio.sleep(CALL_SPACING * random.uniform(1.0, 1.1))
 
-    async def renew(self, account: Account, used: Secret | None) -> bool:
+    async def renew(
+        self, account: Account, used: Secret | None, *, waits: bool = False
+    ) -> bool:
         """Whether a turn that met a 401 is to be repeated: its account has a new token.
 
-        `used` is the token that was refused. Waits for the judge and the refresh.
+        `used` is the token that was refused. Waits for the judge and the refresh; if
+        `waits`, also until the judge may be asked again.
         """
-        if account.credentials.access_token != used:
-            return True
-        question = Question(account.id, is_handshake=False)
+        if not account.is_chatgpt or account.credentials.access_token != used:
+            return account.is_chatgpt
+        docket = self._docket(Question(account.id, is_handshake=False))
         # Not its longer pause: what other clients drew may have led to that.
-        rested = time.monotonic() - self._docket(question).answered_at
-        if not account.is_chatgpt or rested < FIRST_JUDGE_PAUSE:
-            return False
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._judge_and_refresh(account, used)
-        except (TimeoutError, StoreUnavailable):
-            pass  # what was begun goes on; the request waits no longer
+        answered_at = docket.answered_at
+        pause = answered_at + FIRST_JUDGE_PAUSE - time.monotonic()
+        if pause > 0 and waits:
+            await asyncio.sleep(pause)
+        if (waits or pause <= 0) and docket.answered_at == answered_at:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._judge_and_refresh(account, used)
+            except (TimeoutError, StoreUnavailable):
+                pass  # what was begun goes on; the request waits no longer
         return account.credentials.access_token != used
 
     async def _judge_and_refresh(self, account: Account, used: Secret | None) -> None:

@@ -98,6 +98,8 @@ class UsagePoller:
             if account.health.status(asked_at) is AccountStatus.TOKEN_ENDED:
                 pause = ENDED_SECONDS
             if ruling is Ruling.LOGIN:
+                if account.credentials.access_token != before.access_token:
+                    account.health.is_renewed_in_vain = True
                 self.token_refused.publish((account, before.access_token))
         # Jitter, so that many accounts do not ask in one moment.
         self._due[account.id] = self._clock() + pause * random.uniform(0.9, 1.1)

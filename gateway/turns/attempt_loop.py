@@ -51,6 +51,7 @@ class _Progress:
     here: int = 0  # attempts at the account of the current lease
     moved_by: FailureKind | None = None  # see `Attempt`
     judged: bool = False  # the current account's judge was asked
+    troubled: bool = False  # upstream was, before the latest failure
     token: Secret | None = None  # that the latest attempt went out with
     excluded: set[int] = field(default_factory=set)
     well_at: dict[int, float] = field(default_factory=dict)  # ends of short limits
@@ -164,22 +165,26 @@ class AttemptLoop:
         self, turn: Turn, lease: Lease, fault: UpstreamFault, progress: _Progress
     ) -> None:
         """Wait, move on, or raise what the client gets."""
-        failure, name = fault.failure, lease.account.name
+        failure, account, name = fault.failure, lease.account, lease.account.name
         if failure.code == "invalid_encrypted_content" and turn.drop_reasoning():
             again = "again without encrypted reasoning"
             note_attempt(turn.exchange, name, failure, again)
             return
+        verdicts, demand, now = self._pool.verdicts, lease.demand, self._pool.now()
+        model = demand.model
+        suspected = verdicts.suspicions.until(demand.sender, account.id, model, now)
+        # As it was: whose failure completes the evidence is repeated like others'.
+        progress.troubled = verdicts.is_troubled(account, model, now)
         self._pool.observer.failure(lease, failure)
         self._end_wait(progress, is_over=not rules_of(failure).waits)
         if progress.has_waited and rules_of(failure).waits:
-            self._pool.verdicts.suspicions.note_vain_wait(
-                lease.demand.sender, lease.demand.model, self._pool.now()
-            )
-        progress.failures.append((failure, lease.account))
+            verdicts.suspicions.note_vain_wait(demand.sender, model, now)
+        progress.failures.append((failure, account))
         decision = self._decide(turn, lease, failure, progress)
         if isinstance(decision, RetryHere) and decision.asks_judge:
             progress.judged = True
-            if await self._judges.renew(lease.account, progress.token):
+            is_first = suspected is None
+            if await self._judges.renew(account, progress.token, waits=is_first):
                 note_attempt(turn.exchange, name, failure, "again with a new token")
                 return
             decision = self._decide(turn, lease, failure, progress)
@@ -247,7 +252,7 @@ class AttemptLoop:
             elapsed=turn.exchange.elapsed_ms / 1000,
             judged=progress.judged,
             bound=self._is_bound(turn, lease),
-            troubled=verdicts.is_troubled(account, demand.model, wall),
+            troubled=progress.troubled,
             wait=min(progress.well_at.values()) - now
             if may_wait and progress.well_at
             else None,
@@ -256,7 +261,7 @@ class AttemptLoop:
         is_second_try = isinstance(decision, Elsewhere) and decision.is_second_try
         if is_second_try and not verdicts.may_try_second(account, wall):
             return GiveUp(f"{kind_of(failure)}: upstream is in trouble")
-        return self._budget.allow(decision, demand.sender, now)
+        return self._budget.allow(decision, demand.sender, now, attempt.elapsed)
 
     def _is_bound(self, turn: Turn, lease: Lease) -> bool:
         """Whether no other account may answer."""
@@ -274,7 +279,7 @@ class AttemptLoop:
             failure,
             codex=view.is_codex,
             keys_in_use=view.keys_in_use,
-            login_convicted=account.health.is_login_refused,
+            login_convicted=account.is_login_refused,
             way_refused=base.edge_pause > 0 or progress.met_edge_twice,
         )
         if not rules_of(failure).is_usage_limit:

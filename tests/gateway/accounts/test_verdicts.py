@@ -228,7 +228,7 @@ def test_a_judges_401_rests_the_account_and_ends_with_the_next_acquittal(
     meet(verdicts, account, refused)
     verdicts.rule(account, refused, "its usage", NOW)
     assert reason(verdicts, account) is Reason.COOLING
-    assert account.health.is_login_refused
+    assert account.is_login_refused  # it has nothing to renew its token with
     verdicts.acquit(account)
     assert reason(verdicts, account) is None
 

@@ -51,6 +51,19 @@ def test_who_comes_later_finds_its_share():
     assert len(budget._repeats) <= 6
 
 
+def test_what_one_spent_leaves_with_the_requests_it_was_spent_for():
+    """Requests that upstream lets hang would else take the next minute's, too."""
+    budget = RetryBudget()
+    for _ in range(1_000):
+        budget.count("a", 0.0)
+    budget.count("a", 40.0)
+    assert budget.allow(PAID, "a", 45.0, elapsed=5.0) == PAID
+    paid = [budget.allow(PAID, "a", 50.0, elapsed=50.0) for _ in range(99)]
+    assert paid == [PAID] * 99
+    budget.count("b", 61.0)
+    assert budget.allow(PAID, "b", 61.0) == PAID
+
+
 def test_what_costs_no_budget_is_always_allowed():
     budget = RetryBudget()
     for free in (Elsewhere(), WaitOut(1.0), RetryHere(0.0, asks_judge=True)):

@@ -44,7 +44,7 @@ async def judged(made, account_id, *, is_handshake=False):
     """Return once the judge has spoken."""
     docket = made.judges._docket(Question(account_id, is_handshake))
     async with asyncio.timeout(10):
-        while docket.next_at == 0:  # noqa: ASYNC110
+        while docket.next_at == 0 or made.judges._flights:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -150,6 +150,38 @@ def test_a_token_that_the_judge_accepts_is_not_renewed():
         asked = [made.judges.renew(account, used) for _ in range(20)]
         assert not any(await asyncio.gather(*asked))
         assert len(made.upstream.requests) == 1
+
+    run(scenario)
+
+
+def test_who_is_first_to_meet_a_401_waits_until_the_judge_may_be_asked(monkeypatch):
+    """What others drew led to an answer a moment ago; since then the token ended."""
+    monkeypatch.setattr(judges, "FIRST_JUDGE_PAUSE", 0.3)
+
+    async def scenario(made):
+        account = made.pool.accounts[CHATGPT]
+        used = account.credentials.access_token
+        draw(made, CHATGPT, DRAWN["402"])
+        await judged(made, CHATGPT)
+        made.upstream.refused.add(used.reveal())
+        assert not await made.judges.renew(account, used)
+        asked = [made.judges.renew(account, used, waits=True) for _ in range(9)]
+        assert all(await asyncio.gather(*asked))
+        assert len(made.upstream.requests) == 3
+
+    run(scenario)
+
+
+def test_who_waits_for_a_judge_takes_the_answer_that_came_meanwhile(monkeypatch):
+    monkeypatch.setattr(judges, "FIRST_JUDGE_PAUSE", 0.3)
+
+    async def scenario(made):
+        account = made.pool.accounts[CHATGPT]
+        used = account.credentials.access_token
+        assert not await made.judges.renew(account, used)
+        asked = [made.judges.renew(account, used, waits=True) for _ in range(9)]
+        assert not any(await asyncio.gather(*asked))
+        assert len(made.upstream.requests) == 2
 
     run(scenario)
 

@@ -108,3 +108,16 @@ async def test_a_dead_upstream_is_not_hammered(serving, upstream):
     for _ in range(6):
         await serving.ask()
     assert len(upstream.of()) <= 6 + 3
+
+
+@pytest.mark.gen_test
+async def test_another_key_s_failures_cost_nobody_a_repetition(serving, upstream):
+    """Two clients that meet 5xx make trouble of it: for the turns after that."""
+    await serving.pause("two")
+    hostile, honest = [
+        {"authorization": f"Bearer {await serving.add_key(name)}"} for name in "ab"
+    ]
+    upstream.answer(faults.server_error(), times=2)
+    assert (await serving.ask(headers=hostile)).status == 500
+    upstream.answer(faults.server_error())
+    assert (await serving.ask(headers=honest)).status == 200

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.demo import faults
+from gateway.polling import judges
 from gateway.store import models
 from tests.serving import CHAT, CODEX, V1, accounts, payload
 
@@ -87,6 +88,35 @@ async def test_a_401_that_no_judge_confirms_is_no_401_for_the_client(serving, up
     (row,) = await serving.rows()
     told = [attempt["then"] for attempt in row["receipt"]["attempts"]]
     assert told == ["elsewhere", "unauthorised: no other account can take the request"]
+
+
+@pytest.mark.gen_test
+async def test_a_login_that_is_only_not_renewed_again_has_not_ended(
+    serving, upstream, monkeypatch
+):
+    """Twice within a minute: the second renewal waits, and time mends that."""
+    monkeypatch.setattr(judges, "FIRST_JUDGE_PAUSE", 0.0)
+    await serving.pause("two")
+    upstream.auth.expire("one")
+    assert (await serving.ask()).status == 200
+    upstream.auth.expire("one")
+    answered = await serving.ask()
+    assert (answered.status, answered.error["code"]) == (502, "token_expired")
+    assert upstream.auth.refreshed == ["one"]
+    answered = await serving.ask()  # says the judge
+    assert (answered.status, answered.error["code"]) == (503, "no_accounts")
+    assert 0 < int(answered.headers["retry-after"]) <= 60
+
+
+@pytest.mark.gen_test
+async def test_a_login_whose_new_token_is_refused_as_well_is_told(serving, upstream):
+    await serving.pause("two")
+    upstream.answer(faults.unauthorized(), times=None)
+    upstream.answer(faults.unauthorized(), route="usage", times=None)
+    for _ in range(2):
+        answered = await serving.ask()
+        assert (answered.status, answered.error["code"]) == (400, "login_required")
+    assert upstream.auth.refreshed == ["one"]
 
 
 @pytest.mark.parametrize("path", [CODEX, V1, CHAT])
