@@ -85,10 +85,11 @@ class Suspicions:
         asked: float | None = None,
         *,
         is_passing: bool = False,
-    ) -> None:
+    ) -> bool:
         """Keep the client from the account for a while, or as long as upstream asks.
 
         `is_passing`: one failure of its kind is nothing, only a second in a row is.
+        Whether it is something.
         """
         held = self._client(client, now).suspicions
         before = held.pop((account_id, model), None)
@@ -101,6 +102,7 @@ class Suspicions:
         held[account_id, model] = _Suspicion(now + seconds, failures)
         if len(held) > MAX_SUSPICIONS:
             del held[next(iter(held))]
+        return failures > 0
 
     def until(
         self, client: Client, account_id: int, model: str | None, now: float

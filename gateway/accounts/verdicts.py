@@ -150,14 +150,13 @@ class Verdicts:
         if asked is None and failure.resets_at is not None:
             asked = failure.resets_at - now
         is_passing = KINDS[kind].tries is Tries.ONCE
-        if met.is_first or is_passing:
-            self.suspicions.suspect(
-                witness.client, account.id, model, now, asked, is_passing=is_passing
-            )
-        if blames is Blame.EDGE or not met.is_first:
+        is_suspicion = (met.is_first or is_passing) and self.suspicions.suspect(
+            witness.client, account.id, model, now, asked, is_passing=is_passing
+        )
+        if blames is Blame.EDGE:
             return  # only a judge can tell the way from what was asked
         is_alone = self.suspicions.is_alone(witness.client, now)
-        if blames in (Blame.UPSTREAM, Blame.CAPACITY):
+        if met.is_first and blames in (Blame.UPSTREAM, Blame.CAPACITY):
             of_model = model if blames is Blame.CAPACITY else None
             scope = (blames, account.base_url or "", of_model)
             if self._witnesses.agree(
@@ -165,14 +164,18 @@ class Verdicts:
             ):
                 self.base(account).note_trouble(of_model, now)
         # Of one model only the model: another one may be well there.
-        of_model_only = blames in (Blame.MODEL, Blame.CAPACITY, Blame.SOCKETS)
-        if not of_model_only and self._witnesses.agree(
-            (Blame.ACCOUNT, account.id),
-            witness,
-            now,
-            kind=kind,
-            within=COMMON_SECONDS,
-            is_alone=is_alone,
+        of_all_models = blames not in (Blame.MODEL, Blame.CAPACITY, Blame.SOCKETS)
+        if (
+            is_suspicion
+            and of_all_models
+            and self._witnesses.agree(
+                (Blame.ACCOUNT, account.id),
+                witness,
+                now,
+                kind=kind,
+                within=COMMON_SECONDS,
+                is_alone=is_alone,
+            )
         ):
             until = now + min(COMMON_SECONDS, asked or COMMON_SECONDS)
             account.health.set_mark(

@@ -163,7 +163,9 @@ class RetryBudget:
         # What somebody spent while nobody else was there is not taken from the others.
         spent = sum(min(of_client, spent) for spent in self._repeated.values())
         is_spent = spent >= allowed or len(self._repeats) >= 2 * allowed
-        if is_spent or self._repeated[client] >= of_client:
+        # What others leave of their shares may be used, and is still theirs.
+        is_all = self._repeated[client] >= of_client and len(self._repeats) >= allowed
+        if is_spent or is_all:
             self.refused += 1
             return GiveUp("the budget for repeated requests is spent")
         insort(self._repeats, (now - elapsed, client), key=lambda one: one[0])

@@ -94,6 +94,17 @@ def test_two_clients_make_it_the_last_choice_of_all(verdicts, account):
     assert account.health.status(NOW + 1) is AccountStatus.ACTIVE
 
 
+def test_a_passing_failure_of_one_does_not_complete_what_another_draws(
+    verdicts, account
+):
+    for _ in range(9):
+        meet(verdicts, account, failure(500), 1)
+    meet(verdicts, account, failure(500), 2)
+    assert reason(verdicts, account, 3) is None
+    meet(verdicts, account, failure(500), 2)  # is no accident any more
+    assert reason(verdicts, account, 3) is Reason.SUSPECTED
+
+
 def test_a_success_between_them_ends_it(verdicts, account):
     meet(verdicts, account, failure(500), 1)
     verdicts.succeed(account, 3, "m")

@@ -31,12 +31,23 @@ def test_one_client_cannot_spend_the_budget_of_another():
     budget = RetryBudget()
     for client in ("a", "b"):
         budget.count(client, 0.0)
-    assert budget.allow(PAID, "a", 0.0) == PAID
+    assert [budget.allow(PAID, "a", 0.0) for _ in range(3)] == [PAID] * 3
     assert isinstance(budget.allow(PAID, "a", 0.0), GiveUp)
     assert budget.allow(PAID, "b", 0.0) == PAID
+    assert isinstance(budget.allow(PAID, "b", 0.0), GiveUp)
     # Alone again, all of it is its own.
     budget.count("a", 90.0)
     assert [budget.allow(PAID, "a", 90.0) for _ in range(3)] == [PAID] * 3
+
+
+def test_who_sends_much_may_use_what_others_leave():
+    budget = RetryBudget()
+    for client in ["busy"] * 300 + ["a", "b", "c"]:
+        budget.count(client, 0.0)
+    assert [budget.allow(PAID, "busy", 0.0) for _ in range(30)] == [PAID] * 30
+    assert isinstance(budget.allow(PAID, "busy", 0.0), GiveUp)
+    for client in "abc":  # whose shares are still theirs
+        assert [budget.allow(PAID, client, 0.0) for _ in range(7)] == [PAID] * 7
 
 
 def test_who_comes_later_finds_its_share():
