@@ -14,6 +14,7 @@ class EgressProxy:
 
     reply: bytes | None = None  # in place of the tunnel, b"" for silence
     in_pieces: bool = False
+    is_open: bool = False  # to anybody
     targets: list = field(default_factory=list)
     refused: int = 0  # for wrong credentials
     tasks: set = field(default_factory=set)
@@ -58,7 +59,9 @@ class EgressProxy:
         host, _, port = lines[0].split()[1].rpartition(":")
         self.targets.append((host.strip("[]"), int(port)))
         named = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if f"Proxy-Authorization: Basic {named}" not in lines:
+        is_known = f"Proxy-Authorization: Basic {named}" in lines
+        assert not (self.is_open and "Proxy-Authorization" in head)
+        if not (self.is_open or is_known):
             self.refused += 1
             await self._say(writer, b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n")
         elif self.reply is not None:
@@ -71,16 +74,18 @@ class EgressProxy:
 
     async def _socks(self, reader, writer):
         count = (await reader.readexactly(1))[0]
-        assert 2 in await reader.readexactly(count)
-        writer.write(b"\5\2")
-        await reader.readexactly(1)
-        user = await reader.readexactly((await reader.readexactly(1))[0])
-        password = await reader.readexactly((await reader.readexactly(1))[0])
-        if (user.decode(), password.decode()) != (USER, PASSWORD):
-            self.refused += 1
-            writer.write(b"\1\1")
-            return None
-        writer.write(b"\1\0")
+        methods = await reader.readexactly(count)
+        assert (2 in methods) is not self.is_open
+        writer.write(b"\5\0" if self.is_open else b"\5\2")
+        if not self.is_open:
+            await reader.readexactly(1)
+            user = await reader.readexactly((await reader.readexactly(1))[0])
+            password = await reader.readexactly((await reader.readexactly(1))[0])
+            if (user.decode(), password.decode()) != (USER, PASSWORD):
+                self.refused += 1
+                writer.write(b"\1\1")
+                return None
+            writer.write(b"\1\0")
         _, _, _, kind = await reader.readexactly(4)
         if kind == 1:
             host = ".".join(map(str, await reader.readexactly(4)))

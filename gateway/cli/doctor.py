@@ -33,6 +33,7 @@ from gateway.repository.keys import keys_ever_made
 from gateway.settings import Settings
 from gateway.store.database import StoreUnavailable, UnusableDatabase
 from gateway.store.encryption import UnusableKey
+from gateway.upstream.http import open_session
 
 DOTENV = Path(".env")
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
@@ -173,9 +174,11 @@ def _findings() -> Iterable[Finding]:
     else:
         yield ok("database", f"can be used; {len(accounts)} accounts")
         urls |= {account.base_url for account in accounts if account.base_url}
-    yield from asyncio.run(_upstreams(urls))
+    yield from asyncio.run(_upstreams(settings, urls))
 
 
-async def _upstreams(urls: Iterable[str]) -> list[Finding]:
-    async with aiohttp.ClientSession(trust_env=False) as session:
-        return await configuration_checks.upstreams(session, urls)
+async def _upstreams(settings: Settings, urls: Iterable[str]) -> list[Finding]:
+    """As all connections out: through the egress proxy, where one is set."""
+    async with open_session(settings) as session:
+        found = await configuration_checks.upstreams(session, urls)
+    return [*await check_egress(settings), *found]

@@ -84,7 +84,7 @@ class DemoAccount:
 
     @property
     def personal_access_token(self) -> str:
-        return f"at-fake-{self.name}"
+        return f"at-fake-0123456789-of-{self.name}"
 
     def access_document(self) -> dict[str, Any]:
         """The auth.json that `codex login --with-access-token` would have written."""

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.demo import faults
 from gateway.demo.events import ScriptedTurn
+from tests.egress_proxy import PASSWORD, EgressProxy
 from tests.serving import CODEX, V1, payload, turn_on, until
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,7 @@ COMMANDS = (
     "logs --json",
     "usage",
     "usage --by account --json",
+    "config check",
     "strategy",
     "recorder",
     "recorder --json",
@@ -141,7 +143,7 @@ async def serve_clients(run, key):
 async def lose_a_login(run, key):
     """The last account's login ends, with an answer that quotes its token."""
     gone = run.upstream.accounts["gone"]
-    for name in (ONE, "paid"):
+    for name in (ONE, "paid", "robot"):
         await run.command("accounts", "pause", name)
     run.upstream.auth.expire("gone")
     text = f"Your refresh token {gone.refresh_token} has already been used"
@@ -201,10 +203,20 @@ def files(folder):
 
 @pytest.mark.gen_test(timeout=150)
 async def test_no_secret_is_found_where_it_does_not_belong(upstream, start_process):
-    process = await start_process(program="tests.faults.blockable")
+    proxy = await EgressProxy().start()
+    process = await start_process(
+        program="tests.faults.blockable", EGRESS_PROXY=proxy.url("socks5")
+    )
     folder = process.folder / "data"
     async with aiohttp.ClientSession() as session:
         run = Run(process, upstream, session)
+        run.secrets["password of the proxy"] = PASSWORD
+        robot = upstream.add_account("robot")
+        token = run.secrets["access token"] = robot.personal_access_token
+        token_file = process.folder / "auth" / "token.json"
+        token_file.write_text(json.dumps({"personal_access_token": token}))
+        await run.command("accounts", "import", str(token_file), "--name", "robot")
+        await run.command("accounts", "probe", "robot", "--model", "gpt-5.5")
         gone = upstream.add_account("gone")
         gone.refresh_token = "rt_0123456789-of-the-account-that-is-gone"
         auth_file = gone.write_auth_file(process.folder / "auth")
@@ -242,6 +254,8 @@ async def test_no_secret_is_found_where_it_does_not_belong(upstream, start_proce
     assert b"compute_too_long" in b"".join(
         content for name, content in places.items() if "recordings/" in name
     )
+    assert proxy.targets
+    await proxy.stop()
     # And no account, nor the clients' login, was shown to another's upstream.
     for received in upstream.requests:
         sent = repr(received.raw_headers).encode() + received.text.encode()

@@ -24,4 +24,10 @@ def test_a_database_that_cannot_be_used_is_a_finding(commands):
     assert "FAIL  database: The database URL must begin" in done.out
     done = commands("config", "check", **quiet)
     assert done.status == 0
+    assert "egress proxy" not in done.out
+    proxy = {"GATEWAY_EGRESS_PROXY": "socks5://u:sesame@127.0.0.1:1"}
+    done = commands("config", "check", **quiet, **proxy)
+    told = "FAIL  egress proxy: socks5://127.0.0.1:1: The egress proxy cannot be"
+    assert (done.status, told in done.out) == (1, True)
+    assert "sesame" not in done.out
     assert "ok    database: can be used; 0 accounts" in done.out

@@ -131,6 +131,16 @@ async def test_wrong_credentials_say_so(serving, proxy, scheme):
 
 @pytest.mark.failures
 @pytest.mark.gen_test
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_a_proxy_may_want_no_credentials(serving, proxy, scheme):
+    proxy.is_open = True
+    await go_out_by(serving, f"{scheme}://127.0.0.1:{proxy.port}")
+    assert (await serving.ask(CODEX)).status == 200
+    assert proxy.targets
+
+
+@pytest.mark.failures
+@pytest.mark.gen_test
 async def test_a_proxy_that_is_not_there_says_so(serving, proxy):
     proxy.server.close()
     await go_out_by(serving, proxy.url())
