@@ -19,6 +19,7 @@ from schemas.parameters.spellings import CHAT_SPELLINGS, respell
 from schemas.policy.account_forms import (
     chat_problems,
     is_changed,
+    reference_problems,
     truncation_problems,
 )
 from schemas.policy.key_policy import (
@@ -64,6 +65,7 @@ def load_request(
         changes += enforce_key_policy(payload, policy)
     problems = {
         **truncation_problems(document),
+        **reference_problems(document, surface),
         **tools.problems(document.get("tools")),
     }
     return finish_loading(payload, changes, own, asked, problems)

@@ -135,6 +135,20 @@ def truncation_problems(payload: Mapping[str, Any]) -> dict[KindOfAccount, Probl
     return {"chatgpt": Problem(("truncation",), "Must be null, auto or disabled.")}
 
 
+def reference_problems(
+    payload: Mapping[str, Any], surface: Surface
+) -> dict[KindOfAccount, Problem]:
+    """An item may only be named where somebody has kept it; Codex names none."""
+    items = payload.get("input")
+    if surface.is_codex or not isinstance(items, list):
+        return {}
+    for index, item in enumerate(items):
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            told = "item_reference names what is not stored here; send the item itself"
+            return {"chatgpt": Problem(("input",), f"input[{index}].type {told}")}
+    return {}
+
+
 def chat_problems(request: Mapping[str, Any]) -> dict[KindOfAccount, Problem]:
     """What of a checked chat request a kind of account does not have."""
     first, *others = [name for name in LOGPROBS_PARAMETERS if request.get(name)] or [""]

@@ -127,3 +127,19 @@ async def test_histories_of_the_sdks_are_what_chatgpt_accounts_take(serving, ups
     await serving.add_api_key_account()
     await serving.ask(V1, {"model": "gpt-5.5", "input": history})
     assert upstream.of()[1].payload["input"] == history
+
+
+@pytest.mark.gen_test
+async def test_an_item_that_is_only_named_needs_somebody_who_has_kept_it(
+    serving, upstream
+):
+    """The AI SDK's, unless it is told `store: false`."""
+    named = [{"type": "item_reference", "id": "msg_1"}, *VALUES["messages"]]
+    body = {"model": "gpt-5.5", "input": named}
+    refused = await serving.ask(V1, body)
+    assert (refused.status, refused.error["param"]) == (400, "input")
+    assert "input[0].type item_reference" in refused.error["message"]
+    assert upstream.of() == []
+    await serving.add_api_key_account()
+    assert (await serving.ask(V1, body)).status == 200
+    assert upstream.of()[0].account == "fake-api-key"

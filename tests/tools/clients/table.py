@@ -15,10 +15,12 @@ EXPECTED = {
     "tool": "The tool has answered; all done.",
     "structured": "A scripted answer",
     "error": "gpt-unknown",
+    "history": "and on",  # after a turn with reasoning, which is sent back
 }
 STEPS = ("plain", "stream", "tool", "structured", "error")
 RESPONSES = tuple(f"responses {step}" for step in STEPS)
 CHAT = tuple(f"chat {step}" for step in STEPS)
+ALL = (*RESPONSES, *CHAT, "called")
 # What a program for the terminal prints is no list of deltas.
 TERMINAL = {"stream": "one two three"}
 
@@ -30,7 +32,7 @@ class Client:
     name: str
     packages: tuple[str, ...]  # `NAME==VERSION` of PyPI, `NAME@VERSION` of npm
     script: str
-    lines: tuple[str, ...] = (*RESPONSES, *CHAT, "called")
+    lines: tuple[str, ...] = ALL
     expected: Mapping[str, str] = field(default_factory=dict)  # other words than usual
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,10 +51,18 @@ class Client:
 
 
 CLIENTS = (
-    Client("openai, Python", ("openai==3.57.0",), "openai_python.py"),
+    Client(
+        "openai, Python",
+        ("openai==3.57.0",),
+        "openai_python.py",
+        lines=(*ALL, "responses history"),
+    ),
     Client("openai, Node", ("openai@7.59.0", "zod@4.6.7"), "openai_node.mjs"),
     Client(
-        "openai-agents, Python", ("openai-agents==0.24.0",), "openai_agents_python.py"
+        "openai-agents, Python",
+        ("openai-agents==0.24.0",),
+        "openai_agents_python.py",
+        lines=(*ALL, "responses history", "chat history"),
     ),
     Client(
         "openai-agents, Node",
@@ -100,6 +110,7 @@ CLIENTS = (
         "AI SDK",
         ("@ai-sdk/openai@4.0.118", "ai@7.0.173", "zod@4.6.7"),
         "ai_sdk.mjs",
+        lines=(*ALL, "responses history", "chat history"),
     ),
     Client(
         "opencode",

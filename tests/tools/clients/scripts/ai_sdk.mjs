@@ -30,6 +30,14 @@ for (const [name, api] of [["responses", openai.responses], ["chat", openai.chat
   ({ text } = await generateText({ model, tools, stopWhen, prompt: "demo:tool" }));
   console.log(`${name} tool:`, text);
 
+  // Without, it names items that it takes for stored.
+  const providerOptions = { openai: { store: false } };
+  const messages = [{ role: "user", content: "demo:reasoning" }];
+  const { response } = await generateText({ model, providerOptions, messages });
+  messages.push(...response.messages, { role: "user", content: "demo:say(and on)" });
+  ({ text } = await generateText({ model, providerOptions, messages }));
+  console.log(`${name} history:`, text);
+
   const output = Output.object({ schema: Recipe });
   const made = await generateText({ model, output, prompt: "Soup?" });
   console.log(`${name} structured:`, JSON.stringify(made.output));

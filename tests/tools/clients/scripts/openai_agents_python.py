@@ -44,6 +44,12 @@ async def try_all(name, model):
     ]
     print(f"{name} stream:", "|".join(deltas))
 
+    result = await Runner.run(agent(), "demo:reasoning")
+    history = result.to_input_list()
+    history.append({"role": "user", "content": "demo:say(and on)"})
+    result = await Runner.run(agent(), history)
+    print(f"{name} history:", result.final_output)
+
     result = await Runner.run(agent(tools=[weather]), "demo:tool")
     print(f"{name} tool:", result.final_output)
 

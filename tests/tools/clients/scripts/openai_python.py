@@ -50,6 +50,11 @@ for call in response.output:
 response = client.responses.create(model="gpt-5.5", tools=tools, input=items)
 print("responses tool:", response.output_text)
 
+response = client.responses.create(model="gpt-5.5", input="demo:reasoning")
+items = [*response.output, {"role": "user", "content": "demo:say(and on)"}]
+response = client.responses.create(model="gpt-5.5", input=items)
+print("responses history:", response.output_text)
+
 parsed = client.responses.parse(model="gpt-5.5", input="Soup?", text_format=Recipe)
 print("responses structured:", repr(parsed.output_parsed))
 
