@@ -238,14 +238,9 @@ def _stream_options(request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _map_messages(request: Mapping[str, Any], payload: dict[str, Any]) -> None:
-    text = payload.get("text")
-    format = text.get("format") if isinstance(text, dict) else None
-    kind = format.get("type") if isinstance(format, dict) else None
     try:
         items, instructions = convert_messages(
-            request["messages"],
-            request.get("instructions"),
-            keeps_json=kind == "json_object",
+            request["messages"], request.get("instructions"), text=payload.get("text")
         )
     except MessageError as error:
         raise ValidationError(str(error), "messages", data=request) from error

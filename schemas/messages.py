@@ -17,32 +17,38 @@ def convert_messages(
     instructions: str | None,
     *,
     native_parts: bool = False,
-    keeps_json: bool = False,
+    text: Any = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """The input items, and the instructions with the leading system messages added.
 
     Later ones keep their place, for they hold from there on. `native_parts`: user
-    content may hold Responses parts, which pass as they are. `keeps_json`: from the
-    first system message with the word JSON on they stay in the input, where upstream
-    looks for it before it answers with a JSON object. Raises MessageError.
+    content may hold Responses parts, which pass as they are. `text` is what the
+    answer's is to be: where that is a JSON object, system messages stay in the input
+    from the first with the word JSON on, where upstream looks for it. Raises
+    MessageError.
     """
     conversation = _Conversation(native_parts)
     texts = [instructions] if instructions else []
-    is_leading = True
+    is_leading, keeps_json = True, _is_json_object(text)
     for index, message in enumerate(messages):
         try:
-            text = _instruction(message)
-            if text is None:
+            told = _instruction(message)
+            if told is None:
                 conversation.add(message)
         except MessageError as error:
             raise error.within(f"messages[{index}]") from error
-        is_json = keeps_json and text is not None and "json" in text.lower()
-        is_leading = is_leading and text is not None and not is_json
-        if text is not None and is_leading:
-            texts.append(text)
-        elif text is not None:
-            conversation.items.append(_developer_item(text))
+        is_json = keeps_json and told is not None and "json" in told.lower()
+        is_leading = is_leading and told is not None and not is_json
+        if told is not None and is_leading:
+            texts.append(told)
+        elif told is not None:
+            conversation.items.append(_developer_item(told))
     return conversation.items, "\n".join(texts) if texts else instructions
+
+
+def _is_json_object(text: Any) -> bool:
+    format = text.get("format") if isinstance(text, Mapping) else None
+    return isinstance(format, Mapping) and format.get("type") == "json_object"
 
 
 def _instruction(message: Any) -> str | None:

@@ -73,7 +73,9 @@ def _convert_messages(
     if payload.get("input") not in (None, "", []):
         return
     try:
-        items, text = convert_messages(messages, instructions, native_parts=True)
+        items, text = convert_messages(
+            messages, instructions, native_parts=True, text=payload.get("text")
+        )
     except MessageError:
         return  # stays for the schema to report
     del payload["messages"]

@@ -57,7 +57,7 @@ def _refusal(
         return NoneInService(code, text)
     fitting = {a: b for a, b in having.items() if b.reason is not Reason.MODEL}
     if not fitting:
-        return ModelNotAvailable(demand.model or "", _usable_models(having, demand))
+        return ModelNotAvailable(demand.model or "", usable_models(having, demand))
     if any(found.is_short(now) for found in fitting.values()):
         return None
     return _for_now(fitting, demand, now)
@@ -70,12 +70,13 @@ def _no_such_kind(demand: Demand) -> GatewayError:
     return InvalidPayload.because(reason, param=param)
 
 
-def _usable_models(accounts: Iterable[Account], demand: Demand) -> set[str]:
+def usable_models(accounts: Iterable[Account], demand: Demand) -> set[str]:
     """The models of these accounts that the client's key may use."""
+    allowed = demand.allowed_accounts
     names = {
         name
         for account in accounts
-        if account.catalogue is not None
+        if account.catalogue is not None and (allowed is None or account.id in allowed)
         for name in account.catalogue.models
     }
     return set(filter(demand.allows_model, names)) if demand.allows_model else names

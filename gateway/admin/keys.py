@@ -164,6 +164,10 @@ def _expiry(rule: str, text: str) -> int:
         raise Unacceptable(str(error), param=rule) from error
 
 
+def _rules(rule: str, texts: list[str]) -> str:
+    return stored_rules(rule, texts, options.load_rules().aliases)
+
+
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "models": _patterns,
     "accounts": _accounts,
@@ -171,8 +175,8 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "enforce_effort": _effort,
     "enforce_tier": _tier,
     "expires": _expiry,
-    "tools": stored_rules,
-    "aliases": stored_rules,
+    "tools": _rules,
+    "aliases": _rules,
 }
 
 

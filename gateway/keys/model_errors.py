@@ -23,10 +23,9 @@ class ModelNotAllowed(GatewayError):
     type = "permission_error"
     origin: Origin = "client"
 
-    def __init__(self, model: str) -> None:
-        super().__init__(
-            f"This API key does not have access to model '{plain_name(model)}'"
-        )
+    def __init__(self, model: str, available: Iterable[str] = ()) -> None:
+        message = f"This API key does not have access to model '{plain_name(model)}'"
+        super().__init__(message + _there_are(available))
 
 
 def _there_are(models: Iterable[str]) -> str:

@@ -99,12 +99,20 @@ def parse_rules(tools: Iterable[str], aliases: Iterable[str]) -> RequestRules:
     )
 
 
-def check_aliases(texts: Iterable[str]) -> None:
-    """Raises ValueError for a name that is given twice, or stands for another alias."""
+def check_aliases(texts: Iterable[str], others: Iterable[ModelAlias] = ()) -> None:
+    """Raises ValueError for a name that is given twice, or stands for another alias.
+
+    `others` hold beside them: everybody's, or those of keys.
+    """
     found = list(map(parse_alias, texts))
     names = [alias.name for alias in found]
-    for alias in found:
-        if names.count(alias.name) > 1:
-            raise ValueError(f"alias '{alias.name}' is given twice")
-        if alias.model in names:
-            raise ValueError(f"'{alias.model}' is an alias, and '{alias}' one of it")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"alias '{name}' is given twice")
+    beside = list(others)
+    known = {*names, *(alias.name for alias in beside)}
+    chained = [alias for alias in found if alias.model in known]
+    chained += [alias for alias in beside if alias.model in names]
+    if chained:
+        first = chained[0]
+        raise ValueError(f"'{first.model}' is an alias, and '{first}' one of it")

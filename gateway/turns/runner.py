@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from gateway.accounts.eligibility import Demand, could_serve
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
+from gateway.accounts.refusals import usable_models
 from gateway.admission.body_budget import BodyBudget, sender_of
 from gateway.admission.whole_answer import WholeAnswer
 from gateway.errors import ForeignCompaction, GatewayError
 from gateway.events import Topic
 from gateway.keys.limiter import Limiter
-from gateway.keys.metering import MeteredTurn, Metering
+from gateway.keys.metering import Metering
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.polling.judges import Judges
 from gateway.turns.attempt_loop import AttemptLoop
@@ -84,7 +85,7 @@ class TurnRunner:
                 anchor=loaded.previous_response_id,
                 wants_stream=loaded.stream,
             )
-            await self._reserve(turn.metered)
+            await self._reserve(turn)
             del loaded  # the turn lets go of it at the commit point
             self._attempts.count_request(demand.sender)
             yield turn
@@ -124,11 +125,12 @@ class TurnRunner:
         if account is None or not account.health.is_in_service:
             raise ForeignCompaction
 
-    async def _reserve(self, turn: MeteredTurn) -> None:
-        key, model = turn.key, turn.model
+    async def _reserve(self, turn: Turn) -> None:
+        key, model = turn.request.key, turn.metered.model
         if key is not None and model is not None and not key.allows(model):
-            raise ModelNotAllowed(model)
-        await self._metering.reserve(turn)
+            accounts = self._pool.accounts.values()
+            raise ModelNotAllowed(model, usable_models(accounts, turn.demand))
+        await self._metering.reserve(turn.metered)
 
     def _note_model(self, exchange: Exchange) -> None:
         names = self._completed_models

@@ -13,8 +13,9 @@ def key_policy(key: Key | None, rules: RequestRules) -> KeyPolicy:
     if key is None:
         return _NOBODYS._replace(tools=rules.tools, aliases=rules.models)
     both = rules.with_those_of(key.rules)
+    enforced = key.enforced_model
     return _NOBODYS._replace(
-        model=key.enforced_model,
+        model=enforced and both.models.get(enforced, enforced),
         effort=key.enforced_effort,
         tier=key.enforced_tier,
         restricted=key.is_restricted,

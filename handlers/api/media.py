@@ -23,7 +23,7 @@ from handlers.api.loading import client_request
 from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 from schemas.body.multipart import AmbiguousForm, fields_of, has_field, model_fields
-from schemas.policy.key_policy import resolve_alias
+from schemas.policy.key_policy import KeyPolicy, resolve_alias
 
 _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
 
@@ -92,7 +92,8 @@ class MediaHandler(ReplyHandler):
         models = key if key is not None and key.models else None
         if _JSON_OBJECT.match(body) is None:
             return _load_form(self._form(body), models)
-        return _load_object(body, models)
+        policy = key_policy(key, self.gateway.rules)
+        return _load_object(body, models, policy)
 
     def _form(self, body: bytes) -> Form:
         return Form(self.request.headers.get("content-type", ""), body, picture_tokens)
@@ -157,7 +158,9 @@ def _object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _load_object(body: bytes, key: Key | None) -> tuple[MediaPayload, InputSize]:
+def _load_object(
+    body: bytes, key: Key | None, policy: KeyPolicy
+) -> tuple[MediaPayload, InputSize]:
     """With a key of few models the bytes of the object that was checked.
 
     In the client's own a repeated field could say something else.
@@ -169,14 +172,20 @@ def _load_object(body: bytes, key: Key | None) -> tuple[MediaPayload, InputSize]
             raise
         return MediaPayload(body), InputSize(text_tokens(body))  # upstream's to refuse
     size = payload_size(document, len(body))
-    if key is None:
-        return MediaPayload(body), size
+    requested = document.get("model")
+    document, changes = resolve_alias(document, policy)
     model = document.get("model")
-    if model is not None and not isinstance(model, str):
+    if key is not None and model is not None and not isinstance(model, str):
         raise ValidationError("Must be the name of a model.", "model")
-    if model is not None and not key.allows(model):
+    if key is not None and model is not None and not key.allows(model):
         raise ModelNotAllowed(model)
-    return MediaPayload(encode(document)), size
+    loaded = MediaPayload(
+        encode(document) if changes or key is not None else body,
+        requested_model=requested if isinstance(requested, str) else None,
+        answers_as=requested if changes else None,
+        changes=tuple(changes),
+    )
+    return loaded, size
 
 
 def _load_form(form: Form, key: Key | None) -> tuple[MediaPayload, InputSize]:

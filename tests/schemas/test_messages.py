@@ -46,16 +46,20 @@ def test_a_later_system_message_keeps_its_place(role):
     assert converted[1] == developer_item("in French")
 
 
+JSON = {"format": {"type": "json_object"}}
+
+
 def test_the_word_json_stays_in_the_input_where_upstream_looks_for_it():
     messages = [system("s"), system("Answer in JSON."), system("Be brief."), USER]
-    converted, text = convert_messages(messages, None, keeps_json=True)
+    converted, text = convert_messages(messages, None, text=JSON)
     assert text == "s"
     assert converted[:2] == [
         developer_item("Answer in JSON."),
         developer_item("Be brief."),
     ]
-    _, text = convert_messages(messages, None)
-    assert text == "s\nAnswer in JSON.\nBe brief."
+    for told in (None, {}, "x", {"format": "x"}, {"format": {"type": "json_schema"}}):
+        _, text = convert_messages(messages, None, text=told)
+        assert text == "s\nAnswer in JSON.\nBe brief."
 
 
 @pytest.mark.parametrize("instructions", ["base", "", None])

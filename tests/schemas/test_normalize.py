@@ -286,3 +286,17 @@ def test_a_compaction_is_neither_stored_nor_streamed():
     assert changes(bare, compact=True) == []
     wrong = complete(store=True, stream="yes")
     assert changed(wrong, compact=True) == wrong
+
+
+@pytest.mark.parametrize(
+    "surface", [Surface.V1, Surface.V1_SOCKET, Surface.CODEX_SOCKET]
+)
+def test_messages_in_place_of_input_keep_the_word_json_in_it(surface):
+    told = {"role": "system", "content": "Answer in JSON."}
+    payload = complete(messages=[told, {"role": "user", "content": "hi"}], input=[])
+    text = {"format": {"type": "json_object"}}
+    as_json, _ = normalize_responses_request_payload({**payload, "text": text}, surface)
+    assert [item["role"] for item in as_json["input"]] == ["developer", "user"]
+    plain, _ = normalize_responses_request_payload(payload, surface)
+    assert plain["input"] == [user()]
+    assert plain["instructions"].endswith("Answer in JSON.")

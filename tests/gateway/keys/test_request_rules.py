@@ -79,6 +79,14 @@ def test_aliases_are_told_apart_and_stand_for_no_other(texts):
     check_aliases(["a=c", "b=c"])
 
 
+def test_aliases_stand_for_none_of_those_beside_them():
+    beside = [ModelAlias("a", "x"), ModelAlias("c", "d"), ModelAlias("e", "c")]
+    check_aliases(["a=b", "f=b"], beside)  # others' are each others' business
+    for text in ("b=a", "x=b"):
+        with pytest.raises(ValueError, match="is an alias, and"):
+            check_aliases([text], beside)
+
+
 def test_a_key_s_alias_goes_before_everybody_s():
     everybody = RequestRules(aliases=(ModelAlias("a", "x"), ModelAlias("b", "y")))
     own = RequestRules(aliases=(ModelAlias("a", "z"),))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.admin.errors import Unacceptable
 from gateway.admin.rules import set_rules
 from gateway.demo.answers import ScriptedResponse
 from tests.serving import CHAT, CODEX, MODEL, V1, payload, turn_on
@@ -49,10 +50,10 @@ async def test_the_model_goes_up_and_the_alias_comes_back(serving, upstream):
 async def test_what_holds_for_a_key_s_models_holds_for_what_an_alias_stands_for(
     serving, upstream
 ):
-    await set_aliases(serving, f"{NANO}=gpt-5.4", "other=gpt-5.4")
+    await set_aliases(serving, f"{NANO}=gpt-5.4", "other=gpt-5.4", f"alias={MODEL}")
     own = await serving.add_key("own", models=[MODEL], aliases=[f"{NANO}={MODEL}"])
     plain = await serving.add_key("plain", models=[NANO, "gpt-5.5"])
-    forced = await serving.add_key("forced", enforce_model=MODEL)
+    forced = await serving.add_key("forced", enforce_model="alias")
 
     async def ask(token, model):
         headers = {"authorization": f"Bearer {token}"}
@@ -65,7 +66,7 @@ async def test_what_holds_for_a_key_s_models_holds_for_what_an_alias_stands_for(
     assert (await ask(forced, NANO)).json["model"] == MODEL
     assert [received.payload["model"] for received in upstream.of()] == [MODEL] * 2
     listed = await serving.get("/v1/models", headers={"x-api-key": own})
-    assert {one["id"] for one in listed.json["data"]} == {MODEL, NANO}
+    assert {one["id"] for one in listed.json["data"]} == {MODEL, NANO, "alias"}
     one = await serving.get(f"/v1/models/{NANO}", headers={"x-api-key": plain})
     assert one.status == 404
 
@@ -97,10 +98,37 @@ async def test_calls_of_a_model_know_aliases_too(serving, upstream):
 
 
 @pytest.mark.gen_test
-async def test_an_alias_is_resolved_once(serving, upstream):
+async def test_an_alias_stands_for_no_other_whoever_set_it(serving):
     await set_aliases(serving, f"a={MODEL}")
-    token = await serving.add_key(aliases=["b=a"])
-    request = payload(model="b")
-    answered = await serving.ask(V1, request, headers={"x-api-key": token})
-    assert answered.error["code"] == "model_not_available"
-    assert upstream.of() == []
+    with pytest.raises(Unacceptable, match="'a' is an alias, and 'b=a' one of it"):
+        await serving.add_key(aliases=["b=a"])
+    await serving.add_key(aliases=["b=x", f"a={MODEL}"])
+    with pytest.raises(Unacceptable, match="'x' is an alias, and 'b=x' one of it"):
+        await set_aliases(serving, f"x={MODEL}")
+
+
+@pytest.mark.gen_test
+async def test_pictures_are_asked_for_by_an_alias_too(serving, upstream):
+    await set_aliases(serving, "dall-e-3=gpt-image-2")
+    upstream.answer(ScriptedResponse.json({"data": []}), route="side")
+    request = {"model": "dall-e-3", "prompt": "a"}
+    assert (await serving.ask("/v1/images/generations", request)).status == 200
+    received = upstream.requests[-1]
+    assert received.payload == {"model": "gpt-image-2", "prompt": "a"}
+    (row,) = await serving.rows(1)
+    assert row["requested_model"] == "dall-e-3"
+    assert row["changes"] == ["model alias resolved"]
+
+
+@pytest.mark.gen_test
+async def test_who_may_not_use_a_model_hears_of_those_there_are(serving):
+    await set_aliases(serving)
+    token = await serving.add_key(models=["gpt-5.4*"])
+    for model in ("gpt-5.5", "no-such-model"):
+        request = payload(model=model)
+        refused = await serving.ask(V1, request, headers={"x-api-key": token})
+        assert refused.status == 403
+        assert refused.error["message"] == (
+            f"This API key does not have access to model '{model}'; "
+            "there are gpt-5.4-mini"
+        )
