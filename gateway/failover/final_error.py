@@ -176,8 +176,7 @@ def folded_error(error: object) -> UpstreamAnswer:
     if dump(shown) is None:
         shown = {}  # nested too deeply to be written
     status = _status_of(code, text(shown.get("type"))) or _STATUS_OF_EVENT
-    by_default = "invalid_request_error" if status == 400 else "server_error"
-    shown = {"type": by_default, **shown, "code": code, "message": message}
+    shown = {"type": _type_of(status), **shown, "code": code, "message": message}
     answer = UpstreamAnswer(status, message, {"error": shown})
     answer.redacted = uncompared(code, text(shown.get("type")))
     return answer

@@ -195,21 +195,6 @@ def test_an_error_in_an_event_has_the_status_of_its_code(code, status):
     assert (found, body["error"]) == (status, {"code": code, "message": "m"})
 
 
-@pytest.mark.parametrize(
-    ("error", "type"),
-    [
-        ({"code": "context_length_exceeded"}, "invalid_request_error"),
-        ({"code": "insufficient_quota"}, "rate_limit_error"),
-        ({"code": None}, "server_error"),
-        ({"code": "server_error", "type": "t"}, "t"),
-    ],
-)
-def test_an_error_in_an_event_has_a_type_for_the_sdks(error, type):
-    failure = event_failure("error", json.dumps({"error": error}), NOW)
-    _, body, _ = told(failure, codex=False)
-    assert body["error"] == {**error, "type": type}
-
-
 def test_a_frame_s_status_and_headers_pass():
     frame = {
         "type": "error",

@@ -1,12 +1,22 @@
 """What of upstream's words a client may read, and of whose login they speak."""
 
+import json
+
 import pytest
 
-from gateway.failover.final_error import final_error
+from gateway.failover.final_error import final_error, folded_error
+from gateway.protocol.failures import event_failure
 from gateway.protocol.local_failures import (
     token_refresh_failed,
 )
-from tests.gateway.failover.test_final_error import HTML, LIMITED, event, read, told
+from tests.gateway.failover.test_final_error import (
+    HTML,
+    LIMITED,
+    NOW,
+    event,
+    read,
+    told,
+)
 
 LIMIT_HEADERS = {
     "x-codex-primary-used-percent": "100",
@@ -130,3 +140,19 @@ def test_a_403_page_is_the_way_s_once_that_is_known():
     message = "upstream's edge refuses this gateway's address"
     assert body["error"]["message"] == message
     assert told(read(500, HTML), way_refused=True)[0] == 500
+
+
+@pytest.mark.parametrize(
+    ("error", "type"),
+    [
+        ({"code": "context_length_exceeded"}, "invalid_request_error"),
+        ({"code": "insufficient_quota"}, "rate_limit_error"),
+        ({"code": None}, "server_error"),
+        ({"code": "server_error", "type": "t"}, "t"),
+    ],
+)
+def test_an_error_in_an_event_has_a_type_for_the_sdks(error, type):
+    failure = event_failure("error", json.dumps({"error": error}), NOW)
+    answer = final_error(failure, codex=False, keys_in_use=False)
+    assert answer.envelope(codex=False)["error"] == {**error, "type": type}
+    assert folded_error(error).envelope(codex=False)["error"]["type"] == type
