@@ -69,6 +69,7 @@ class Server:
             max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             heads=self._connections.heads,
+            unread=self._connections.unread,
             policy=AcceptPolicy(gateway.metrics, self._connections.lingering),
         )
         self.sockets: list[socket.socket] = []

@@ -8,7 +8,7 @@ from handlers.wire.deadlines import Deadlines
 
 @dataclass(frozen=True, slots=True)
 class ArrivalLimits:
-    """How long a client may take to send what the server waits for, in seconds."""
+    """How long a client may take to send, and to read its answer, in seconds."""
 
     head: float = 300.0  # its next request, to the end of the headers
     body: float = 600.0
@@ -16,6 +16,7 @@ class ArrivalLimits:
     pace_window: float = 20.0
     pace: int = 1024  # bytes a second, over each window
     refused_body: float = 1.0
+    unread: float = 60.0  # without a byte taken of an answer; nginx's send_timeout
 
 
 ARRIVAL_LIMITS = ArrivalLimits()

@@ -1,10 +1,13 @@
-"""Arriving heads: each has a deadline, and all that are not whole have one bound.
+"""Clients' connections: heads that arrive have a deadline and a common bound, answers
+that are not read a deadline.
 
 Relies on what Tornado does not document, seen in 6.1 and 6.6: every byte that a stream
-buffers coming through `IOStream.read_from_fd`, and `_read_buffer_size`.
+buffers coming through `IOStream.read_from_fd`, what it sends through `write_to_fd`, of
+which 0 means that nothing more is taken, and `_read_buffer_size`.
 """
 
 import asyncio
+import socket
 from collections.abc import Hashable
 
 from tornado.iostream import BaseIOStream, IOStream
@@ -14,21 +17,44 @@ from handlers.wire.deadlines import Deadlines
 assert {"read_from_fd", "_read_buffer_size"} <= set(
     BaseIOStream._read_to_buffer.__code__.co_names
 )
+assert {"write_to_fd"} <= set(BaseIOStream._handle_write.__code__.co_names)
 
 # Many thousands of heads as clients send them, or 256 of the largest that are read.
 HEAD_BUDGET_BYTES = 32 * 1024 * 1024
 
 
 class CountedStream(IOStream):
-    """A client's connection, whose bytes count as long as they are of a head."""
+    """A client's connection: what it sends of a head counts, and it has to read."""
 
     heads: "ArrivingHeads | None" = None
+
+    def __init__(self, connection: socket.socket, unread: Deadlines) -> None:
+        super().__init__(connection)
+        self._unread = unread
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         size = super().read_from_fd(buf)
         if size and self.heads is not None:
             self.heads.count(self, size)
         return size
+
+    def write_to_fd(self, data: memoryview) -> int:
+        size = len(data)
+        try:
+            sent = super().write_to_fd(data)
+        except BlockingIOError:
+            sent = 0
+        finally:
+            del data  # its exporter may not be held by a traceback
+        if sent == size:
+            self._unread.end(self)
+        elif sent or self not in self._unread:
+            self._unread.begin(self, self.close)
+        return sent
+
+    def close_fd(self) -> None:
+        self._unread.end(self)
+        super().close_fd()
 
 
 class ArrivingHeads:

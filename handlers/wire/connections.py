@@ -34,6 +34,7 @@ class ClientConnections:
     def __init__(self, limits: ArrivalLimits) -> None:
         self.heads = ArrivingHeads(limits.head)
         self.bodies = ArrivingBodies(limits)
+        self.unread = Deadlines(limits.unread)
         # Half of it to wait for the rest of a small body, half to have the answer read.
         self.refused_body_seconds = limits.refused_body
         self.refusals = Deadlines(limits.refused_body / 2)
@@ -46,6 +47,7 @@ class ClientConnections:
     def close(self) -> None:
         self.heads.close()
         self.bodies.close()
+        self.unread.close()
         self.refusals.close()
         self.lingering.close()
 
@@ -59,6 +61,7 @@ class CountingServer(HTTPServer):
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         self._heads: ArrivingHeads = kwargs.pop("heads")
+        self._unread: Deadlines = kwargs.pop("unread")
         self._policy: AcceptPolicy = kwargs.pop("policy")
         super().initialize(*args, **kwargs)
         # Tornado would make a timer and three callbacks for each head.
@@ -75,7 +78,7 @@ class CountingServer(HTTPServer):
             self._handlers[one.fileno()] = listener.close
 
     def _take(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        self.handle_stream(CountedStream(connection), address)
+        self.handle_stream(CountedStream(connection, self._unread), address)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         self._open += 1

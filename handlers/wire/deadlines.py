@@ -26,6 +26,9 @@ class Deadlines:
         if self._timer is None:
             self._timer = loop.call_at(until, self._call_overdue)
 
+    def __contains__(self, waiter: Hashable) -> bool:
+        return waiter in self._waits
+
     def end(self, waiter: Hashable) -> None:
         """End the waiter's wait, if it has one."""
         self._waits.pop(waiter, None)

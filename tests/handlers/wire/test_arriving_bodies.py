@@ -34,4 +34,4 @@ def test_each_window_counts_by_itself():
 
 
 def test_the_limits_are_those_that_the_documents_name():
-    assert astuple(ArrivalLimits()) == (300.0, 600.0, 10.0, 20.0, 1024, 1.0)
+    assert astuple(ArrivalLimits()) == (300.0, 600.0, 10.0, 20.0, 1024, 1.0, 60.0)
