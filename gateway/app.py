@@ -13,6 +13,7 @@ from gateway.admission.access import Access
 from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.admission.client_sockets import ClientSockets
+from gateway.admission.client_upgrade import Upgrades
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
@@ -23,6 +24,7 @@ from gateway.monitoring.recorder.recorder import Recorder
 from gateway.monitoring.supervisor import Supervisor
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.judges import Judges
+from gateway.polling.reset_credits import ResetCredits
 from gateway.polling.usage import UsagePoller
 from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
@@ -34,7 +36,7 @@ from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
-from gateway.turns.client_request import ClientRequest
+from gateway.turns.client_request import ClientFacts, ClientRequest
 from gateway.turns.http import Proxy
 from gateway.turns.keepalive import STREAM_TIMING, StreamTiming
 from gateway.turns.relay import RelayLimits
@@ -42,7 +44,6 @@ from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView
 from gateway.turns.websocket import WebSocketSession
 from gateway.upstream.account_api import AccountCalls, describe_skew
-from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.http import UpstreamHttp, open_session
 from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.tokens import TokenSource
@@ -85,13 +86,13 @@ class Gateway:
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
         self.limiter = Limiter()
         self.arrivals = Arrivals(self.limiter)
-        self.pool = Pool(settings)
+        pool = self.pool = Pool(settings)
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
         self._session = session = open_session(settings)
         self._http = UpstreamHttp(settings)
         self._learned = LearnedTraits(self.max_message_bytes)
         self._sockets = UpstreamSockets(session, settings, self._learned)
-        self.tokens = TokenSource(
+        tokens = self.tokens = TokenSource(
             session,
             settings.auth_base_url,
             AccountStore(self.store, secrets),
@@ -102,16 +103,12 @@ class Gateway:
         self.catalogues = Catalogues(self.pool, self.calls, base_url)
         self.usage = UsagePoller(self.pool, self.calls, base_url)
         self._limits = RelayLimits.of(settings, timing)
-        self.judges = Judges(
-            self.pool,
-            self.tokens,
-            self.usage,
-            self.catalogues,
-            self._sockets,
-            base_url,
-        )
+        self.resets = ResetCredits(self.pool, self.calls, self.usage, base_url)
+        self.judges = Judges(pool, tokens, self.usage, self.catalogues, self._sockets)
+        self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
+        lookups = self.catalogues.lookups
         self.turns = TurnRunner(
-            self.pool, self.tokens, self.judges, self.limiter, self.body_budget
+            pool, tokens, self.judges, self.limiter, self.body_budget, lookups
         )
         self.proxy = Proxy(
             settings, self.turns, self.pool, self._http, self._learned, self._limits
@@ -176,6 +173,8 @@ class Gateway:
         self.limiter.ledger.restore(await self.store.read(stored_counters, now))
         opened.push_async_callback(self._recorder.stop)
         opened.push_async_callback(self.judges.close)
+        opened.push_async_callback(self.resets.close)
+        opened.push_async_callback(self.catalogues.lookups.close)
         opened.push_async_callback(self.supervisor.stop)
         for name, run in (
             ("recorder", self._recorder.run),
@@ -229,25 +228,19 @@ class Gateway:
         self,
         sender: Sender,
         request_of: Callable[[Frame], ClientRequest],
-        view: ClientView,
+        client: ClientFacts,
+        *,
+        is_codex: bool,
     ) -> WebSocketSession:
         """A channel for one client socket, known here until it closes."""
+        view = ClientView(is_codex, None, keys_in_use=not client.sees_windows)
         channel = WebSocketSession(
-            self.settings, self.turns, self._sockets, request_of, view, self._limits
+            self.turns, self._sockets, request_of, view, self._limits
         )
         self.channels.add(channel, sender)
         if self.is_draining:
             channel.drain()
         return channel
-
-    def upgrade_headers(
-        self, allowed_accounts: frozenset[int] | None, model: str | None
-    ) -> dict[str, str]:
-        """What the 101 of a client's socket tells of the upstream it may get."""
-        base_url = self.settings.upstream_base_url
-        accounts = self.pool.socket_accounts(allowed_accounts)
-        urls = {url_of(Endpoint.RESPONSES, account, base_url) for account in accounts}
-        return self._learned.upgrade_headers(urls, model)
 
     def readiness(self) -> dict[str, str]:
         """What `/health/ready` answers: "ok", or what is wrong, by check."""

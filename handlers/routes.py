@@ -22,13 +22,17 @@ from handlers.api.models import ModelHandler, ModelsHandler
 from handlers.api.responses import CompactHandler, ResponsesHandler
 from handlers.api.responses_websocket import ResponsesSocket
 from handlers.api.side_calls import (
+    FIXED_ANSWERS,
     AccountsCheckHandler,
     AnalyticsHandler,
+    AppsBatchHandler,
     CodexUsageHandler,
+    ConsumeResetHandler,
     FixedAnswerHandler,
     McpHandler,
-    PluginsHandler,
+    NudgeHandler,
     ResetCreditsHandler,
+    ThreadUsageHandler,
     WhamUsageHandler,
 )
 from handlers.api.usage import KeyUsageHandler
@@ -42,6 +46,8 @@ from schemas.surfaces import Surface
 
 # The real client needs the alias when its provider is named OpenAI.
 CODEX_BASE = r"/backend-api/codex(?:/v1)?"
+
+WHAM = r"/backend-api/wham"
 
 CODEX = RouteOptions(Surface.CODEX)
 CODEX_SOCKET = RouteOptions(Surface.CODEX_SOCKET)
@@ -76,12 +82,15 @@ ROUTES: list[RouteEntry] = [
     # Beside the clients' own routes, so that it goes through what they go through.
     (r"/backend-api/codex/doctor", DoctorHandler, CODEX),
     (r"/backend-api/transcribe", TranscribeHandler, CODEX),
-    (r"/backend-api/wham/accounts/check", AccountsCheckHandler, SIDE_CALL),
-    (r"/backend-api/wham/usage", WhamUsageHandler, SIDE_CALL),
-    (r"/backend-api/wham/rate-limit-reset-credits", ResetCreditsHandler, SIDE_CALL),
-    (r"/backend-api/wham/settings/user", FixedAnswerHandler, SIDE_CALL),
-    (r"/backend-api/ps/plugins/.*", PluginsHandler, SIDE_CALL),
+    (WHAM + r"/accounts/check", AccountsCheckHandler, SIDE_CALL),
+    (WHAM + r"/accounts/send_add_credits_nudge_email", NudgeHandler, SIDE_CALL),
+    (WHAM + r"/usage", WhamUsageHandler, SIDE_CALL),
+    (WHAM + r"/usage/thread_usage/query", ThreadUsageHandler, SIDE_CALL),
+    (WHAM + r"/rate-limit-reset-credits", ResetCreditsHandler, SIDE_CALL),
+    (WHAM + r"/rate-limit-reset-credits/consume", ConsumeResetHandler, SIDE_CALL),
     (r"/backend-api/ps/mcp", McpHandler, SIDE_CALL),
+    (r"/backend-api/ps/apps/batch", AppsBatchHandler, SIDE_CALL),
+    *[(r"/backend-api/" + p, FixedAnswerHandler, SIDE_CALL) for p, _ in FIXED_ANSWERS],
     (r"/api/codex/usage", CodexUsageHandler, SIDE_CALL),
     (r"/v1/responses", ResponsesHandler, V1),
     (r"/v1/responses/compact", CompactHandler, V1),

@@ -10,8 +10,13 @@ from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from gateway.accounts.health import TOKEN_ENDED, AccountHealth
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import Catalogue, Window
 from gateway.protocol.failure_kind import FailureKind
+from gateway.protocol.limit_windows import (
+    MOST_NAMED_WINDOWS,
+    PolledUsage,
+    SeenWindow,
+)
 from gateway.secret import Secret
 
 # Accounts billed per token serve only when no subscription can.
@@ -75,42 +80,6 @@ class Credentials:
         return (self.bearer, self.refresh_token) == (other.bearer, other.refresh_token)
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """The models an account has; `entries` as upstream sent them."""
-
-    models: frozenset[str]
-    entries: tuple[dict[str, Any], ...] = ()
-    digests: tuple[bytes, ...] = ()  # one for each entry
-    etag: str | None = None
-    fetched_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class PolledUsage:
-    """An account's usage as upstream reports it to a poll."""
-
-    windows: tuple[Window, ...] = ()
-    plan: str | None = None
-    is_limited: bool | None = None  # None when it does not say
-    has_credits: bool = False
-
-
-class SeenWindow(NamedTuple):
-    """A window with the date it was seen; live responses outrank polled ones."""
-
-    window: Window
-    at: float
-    live: bool
-
-    def used_percent(self, now: float) -> float:
-        """0 once the window has been reset since."""
-        resets_at = self.window.resets_at
-        if resets_at is not None and resets_at <= now:
-            return 0.0
-        return self.window.used_percent
-
-
 class ModelRefusal(NamedTuple):
     """Upstream's code: this account does not have a model, for so many seconds."""
 
@@ -146,6 +115,8 @@ class Account:
     health: AccountHealth = field(default_factory=AccountHealth)
     catalogue: Catalogue | None = None
     windows: dict[str, SeenWindow] = field(default_factory=dict)
+    # Of limits of some models only: shown, and nothing follows from them.
+    named_windows: dict[str, SeenWindow] = field(default_factory=dict)
     has_credits: bool = False  # goes on beyond a used-up window
     refused_models: dict[str, ModelRefusal] = field(default_factory=dict)
     model_limits: dict[str, float] = field(default_factory=dict)  # until, by model
@@ -216,8 +187,8 @@ class Account:
     def record_windows(self, windows: Iterable[Window], now: float) -> None:
         """Take over windows of a live response; a used-up one limits the account."""
         for window in windows:
-            self.windows[window.name] = SeenWindow(window, now, True)
-            resets_at = window.resets_at
+            self._see(window, now, live=True)
+            resets_at = None if window.limit else window.resets_at
             if window.used_percent >= 100 and resets_at and not self.has_credits:
                 self.health.set_limit(now, window.name, resets_at)
 
@@ -226,18 +197,35 @@ class Account:
         self.plan = usage.plan or self.plan
         self.has_credits = usage.has_credits
         is_outdated = False
+        if usage.windows:
+            self._forget_windows(asked_at)
         for window in usage.windows:
-            known = self.windows.get(window.name)
-            if known is not None and known.live and known.at >= asked_at:
+            if window.name in self.windows:
                 is_outdated = True
             else:
-                self.windows[window.name] = SeenWindow(window, now, False)
+                self._see(window, now, live=False)
         if is_outdated or usage.is_limited is None:
             return
         if usage.is_limited and not usage.has_credits:
-            self._limit_by(usage.windows, now)
+            self._limit_by((one for one in usage.windows if one.limit is None), now)
         elif not usage.is_limited:
             self._lift_limit(asked_at)
+
+    def all_windows(self) -> list[SeenWindow]:
+        """The account's own, then those of limits of some models only."""
+        return [*self.windows.values(), *self.named_windows.values()]
+
+    def _see(self, window: Window, now: float, *, live: bool) -> None:
+        held = self.windows if window.limit is None else self.named_windows
+        held[window.name] = SeenWindow(window, now, live)
+        _bound(held, MOST_NAMED_WINDOWS)
+
+    def _forget_windows(self, asked_at: float) -> None:
+        """Upstream tells all there are: one that it moved must not be there twice."""
+        self.named_windows.clear()
+        for name, seen in tuple(self.windows.items()):
+            if not (seen.live and seen.at >= asked_at):
+                del self.windows[name]
 
     def _limit_by(self, windows: Iterable[Window], now: float) -> None:
         fullest = max(windows, key=lambda one: one.used_percent, default=None)
@@ -305,6 +293,6 @@ class Account:
         return (stored.expires_at or 0) >= (held.expires_at or 0)
 
 
-def _bound(entries: dict[str, Any]) -> None:
-    while len(entries) > MAX_REFUSALS:
+def _bound(entries: dict[str, Any], most: int = MAX_REFUSALS) -> None:
+    while len(entries) > most:
         del entries[next(iter(entries))]

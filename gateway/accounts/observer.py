@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gateway.accounts.account import Account, PolledUsage
+from gateway.accounts.account import Account
 from gateway.accounts.affinity import Bindings
 from gateway.accounts.lease import Lease
 from gateway.accounts.verdicts import Met, Verdicts
 from gateway.events import Topic
 from gateway.protocol.facts import Failure, Window
+from gateway.protocol.limit_windows import PolledUsage
 from gateway.protocol.local_failures import is_token_failure
 
 BY_TOKEN_ENDPOINT = "the token endpoint"
@@ -46,6 +47,13 @@ class Observer:
 
     def usage(self, account: Account, usage: PolledUsage, asked_at: float) -> None:
         account.record_usage(usage, asked_at, self._clock())
+        self.account_changed.publish(account)
+
+    def reset(self, account: Account) -> None:
+        """The account's windows begin anew; how full they are is to be asked for."""
+        account.windows.clear()
+        account.named_windows.clear()
+        account.health.lift_limit()
         self.account_changed.publish(account)
 
     def failure(self, lease: Lease, failure: Failure) -> None:

@@ -29,7 +29,7 @@ HOME_WAIT_SECONDS = 5.0
 _NO_AFFINITY = Affinity()
 _TOO_MANY = "too many requests wait for one"
 # An account with one of these opens no socket in the time a client waits.
-_OPENS_NO_SOCKET = frozenset({Reason.NO_SOCKETS, *eligibility.OUT_OF_SERVICE})
+OPENS_NO_SOCKET = frozenset({Reason.NO_SOCKETS, *eligibility.OUT_OF_SERVICE})
 
 
 class Pool:
@@ -103,22 +103,11 @@ class Pool:
         A client that is refused goes on over HTTP, for good: only where that helps.
         """
         demand = Demand(websocket=True, allowed_accounts=allowed_accounts)
-        verdicts = self._selection(demand).verdicts.values()
+        verdicts = self.selection(demand).verdicts.values()
         reasons = {None if why is None else why.reason for why in verdicts}
         return self._websockets and (
-            Reason.NO_SOCKETS not in reasons or not reasons <= _OPENS_NO_SOCKET
+            Reason.NO_SOCKETS not in reasons or not reasons <= OPENS_NO_SOCKET
         )
-
-    def socket_accounts(self, allowed_accounts: frozenset[int] | None) -> list[Account]:
-        """The accounts of the best priority that may take a new socket's turns."""
-        demand = Demand(websocket=True, allowed_accounts=allowed_accounts)
-        able = [
-            account
-            for account, why in self._selection(demand).verdicts.items()
-            if why is None or why.reason not in _OPENS_NO_SOCKET
-        ]
-        best = min((account.priority for account in able), default=0)
-        return [account for account in able if account.priority == best]
 
     async def lease(self, demand: Demand) -> Lease:
         """Hold an account for one request; waits in the queue while all are full.
@@ -128,7 +117,7 @@ class Pool:
         PreviousResponseNotFound or GatewayOverloaded, each with `passed_over`.
         """
         self.serve_queue()
-        selection = self._selection(demand)
+        selection = self.selection(demand)
         lease = self._grant(selection, waits_for_home=True)
         if lease is not None:
             return lease
@@ -176,7 +165,7 @@ class Pool:
                 waiter.demand, affinity=_NO_AFFINITY, key_id=None, network=""
             )
             if equal not in selections:
-                selections[equal] = self._selection(waiter.demand)
+                selections[equal] = self.selection(waiter.demand)
             selection = replace(selections[equal], demand=waiter.demand)
             try:
                 lease = self._grant(selection, waits_for_home=waiter.waits_for_home)
@@ -189,9 +178,7 @@ class Pool:
 
     def count_eligible(self, demand: Demand, excluded: frozenset[int]) -> int:
         """How many accounts but the excluded could take the request now, or soon."""
-        selection = self._selection(
-            replace(demand, excluded=demand.excluded | excluded)
-        )
+        selection = self.selection(replace(demand, excluded=demand.excluded | excluded))
         if selection.response_owner is not None:
             return 0  # only its owner knows the response
         now, verdicts = selection.now, selection.verdicts.values()
@@ -206,12 +193,12 @@ class Pool:
 
     def refusal(self, demand: Demand) -> GatewayError | None:
         """The error while no account is eligible; None when waiting helps."""
-        selection = self._selection(replace(demand, affinity=_NO_AFFINITY))
+        selection = self.selection(replace(demand, affinity=_NO_AFFINITY))
         if any(why is None or why.is_soft for why in selection.verdicts.values()):
             return None
         return refusals.refusal(selection.ineligible, demand, selection.now)
 
-    def _selection(self, demand: Demand) -> Selection:
+    def selection(self, demand: Demand) -> Selection:
         now = self._clock()
         verdicts = {
             account: eligibility.check_eligibility(account, demand, self.verdicts, now)
@@ -257,5 +244,5 @@ class Pool:
 
     def _overloaded(self, demand: Demand, why: str) -> GatewayOverloaded:
         error = GatewayOverloaded(f"All accounts are at their cap, and {why}")
-        error.passed_over = refusals.passed_over(self._selection(demand).ineligible)
+        error.passed_over = refusals.passed_over(self.selection(demand).ineligible)
         return error

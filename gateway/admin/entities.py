@@ -56,7 +56,7 @@ NEW_ACCOUNT = entity(
 )
 _WINDOW = entity(
     "Window",
-    Field("name"),
+    *similar_fields("name limit", nullable=True),  # limit: of some models only
     Field("used_percent", float),
     Field("window_minutes", int, nullable=True),
     Field("resets_at", float, nullable=True),
@@ -113,7 +113,6 @@ PROBED = entity(
     Field("duration_ms", int),
     Field("state"),
 )
-
 TOOL_RULES = Field(
     "tools",
     many=True,

@@ -21,6 +21,15 @@ class Unacceptable(InvalidPayload):
     """A value that cannot be what was meant; `param` names the field."""
 
 
+class OwnersAlone(GatewayError):
+    """What a client asks for and only the gateway's owner may do."""
+
+    status = 403
+    code = "owner_only"
+    type = "permission_error"
+    origin: Origin = "client"
+
+
 class AdminTokenRequired(GatewayError):
     status = 401
     code = "admin_token_required"

@@ -34,6 +34,7 @@ from gateway.settings import PROGRAM, Settings
         "import": "accounts_online:import_logins",
         "login": "accounts_online:login",
         "probe": "accounts_online:probe",
+        "resets": "accounts_online:resets",
         "rotate-key": "accounts_online:rotate_key",
     },
 )
@@ -99,9 +100,17 @@ def list_accounts(settings: Settings, as_json: bool) -> None:
     print_table(shown, (*columns, "in_flight", "last_error"), as_json=False)
 
 
+def _window_name(one: dict[str, Any]) -> str:
+    """Whose it is and how long: which place it has says neither."""
+    minutes = one["window_minutes"]
+    length = one["name"] if minutes is None else format_duration(minutes * 60)
+    return f"{one['limit']} {length}" if one["limit"] else length
+
+
 def _readable(row: dict[str, Any], now: float) -> dict[str, Any]:
     windows = [
-        f"{one['name']} {one['used_percent']:.0f} % ({format_duration(one['age'])} old)"
+        f"{_window_name(one)} {one['used_percent']:.0f} % "
+        f"({format_duration(one['age'])} old)"
         for one in row["windows"]
     ]
     error = row["last_error"]

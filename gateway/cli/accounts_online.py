@@ -1,7 +1,8 @@
-"""`accounts import`, `login`, `probe`, `rotate-key`: what needs upstream or the key."""
+"""Commands of `accounts` that need upstream, a running gateway or the key."""
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import click
 
+from gateway.accounts.account import Account
 from gateway.admin import accounts as admin
 from gateway.admin.errors import NotThere
 from gateway.admin.probe import probe as send_probe
+from gateway.admin.resets import shown_resets, use_reset
 from gateway.app import Gateway
 from gateway.cli.admin_client import find_client, path_of, reload_running
 from gateway.cli.base import (
@@ -177,7 +180,11 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
         path, body = path_of("accounts", name, "probe"), {"model": model}
         found = client.call("POST", path, body, timeout=PROBE_SECONDS)
     else:
-        found = asyncio.run(_probe(settings, name, model))
+
+        async def call(gateway: Gateway, account: Account) -> dict[str, Any]:
+            return asdict(await send_probe(gateway, account, model))
+
+        found = asyncio.run(_alone(settings, name, call))
     if found["ok"]:
         sentence = (
             f"'{found['account']}' answered with {found['model']} "
@@ -193,16 +200,42 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
         raise SystemExit(1)
 
 
-async def _probe(settings: Settings, name: str, model: str | None) -> dict[str, Any]:
+async def _alone(
+    settings: Settings,
+    name: str,
+    call: Callable[[Gateway, Account], Awaitable[dict[str, Any]]],
+) -> dict[str, Any]:
     """Without a running gateway: with one that serves nobody."""
     gateway = await Gateway.start(settings)
     try:
         account = gateway.pool.find(name)
         if account is None:
             raise NotThere("account", name)
-        return asdict(await send_probe(gateway, account, model))
+        return await call(gateway, account)
     finally:
         await gateway.stop()
+
+
+@click.command()
+@click.argument("name")
+@click.option("--use", is_flag=True, help="Use one: used-up windows begin anew.")
+@settings_and_json
+def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:
+    """Show the resets that an account has banked, or use one of them."""
+    client = find_client(settings)
+    if client is not None:
+        found = client.call(
+            "POST" if use else "GET", path_of("accounts", name, "resets")
+        )
+    else:
+        call = partial(use_reset, actor=shell_actor()) if use else shown_resets
+        found = asyncio.run(_alone(settings, name, call))
+    outcome = f"Upstream says '{found['outcome']}'. " if use else ""
+    left = text(found.get("available_count"))
+    sentence = f"{outcome}'{found['account']}' has {left} banked."
+    print_result(found, sentence, as_json=as_json)
+    if use and found["outcome"] != "reset":
+        raise SystemExit(1)
 
 
 @click.command("rotate-key")

@@ -48,6 +48,9 @@ class DemoConversation:
         self._upstream.record(self.handshake)
         headers = self._upstream.usual_headers(self.handshake)
         answer = self._upstream.answer_for(self.handshake)
+        for step in answer.before if answer.status == 101 else ():
+            if isinstance(step, asyncio.Event):
+                await step.wait()
         if answer.status != 101:
             try:
                 return await play_http(answer, self._request, self.handshake, headers)

@@ -226,6 +226,11 @@ class Gauges(Collector):
             "Used of a rate-limit window, as last told.",
             *("account", "window"),
         )
+        lengths = _gauge(
+            "account_window_seconds",
+            "Length of a rate-limit window, as last told.",
+            *("account", "window"),
+        )
         ends = _gauge(
             "account_token_expires_at_seconds",
             "When the access token ends, unix time.",
@@ -236,11 +241,14 @@ class Gauges(Collector):
             for state in AccountStatus:
                 states.add_metric((account.name, state.value), status is state)
             flying.add_metric((account.name,), account.in_flight)
-            for name, seen in account.windows.items():
-                used.add_metric((account.name, name), seen.used_percent(now))
+            for seen in account.all_windows():
+                labels = (account.name, seen.window.name)
+                used.add_metric(labels, seen.used_percent(now))
+                if seen.window.window_minutes is not None:
+                    lengths.add_metric(labels, seen.window.window_minutes * 60)
             if account.credentials.expires_at is not None:
                 ends.add_metric((account.name,), account.credentials.expires_at)
-        yield from (states, flying, used, ends)
+        yield from (states, flying, used, lengths, ends)
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

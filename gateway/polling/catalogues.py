@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from gateway.accounts.account import Account, Catalogue
+from gateway.accounts.account import Account
 from gateway.accounts.pool import Pool
 from gateway.polling import TICK_SECONDS, is_over, wait_for_all
 from gateway.polling.client_version import (
@@ -18,7 +18,9 @@ from gateway.polling.client_version import (
     ClientVersion,
     believed_version,
 )
+from gateway.polling.model_lookups import ModelLookups
 from gateway.polling.rulings import Ruling, give_ruling
+from gateway.protocol.facts import Catalogue
 from gateway.protocol.lenient_json import dump, text
 from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
@@ -55,6 +57,7 @@ class Catalogues:
         self._base = upstream_base_url.rstrip("/")
         self._clock = clock
         self._version = NEWEST_KNOWN
+        self.lookups = ModelLookups(pool, self.refresh)
         self._due: dict[int, float] = {}
         # As which version the catalogue was asked for that an account has.
         self._asked_as: dict[int, ClientVersion] = {}

@@ -24,9 +24,9 @@ from gateway.secret import Secret
 from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import USER_AGENT
-from gateway.upstream.endpoints import Endpoint, account_headers, url_of
+from gateway.upstream.endpoints import account_headers
 from gateway.upstream.tokens import TokenSource
-from gateway.upstream.websocket_handshake import SOCKET_PROTOCOL, UpstreamSockets
+from gateway.upstream.websocket_handshake import UpstreamSockets
 
 # An account is asked about again after this, doubling while its judge finds it well.
 FIRST_JUDGE_PAUSE = 5.0
@@ -66,14 +66,12 @@ class Judges:
         usage: UsagePoller,
         catalogues: Catalogues,
         sockets: UpstreamSockets,
-        upstream_base_url: str,
     ) -> None:
         self._pool = pool
         self._tokens = tokens
         self._usage = usage
         self._catalogues = catalogues
         self._sockets = sockets
-        self._base_url = upstream_base_url
         self._dockets: dict[Question, _Docket] = {}
         self._open: dict[Question, None] = {}  # in the order they came up
         self._came_up = asyncio.Event()
@@ -218,13 +216,10 @@ class Judges:
                     self._pool.observer.acquit(other)
 
     async def _shake_hands(self, account: Account) -> Ruling:
-        url = url_of(Endpoint.RESPONSES, account, self._base_url)
         try:
             await self._tokens.ensure_fresh(account)
             headers = {**account_headers(account), "user-agent": USER_AGENT}
-            if account.is_chatgpt:
-                headers["openai-beta"] = SOCKET_PROTOCOL
-            socket = await self._sockets.connect(url, headers, account.id, None)
+            socket = await self._sockets.connect(account, headers, None)
         except UpstreamFault as fault:
             if kind_of(fault.failure) is not FailureKind.NO_SOCKETS:
                 return Ruling.NONE

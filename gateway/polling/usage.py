@@ -3,9 +3,10 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from gateway.accounts.account import BY_USAGE, Account, PolledUsage
+from gateway.accounts.account import BY_USAGE, Account
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.pool import Pool
 from gateway.events import Topic
@@ -13,7 +14,12 @@ from gateway.polling import TICK_SECONDS, is_over, wait_for_all
 from gateway.polling.rulings import Ruling, give_ruling
 from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
 from gateway.protocol.lenient_json import child, text
-from gateway.protocol.limit_windows import window_of
+from gateway.protocol.limit_windows import (
+    MOST_NAMED_WINDOWS,
+    PolledUsage,
+    of_limit,
+    window_of,
+)
 from gateway.protocol.numbers import number
 from gateway.secret import Secret
 from gateway.store.database import StoreUnavailable
@@ -110,14 +116,33 @@ def read_polled_usage(answer: ApiResponse, now: float) -> PolledUsage:
     """What does not fit is absent; nothing raises."""
     told = answer.json()
     limit, credits = child(told, "rate_limit"), child(told, "credits")
-    windows = (_window(one, limit.get(f"{one}_window"), now) for one in WINDOW_NAMES)
+    windows = [*_windows(limit, now), *_named_windows(told, now)]
     allowed, reached = limit.get("allowed"), limit.get("limit_reached")
     return PolledUsage(
-        windows=tuple(window for window in windows if window is not None),
+        windows=tuple(windows),
         plan=text(told.get("plan_type")),
         is_limited=reached is True or allowed is False if limit else None,
         has_credits=True in (credits.get("has_credits"), credits.get("unlimited")),
     )
+
+
+def _windows(limit: dict[str, Any], now: float) -> list[Window]:
+    found = [_window(one, limit.get(f"{one}_window"), now) for one in WINDOW_NAMES]
+    return [window for window in found if window is not None]
+
+
+def _named_windows(told: dict[str, Any], now: float) -> Iterator[Window]:
+    """Those of limits of some models only."""
+    limits = told.get("additional_rate_limits")
+    for one in limits[:MOST_NAMED_WINDOWS] if isinstance(limits, list) else []:
+        if not isinstance(one, dict):
+            continue
+        name = text(one.get("limit_name"))
+        id = text(one.get("metered_feature")) or name or "other"
+        for window in _windows(child(one, "rate_limit"), now):
+            named = of_limit(window, id, name)
+            if named is not None:
+                yield named
 
 
 def _window(name: WindowName, told: object, now: float) -> Window | None:

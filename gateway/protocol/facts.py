@@ -1,7 +1,7 @@
 """What the wire tells us, as plain values: usage, rate-limit windows, failures."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Origin = Literal["client", "gateway", "account", "upstream", "network"]
 Phase = Literal["connect", "handshake", "headers", "first_event", "stream"]
@@ -23,12 +23,28 @@ class Usage(NamedTuple):
 
 
 class Window(NamedTuple):
-    """One rate-limit window of an account, as upstream last told it."""
+    """One rate-limit window of an account, as upstream last told it.
 
-    name: WindowName
+    Its length says what it is: the place that its name tells of may have any. One of
+    a limit of some models only has that limit's id before its place.
+    """
+
+    name: str  # `primary`, or `codex_x primary`
     used_percent: float
     window_minutes: int | None
     resets_at: float | None  # unix seconds
+    limit: str | None = None  # what upstream calls a limit of some models only
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The models an account has; `entries` as upstream sent them."""
+
+    models: frozenset[str]
+    entries: tuple[dict[str, Any], ...] = ()
+    digests: tuple[bytes, ...] = ()  # one for each entry
+    etag: str | None = None
+    fetched_at: float = 0.0
 
 
 LONGEST_LOGGED = 200  # characters of an error's message

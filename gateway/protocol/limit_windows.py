@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
+from gateway.protocol.facts import WINDOW_NAMES, Window
 from gateway.protocol.numbers import percent, reset_time, window_minutes
 
 _WINDOW_FIELDS = tuple(
@@ -17,6 +18,38 @@ _WINDOW_FIELDS = tuple(
     for name in WINDOW_NAMES
 )
 _NAMED_LIMIT = re.compile(r"codex_[a-z0-9_]{1,40}")
+_NAMED_USED = re.compile(
+    r"x-(codex-[a-z0-9-]{1,40})-(" + "|".join(WINDOW_NAMES) + ")-used-percent"
+)
+_NOT_OF_IDS = re.compile(r"[^a-z0-9_]+")
+LONGEST_LIMIT_NAME = 64
+# Of limits of some models, that are kept of one account.
+MOST_NAMED_WINDOWS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PolledUsage:
+    """An account's usage as upstream reports it to a poll."""
+
+    windows: tuple[Window, ...] = ()
+    plan: str | None = None
+    is_limited: bool | None = None  # None when it does not say
+    has_credits: bool = False
+
+
+class SeenWindow(NamedTuple):
+    """A window with the date it was seen; live responses outrank polled ones."""
+
+    window: Window
+    at: float
+    live: bool
+
+    def used_percent(self, now: float) -> float:
+        """0 once the window has been reset since."""
+        resets_at = self.window.resets_at
+        if resets_at is not None and resets_at <= now:
+            return 0.0
+        return self.window.used_percent
 
 
 def windows(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
@@ -30,7 +63,32 @@ def windows(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
         window = window_of(name, *told, now)
         if window is not None:
             found.append(window)
-    return tuple(found)
+    return (*found, *_named_windows(headers, now))
+
+
+def _named_windows(headers: Mapping[str, str], now: float) -> list[Window]:
+    """Those in `x-codex-X-primary-*` and `x-codex-X-secondary-*`."""
+    found: list[Window | None] = []
+    for header in headers:
+        match = _NAMED_USED.fullmatch(header.lower())
+        if match is None or len(found) >= MOST_NAMED_WINDOWS:
+            continue
+        prefix, place = match.groups()
+        start = f"x-{prefix}-{place}"
+        used, minutes = (headers.get(header), headers.get(f"{start}-window-minutes"))
+        window = window_of(place, used, minutes, headers.get(f"{start}-reset-at"), now)
+        name = headers.get(f"x-{prefix}-limit-name")
+        found.append(of_limit(window, prefix, name))
+    return [window for window in found if window is not None]
+
+
+def of_limit(window: Window | None, id: str, name: str | None) -> Window | None:
+    """The window as one of a limit of some models only."""
+    if window is None:
+        return None
+    plain = _NOT_OF_IDS.sub("_", id.lower())[:LONGEST_LIMIT_NAME]
+    label = "".join(c for c in name or plain if c.isprintable())[:LONGEST_LIMIT_NAME]
+    return window._replace(name=f"{plain} {window.name}", limit=label or plain)
 
 
 def named_limit(headers: Mapping[str, str]) -> str | None:
@@ -61,7 +119,7 @@ def full_until(
 
 
 def window_of(
-    name: WindowName,
+    name: str,
     used_percent: Any,
     minutes: Any,
     resets_at: Any,

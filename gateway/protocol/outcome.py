@@ -9,7 +9,7 @@ from gateway.protocol.event_kinds import ResponseStatus, kind_of_event
 from gateway.protocol.facts import WINDOW_NAMES, Failure, Usage, Window
 from gateway.protocol.failures import event_failure
 from gateway.protocol.lenient_json import child, load_object, text
-from gateway.protocol.limit_windows import window_of
+from gateway.protocol.limit_windows import of_limit, window_of
 from gateway.protocol.numbers import count
 
 # The created event repeats instructions and tools: no need to parse it for its id.
@@ -105,6 +105,9 @@ class OutcomeReader:
                 told.get("reset_at", told.get("resets_at")),
                 self._clock(),
             )
+            limit = text(event.get("metered_limit_name"))
+            if limit is not None and limit.lower() != "codex":
+                window = of_limit(window, limit, text(event.get("limit_name")))
             if window is not None:
                 found.append(window)
         self.windows = tuple(found) or self.windows

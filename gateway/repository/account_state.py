@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict, replace
 from typing import Any
 
-from gateway.accounts.account import Account, SeenWindow
+from gateway.accounts.account import Account
 from gateway.accounts.health import AccountLimit
 from gateway.protocol.facts import WINDOW_NAMES, Window
 from gateway.protocol.lenient_json import child, text
-from gateway.protocol.limit_windows import window_of
+from gateway.protocol.limit_windows import SeenWindow, window_of
 from gateway.protocol.numbers import reset_time, unix_time
 from gateway.repository.description import _window
 from gateway.store.write_queue import StoredHealth
@@ -81,5 +81,5 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
 def _read_window(told: Any, now: float) -> Window | None:
     if not isinstance(told, dict) or told.get("name") not in WINDOW_NAMES:
         return None
-    used, minutes, resets_at = (told.get(name) for name in Window._fields[1:])
+    used, minutes, resets_at = (told.get(name) for name in Window._fields[1:4])
     return window_of(told["name"], used, minutes, resets_at, now)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from gateway.accounts.account import Account, SeenWindow
+from gateway.accounts.account import Account
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.verdicts import BaseUrl
+from gateway.protocol.limit_windows import SeenWindow
 
 
 def describe_account(
@@ -24,7 +25,7 @@ def describe_account(
         "state": state.value,
         "why": why,
         "until": until,
-        "windows": [_window(seen, now) for seen in account.windows.values()],
+        "windows": [_window(seen, now) for seen in account.all_windows()],
         "has_credits": account.has_credits,
         "in_flight": account.in_flight,
         "failures": health.failures,
@@ -36,6 +37,7 @@ def describe_account(
 def _window(seen: SeenWindow, now: float) -> dict[str, Any]:
     return {
         "name": seen.window.name,
+        "limit": seen.window.limit,
         "used_percent": seen.used_percent(now),
         "window_minutes": seen.window.window_minutes,
         "resets_at": seen.window.resets_at,

@@ -34,6 +34,9 @@ class FrameQueue:
         self._changed = asyncio.Condition()
         self._is_closed = False
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     async def put(self, message: ClientFrame) -> None:
         """Waits while the inbox is full: that is the back-pressure."""
         async with self._changed:

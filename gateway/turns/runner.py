@@ -23,6 +23,7 @@ from gateway.keys.limiter import Limiter
 from gateway.keys.metering import Metering
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.polling.judges import Judges
+from gateway.polling.model_lookups import ModelLookups
 from gateway.turns.attempt_loop import AttemptLoop
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.encrypted_items import EncryptedItems
@@ -47,9 +48,11 @@ class TurnRunner:
         judges: Judges,
         limiter: Limiter,
         room: BodyBudget,
+        lookups: ModelLookups,
     ) -> None:
         self._pool = pool
         self._room = room
+        self._lookups = lookups
         self._attempts = AttemptLoop(pool, tokens, judges)
         self._metering = Metering(limiter)
         self._completed_models: set[str] = set()
@@ -69,9 +72,10 @@ class TurnRunner:
         try:
             loaded = await request.take_payload()
             exchange.take_facts(loaded)
-            exchange.is_known_model = self._is_known(exchange.model)
             exchange.mark("body")
             demand = demand_of(request, loaded, self.sealed)
+            await self._lookups.look_for(demand)
+            exchange.is_known_model = self._is_known(exchange.model)
             keys = demand.conversation_keys
             exchange.conversation = keys[0][1] if keys else None
             self._check_maker(demand)

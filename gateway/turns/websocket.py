@@ -30,7 +30,6 @@ from gateway.protocol.websocket_frames import (
     frame,
     frame_kind,
 )
-from gateway.settings import Settings
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.event_source import SocketSource
 from gateway.turns.frame_queue import ClientFrame, FrameQueue
@@ -39,9 +38,8 @@ from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView, Turn
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
-from gateway.upstream.endpoints import Endpoint, url_of
 from gateway.upstream.websocket import UpstreamSocket
-from gateway.upstream.websocket_handshake import SOCKET_PROTOCOL, UpstreamSockets
+from gateway.upstream.websocket_handshake import KeptSocket, UpstreamSockets
 
 UPSTREAM_LOST = 1011
 SERVICE_RESTART = 1012
@@ -53,21 +51,19 @@ class WebSocketSession:
 
     def __init__(
         self,
-        settings: Settings,
         turns: TurnRunner,
         sockets: UpstreamSockets,
         request_of: Callable[[Frame], ClientRequest],
         view: ClientView,
         limits: RelayLimits,
     ) -> None:
-        self._settings = settings
         self._limits = limits
         self._turns = turns
         self._sockets = sockets
         self._request_of = request_of  # raises what the frame's key may not do
         self._view = view  # of what upstream says between turns
         self._inbox = FrameQueue()
-        self._upstream: UpstreamSocket | None = None
+        self.kept = KeptSocket()
         self._getting: asyncio.Task[ClientFrame] | None = None
         self._draining = asyncio.Event()
         self._running: asyncio.Task[Any] | None = None  # whoever called `run`
@@ -78,8 +74,8 @@ class WebSocketSession:
     async def submit(self, message: ClientFrame) -> None:
         """Take one client frame; waits only while too much is waiting already."""
         got = message.frame
-        upstream = self._upstream
-        if upstream is not None and upstream.is_open:
+        upstream = self.kept.used
+        if upstream is not None and upstream.is_open and not len(self._inbox):
             kind = frame_kind(got)
             if kind is not None and kind != CREATE:
                 with suppress(UpstreamFault):  # whose turn reports the loss
@@ -125,7 +121,7 @@ class WebSocketSession:
             getting = self._getting
             if getting is not None and not (getting.cancel() or getting.cancelled()):
                 getting.result().free()
-            await self._drop_upstream()
+            await self.kept.drop()
 
     async def _next(
         self, drained: "asyncio.Task[bool]"
@@ -134,16 +130,20 @@ class WebSocketSession:
         while True:
             self._getting = self._getting or asyncio.create_task(self._inbox.get())
             waiting: set[asyncio.Future[Any]] = {drained, self._getting}
-            upstream = self._upstream
+            upstream = self.kept.socket
             if upstream is not None:
                 waiting.add(upstream.arrival())
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            patience, first = self.kept.patience, asyncio.FIRST_COMPLETED
+            done, _ = await asyncio.wait(waiting, timeout=patience, return_when=first)
+            if not done:
+                await self.kept.drop()
+                continue
             # First what upstream has said: it must not be taken for the next turn's.
             if upstream is not None and upstream.arrival().done():
                 try:
                     return None, await upstream.receive("stream")
                 except UpstreamFault:
-                    await self._drop_upstream()  # invisible: the next turn has its own
+                    await self.kept.drop()  # invisible: the next turn has its own
                     continue
             if self._getting.done():
                 got, self._getting = self._getting.result(), None
@@ -176,10 +176,11 @@ class WebSocketSession:
             message.free()
 
     async def _pass_up(self, got: Frame) -> None:
-        if self._upstream is None:
+        upstream = self.kept.used
+        if upstream is None:
             raise NoUpstreamSession
         try:
-            await self._upstream.send(_as_bytes(got))
+            await upstream.send(_as_bytes(got))
         except UpstreamFault as fault:
             raise NoUpstreamSession from fault
 
@@ -225,7 +226,7 @@ class WebSocketSession:
             except UpstreamFault as fault:
                 if fault.may_be_shown:
                     raise
-                await self._drop_upstream()
+                await self.kept.drop()
                 if upstream.close_code == MESSAGE_TOO_BIG:
                     # About this request, on any account: told the same, the client
                     # sends it over HTTP at once.
@@ -241,30 +242,18 @@ class WebSocketSession:
 
     async def _connected(self, turn: Turn, lease: Lease) -> UpstreamSocket:
         """The upstream socket of the lease's account, opened when there is none."""
-        upstream = self._upstream
-        if (
-            upstream is not None
-            and upstream.is_open
-            and upstream.account_id == lease.account.id
-        ):
-            return upstream
-        anchor = turn.anchor
+        kept, anchor = self.kept.of(lease.account.id), turn.anchor
+        if kept is not None and (anchor is None or kept is self.kept.used):
+            return self.kept.use(kept)
         if anchor is not None:
             # It lived on a socket that is gone: the client resends its history.
             raise PreviousResponseNotFound(anchor)
-        await self._drop_upstream()
-        headers = turn.headers(lease)
-        headers.pop("content-type", None)
-        if lease.account.is_chatgpt:
-            headers.setdefault("openai-beta", SOCKET_PROTOCOL)
-        url = url_of(
-            Endpoint.RESPONSES, lease.account, self._settings.upstream_base_url
-        )
-        self._upstream = await self._sockets.connect(
-            url, headers, lease.account.id, turn.exchange.requested_model
+        await self.kept.drop()
+        upstream = await self._sockets.connect(
+            lease.account, turn.headers(lease), turn.exchange.requested_model
         )
         turn.exchange.mark("connect")
-        return self._upstream
+        return self.kept.use(upstream)
 
     def _between_turns(self, payload: bytes) -> bytes | None:
         """What upstream says unasked."""
@@ -273,11 +262,6 @@ class WebSocketSession:
             # About its socket, which it will close, or of a turn that has ended.
             return None
         return self._view.visible(kind, payload)
-
-    async def _drop_upstream(self) -> None:
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            await upstream.close()
 
 
 def error_frame(error: GatewayError, request_id: str | None, *, codex: bool) -> bytes:

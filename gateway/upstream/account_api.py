@@ -1,8 +1,10 @@
 """Calls of the gateway's own in an account's name."""
 
 import time
+from collections.abc import Mapping
 
 import aiohttp
+from orjson import dumps
 
 from gateway.accounts.account import Account
 from gateway.protocol.numbers import unix_time
@@ -17,7 +19,7 @@ LARGEST_CLOCK_SKEW = 600.0
 
 
 class AccountCalls:
-    """GET as an account, with a fresh token, and once more with a newer one."""
+    """Calls as an account, with a fresh token, and once more with a newer one."""
 
     def __init__(self, session: aiohttp.ClientSession, tokens: TokenSource) -> None:
         self._session = session
@@ -29,22 +31,46 @@ class AccountCalls:
         self, account: Account, url: str, *, etag: str | None = None
     ) -> ApiResponse:
         """Whatever upstream answers. Raises UpstreamFault when it does not."""
+        headers = {} if etag is None else {"if-none-match": etag}
+        return await self._call(account, "GET", url, headers)
+
+    async def post(
+        self, account: Account, url: str, document: Mapping[str, str]
+    ) -> ApiResponse:
+        """The same for a JSON object; upstream may get it twice."""
+        headers = {"content-type": "application/json"}
+        return await self._call(account, "POST", url, headers, dumps(document))
+
+    async def _call(
+        self,
+        account: Account,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> ApiResponse:
         await self._tokens.ensure_fresh(account)
         used = account.credentials.access_token
-        answer = await self._get(account, url, etag)
+        answer = await self._once(account, method, url, headers, body)
         if answer.status == 401 and await self._tokens.refresh_after_401(account, used):
-            answer = await self._get(account, url, etag)
+            answer = await self._once(account, method, url, headers, body)
         return answer
 
-    async def _get(self, account: Account, url: str, etag: str | None) -> ApiResponse:
-        headers = {
+    async def _once(
+        self,
+        account: Account,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> ApiResponse:
+        sent = {
             **account_headers(account),
             "accept": "application/json",
             "user-agent": USER_AGENT,
+            **headers,
         }
-        if etag is not None:
-            headers["if-none-match"] = etag
-        answer = await fetch(self._session, "GET", url, headers=headers)
+        answer = await fetch(self._session, method, url, headers=sent, body=body)
         told = unix_time(answer.headers.get("date"))
         self.clock_skew = None if told is None else time.time() - told
         return answer

@@ -45,6 +45,10 @@ class LearnedTraits:
                 ),
             )
 
+    def knows_any(self, urls: Collection[str]) -> bool:
+        """Whether something was learned of any of them."""
+        return any(self._learned.get(_key(url, None)) for url in urls)
+
     def upgrade_headers(
         self, urls: Collection[str], model: str | None
     ) -> dict[str, str]:

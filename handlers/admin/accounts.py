@@ -19,6 +19,7 @@ from gateway.admin.entities import (
 )
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.probe import probe
+from gateway.admin.resets import RESETS, shown_resets, use_reset
 from gateway.admin.views import show_account
 from gateway.app import Gateway
 from gateway.errors import UpstreamUnavailable
@@ -124,6 +125,20 @@ class AccountProbeHandler(AdminHandler):
         given = await self.fields()
         account = find_account(self.gateway, name)
         self.answer(await probe(self.gateway, account, given["model"]))
+
+
+class AccountResetsHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation("The resets it has banked", RESETS),
+        "post": Operation("Use one: its used-up windows begin anew", RESETS),
+    }
+
+    async def get(self, name: str) -> None:
+        self.answer(await shown_resets(self.gateway, find_account(self.gateway, name)))
+
+    async def post(self, name: str) -> None:
+        account = find_account(self.gateway, name)
+        self.answer(await use_reset(self.gateway, account, audit.API))
 
 
 def find_account(gateway: Gateway, name: str) -> Account:

@@ -6,6 +6,7 @@ from handlers.admin.accounts import (
     AccountImportHandler,
     AccountPauseHandler,
     AccountProbeHandler,
+    AccountResetsHandler,
     AccountResumeHandler,
     AccountsHandler,
 )
@@ -40,6 +41,7 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/accounts" + _NAME + "/pause", AccountPauseHandler, ADMIN),
     (r"/api/accounts" + _NAME + "/resume", AccountResumeHandler, ADMIN),
     (r"/api/accounts" + _NAME + "/probe", AccountProbeHandler, ADMIN),
+    (r"/api/accounts" + _NAME + "/resets", AccountResetsHandler, ADMIN),
     (r"/api/keys", KeysHandler, ADMIN),
     (r"/api/keys" + _NAME, KeyHandler, ADMIN),
     (r"/api/keys" + _NAME + "/rotate", KeyRotateHandler, ADMIN),

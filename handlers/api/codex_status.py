@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.accounts.account import Account, SeenWindow
-from gateway.protocol.facts import WINDOW_NAMES, Window, WindowName
+from gateway.accounts.account import Account
+from gateway.protocol.facts import WINDOW_NAMES, Window
+from gateway.protocol.limit_windows import SeenWindow
 
 # Shown to keys that must not see the accounts' own windows: nothing is used up.
 NEUTRAL = (
@@ -20,17 +21,21 @@ def pool_windows(accounts: Iterable[Account], now: float) -> tuple[Window, ...]:
     one first, or alone. The client knows two: those that most accounts have.
     """
     by_length: dict[object, list[SeenWindow]] = {}
+    by_name: dict[str, list[SeenWindow]] = {}
     for account in accounts:
         if account.is_chatgpt and account.health.is_in_service:
             for name, seen in account.windows.items():
                 length = seen.window.window_minutes or name
                 by_length.setdefault(length, []).append(seen)
+            for name, seen in account.named_windows.items():
+                by_name.setdefault(name, []).append(seen)
+    of_models = [_average(name, seen, now) for name, seen in by_name.items()]
     if not by_length:
-        return NEUTRAL
+        return (*NEUTRAL, *of_models)
     common = sorted(by_length.values(), key=len, reverse=True)[: len(WINDOW_NAMES)]
     common.sort(key=_place)
     named = zip(WINDOW_NAMES, common, strict=False)
-    return tuple(_average(name, seen, now) for name, seen in named)
+    return (*(_average(name, seen, now) for name, seen in named), *of_models)
 
 
 def _place(seen: list[SeenWindow]) -> tuple[str, int]:
@@ -39,27 +44,47 @@ def _place(seen: list[SeenWindow]) -> tuple[str, int]:
     return first, seen[0].window.window_minutes or 0
 
 
-def _average(name: WindowName, seen: list[SeenWindow], now: float) -> Window:
+def _average(name: str, seen: list[SeenWindow], now: float) -> Window:
     used = sum(one.used_percent(now) for one in seen) / len(seen)
     resets = [one.window.resets_at for one in seen if one.window.resets_at is not None]
     coming = min((at for at in resets if at > now), default=None)
-    return Window(name, used, seen[0].window.window_minutes, coming)
+    return seen[0].window._replace(name=name, used_percent=used, resets_at=coming)
 
 
 def usage_body(windows: Iterable[Window], plan_type: str, now: float) -> dict[str, Any]:
     """The body of `GET /wham/usage`."""
-    by_name: dict[str, Window] = {window.name: window for window in windows}
-    reached = any(window.used_percent >= 100 for window in by_name.values())
-    rate_limit: dict[str, Any] = {"allowed": not reached, "limit_reached": reached}
-    for name in WINDOW_NAMES:
-        window = by_name.get(name)
-        rate_limit[f"{name}_window"] = None if window is None else _window(window, now)
+    own: list[Window] = []
+    of_models: dict[tuple[str, str], list[Window]] = {}
+    for window in windows:
+        if window.limit is None:
+            own.append(window)
+        else:
+            id, _, place = window.name.rpartition(" ")
+            named = of_models.setdefault((id, window.limit), [])
+            named.append(window._replace(name=place))
     return {
         "plan_type": plan_type,
-        "rate_limit": rate_limit,
+        "rate_limit": _rate_limit(own, now),
         "credits": {"has_credits": False, "unlimited": False, "balance": "0"},
-        "additional_rate_limits": [],
+        "additional_rate_limits": [
+            {
+                "limit_name": limit,
+                "metered_feature": id,
+                "rate_limit": _rate_limit(named, now),
+            }
+            for (id, limit), named in of_models.items()
+        ],
     }
+
+
+def _rate_limit(windows: list[Window], now: float) -> dict[str, Any]:
+    by_name = {window.name: window for window in windows}
+    reached = any(window.used_percent >= 100 for window in windows)
+    told: dict[str, Any] = {"allowed": not reached, "limit_reached": reached}
+    for name in WINDOW_NAMES:
+        window = by_name.get(name)
+        told[f"{name}_window"] = None if window is None else _window(window, now)
+    return told
 
 
 def _window(window: Window, now: float) -> dict[str, int]:

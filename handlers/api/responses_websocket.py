@@ -9,11 +9,9 @@ from tornado.iostream import StreamClosedError
 
 from gateway.admission.body_budget import BudgetLease, sender_of
 from gateway.errors import GatewayError, UpgradeRequired
-from gateway.protocol.headers import model_in_metadata
 from gateway.protocol.websocket_frames import TRY_AGAIN_LATER, Frame
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.frame_queue import ClientFrame
-from gateway.turns.turn import ClientView
 from gateway.turns.websocket import UPSTREAM_LOST, WebSocketSession, error_frame
 from handlers.api.loading import responses_request
 from handlers.bodies import BodilessHandler
@@ -27,7 +25,8 @@ MOST_BUFFERED_BYTES = 1024 * 1024
 class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
     """Queues the client's frames for its channel, which writes to the client itself."""
 
-    _channel: WebSocketSession
+    _channel: WebSocketSession | None = None
+    _is_open = False
     _channel_task: "asyncio.Task[None] | None" = None
 
     def check_head(self) -> None:
@@ -36,11 +35,6 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
         key = self.current_key
         if not self.gateway.pool.can_open_socket(key.accounts if key else None):
             raise UpgradeRequired
-        told = self.gateway.upgrade_headers(
-            key.accounts if key else None, model_in_metadata(self.request.headers)
-        )
-        for name, value in told.items():
-            self.set_header(name, value)
         turn_state = self.request.headers.get("x-codex-turn-state")
         if turn_state:
             self.set_header("x-codex-turn-state", turn_state)
@@ -50,23 +44,32 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
         return ["GET"]  # an upgrade has no head to ask for alone
 
     async def get(self, *args: str, **kwargs: str) -> None:
-        """Nothing comes between the room for the socket and `open`."""
+        """The channel counts as a socket of its sender's from here on."""
+        gateway, key = self.gateway, self.current_key
         self._client = self.client_facts()
-        self._sender = sender_of(self.current_key, self._client.network)
-        self.gateway.channels.make_room(self._sender)
-        await super().get(*args, **kwargs)
+        self._sender = sender_of(key, self._client.network)
+        gateway.channels.make_room(self._sender)
+        channel = self._channel = gateway.open_channel(
+            self._sender, self._request_of, self._client, is_codex=self.surface.is_codex
+        )
+        try:
+            headers, network = self._client.headers, self._client.network
+            told = await gateway.upgrades.prepare(channel.kept, headers, network, key)
+            for name, value in told.items():
+                self.set_header(name, value)
+            if self._channel is not None:  # the client has not left meanwhile
+                await super().get(*args, **kwargs)
+        finally:
+            if not self._is_open:
+                channel.kept.end()
+                self.on_close()
 
     def check_origin(self, origin: str) -> bool:
         """Foreign origins were refused before, as on every route."""
         return True
 
     def open(self, *args: str, **kwargs: str) -> None:
-        view = ClientView(
-            is_codex=self.surface.is_codex,
-            requested_model=None,
-            keys_in_use=not self._client.sees_windows,
-        )
-        self._channel = self.gateway.open_channel(self._sender, self._request_of, view)
+        self._is_open = True
         self._client_stream = self.raw_stream(MOST_BUFFERED_BYTES)
         self._channel_task = asyncio.create_task(self._run_channel())
 
@@ -74,6 +77,7 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
         """Queue the frame; waits only when the channel's small budget is full."""
         if self.ws_connection is None:
             return None  # it was closed, and this had not been read yet
+        assert self._channel is not None
         return self._channel.submit(ClientFrame(message, self.message_arrived()))
 
     def open_message_lease(self) -> BudgetLease:
@@ -81,7 +85,8 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
 
     def refuse_message(self, error: GatewayError) -> None:
         """The frame says why, unless it would be taken for a running turn's."""
-        if self.ws_connection is not None and self._channel.idle_since is not None:
+        channel = self._channel
+        if self.ws_connection is not None and channel and channel.idle_since:
             told = error_frame(error, None, codex=self.surface.is_codex)
             self._client_stream.write(told)
         self.close(TRY_AGAIN_LATER)
@@ -89,10 +94,11 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
     def on_close(self) -> None:
         if self._channel_task is not None:
             self._channel_task.cancel()
+        if self._channel is not None:
             self.gateway.channels.discard(self._channel)
-            # They hold this handler: a socket's memory is to be free when it ends,
-            # not when the collector of cycles comes by.
-            del self._channel_task, self._channel
+        # They hold this handler: a socket's memory is to be free when it ends, not
+        # when the collector of cycles comes by.
+        self._channel_task = self._channel = None
 
     def _request_of(self, frame: Frame) -> ClientRequest:
         """One turn's request. A key disabled meanwhile is refused here."""
@@ -108,6 +114,7 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
     async def _run_channel(self) -> None:
         code = UPSTREAM_LOST
         channel = self._channel
+        assert channel is not None
         try:
             await channel.run(self._client_stream.write)
             code = channel.close_code

@@ -4,21 +4,32 @@ None of them carries a model request. They need no key and give nobody's numbers
 away: the pool's windows are shown only where no keys are in use.
 """
 
+import re
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import ValidationError
 
+from gateway.admin.errors import OwnersAlone
 from gateway.admission.client_address import is_https, is_known_without_key
 from gateway.errors import InvalidApiKey, InvalidPayload
 from gateway.keys.reservation import PLAN_TYPE
-from gateway.protocol.lenient_json import text
+from gateway.polling.reset_credits import OWNERS_COMMAND, Banked
+from gateway.protocol.lenient_json import load_object, text
 from handlers.api.codex_status import NEUTRAL, pool_windows, usage_body
 from handlers.api.loading import refused
+from handlers.base import BaseHandler
 from handlers.bodies import BodilessHandler, BodyHandler
 from schemas.body.json import decode
 
 MCP_PROTOCOL_VERSION = "2025-06-18"
+
+
+def sees_pool(handler: BaseHandler) -> bool:
+    """Whether a client may know the accounts' own numbers: nobody needs a key."""
+    gateway = handler.gateway
+    is_known = is_known_without_key(handler.facts, gateway.settings)
+    return is_known and not gateway.ring.ever_made
 
 
 class AccountsCheckHandler(BodilessHandler):
@@ -66,12 +77,10 @@ class WhamUsageHandler(BodilessHandler):
         plan = "pro"
         if key is not None:
             windows, plan = gateway.limiter.windows(key, now), PLAN_TYPE
-        elif gateway.ring.ever_made or not is_known_without_key(
-            self.facts, gateway.settings
-        ):
-            windows = NEUTRAL
-        else:
+        elif sees_pool(self):
             windows = pool_windows(gateway.pool.accounts.values(), now)
+        else:
+            windows = NEUTRAL
         self.write_json(usage_body(windows, plan, now))
 
 
@@ -84,21 +93,68 @@ class CodexUsageHandler(WhamUsageHandler):
         super().get()
 
 
+# What nothing is to be told about, by path below /backend-api: the smallest answers
+# after which the client's app-server 0.171 shows no error. The first match counts.
+FIXED_ANSWERS: tuple[tuple[str, object], ...] = (
+    (r"wham/settings/user", {}),
+    (r"wham/profiles/me", {"stats": {}}),
+    # With a login of a company's workspace the client does not start without it.
+    (r"wham/config/bundle", {}),
+    (r"plugins/featured", []),
+    (r"ps/plugins/suggested/codex", {"enabled": True, "plugins": []}),
+    (r"ps/plugins/.*", {"plugins": [], "pagination": {}}),
+    (r"connectors/directory/list(?:_workspace)?", {"apps": []}),
+)
+
+
 class FixedAnswerHandler(BodilessHandler):
     """A side call whose truthful answer is always the same."""
 
-    answer: ClassVar[dict[str, Any]] = {}
-
     def get(self) -> None:
-        self.write_json(self.answer)
+        below = self.request.path.removeprefix("/backend-api/")
+        found = (a for path, a in FIXED_ANSWERS if re.fullmatch(path, below))
+        self.write_json(next(found))
 
 
-class ResetCreditsHandler(FixedAnswerHandler):
-    answer: ClassVar[dict[str, Any]] = {"credits": [], "available_count": 0}
+class AppsBatchHandler(BodilessHandler):
+    """None of the apps that are asked for is here."""
+
+    def post(self) -> None:
+        self.write_json({"apps": []})
 
 
-class PluginsHandler(FixedAnswerHandler):
-    answer: ClassVar[dict[str, Any]] = {"plugins": []}
+class ThreadUsageHandler(BodyHandler):
+    """Nothing is estimated by thread: no credits of a subscription are spent here."""
+
+    async def post(self) -> None:
+        asked = load_object(await self.read_body()).get("thread_ids")
+        ids = [one for one in (asked if isinstance(asked, list) else []) if text(one)]
+        nothing = {"estimated_usage_credits_micros": 0, "groups": []}
+        self.write_json({"threads": [{"thread_id": id, **nothing} for id in ids]})
+
+
+class ResetCreditsHandler(BodilessHandler):
+    """The resets that are banked, to whom the windows are shown as well."""
+
+    async def get(self) -> None:
+        banked = Banked()
+        if sees_pool(self):
+            banked = await self.gateway.resets.banked()
+        self.write_json(banked._asdict())
+
+
+class ConsumeResetHandler(BodilessHandler):
+    """A banked reset is used by its owner alone."""
+
+    def post(self) -> None:
+        raise OwnersAlone(f"A banked reset is used by its owner: {OWNERS_COMMAND}")
+
+
+class NudgeHandler(BodilessHandler):
+    """No mail is sent in anybody's name."""
+
+    def post(self) -> None:
+        raise OwnersAlone("Ask the gateway's owner for more: nobody is written to here")
 
 
 class AnalyticsHandler(BodilessHandler):

@@ -7,14 +7,14 @@ import re
 import shutil
 import signal
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROVIDER = """\
-model = "{model}"
-model_provider = "tested"
+{model}model_provider = "tested"
 {top}
 [model_providers.tested]
 name = "{name}"
@@ -83,14 +83,17 @@ class CodexCli:
         websockets: bool = True,
         chatgpt_base_url: str = "",
     ) -> None:
-        """Write config.toml; call `login_with_…` afterwards or before."""
+        """Write config.toml; call `login_with_…` afterwards or before.
+
+        `model` "": the client's own default.
+        """
         login = (
             'env_key = "TESTED_API_KEY"' if self._env else "requires_openai_auth = true"
         )
         top = f'chatgpt_base_url = "{chatgpt_base_url}"\n' if chatgpt_base_url else ""
         (self.home / "config.toml").write_text(
             PROVIDER.format(
-                model=model,
+                model=f'model = "{model}"\n' if model else "",
                 top=top,
                 name=name,
                 base_url=base_url,
@@ -106,9 +109,34 @@ class CodexCli:
     def login_with_key(self, key: str) -> None:
         self._env = {"TESTED_API_KEY": key}
 
-    async def exec(self, prompt: str, *options: str, deadline: float = 60) -> Run:
-        """One `codex exec`; the whole process group is gone when this returns."""
-        environment = {
+    @asynccontextmanager
+    async def started(
+        self, *command: str, stdin: int, limit: int = 2**16
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """The CLI; its whole process group is gone when the context is left.
+
+        `limit`: bytes of the longest line that is read of it.
+        """
+        process = await asyncio.create_subprocess_exec(
+            self._binary,
+            *command,
+            env=self._environment(),
+            cwd=self.workdir,
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            limit=limit,
+        )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.communicate()
+
+    def _environment(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "CODEX_HOME": str(self.home),
@@ -117,26 +145,15 @@ class CodexCli:
             "TMPDIR": str(self._temporary),
             **self._env,
         }
+
+    async def exec(self, prompt: str, *options: str, deadline: float = 60) -> Run:
+        """One `codex exec`; the whole process group is gone when this returns."""
         command = ["exec", "--skip-git-repo-check", "-C", str(self.workdir), *options]
         started = time.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            self._binary,
-            *command,
-            prompt,
-            env=environment,
-            cwd=self.workdir,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
+        nothing = asyncio.subprocess.DEVNULL
+        async with self.started(*command, prompt, stdin=nothing) as process:
             async with asyncio.timeout(deadline):
                 stdout, stderr = await process.communicate()
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
         return Run(
             process.returncode or 0,
             stdout.decode(),

@@ -5,6 +5,7 @@ import pytest
 from gateway.admission.client_address import AccessPolicy
 from handlers.admin.base import AdminHandler
 from handlers.admin.routes import ADMIN_ROUTES
+from handlers.api.side_calls import FIXED_ANSWERS
 from handlers.api.stream import StreamHandler
 from handlers.base import BaseHandler
 from handlers.bodies import BodilessHandler, BodyHandler
@@ -17,9 +18,12 @@ OPEN_ROUTES = {
     r"/backend-api/wham/accounts/check",
     r"/backend-api/wham/usage",
     r"/backend-api/wham/rate-limit-reset-credits",
-    r"/backend-api/wham/settings/user",
-    r"/backend-api/ps/plugins/.*",
+    r"/backend-api/wham/rate-limit-reset-credits/consume",
+    r"/backend-api/wham/accounts/send_add_credits_nudge_email",
+    r"/backend-api/wham/usage/thread_usage/query",
     r"/backend-api/ps/mcp",
+    r"/backend-api/ps/apps/batch",
+    *(rf"/backend-api/{path}" for path, _ in FIXED_ANSWERS),
     r"/api/codex/usage",
     r"/health(?:/live)?",
     r"/health/ready",

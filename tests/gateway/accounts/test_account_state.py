@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from gateway.accounts.account import Account, Catalogue, Credentials, PolledUsage
+from gateway.accounts.account import Account, Credentials
 from gateway.accounts.health import AccountHealth, AccountStatus, Mark
 from gateway.accounts.verdicts import BaseUrl
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import Catalogue, Window
+from gateway.protocol.limit_windows import PolledUsage
 from gateway.repository.account_state import restore, to_keep
 from gateway.repository.description import describe_account
 from gateway.secret import Secret

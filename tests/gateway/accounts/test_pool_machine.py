@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from gateway.accounts.account import Account, Catalogue, Credentials
+from gateway.accounts.account import Account, Credentials
 from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.strategies import STRATEGIES
@@ -27,7 +27,7 @@ from gateway.failover.decision import (
     WaitOut,
     decide,
 )
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import Catalogue, Window
 from gateway.secret import Secret
 from tests.gateway.accounts.pool_model import (
     MODELS,

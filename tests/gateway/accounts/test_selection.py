@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from gateway.accounts.account import AccountKind, Catalogue
+from gateway.accounts.account import AccountKind
 from gateway.accounts.eligibility import Demand
 from gateway.errors import (
     NoAccounts,
@@ -15,7 +15,7 @@ from gateway.errors import (
     UsageLimitReached,
 )
 from gateway.keys.model_errors import ModelNotAvailable
-from gateway.protocol.facts import Window
+from gateway.protocol.facts import Catalogue, Window
 from tests.gateway.accounts.pools import (
     NOW,
     account,

@@ -52,7 +52,7 @@ def gateway(tmp_path):
     pool.replace([Account(1, "one", credentials=Credentials(expires_at=NOW + 3600))])
     secrets = SecretBox.open(tmp_path)
     store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
-    turns = TurnRunner(pool, None, None, limiter, None)
+    turns = TurnRunner(pool, None, None, limiter, None, None)
     return Parts(pool, limiter, Arrivals(limiter), BodyBudget(9999), store, turns)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import aiohttp
@@ -58,6 +58,8 @@ class Upstream:
         self.arrived = asyncio.Event()
         self.gate = asyncio.Event()  # refreshes are answered once it is set
         self.gate.set()
+        self.answering = asyncio.Event()
+        self.answering.set()
 
     async def refresh(self, request):
         held = (await request.json())["refresh_token"]
@@ -82,6 +84,7 @@ class Upstream:
     async def answer(self, request):
         self.requests.append(request)
         self.arrived.set()
+        await self.answering.wait()
         refusal = self.refusal(request)
         if refusal is not None:
             return refusal
@@ -172,8 +175,9 @@ async def parts():
             base_url = f"{url}/backend-api"
             catalogues = Catalogues(pool, calls, base_url)
             usage = UsagePoller(pool, calls, base_url)
-            sockets = UpstreamSockets(session, SETTINGS, LearnedTraits(1_000))
-            judges = Judges(pool, tokens, usage, catalogues, sockets, base_url)
+            settings = replace(SETTINGS, upstream_base_url=base_url)
+            sockets = UpstreamSockets(session, settings, LearnedTraits(1_000))
+            judges = Judges(pool, tokens, usage, catalogues, sockets)
             pool.observer.failure_met.subscribe(judges.note_failure)
             asking = asyncio.create_task(judges.run())
             try:

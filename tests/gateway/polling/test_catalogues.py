@@ -5,11 +5,11 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.accounts.account import Catalogue
 from gateway.accounts.health import AccountStatus
 from gateway.polling.catalogues import read_codex, read_openai
 from gateway.polling.client_version import NEWEST_KNOWN
 from gateway.polling.usage import read_polled_usage
+from gateway.protocol.facts import Catalogue
 from gateway.upstream.api import ApiResponse
 from tests.gateway.polling.accounts_api import (
     run,

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from gateway.accounts.account import Account, AccountKind
 from gateway.settings import Settings
 from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.websocket_handshake import UpstreamSockets
@@ -40,7 +41,8 @@ async def connecting(serve, tmp_path):
     server = await asyncio.start_server(one, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     settings = Settings.from_env(dotenv=str(tmp_path / "none"))
+    account = Account(1, "one", AccountKind.API_KEY, f"http://127.0.0.1:{port}")
     async with server, aiohttp.ClientSession() as session:
         sockets = UpstreamSockets(session, settings, LearnedTraits(1))
-        yield lambda: sockets.connect(f"http://127.0.0.1:{port}/", {}, 1, None)
+        yield lambda: sockets.connect(account, {}, None)
         await asyncio.wait_for(asyncio.gather(*served), 5)

@@ -30,13 +30,6 @@ async def told(serving, path=CODEX, model=None, **more):
 
 @pytest.mark.parametrize("path", [CODEX, V1])
 @pytest.mark.gen_test
-async def test_nothing_is_known_at_first(serving, upstream, path):
-    assert await told(serving, path) == (None, OWN_BOUND)
-    assert upstream.requests == []
-
-
-@pytest.mark.parametrize("path", [CODEX, V1])
-@pytest.mark.gen_test
 async def test_what_an_answer_over_http_told(serving, upstream, path):
     upstream.answer(saying(x_reasoning_included="true"))
     await serving.ask(path)

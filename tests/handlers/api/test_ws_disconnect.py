@@ -26,12 +26,13 @@ async def assert_closed(serving, received):
 
 @pytest.mark.gen_test
 async def test_a_client_that_leaves_before_the_handshake_is_answered(serving, upstream):
+    await serving.ask()  # upstream is known: no socket is opened in advance
     upstream.answer(ScriptedResponse(before=(asyncio.Event(),)), route="handshake")
     async with serving.socket() as ws:
         await ws.send_json(CREATE)
         received = await upstream.arrived(route="handshake")
     await until(lambda: not serving.gateway.turns.running)
-    (row,) = await serving.rows()
+    _, row = await serving.rows(2)
     assert row["status"] == "interrupted"
     del received
 
