@@ -112,10 +112,13 @@ async def test_the_newest_s_default_model_at_an_upstream_that_filters(
 ):
     """It shows models to clients that are new enough for them."""
 
+    upstream.models.insert(
+        0, {**upstream.models[0], "slug": "gpt-6.2-sol", "priority": 0}
+    )
+
     def filtering(received):
         is_new = "client_version=0.171" in received.query
-        newest = [{**upstream.models[0], "slug": "gpt-6.2-sol", "priority": 0}]
-        models = [*(newest if is_new else []), *upstream.models]
+        models = upstream.models if is_new else upstream.models[1:]
         return catalogue.answer(models, openai=False)
 
     upstream.answer(filtering, route="models", times=None)
