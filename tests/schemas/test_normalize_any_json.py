@@ -72,6 +72,8 @@ def test_any_payload_is_normalised_once_and_for_all(payload, surface, chatgpt, c
     assert bool(what) is (result != payload)
     assert normalize(result) == (result, [])
     untouched = payload.keys() - TOUCHED
+    if chatgpt and not surface.is_codex:  # null says that nothing was told
+        untouched -= {name for name, value in payload.items() if value is None}
     assert {k: result.get(k) for k in untouched} == {k: payload[k] for k in untouched}
     assert result.keys() - TOUCHED == untouched
 

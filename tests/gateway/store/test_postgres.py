@@ -243,13 +243,14 @@ def test_a_server_that_was_restarted_meanwhile_is_not_noticed(server, tmp_path):
             # On the new connection, too, a change is made whole or not at all.
             with pytest.raises(ZeroDivisionError):
                 await store.write(half_a_change)
-            return await store.read(lambda: [row.name for row in SettingRow.select()])
+            names = await store.read(lambda: {row.name for row in SettingRow.select()})
+            return names - {"oldest_step"}  # of the schema
 
     def half_a_change():
         SettingRow.create(name="half", value="1")
         raise ZeroDivisionError
 
-    assert asyncio.run(scenario()) == ["a", "b"]
+    assert asyncio.run(scenario()) == {"a", "b"}
 
 
 def test_a_backup_points_to_the_servers_own_tool(server, tmp_path):
