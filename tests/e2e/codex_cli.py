@@ -109,6 +109,18 @@ class CodexCli:
     def login_with_key(self, key: str) -> None:
         self._env = {"TESTED_API_KEY": key}
 
+    async def login_with_access_token(self, token: str, auth_url: str) -> None:
+        """Let `codex login` ask at `auth_url` whose the token is, and store it."""
+        process = await asyncio.create_subprocess_exec(
+            *(self._binary, "login", "--with-access-token"),
+            env={**self._environment(), "CODEX_AUTHAPI_BASE_URL": auth_url},
+            cwd=self.workdir,
+            stdin=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, told = await asyncio.wait_for(process.communicate(token.encode()), 30)
+        assert process.returncode == 0, told
+
     @asynccontextmanager
     async def started(
         self, *command: str, stdin: int, limit: int = 2**16
