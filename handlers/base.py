@@ -26,6 +26,7 @@ from gateway.errors import (
     forget_traceback,
 )
 from gateway.keys.key import Key
+from gateway.protocol.headers import is_from_codex
 from gateway.turns.client_request import ClientFacts
 from handlers.wire.connections import ClientConnections
 from handlers.wire.request_head import (
@@ -133,6 +134,8 @@ class BaseHandler(RequestHandler):
             client_request_id=headers.get("x-client-request-id")
             or headers.get("x-request-id"),
             sees_windows=not self.gateway.ring.ever_made,
+            prefers_key=self.gateway.settings.v1_prefers_keys
+            and not (self.surface.is_codex or is_from_codex(headers)),
             network=client_network(self.facts, self.gateway.settings),
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple
 
 from gateway.accounts.health import TOKEN_ENDED, AccountHealth
 from gateway.protocol.facts import Catalogue, Window
@@ -87,13 +87,6 @@ class ModelRefusal(NamedTuple):
     seconds: float
 
 
-class RequestForm(TypedDict):
-    """What decides in which form a request goes to an account."""
-
-    chatgpt_account: bool
-    takes_chat_parameters: bool
-
-
 @dataclass(slots=True, eq=False)
 class Account:
     id: int
@@ -108,8 +101,7 @@ class Account:
     concurrency: int = 0  # requests at a time; 0: the default
     websockets: bool = True
     residency: str = ""  # where its data is to stay, as its owner set it
-    # A compatible server behind an API key: it takes what only chat requests have.
-    takes_chat_parameters: bool = False
+    takes_chat_parameters: bool = False  # those without a counterpart, too
     source_path: str | None = None  # auth.json it was imported from
     credentials: Credentials = field(default_factory=Credentials)
     health: AccountHealth = field(default_factory=AccountHealth)
@@ -128,11 +120,10 @@ class Account:
         return self.kind is AccountKind.CHATGPT
 
     @property
-    def form(self) -> RequestForm:
-        return {
-            "chatgpt_account": self.is_chatgpt,
-            "takes_chat_parameters": self.takes_chat_parameters,
-        }
+    def form(self) -> dict[str, bool]:
+        """What decides in which form a request goes to it."""
+        is_marked = self.takes_chat_parameters
+        return {"chatgpt_account": self.is_chatgpt, "takes_chat_parameters": is_marked}
 
     @property
     def is_login_refused(self) -> bool:
@@ -264,9 +255,8 @@ class Account:
         """Take over what the database says and keep what only this process knows."""
         for name in (
             *("name", "kind", "base_url", "email", "plan", "chatgpt_account_id"),
-            "chatgpt_user_id",
             *("priority", "concurrency", "websockets", "source_path"),
-            *("residency", "takes_chat_parameters"),
+            *("chatgpt_user_id", "residency", "takes_chat_parameters"),
         ):
             setattr(self, name, getattr(stored, name))
         if self._is_better_with(stored.credentials):

@@ -35,7 +35,7 @@ class Demand:
     # to leave it for one that cannot read them.
     bound_to: int | None = None
     is_prewarm: bool = False  # says nothing about where its conversation belongs
-    prefers_key: bool = False  # the ChatGPT backend may refuse its client
+    prefers_key: bool = False
     probe: bool = False  # the operator's: goes through in any state
     conversation_keys: Keys = field(init=False)  # what names it, of this client's
 

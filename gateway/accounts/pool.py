@@ -50,7 +50,6 @@ class Pool:
         self.observer = Observer(self.bindings, self.verdicts, clock)
         self.observer.account_changed.subscribe(lambda _: self.serve_queue())
         self._websockets = settings.websockets
-        self._prefers_keys = settings.v1_prefers_keys
         self._clock = clock
         self._monotonic = monotonic
         self._rng = rng or random.Random()
@@ -205,13 +204,7 @@ class Pool:
             for account in self.accounts.values()
         }
         return Selection(
-            demand,
-            now,
-            verdicts,
-            self.bindings,
-            self._strategy,
-            self._rng,
-            self._prefers_keys,
+            demand, now, verdicts, self.bindings, self._strategy, self._rng
         )
 
     def _grant(self, selection: Selection, *, waits_for_home: bool) -> Lease | None:

@@ -33,7 +33,6 @@ class Selection:
     bindings: Bindings
     strategy: Strategy
     rng: random.Random
-    prefers_keys: bool = False  # where a demand does
 
     @property
     def ineligible(self) -> dict[Account, Ineligibility]:
@@ -101,15 +100,10 @@ class Selection:
                 return None
         eligible = [account for account, why in self.verdicts.items() if why is None]
         if eligible:
-            able = self._preferred(eligible)
+            able = [one for one in eligible if not one.is_chatgpt]
+            able = able if able and self.demand.prefers_key else eligible
             return choose(self.strategy, able, self.now, self.rng), self.strategy
         return self._last_choice(conversation, kind)
-
-    def _preferred(self, eligible: list[Account]) -> list[Account]:
-        """Those with a key, for clients that are not Codex, if there are any."""
-        if not (self.prefers_keys and self.demand.prefers_key):
-            return eligible
-        return [one for one in eligible if not one.is_chatgpt] or eligible
 
     def _last_choice(
         self, conversation: Conversation | None, kind: str

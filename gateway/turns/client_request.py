@@ -69,6 +69,7 @@ class ClientFacts(NamedTuple):
     user_agent: str = ""
     client_request_id: str | None = None
     sees_windows: bool = True  # the accounts' limits are its own business
+    prefers_key: bool = False  # the ChatGPT backend may refuse it
     network: str = ""  # of the address: one IPv6 client has many
 
 

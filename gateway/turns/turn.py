@@ -12,7 +12,7 @@ from gateway.keys.metering import MeteredTurn
 from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.facts import Failure
 from gateway.protocol.failures import event_without_identity
-from gateway.protocol.headers import filter_event, is_from_codex, request_headers
+from gateway.protocol.headers import filter_event, request_headers
 from gateway.protocol.numbers import count
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.response_fold import event_of_model
@@ -205,7 +205,7 @@ def demand_of(request: ClientRequest, loaded: Loaded, sealed: EncryptedItems) ->
         pinned=compacted_by,
         bound_to=reasoned_by,
         is_prewarm=not loaded.generate,
-        prefers_key=not (request.is_codex or is_from_codex(headers)),
+        prefers_key=request.client.prefers_key,
     )
 
 
