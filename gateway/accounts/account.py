@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 from gateway.accounts.health import TOKEN_ENDED, AccountHealth
 from gateway.protocol.facts import Catalogue, Window
-from gateway.protocol.failure_kind import FailureKind
 from gateway.protocol.limit_windows import (
     MOST_NAMED_WINDOWS,
     PolledUsage,
@@ -127,15 +126,7 @@ class Account:
 
     @property
     def is_login_refused(self) -> bool:
-        """Whether a judge, or upstream's code, says that its login helps no more.
-
-        A token that was refused says less, as long as it can be renewed.
-        """
-        health, mark = self.health, self.health.mark
-        if mark is None or not mark.is_login:
-            return health.login_reason is not None
-        can_renew = self.credentials.refresh_token and not health.is_renewed_in_vain
-        return mark.kind == FailureKind.LOGIN_REQUIRED or not can_renew
+        return self.health.is_login_refused(self.credentials.refresh_token is not None)
 
     @property
     def cap(self) -> int:
@@ -247,9 +238,8 @@ class Account:
         return capacity * self.weekly_left(now)
 
     def is_draining(self, now: float) -> bool:
-        return any(
-            seen.used_percent(now) >= DRAINING_PERCENT for seen in self.windows.values()
-        )
+        windows = self.windows.values()
+        return any(seen.used_percent(now) >= DRAINING_PERCENT for seen in windows)
 
     def update(self, stored: "Account") -> None:
         """Take over what the database says and keep what only this process knows."""

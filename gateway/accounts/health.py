@@ -8,6 +8,8 @@ found it, and on what evidence.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from gateway.protocol.failure_kind import FailureKind
+
 # A mark that nothing confirmed lasts this long, then doubles each time it is renewed.
 FIRST_MARK_SECONDS = 60.0
 LONGEST_MARK_SECONDS = 600.0
@@ -113,6 +115,16 @@ class AccountHealth:
         # One from the future is of a clock that was ahead: it would last for days.
         is_current = mark is not None and mark.since - CLOCK_SLACK <= now < mark.until
         return mark if is_current else None
+
+    def is_login_refused(self, can_renew: bool) -> bool:
+        """Whether a judge, or upstream's code, says that the login helps no more.
+
+        A token that was refused says less, as long as it can be renewed.
+        """
+        mark, can_renew = self.mark, can_renew and not self.is_renewed_in_vain
+        if mark is None or not mark.is_login:
+            return self.login_reason is not None
+        return mark.kind == FailureKind.LOGIN_REQUIRED or not can_renew
 
     def why(self, now: float) -> str:
         """The reason of the status and who found it, "" when active."""

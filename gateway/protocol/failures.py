@@ -96,14 +96,12 @@ def event_failure(type: str, data: bytes | str, now: float) -> Failure:
     frame = load_object(data)
     error = child(frame.get("response"), "error") or _error_in_frame(frame)
     status = _status_in(frame, error)
-    told = child(frame, "headers").items()
-    headers = {k: str(v) for k, v in told if isinstance(v, str | int | float)}
     return _failure(
         error,
         text(error.get("message")) or "The upstream response failed",
         status=status,
         now=now,
-        headers=headers,
+        headers=_headers_in(frame),
         body=_envelope(error) if error else None,
     ).in_phase("first_event")
 
@@ -172,6 +170,11 @@ def _error_in_frame(frame: dict[str, Any]) -> dict[str, Any]:
         for key in ("message", "code", "param", "plan_type", *_RESET_KEYS)
         if frame.get(key) is not None
     }
+
+
+def _headers_in(frame: dict[str, Any]) -> dict[str, str]:
+    told = child(frame, "headers").items()
+    return {k: str(v) for k, v in told if isinstance(v, str | int | float)}
 
 
 def _status_in(frame: dict[str, Any], error: dict[str, Any]) -> int | None:
@@ -267,22 +270,28 @@ def as_told(value: Any, *, hides_identity: bool) -> Any:
     return value
 
 
-def event_without_identity(type: str, data: bytes) -> bytes:
-    """An event that ends a response with an error, as the holder of a key gets it.
+def told_event(type: str, data: bytes, now: float, *, hides_identity: bool) -> bytes:
+    """An event that ends a response with an error, as a client gets it.
 
-    `data` itself when its error names nobody.
+    `data` itself when nothing has to be kept from it.
     """
     event = load_object(data)
     if dump(event) is None:  # nested too deeply to be written again
-        failure = event_failure(type, data, now=0)
-        error = {"code": failure.code, "message": failure.message}
+        told = event_failure(type, data, now)
+        error = {"code": told.code, "message": told.message}
         event = {"type": type, "response": {"status": "failed", "error": error}}
     response = child(event, "response")
     shown = {key: event[key] for key in event if key not in ("response", "headers")}
-    shown = as_told(shown, hides_identity=True)
+    shown = as_told(shown, hides_identity=hides_identity)
+    if shown.get("status") == 401:
+        shown["status"] = 502  # the account's credentials are meant, not the client's
     if response:
-        error = as_told(response.get("error"), hides_identity=True)
+        error = as_told(response.get("error"), hides_identity=hides_identity)
         shown["response"] = {**response, "error": error}
+    wait = told_retry_after(given := _headers_in(event), now)
+    headers = {} if hides_identity else dict(told_limits(given))
+    if headers := headers | ({} if wait is None else {"retry-after": wait}):
+        shown["headers"] = headers
     return data if shown == event else dump(shown) or data
 
 

@@ -11,7 +11,7 @@ from gateway.admission.whole_answer import WholeAnswer
 from gateway.keys.metering import MeteredTurn
 from gateway.protocol.event_kinds import kind_of_event
 from gateway.protocol.facts import Failure
-from gateway.protocol.failures import event_without_identity
+from gateway.protocol.failures import told_event
 from gateway.protocol.headers import filter_event, request_headers
 from gateway.protocol.numbers import count
 from gateway.protocol.outcome import OutcomeReader
@@ -44,8 +44,8 @@ class ClientView:
         if not kind.is_filtered:
             return data
         if kind.ends_as:
-            hides = self.keys_in_use
-            return event_without_identity(event_type, data) if hides else data
+            hides, now = self.keys_in_use, time.time()
+            return told_event(event_type, data, now, hides_identity=hides)
         return filter_event(
             event_type,
             data,
