@@ -48,10 +48,12 @@ mutants: install
 
 # SDKs and programs of others, each installed for itself in .clients, at a gateway: what
 # each of them makes of the answers. Some 2 GB and ten minutes, the first time.
-# Then the real Codex CLI at a failing upstream, straight and through the gateway.
+# Then what the newest Codex CLI on npm sends that tests/captures do not show, which
+# fails nothing; and the real CLI at a failing upstream, straight and through the gateway.
 # CODEX_BIN: another version than the newest of package.json. Some 20 minutes.
 clients: install
 	$(BIN)/python -m tests.tools.clients
+	-$(BIN)/python -m tests.tools.cli_news
 	$(BIN)/python -m tests.tools.cli_failures
 
 # Long soaks, fuzzing, restarts under load; the last figures stand in docs/.
