@@ -19,7 +19,7 @@ SAMPLE = ("openai, Node", "openai-agents, Python", "AI SDK")
     [client for client in CLIENTS if client.name in SAMPLE],
     ids=lambda client: client.name,
 )
-@pytest.mark.gen_test(timeout=170)
+@pytest.mark.gen_test(timeout=400)  # the first time it is installed
 async def test_a_client_makes_of_the_answers_what_it_should(client, gateway):
     failure = await install(client)
     if failure:
