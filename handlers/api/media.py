@@ -23,6 +23,7 @@ from handlers.api.loading import client_request
 from handlers.api.stream import ReplyHandler
 from schemas.body.json import decode, decode_exactly, encode, has_long_number
 from schemas.body.multipart import AmbiguousForm, fields_of, has_field, model_fields
+from schemas.fields import LONGEST_MODEL
 from schemas.policy.key_policy import KeyPolicy, resolve_alias
 
 _JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
@@ -131,7 +132,7 @@ class ModelCallHandler(MediaHandler):
         """What the key enforces and allows holds for its model as for a turn's."""
         document = _object(body)
         requested = document.get("model")
-        if not isinstance(requested, str) or not requested:
+        if not isinstance(requested, str) or not 0 < len(requested) <= LONGEST_MODEL:
             raise ValidationError("Must be the name of a model.", "model")
         policy = key_policy(self.current_key, self.gateway.rules)
         document, changes = resolve_alias(document, policy)

@@ -56,6 +56,7 @@ async def test_chatgpt_accounts_do_not_have_it(serving, upstream, path):
     [
         ({"input": "hi"}, "model", "model must be the name of a model"),
         ({"model": 5}, "model", "model must be the name of a model"),
+        ({"model": "m" * 257}, "model", "model must be the name of a model"),
         ([], None, "the payload must be an object"),
         (b"{", None, "not valid JSON"),
     ],
