@@ -54,6 +54,7 @@ class _Docket:
     next_at: float = 0.0
     answered_at: float = -FIRST_JUDGE_PAUSE
     pause: float = FIRST_JUDGE_PAUSE
+    is_of_401: bool = False  # a turn that met one has had the last answer
 
 
 class Judges:
@@ -108,8 +109,9 @@ class Judges:
     ) -> bool:
         """Whether a turn that met a 401 is to be repeated: its account has a new token.
 
-        `used` is the token that was refused. Waits for the judge and the refresh; if
-        `waits`, also until the judge may be asked again.
+        `used` is the token that was refused. Waits for the judge and the refresh, and
+        before, until the judge may be asked again; after an answer to another turn
+        that met a 401 only if it `waits`.
         """
         if not account.is_chatgpt or account.credentials.access_token != used:
             return account.is_chatgpt
@@ -117,6 +119,7 @@ class Judges:
         # Not its longer pause: what other clients drew may have led to that.
         answered_at = docket.answered_at
         pause = answered_at + FIRST_JUDGE_PAUSE - time.monotonic()
+        waits = waits or not docket.is_of_401
         if pause > 0 and waits:
             await asyncio.sleep(pause)
         if (waits or pause <= 0) and docket.answered_at == answered_at:
@@ -125,6 +128,7 @@ class Judges:
                     await self._judge_and_refresh(account, used)
             except (TimeoutError, StoreUnavailable):
                 pass  # what was begun goes on; the request waits no longer
+            docket.is_of_401 = True
         return account.credentials.access_token != used
 
     async def _judge_and_refresh(self, account: Account, used: Secret | None) -> None:
@@ -186,7 +190,7 @@ class Judges:
             pass  # silence decides nothing
         finally:
             docket = self._docket(question)
-            docket.answered_at = time.monotonic()
+            docket.answered_at, docket.is_of_401 = time.monotonic(), False
             docket.next_at = docket.answered_at + docket.pause * random.uniform(
                 1.0, 1.1
             )
