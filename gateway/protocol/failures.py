@@ -296,5 +296,5 @@ def told_event(type: str, data: bytes, now: float, *, hides_identity: bool) -> b
 
 
 def _names_identity(key: str) -> bool:
-    words = _WORD.findall(key)
-    return any(word.lower().rstrip("s") in _IDENTITY_WORDS for word in words)
+    words = [word.lower().rstrip("s") for word in _WORD.findall(key)]
+    return not _IDENTITY_WORDS.isdisjoint(words) or bool(_IDENTITY.search(key))

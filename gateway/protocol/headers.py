@@ -83,6 +83,7 @@ _OF_WINDOWS = re.compile(
 # The client takes a model name that differs from the one it asked for as a sign
 # that its account was flagged, and says so to its user.
 _MODEL_NAMES = frozenset({"openai-model", "x-openai-model"})
+_OF_ACCOUNT = frozenset({"openai-organization", "openai-project"})
 _NEVER_IN_EVENTS = frozenset({"set-cookie", "set-cookie2", "x-models-etag"})
 LONGEST_TOLD_WAIT = 300.0
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -249,4 +250,4 @@ def _passes_in_event(
     if name in _MODEL_NAMES:
         values = value if isinstance(value, list) else [value]
         return requested_model is not None and all(v == requested_model for v in values)
-    return not (keys_in_use and _OF_WINDOWS.fullmatch(name))
+    return not (keys_in_use and (name in _OF_ACCOUNT or _OF_WINDOWS.fullmatch(name)))

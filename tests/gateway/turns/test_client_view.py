@@ -50,3 +50,17 @@ def test_what_is_fit_to_be_seen_passes_byte_for_byte():
     data = b'{"type": "error",  "status":429, "error":{"message":"no"}}'
     view = ClientView(True, "gpt-5.5", keys_in_use=True)
     assert view.visible("error", data) is data
+
+
+@pytest.mark.parametrize("keys_in_use", [False, True])
+def test_beside_keys_no_event_s_headers_name_the_organisation(keys_in_use):
+    headers = {"openai-organization": "org-AbC123", "x-codex-turn-state": "s"}
+    event = {"type": "response.metadata", "headers": headers}
+    shown = seen(event, keys_in_use=keys_in_use)["headers"]
+    assert ("openai-organization" in shown) is not keys_in_use
+    assert shown["x-codex-turn-state"] == "s"
+
+
+def test_beside_keys_no_field_of_an_error_is_named_after_somebody():
+    told = {"message": "no", "bob@example.com": 1, "org-AbC123": 2}
+    assert seen(error(error=told), keys_in_use=True) == error()
