@@ -76,6 +76,7 @@ class AccountHealth:
     mark: Mark | None = None
     is_token_doubted: bool = False  # a turn met a 401, and none went well since
     is_renewed_in_vain: bool = False  # a new token was refused, too
+    has_worked: bool = False  # since the latest renewal of its token after a 401
     is_contradicted: bool = False  # by a judge, the last limit it was told to have
     failures: int = 0  # marks without a success between
     on_trial: bool = False
@@ -218,6 +219,7 @@ class AccountHealth:
         self.failures = 0
         self.mark = None
         self.is_token_doubted = self.is_contradicted = self.is_renewed_in_vain = False
+        self.has_worked = True
         self.on_trial = self.trial_running = False
 
     def note(self, message: str, now: float) -> None:

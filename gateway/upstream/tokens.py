@@ -121,9 +121,11 @@ class TokenSource:
         return False
 
     def _was_renewed(self, account: Account) -> bool:
-        """Whether a renewal after a 401 was tried a while ago, which doubles."""
+        """Whether a renewal was tried a while ago, which doubles, and never worked."""
         now = time.monotonic()
         at, pause = self._renewals.get(account.id, (-math.inf, 0.0))
+        if account.health.has_worked:
+            account.health.has_worked, at = False, -math.inf
         if now - at >= pause:
             longer = min(LONGEST_RENEWAL_PAUSE, 2 * pause)
             is_again = now - at < 2 * pause

@@ -159,6 +159,19 @@ def test_a_good_token_that_is_revoked_at_once_is_refreshed_at_once():
     assert len(run(scenario).requests) == 3
 
 
+def test_a_new_token_that_worked_is_renewed_when_it_is_revoked_in_turn():
+    async def scenario(tokens, database, seen):
+        mine = account()
+        for _ in range(5):
+            assert await tokens.refresh_after_401(mine, mine.credentials.access_token)
+            mine.health.succeed(time.time())
+        assert tokens._renewals[mine.id][1] == 60
+        assert await tokens.refresh_after_401(mine, mine.credentials.access_token)
+        assert not await tokens.refresh_after_401(mine, mine.credentials.access_token)
+
+    assert len(run(scenario).requests) == 6
+
+
 @pytest.mark.parametrize(
     "body",
     [
