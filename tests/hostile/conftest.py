@@ -13,8 +13,9 @@ from tests.e2e.nginx import Nginx, find_nginx, version_of
 from tests.hostile import wire
 from tests.hostile.bytes_of import TURN, length, send, turn
 
-# The gateway's own: it asks for the catalogue and the windows of its accounts.
-OWN_CALLS = ("models", "usage", "refresh")
+# The gateway's own: it asks for the catalogue and the windows of its accounts, and
+# opens the socket of the first client's upgrade in advance.
+OWN_CALLS = ("models", "usage", "refresh", "handshake")
 
 
 @dataclass
