@@ -17,6 +17,10 @@ TRIAL_SECONDS = 10.0
 
 # The reason of a lost login that was an access token: upstream may take it again.
 TOKEN_ENDED = "token_ended"
+
+# The window of a limit that is a plan's or a balance's: its end is not known.
+QUOTA = "quota"
+
 # A clock may be set back by so much (seconds) without a mark being doubted.
 CLOCK_SLACK = 60.0
 

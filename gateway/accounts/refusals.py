@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from gateway.accounts.account import Account
 from gateway.accounts.eligibility import OUT_OF_SERVICE, Demand, Ineligibility, Reason
-from gateway.accounts.health import AccountStatus
+from gateway.accounts.health import QUOTA, AccountStatus
 from gateway.errors import (
     GatewayError,
     InvalidPayload,
@@ -17,8 +17,17 @@ from gateway.errors import (
     UsageLimitReached,
 )
 from gateway.keys.model_errors import ModelNotAvailable
+from gateway.protocol.facts import Origin
 from gateway.protocol.local_failures import edge_refused
 from gateway.settings import PROGRAM
+
+
+class NoQuota(GatewayError):
+    """All accounts lack plan or balance: nobody knows when that ends."""
+
+    status = 429
+    code = type = "insufficient_quota"
+    origin: Origin = "account"
 
 
 def refusal(
@@ -93,11 +102,23 @@ def _for_now(
         over_http and all(found.is_lasting(now) for found in speaking.values())
     ):
         return UpgradeRequired()
-    limited = {a: b for a, b in speaking.items() if b.reason is Reason.LIMITED}
-    if len(limited) == len(speaking):
-        first, found = min(limited.items(), key=lambda item: item[1].until or 0)
-        return UsageLimitReached(resets_at=found.until, plan_type=first.plan)
+    if all(found.reason is Reason.LIMITED for found in speaking.values()):
+        return _limited(speaking)
     return _in_trouble(speaking, now)
+
+
+def _limited(accounts: Mapping[Account, Ineligibility]) -> GatewayError:
+    """The first return among the windows; a lack of quota has none to tell."""
+    limits = {a: a.health.limit for a in accounts if a.health.limit is not None}
+    windows = {a: b for a, b in limits.items() if b.window != QUOTA}
+    if windows:
+        first, limit = min(windows.items(), key=lambda item: item[1].until)
+        return UsageLimitReached(resets_at=limit.until, plan_type=first.plan)
+    told = next(iter(limits.values()))
+    return NoQuota(
+        "The plans or balances of all accounts of this gateway are used up, says "
+        f"{told.by or 'an earlier release'} since {_clock_time(told.since)}"
+    )
 
 
 def _in_trouble(speaking: Mapping[Account, Ineligibility], now: float) -> GatewayError:

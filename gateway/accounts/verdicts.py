@@ -8,7 +8,7 @@ between. All else that a client's request draws stays its own: see `suspicion`.
 from dataclasses import dataclass, field
 
 from gateway.accounts.account import BY_USAGE, Account
-from gateway.accounts.health import TOKEN_ENDED, Mark
+from gateway.accounts.health import QUOTA, TOKEN_ENDED, Mark
 from gateway.accounts.suspicion import Client, Suspicions, Witness, Witnesses
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import (
@@ -274,7 +274,7 @@ def _limit_of(account: Account, failure: Failure, now: float) -> tuple[str, floa
     rules = KINDS[kind_of(failure)]
     until = failure.resets_at or now + rules.limit_seconds
     is_window = rules.blames is Blame.WINDOW
-    return _used_up(account, until, now) if is_window else "quota", max(until, now + 1)
+    return _used_up(account, until, now) if is_window else QUOTA, max(until, now + 1)
 
 
 def _used_up(account: Account, until: float, now: float) -> str:

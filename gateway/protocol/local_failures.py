@@ -1,6 +1,9 @@
 """The failures that the gateway itself detects, one constructor for each."""
 
+from dataclasses import replace
+
 from gateway.protocol.facts import Failure, Phase
+from gateway.protocol.failure_kind import FailureKind, kind_of
 
 
 def network_failure(message: str, code: str, phase: Phase) -> Failure:
@@ -75,6 +78,13 @@ def stream_incomplete(
     return Failure(
         phase=phase, origin="upstream", message=message, code="stream_incomplete"
     )
+
+
+def cut_stream(failure: Failure) -> Failure | None:
+    """The loss of a connection inside an answer, by the one code that it has there."""
+    if kind_of(failure) is not FailureKind.CONNECTION_LOST:
+        return None
+    return replace(failure, code="stream_incomplete")
 
 
 def socket_closed(phase: Phase = "stream") -> Failure:

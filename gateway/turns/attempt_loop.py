@@ -62,10 +62,9 @@ class _Progress:
     @property
     def met_edge_twice(self) -> bool:
         """Whether a page answered at two accounts."""
-        pages = [
-            one for one, _ in self.failures if kind_of(one) is FailureKind.EDGE_REFUSED
-        ]
-        return self.moved_by is FailureKind.EDGE_REFUSED and len(pages) > 1
+        edge = FailureKind.EDGE_REFUSED
+        pages = [one for one, _ in self.failures if kind_of(one) is edge]
+        return self.moved_by is edge and len(pages) > 1
 
 
 class AttemptLoop:
@@ -197,7 +196,8 @@ class AttemptLoop:
             case WaitOut(after=after):
                 await self._wait_out(turn, lease, after, progress)
             case GiveUp():
-                if fault.may_be_shown:
+                told = last_answer([one for one, _ in progress.failures])
+                if fault.may_be_shown and told is failure:
                     raise fault
                 raise self._final(turn, progress) from fault
 
@@ -245,8 +245,10 @@ class AttemptLoop:
         may_wait = not progress.has_waited and verdicts.suspicions.may_wait(
             demand.sender, demand.model, wall
         )
+        # Who has waited in vain has tried what there was: the last answer is told.
+        is_vain = progress.has_waited and rules.waits
         attempt = Attempt(
-            accounts_left=self._pool.count_eligible(demand, tried),
+            accounts_left=0 if is_vain else self._pool.count_eligible(demand, tried),
             here=progress.here,
             moved_by=progress.moved_by,
             elapsed=turn.exchange.elapsed_ms / 1000,

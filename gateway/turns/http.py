@@ -152,9 +152,8 @@ class Proxy:
         return await self._turns.run_attempts(turn, attempt)
 
     async def _send(self, turn: Turn, lease: Lease) -> UpstreamResponse:
-        url = url_of(
-            turn.request.route, lease.account, self._settings.upstream_base_url
-        )
+        base_url = self._settings.upstream_base_url
+        url = url_of(turn.request.route, lease.account, base_url)
         response = await self._http.send(
             url, turn.headers(lease), turn.body(lease), turn.mark_sent
         )
@@ -249,8 +248,5 @@ def _check_content_type(response: UpstreamResponse, expected: str) -> None:
     """A page of some portal between us and upstream is no event stream."""
     found = response.headers.get("content-type", expected)
     if not found.lower().startswith(expected):
-        raise UpstreamFault(
-            protocol_error(
-                f"The upstream answer has an unexpected type: {found[:60]!a}"
-            )
-        )
+        message = f"The upstream answer has an unexpected type: {found[:60]!a}"
+        raise UpstreamFault(protocol_error(message))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import forget_traceback
 from gateway.protocol.facts import Failure
-from gateway.protocol.local_failures import stream_incomplete, stream_silent
+from gateway.protocol.local_failures import cut_stream, stream_incomplete, stream_silent
 from gateway.protocol.sse import Event, is_notable
 from gateway.settings import Settings
 from gateway.turns.commit_point import CommitPoint
@@ -34,16 +34,12 @@ class RelayLimits:
 
     @classmethod
     def of(cls, settings: Settings, timing: StreamTiming) -> "RelayLimits":
-        return cls(
-            first_event_timeout=settings.first_event_timeout,
-            idle_timeout=settings.idle_timeout,
-            keepalive_interval=settings.keepalive_interval,
-            timing=timing,
-        )
+        waits = settings.first_event_timeout, settings.idle_timeout
+        return cls(*waits, settings.keepalive_interval, timing)
 
 
 class FailedStream(UpstreamFault):
-    """Upstream's own `response.failed` came first: `relay` can show it as it came."""
+    """The stream failed before any output, and `relay` can show it as it came."""
 
     may_be_shown = True
 
@@ -75,9 +71,12 @@ class Relay:
                 await self._read_held()
             await self._commit.reach(self._read_held, self._limits.first_event_timeout)
         except UpstreamFault as fault:
+            # To Codex a cut is told as one: upon a 502 it asks five times as often.
+            if self._view.is_codex and not self._source.outlives_turn:
+                self.broken = cut_stream(fault.failure)
             # A chat's stream has no event for it, and before it there is a status.
             is_chat = self._turn.request.surface == "chat"
-            if self._commit.failure_may_be_shown and not is_chat:
+            if self.broken or (self._commit.failure_may_be_shown and not is_chat):
                 raise FailedStream(fault.failure, self) from None
             raise
         finally:
@@ -111,7 +110,8 @@ class Relay:
         exchange.mark("first_output")
         held = self._commit.held.take()
         reader, source = self._turn.reader, self._source
-        if not (source.is_over or (source.outlives_turn and reader.is_terminal)):
+        has_ended = source.is_over or (source.outlives_turn and reader.is_terminal)
+        if not (has_ended or self.broken):
             if held:
                 exchange.response_bytes += len(held)
                 await written(sink(held))

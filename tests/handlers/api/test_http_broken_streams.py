@@ -8,7 +8,9 @@ from gateway.demo import faults
 from gateway.demo.answers import Cut, ScriptedResponse
 from tests import upstream_faults
 from tests.handlers.api.test_http_failover import TURN
-from tests.serving import accounts
+from tests.serving import V1, accounts, payload
+
+BROKEN = ("stream_incomplete", "connection_reset")
 
 
 @pytest.mark.parametrize("how", [Cut.RESET, Cut.EOF])
@@ -28,6 +30,35 @@ async def test_a_cut_after_the_commit_is_told_in_the_stream(serving, upstream, h
     # One broken stream says nothing against its account.
     assert (await serving.ask()).status == 200
     assert accounts(upstream) == ["one", "one"]
+
+
+@pytest.mark.parametrize("how", [Cut.RESET, Cut.EOF])
+@pytest.mark.parametrize("events", [0, 2])
+@pytest.mark.gen_test
+async def test_cuts_before_the_commit_everywhere_are_told_codex_in_the_stream(
+    serving, upstream, how, events
+):
+    """A 502 has Codex try thirty times, where upstream itself has it try six."""
+    upstream.answer(faults.cut_after(TURN.answer(), events, how), times=None)
+    answered = await serving.ask()
+    assert answered.status == 200
+    seen = [e["type"] for e in TURN.events[:events]]
+    assert answered.types == [*seen, "response.failed"]
+    assert answered.events[-1]["response"]["error"]["code"] == "stream_incomplete"
+    assert accounts(upstream) == ["one", "one", "two"]
+    (row,) = await serving.rows()
+    assert (row["status"], row["error_phase"]) == ("error", "first_event")
+    for body in (payload(), payload(stream=False)):  # an SDK goes by the status
+        answered = await serving.ask(V1, body)
+        assert (answered.status, answered.error["code"] in BROKEN) == (502, True)
+
+
+@pytest.mark.gen_test
+async def test_a_cut_does_not_hide_an_earlier_answer(serving, upstream):
+    upstream.answer(faults.server_error(), account="one", times=None)
+    upstream.answer(ScriptedResponse((Cut.EOF,)), account="two", times=None)
+    answered = await serving.ask()
+    assert (answered.status, answered.error["code"]) == (500, "server_error")
 
 
 @pytest.mark.gen_test

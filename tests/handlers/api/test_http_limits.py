@@ -6,6 +6,7 @@ import time
 import pytest
 
 from gateway.demo import faults
+from gateway.demo.answers import ScriptedResponse
 from tests import upstream_faults
 from tests.gateway.accounts.pools import cool
 from tests.serving import CHAT, CODEX, V1, accounts, payload
@@ -116,3 +117,48 @@ async def test_a_short_limit_that_goes_on_is_tried_by_one_of_those_who_wait(
     statuses = [answered.status for answered in await asyncio.gather(*asked)]
     assert statuses == [429] * 20
     assert len(upstream.of()) == 21
+
+
+@pytest.mark.parametrize("path", [CODEX, V1])
+@pytest.mark.gen_test
+async def test_a_lack_of_quota_is_told_as_one_and_without_a_time(
+    serving, upstream, path
+):
+    """It was told as a usage limit, with an end of ten minutes that nobody knew."""
+    workspace = {"detail": {"code": "deactivated_workspace"}}
+    no_money = faults.error_response(429, "insufficient_quota", "no money")
+    upstream.answer(ScriptedResponse.json(workspace, 402), account="one", times=None)
+    upstream.answer(no_money, account="two", times=None)
+    assert (await serving.ask(path)).error["message"] == "no money"
+    answered = await serving.ask(path)
+    assert answered.status == 429
+    assert answered.error["type"] == answered.error["code"] == "insufficient_quota"
+    assert "upstream's code" in answered.error["message"]
+    assert "resets_at" not in answered.error
+    assert "retry-after" not in answered.headers
+    assert accounts(upstream) == ["one", "two"]
+
+
+@pytest.mark.gen_test
+async def test_of_quota_and_a_window_the_windows_return_is_told(serving, upstream):
+    no_money = faults.error_response(429, "insufficient_quota", "no money")
+    upstream.answer(no_money, account="one", times=None)
+    upstream.answer(faults.usage_limit(3_600), account="two", times=None)
+    for _ in range(2):
+        error = (await serving.ask()).error
+        assert error["code"] == "usage_limit_reached"
+        assert abs(error["resets_at"] - time.time() - 3_600) < 5
+    assert accounts(upstream) == ["one", "two"]
+
+
+@pytest.mark.gen_test
+async def test_a_limit_told_in_the_stream_is_so_after_a_vain_wait(serving, upstream):
+    """It came with a status when both accounts had met it in the same moment."""
+    limit = upstream_faults.failed_first(
+        "rate_limit_exceeded", "Please try again in 0.1s."
+    )
+    upstream.answer(limit, times=None)
+    answered = await serving.ask()
+    assert (answered.status, answered.types[-1]) == (200, "response.failed")
+    assert answered.events[-1] == limit.steps[-1]
+    assert accounts(upstream) in (["one", "two", "one"], ["one", "two", "two"])

@@ -59,7 +59,7 @@ class Record:
     accounts: list
     strokes: list = field(default_factory=list)
     counts: Counter = field(default_factory=Counter)
-    cuts: int = 0  # of answers that the client had already seen a part of
+    cuts: int = 0  # of answers that had begun
 
     def told(self):
         """As JSON can hold it."""
@@ -183,7 +183,7 @@ class Weather:
         stroke = self._note(received.account, kind)
         if kind == "rate_limited":
             stroke.end += TOLD_WAIT
-        if kind == "cut after the commit":
+        if kind.startswith("cut"):  # Codex is told so inside the stream, either way
             self.record.cuts += 1
         return {
             "server_error": faults.server_error,
