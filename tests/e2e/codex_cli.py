@@ -87,9 +87,9 @@ class CodexCli:
 
         `model` "": the client's own default.
         """
-        login = (
-            'env_key = "TESTED_API_KEY"' if self._env else "requires_openai_auth = true"
-        )
+        login = "requires_openai_auth = true"
+        if "TESTED_API_KEY" in self._env:
+            login = 'env_key = "TESTED_API_KEY"'
         top = f'chatgpt_base_url = "{chatgpt_base_url}"\n' if chatgpt_base_url else ""
         (self.home / "config.toml").write_text(
             PROVIDER.format(
@@ -102,8 +102,12 @@ class CodexCli:
             )
         )
 
-    def login_with_tokens(self, auth_document: dict[str, object]) -> None:
-        """A ChatGPT login, as `codex login` leaves it."""
+    def login_with_tokens(
+        self, auth_document: dict[str, object], refresh_url: str = ""
+    ) -> None:
+        """A ChatGPT login, as `codex login` leaves it, renewed at this URL."""
+        if refresh_url:
+            self._env = {"CODEX_REFRESH_TOKEN_URL_OVERRIDE": refresh_url}
         (self.home / "auth.json").write_text(json.dumps(auth_document))
 
     def login_with_key(self, key: str) -> None:

@@ -1,177 +1,133 @@
 """The real Codex CLI, straight to a failing upstream and through the gateway.
 
 `python -m tests.tools.cli_failures [--only REGEX] [--rounds N] [--binary PATH]`:
-for each row and transport the final words, the seconds (median) and the attempts that
-upstream saw. Exits with 1 when the words differ, or the gateway takes longer than the
-client straight: by more than a second, or a tenth, beside one inner wait.
+for each row the final words, and for each transport the seconds (median) and the
+attempts that upstream saw, as a table in Markdown. Exits with 1 when the words differ
+without a rule, or the gateway takes longer than the client straight: by more than a
+second, or a tenth, beside one inner wait.
 """
 
 import argparse
 import asyncio
 import os
 import re
-import statistics
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.demo.upstream import ScriptedUpstream
-from tests.e2e.codex_cli import NEWEST, CodexCli, Run
-from tests.e2e.gateway_process import GatewayProcess
-from tests.tools.cli_failures.rows import ROWS, Row
+from tests.e2e.codex_cli import NEWEST
+from tests.tools.cli_failures.row import Row
+from tests.tools.cli_failures.rows import ROWS
+from tests.tools.cli_failures.trial import Imported, Seen, Trial
 
-CODEX = "/backend-api/codex"
-UNSANDBOXED = "--dangerously-bypass-approvals-and-sandbox"
-NAMES = ("one", "two")
-# What differs from run to run, in the client's last words.
-_MASKS = (
-    (re.compile(r"https?://[^\s,)]+"), "<url>"),
-    (re.compile(r", request id: \S+"), ""),
-    (re.compile(r',?"(?:request_id|origin|phase)":"[^"]*"'), ""),
-    (re.compile(r"\d+:\d\d [AP]M"), "<time>"),
-    (re.compile(r'(?<=[:,])\s+(?=["{\d])'), ""),
-)
+STATE_SECONDS = 3.0  # in which a state of the gateway is told
+HEAD = """\
+| upstream | straight: WebSocket / HTTP | through | last words | earlier |
+| --- | --- | --- | --- | --- |"""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What came of the runs of one row."""
+class Compared:
+    """One row over one transport."""
 
-    words: str
-    seconds: float
-    attempts: int
+    straight: Seen | None
+    through: Seen
 
-
-def last_words(run: Run) -> str:
-    """The last error the user reads, or what the model said."""
-    errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
-    text = errors[-1] if errors else run.stdout.strip()
-    for pattern, mark in _MASKS:
-        text = pattern.sub(mark, text)
-    return text or f"exit {run.returncode}"
-
-
-@asynccontextmanager
-async def scripted() -> AsyncIterator[ScriptedUpstream]:
-    upstream = ScriptedUpstream()
-    await upstream.start()
-    try:
-        yield upstream
-    finally:
-        await upstream.stop()
-
-
-@asynccontextmanager
-async def gateway(
-    upstream: ScriptedUpstream, folder: Path, accounts: int
-) -> AsyncIterator[GatewayProcess]:
-    """A fresh gateway, so that nothing is known of upstream."""
-    process = GatewayProcess(folder, upstream.url)
-    for name in NAMES[:accounts]:
-        file = upstream.add_account(name).write_auth_file(folder / name)
-        await process.run("accounts", "import", str(file))
-    await process.run("strategy", "fill_first")
-    await process.start()
-    try:
-        yield process
-    finally:
-        await process.stop()
+    def judge(self, row: Row) -> str:
+        """What there is to say of it; what is out of tolerance in bold."""
+        through = self.through
+        if self.straight is None:
+            is_good = row.told in through.words and through.seconds <= STATE_SECONDS
+            return "" if is_good else "**OUT**"
+        straight = self.straight
+        if straight.is_error and not through.is_error:
+            return "better"
+        notes = []
+        if shown(through.words) != shown(straight.words):
+            why = row.rule or "**OTHER WORDS**"
+            notes.append(f"straight: {shown(straight.words)}; {why}")
+        tolerance = max(1.0, straight.seconds / 10) + row.inner_wait
+        if through.seconds > straight.seconds + tolerance:
+            notes.append(row.longer or "**LONGER**")
+        elif through.seconds < straight.seconds - tolerance:
+            notes.append("sooner")
+        return "; ".join(notes)
 
 
-async def run_cli(
-    url: str, folder: Path, options: argparse.Namespace, *, websockets: bool
-) -> Run:
-    cli = CodexCli(options.binary, folder)
-    cli.login_with_key("sk-fake-users-own-key")
-    cli.configure(url + CODEX, websockets=websockets)
-    retries = [
-        word
-        for name in ("request_max_retries", "stream_max_retries")
-        for word in ("-c", f"model_providers.tested.{name}={options.retries}")
-    ]
-    return await cli.exec("hello", UNSANDBOXED, *retries, deadline=180)
+def shown(words: str) -> str:
+    """Words as they fit into a cell of the table; of a JSON error its message."""
+    text = words.removeprefix("ERROR:").strip().replace("|", "/")
+    message = re.match(r'\{.*"(?:message|detail)":"(.*?)"', text)
+    text = message[1] if message else text
+    return text if len(text) <= 90 else text[:87] + "..."
 
 
-async def one_run(
-    row: Row, options: argparse.Namespace, *, websockets: bool, straight: bool
-) -> Seen:
-    with tempfile.TemporaryDirectory(prefix="cli-") as name:
-        folder = Path(name)
-        async with scripted() as upstream:
-            row.play(upstream)
-            if straight:
-                run = await run_cli(
-                    upstream.url, folder / "codex", options, websockets=websockets
-                )
-            else:
-                (folder / "gateway").mkdir()
-                async with gateway(
-                    upstream, folder / "gateway", row.accounts
-                ) as process:
-                    run = await run_cli(
-                        process.url, folder / "codex", options, websockets=websockets
-                    )
-            attempts = len(upstream.of())
-    return Seen(last_words(run), run.seconds, attempts)
+def line(row: Row, compared: Sequence[Compared]) -> str:
+    """The row of the table."""
+    cells = []
+    for seen in ([one.straight for one in compared], [one.through for one in compared]):
+        figures = [
+            f"{one.seconds:.1f} s, {one.attempts}" if one else "-" for one in seen
+        ]
+        over_http_only = len(row.transports) == 1 and not row.transports[0]
+        cells.append(" / ".join(["-", *figures] if over_http_only else figures))
+    said = list(dict.fromkeys(shown(one.through.words) for one in compared))
+    marks = list(dict.fromkeys(mark for one in compared if (mark := one.judge(row))))
+    words = " / ".join(said) + (f" ({'; '.join(marks)})" if marks else "")
+    return f"| {row.name} | {' | '.join(cells)} | {words} | {row.earlier} |"
 
 
-async def seen(
-    row: Row, options: argparse.Namespace, *, websockets: bool, straight: bool
-) -> Seen:
-    runs = [
-        await one_run(row, options, websockets=websockets, straight=straight)
-        for _ in range(options.rounds)
-    ]
-    seconds = statistics.median(one.seconds for one in runs)
-    return Seen(runs[-1].words, seconds, max(one.attempts for one in runs))
-
-
-def is_as_good(row: Row, straight: Seen, through: Seen) -> bool:
-    tolerance = max(1.0, straight.seconds / 10) + row.inner_wait
-    is_better = "ERROR" in straight.words and "ERROR" not in through.words
-    is_same = row.has_own_words or through.words == straight.words
-    return is_better or (is_same and through.seconds <= straight.seconds + tolerance)
-
-
-async def compare(options: argparse.Namespace) -> bool:
-    all_good = True
-    for row in ROWS:
-        if not re.search(options.only, row.name):
-            continue
-        for websockets in (True, False):
-            if row.is_sockets_only and not websockets:
-                continue
-            straight, through = [
-                await seen(row, options, websockets=websockets, straight=one)
-                for one in (True, False)
-            ]
-            good = is_as_good(row, straight, through)
-            all_good &= good
-            transport = "WebSocket" if websockets else "HTTP"
-            print(
-                f"| {row.name} | {transport} | {straight.seconds:.1f} s, "
-                f"{straight.attempts} | {through.seconds:.1f} s, {through.attempts} | "
-                f"{'' if good else 'DIFFERS: '}{through.words}"
-                + ("" if good else f" / straight: {straight.words}")
-                + " |",
-                flush=True,
+async def compare(trial: Trial, row: Row, rounds: int) -> list[Compared]:
+    """Straight and through at the same time, so that both find the same machine."""
+    found = []
+    for websockets in row.transports:
+        pairs = [
+            await asyncio.gather(
+                *(
+                    trial.run(row, websockets=websockets, straight=straight)
+                    for straight in ((False,) if row.told else (False, True))
+                ),
             )
-    return all_good
+            for _ in range(rounds)
+        ]
+        through, *straight = (Seen.of(runs) for runs in zip(*pairs, strict=True))
+        found.append(Compared(straight[0] if straight else None, through))
+    return found
+
+
+async def compare_all(options: argparse.Namespace) -> bool:
+    rows = [row for row in ROWS if re.search(options.only, row.name)]
+    places = asyncio.Semaphore(options.jobs)
+    with tempfile.TemporaryDirectory(prefix="cli-accounts-") as folder:
+        imported = await Imported.make(Path(folder))
+        trial = Trial(options.binary, options.retries, imported)
+
+        async def one(row: Row) -> list[Compared]:
+            async with places:
+                return await compare(trial, row, options.rounds)
+
+        is_good = True
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(row)) for row in rows]
+            for row, task in zip(rows, tasks, strict=True):
+                compared = await task
+                print(line(row, compared), flush=True)
+                is_good &= not any("**" in pair.judge(row) for pair in compared)
+    return is_good
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.cli_failures")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="a pattern of the rows' names")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--retries", type=int, default=2, help="the client's own")
+    parser.add_argument("--jobs", type=int, default=3, help="rows at a time")
+    parser.add_argument("--retries", type=int, help="of the client; else its own")
     parser.add_argument("--binary", default=os.environ.get("CODEX_BIN", str(NEWEST)))
     options = parser.parse_args()
-    print("| upstream does | transport | straight | through the gateway | words |")
-    print("| --- | --- | --- | --- | --- |")
-    return 0 if asyncio.run(compare(options)) else 1
+    print(HEAD)
+    return 0 if asyncio.run(compare_all(options)) else 1
 
 
 if __name__ == "__main__":
