@@ -35,6 +35,7 @@ REFUSED = [
     if one.direct.startswith("4")
 ]
 SLOW_TURN = "demo:long(10)"
+Rest = Callable[[asyncio.StreamReader], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -53,12 +54,25 @@ class Target:
         self.met.setdefault(name, Counter())[came] += 1
 
 
+async def read_all(reader: asyncio.StreamReader) -> None:
+    while await reader.read(65536):
+        pass
+
+
+async def read_nothing(reader: asyncio.StreamReader) -> None:
+    await asyncio.Event().wait()
+
+
+async def leave(reader: asyncio.StreamReader) -> None:
+    """Once there is an answer."""
+
+
 class Hoard(NamedTuple):
     """Connections of one kind that are kept open."""
 
     number: int
     sent: bytes
-    reads: bool = True
+    rest: Rest = read_all  # what he does when there is an answer
 
 
 def hoards(target: Target) -> dict[str, Hoard]:
@@ -73,12 +87,12 @@ def hoards(target: Target) -> dict[str, Hoard]:
         "a key's sockets": Hoard(300, upgrade),
         "half a frame": Hoard(100, upgrade + frame(b"", length=1 << 20) + part),
         "fragments": Hoard(100, upgrade + frame(part, fin=False, mask=bytes(4))),
-        "unread floods": Hoard(20, ask(target, turn(FLOOD)), reads=False),
-        "unread frames": Hoard(20, upgrade + frame(create), reads=False),
+        "unread floods": Hoard(20, ask(target, turn(FLOOD)), rest=read_nothing),
+        "unread frames": Hoard(20, upgrade + frame(create), rest=read_nothing),
         "unread documents": Hoard(
             20,
             ask(target, turn(WHOLE, stream=False), path="/v1/responses"),
-            reads=False,
+            rest=read_nothing,
         ),
     }
 
@@ -109,7 +123,10 @@ async def besiege(target: Target) -> None:
             tasks.create_task(_go_on(target, greedy))
         tasks.create_task(_disguise(target))
         tasks.create_task(
-            _at_rate(REFUSED_A_SECOND, lambda: _send(target, "refused", next(refused)))
+            _at_rate(
+                REFUSED_A_SECOND,
+                lambda: _send(target, "refused", next(refused), rest=leave),
+            )
         )
         tasks.create_task(
             _at_rate(
@@ -132,8 +149,8 @@ async def _keep(target: Target, name: str, hoard: Hoard) -> None:
     """One connection, again and again."""
     await asyncio.sleep(random.uniform(0, PAUSE))
     while True:
-        seconds = None if hoard.reads else UNREAD_SECONDS
-        await _send(target, name, hoard.sent, seconds, reads=hoard.reads)
+        seconds = None if hoard.rest is read_all else UNREAD_SECONDS
+        await _send(target, name, hoard.sent, seconds, rest=hoard.rest)
         await asyncio.sleep(PAUSE)
 
 
@@ -169,9 +186,9 @@ async def _send(
     sent: bytes,
     seconds: float | None = PATIENCE,
     *,
-    reads: bool = True,
+    rest: Rest = read_all,
 ) -> None:
-    """Send it, and read until the connection ends; the status, or what came of it."""
+    """Send it, and note the status, or what came of it else."""
     came, writer = "no connection", None
     try:
         async with asyncio.timeout(seconds):
@@ -180,10 +197,7 @@ async def _send(
             writer.write(sent)
             head = await reader.read(4096)
             came = head[9:12].decode("latin-1") or "closed"
-            while reads and await reader.read(65536):
-                pass
-            if not reads:
-                await asyncio.Event().wait()
+            await rest(reader)
     except TimeoutError:
         pass  # he leaves
     except ConnectionError:
