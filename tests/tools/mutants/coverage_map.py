@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # Tests that look at the clock closely would fail beside the other worker.
-FAST = ["-m", "not (slow or nightly or alone or hostile)", "--ignore=tests/e2e"]
+FAST = [
+    "-m",
+    "not (slow or nightly or alone or hostile or package)",
+    "--ignore=tests/e2e",
+]
 
 
 @dataclass
