@@ -204,7 +204,7 @@ class SocketDelivery:
         try:
             waiting = self._sink(run)
         except OSError:
-            self._sink = None  # the client left; its handler ends the turn
+            self.ended.cancel()  # the client left, and the turn with it
             self._socket.end()
             return
         if waiting is not None and self._socket.is_open:
@@ -213,8 +213,8 @@ class SocketDelivery:
             waiting.add_done_callback(self._resume)
 
     def lose(self) -> None:
-        """The socket has ended inside the turn, and its client is still there."""
-        if self._sink is not None and not self.ended.done():
+        """The socket has ended inside the turn."""
+        if not self.ended.done():
             self.ended.set_exception(UpstreamFault(socket_closed()))
 
     def end_within(self, seconds: float) -> None:
