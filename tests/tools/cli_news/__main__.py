@@ -12,7 +12,8 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from gateway.demo.received import Received
 from gateway.demo.upstream import ScriptedUpstream
 from tests.e2e.app_server import running
 from tests.e2e.codex_cli import ROOT, CodexCli
-from tests.tools.cli_failures.__main__ import scripted
 from tests.tools.cli_news.facts import facts_of, facts_of_capture, facts_of_frame
 
 CODEX = "/backend-api/codex"
@@ -47,6 +47,16 @@ CALLS: tuple[tuple[str, Any], ...] = (
 
 CAPTURES = ROOT / "tests" / "captures"
 ACCEPTED = CAPTURES / "accepted_facts.txt"
+
+
+@asynccontextmanager
+async def scripted() -> AsyncIterator[ScriptedUpstream]:
+    upstream = ScriptedUpstream()
+    await upstream.start()
+    try:
+        yield upstream
+    finally:
+        await upstream.stop()
 
 
 def known_facts() -> set[str]:
