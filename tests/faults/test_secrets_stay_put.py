@@ -25,7 +25,7 @@ WRONG_TOKEN = "an-admin-token-that-is-not-the-one"
 # What Codex sends along when it has a login of its own; no part is like the accounts'.
 CLIENTS_OWN = "eyJjbGllbnQi.eyJvd24iOiJsb2dpbiJ9.0123456789-of-the-clients-own"
 # Files that are there to hold a secret, by the secret they hold.
-PIECE = 16  # characters of a secret that are too many
+PIECE = 20  # characters of a secret that are too many: 15 of a key are shown
 ONE = "one@demo.example"
 KEEPERS = {"encryption.key": "encryption key", "admin.token": "admin token"}
 COMMANDS = (
