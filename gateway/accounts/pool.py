@@ -180,8 +180,11 @@ class Pool:
         selection = self.selection(replace(demand, excluded=demand.excluded | excluded))
         if selection.response_owner is not None:
             return 0  # only its owner knows the response
-        now, verdicts = selection.now, selection.verdicts.values()
-        return sum(why is None or why.is_soft or why.is_short(now) for why in verdicts)
+        return sum(
+            why is None or why.is_soft or why.is_short(selection.now)
+            for account, why in selection.verdicts.items()
+            if account.id not in selection.demand.excluded
+        )
 
     def has_lost(self, account: Account) -> bool:
         """Whether conversations leave the account, and not only for a while."""

@@ -121,16 +121,19 @@ class TokenSource:
         return False
 
     def _was_renewed(self, account: Account) -> bool:
-        """Whether a renewal was tried a while ago, which doubles, and never worked."""
+        """Whether a renewal was tried a while ago; doubled where none worked."""
         now = time.monotonic()
         at, pause = self._renewals.get(account.id, (-math.inf, 0.0))
-        if account.health.has_worked:
-            account.health.has_worked, at = False, -math.inf
-        if now - at >= pause:
+        has_worked, account.health.has_worked = account.health.has_worked, False
+        if has_worked:
+            pause = min(pause, RENEWAL_PAUSE)
+        was_renewed = now - at < pause
+        if not was_renewed:
             longer = min(LONGEST_RENEWAL_PAUSE, 2 * pause)
-            is_again = now - at < 2 * pause
-            self._renewals[account.id] = now, longer if is_again else RENEWAL_PAUSE
-        return now - at < pause
+            is_again = now - at < 2 * pause and not has_worked
+            at, pause = now, longer if is_again else RENEWAL_PAUSE
+        self._renewals[account.id] = at, pause
+        return was_renewed
 
     async def close(self) -> None:
         """Let running refreshes end: a rotated token must reach the database."""

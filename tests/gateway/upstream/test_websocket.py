@@ -150,30 +150,3 @@ def test_a_handshake_that_breaks_off_is_no_refused_connection(tmp_path, said):
     failure = asyncio.run(main())
     assert (failure.phase, failure.code) == ("handshake", "connection_reset")
     assert kind_of(failure) is FailureKind.CONNECTION_LOST
-
-
-def test_a_client_that_left_is_no_fault_of_upstream(tmp_path):
-    """The write that fails may say so before its handler does."""
-
-    async def serve(reader, writer):
-        await upgraded(reader, writer)
-        writer.write(b"\x81\x02{}")
-        await reader.read()
-
-    async def main():
-        called = asyncio.Event()
-
-        def sink(run):
-            called.set()
-            raise BrokenPipeError
-
-        async with connecting(serve, tmp_path) as connect:
-            socket = await connect()
-            delivery = socket.deliver_to(sink)
-            delivery.deliver()
-            await asyncio.wait_for(called.wait(), 5)
-            await asyncio.sleep(0)
-            assert not socket.is_open
-            assert delivery.ended.cancelled()
-
-    asyncio.run(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 # Tests that look at the clock closely would fail beside the other worker.
 FAST = [
     "-m",
-    "not (slow or nightly or alone or hostile or package)",
+    "not (slow or nightly or alone or hostile or soak or package)",
     "--ignore=tests/e2e",
 ]
 

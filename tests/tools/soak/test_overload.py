@@ -8,7 +8,7 @@ from tests.tools.soak.overload import Load, overload
 SLACK = 10.0
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.alone
 @pytest.mark.gen_test(timeout=120)
 async def test_overload_is_refused_at_once_and_the_rest_served(io_loop, tmp_path):

@@ -40,7 +40,7 @@ def judge(found, growth):
     assert not list(found.wrong(growth))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.gen_test(timeout=300)
 async def test_a_minute_of_bad_weather(io_loop, tmp_path):
     judge(await soak(tmp_path, Profile(60.0, seed(1))), SHORT_GROWTH)
