@@ -31,8 +31,7 @@ from gateway.upstream.logins.auth_json import Login, read_login, tokens_to_crede
 # The public client of the Codex command line.
 CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
 EARLY_SECONDS = 300.0  # a token this near its end is refreshed
-# A token that still works for a while is not worth a longer wait.
-REFRESH_CLAIM_WAIT = 3.0
+REFRESH_CLAIM_WAIT = 3.0  # a token that still works is not worth a longer one
 CLAIM_SECONDS = 60.0  # longer than any call, so that a crashed owner blocks briefly
 CLAIM_POLL = 0.25
 FAILURE_SECONDS = 5.0  # a failed refresh is not tried again for so long
@@ -129,8 +128,8 @@ class TokenSource:
             pause = min(pause, RENEWAL_PAUSE)
         was_renewed = now - at < pause
         if not was_renewed:
-            longer = min(LONGEST_RENEWAL_PAUSE, 2 * pause)
             is_again = now - at < 2 * pause and not has_worked
+            longer = min(LONGEST_RENEWAL_PAUSE, 2 * pause)
             at, pause = now, longer if is_again else RENEWAL_PAUSE
         self._renewals[account.id] = at, pause
         return was_renewed
