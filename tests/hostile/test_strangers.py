@@ -17,7 +17,7 @@ DOORS = {
 }
 # Here a process of this machine would be served; a page of its browser must not be.
 KEYLESS = {"direct, no key made": ("keyless", False)}
-HARMLESS = {b'{"status":"ok"}', b'{"plugins":[]}'}
+HARMLESS = {b'{"status":"ok"}', b'{"plugins":[],"pagination":{}}'}
 
 
 @pytest.mark.parametrize("door", DOORS)
