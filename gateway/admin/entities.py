@@ -14,9 +14,9 @@ from gateway.accounts.account import AccountKind, CredentialsKind
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.strategies import STRATEGIES
 from gateway.admin.entity import Field, entity, similar_fields
-from gateway.store.log_rows import MEASURES
+from gateway.store.log.log_rows import MEASURES
+from gateway.store.log.queries import Grouping, LogStatus
 from gateway.store.models import RequestLog
-from gateway.store.queries import Grouping, LogStatus
 
 LOG_STATUSES: tuple[str, ...] = get_args(LogStatus)
 GROUPINGS: tuple[str, ...] = get_args(Grouping)

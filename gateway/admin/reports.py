@@ -8,10 +8,10 @@ from typing import Any
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.names import NamedRow, find_row
 from gateway.admin.views import account_names, key_names
-from gateway.store import queries
-from gateway.store.log_rows import MEASURES
+from gateway.store.log import queries
+from gateway.store.log.log_rows import MEASURES
+from gateway.store.log.queries import Grouping, LogFilter, LogStatus, Record
 from gateway.store.models import AccountRow, ApiKeyRow
-from gateway.store.queries import Grouping, LogFilter, LogStatus, Record
 
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 DEFAULT_SPAN = "30d"

@@ -15,14 +15,11 @@ from gateway.cli.base import (
     Commands,
     add_change_command,
     apply_change,
-    format_duration,
-    format_time,
-    print_result,
-    print_table,
     run_query,
     secrets_of,
     settings_and_json,
 )
+from gateway.cli.output import format_duration, format_time, print_result, print_table
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
 from gateway.settings import PROGRAM, Settings

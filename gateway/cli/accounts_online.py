@@ -17,14 +17,8 @@ from gateway.admin.probe import probe as send_probe
 from gateway.admin.resets import shown_resets, use_reset
 from gateway.app import Gateway
 from gateway.cli.admin_client import find_client, path_of, reload_running
-from gateway.cli.base import (
-    apply_change,
-    print_json,
-    print_result,
-    secrets_of,
-    settings_and_json,
-    text,
-)
+from gateway.cli.base import apply_change, secrets_of, settings_and_json
+from gateway.cli.output import print_json, print_result, text
 from gateway.repository.audit import record, shell_actor
 from gateway.secret import Secret
 from gateway.settings import Settings

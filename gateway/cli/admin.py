@@ -8,7 +8,8 @@ from gateway.admin.entity import Field
 from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
-from gateway.cli.base import apply_change, print_result, run_query, settings_and_json
+from gateway.cli.base import apply_change, run_query, settings_and_json
+from gateway.cli.output import print_result
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings

@@ -1,11 +1,8 @@
 """What every command shares: settings, the database, output, errors."""
 
-import json
-import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +11,7 @@ import click
 import peewee as pw
 
 from gateway.cli.admin_client import reload_running
+from gateway.cli.output import OutputRow, print_result, printable
 from gateway.errors import GatewayError
 from gateway.process.inherited_sockets import UnusableDescriptor
 from gateway.process.lockfile import AlreadyRunning
@@ -31,10 +29,8 @@ from gateway.store.database import (
 from gateway.store.encryption import SecretBox, UnusableKey
 
 T = TypeVar("T")
-OutputRow = Mapping[str, Any]
 
 _LONGEST_REASON = 300
-_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 pass_settings = click.make_pass_decorator(Settings)
 _json_option = click.option(
@@ -148,42 +144,6 @@ def secrets_of(settings: Settings) -> SecretBox:
     return SecretBox.open(settings.data_dir, key.reveal() if key else "")
 
 
-def print_json(row: OutputRow) -> None:
-    """One object, one line; whoever reads it gets it now."""
-    click.echo(json_line(row))
-    sys.stdout.flush()
-
-
-def json_line(row: OutputRow) -> str:
-    """The object as JSON, in ASCII where a character of it could steer a terminal."""
-    line = json.dumps(row, ensure_ascii=False, default=str)
-    return line if line.isprintable() else json.dumps(row, default=str)
-
-
-def print_table(
-    rows: Iterable[OutputRow], columns: Sequence[str], *, as_json: bool
-) -> None:
-    """A table of the columns, or all of each row as JSON."""
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
-    lines = [[text(row.get(name)) for name in columns] for row in rows]
-    titles = [name.replace("_", " ").upper() for name in columns]
-    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
-    for line in (titles, *lines):
-        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
-
-
-def print_result(row: OutputRow, sentence: str, *, as_json: bool) -> None:
-    """What was done, for programs or for people."""
-    if as_json:
-        print_json(row)
-    else:
-        click.echo(printable(sentence))
-
-
 def add_change_command(
     group: click.Group,
     name: str,
@@ -203,33 +163,3 @@ def add_change_command(
     def command(settings: Settings, name: str, as_json: bool) -> None:
         name = apply_change(settings, function, name, shell_actor())
         print_result({"name": name, **row}, sentence.format(name), as_json=as_json)
-
-
-def text(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(text(one) for one in value) or "-"
-    return printable(str(value).replace("\n", _UNPRINTABLE))
-
-
-def printable(words: str) -> str:
-    """Words in which only line ends steer the terminal: clients choose some of them."""
-    return "".join(c if c.isprintable() or c == "\n" else _UNPRINTABLE for c in words)
-
-
-def format_time(seconds: float | None) -> str:
-    """A unix time in the zone of whoever reads it."""
-    if seconds is None:
-        return "-"
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def format_duration(seconds: float) -> str:
-    """A duration in its largest unit."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"

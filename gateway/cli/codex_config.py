@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from gateway.cli.admin_client import find_client
-from gateway.cli.base import print_result, settings_and_json
+from gateway.cli.base import settings_and_json
+from gateway.cli.output import print_result
 from gateway.settings import Settings
 from gateway.store.private_file import replace_file
 

@@ -17,12 +17,11 @@ from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     Commands,
     apply_change,
-    print_json,
-    printable,
     run_query,
     secrets_of,
     settings_and_json,
 )
+from gateway.cli.output import print_json, printable
 from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import Visit
 from gateway.doctor.egress_check import check_egress

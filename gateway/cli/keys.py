@@ -14,14 +14,10 @@ from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
     add_change_command,
     apply_change,
-    format_time,
-    print_json,
-    print_result,
-    print_table,
     run_query,
     settings_and_json,
-    text,
 )
+from gateway.cli.output import format_time, print_json, print_result, print_table, text
 from gateway.repository.audit import shell_actor
 from gateway.settings import PROGRAM, Settings
 from gateway.store.models import ApiKeyRow

@@ -5,13 +5,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.base import (
-    format_time,
-    print_table,
-    printable,
-    settings_and_json,
-    text,
-)
+from gateway.cli.base import settings_and_json
+from gateway.cli.output import format_time, print_table, printable, text
 from gateway.monitoring.recorder.files import recordings
 from gateway.settings import Settings
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.keys.key import Key, Limit, Measure
-from gateway.keys.pricing import cost_microdollars, default_table
+from gateway.pricing.pricing import cost_microdollars, default_table
 from gateway.protocol.facts import Usage
 
 # Windows of one limit that are remembered, for a clock that goes ahead and back: those

@@ -12,9 +12,9 @@ from gateway.keys.input_estimate import ConversationInput, InputSize
 from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
 from gateway.keys.media_tokens import LONGEST_SPEECH, seconds_tokens
-from gateway.keys.pricing import cost_microdollars
 from gateway.keys.reservation import NO_RESERVATION, Reservation
 from gateway.keys.turn_history import largest_output
+from gateway.pricing.pricing import cost_microdollars
 from gateway.protocol.facts import Usage
 from gateway.protocol.lenient_json import child
 from gateway.protocol.numbers import seconds

@@ -3,8 +3,8 @@
 import peewee as pw
 
 from gateway.store.database import execute_many
-from gateway.store.log_rows import Sums, clean, has_known_model, write_log
-from gateway.store.rule_counts import write_rule_counts
+from gateway.store.log.log_rows import Sums, clean, has_known_model, write_log
+from gateway.store.log.rule_counts import write_rule_counts
 from gateway.store.write_queue import Batch
 
 UPSERT_BINDING = (

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from gateway.store.log_rows import LogRow, Sums, clean, has_known_model
+from gateway.store.log.log_rows import LogRow, Sums, clean, has_known_model
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -22,8 +22,8 @@ from gateway.store.database import (
     transaction,
     translated_errors,
 )
-from gateway.store.log_rows import LogRow
-from gateway.store.retention import Retention
+from gateway.store.log.log_rows import LogRow
+from gateway.store.log.retention import Retention
 from gateway.store.write_queue import Backlog, Batch, Job, StoredHealth
 
 logger = logging.getLogger("gateway.store")

@@ -158,7 +158,7 @@ class Exchange:
         }
 
     def _rules_met(self) -> list[tuple[RuleKind, str]]:
-        """What is counted by day, as `gateway.store.rule_counts` takes it."""
+        """What is counted by day, as `gateway.store.log.rule_counts` takes it."""
         met: list[tuple[RuleKind, str]] = [("changed", one) for one in self.changes]
         met += [("new shape", shape) for shape in self.new_shapes]
         return met if self.refused_by is None else [*met, ("refused", self.refused_by)]

@@ -13,7 +13,7 @@ from gateway.admin.entities import (
     USAGE,
     USAGE_QUERY,
 )
-from gateway.store.queries import Record
+from gateway.store.log.queries import Record
 from handlers.admin.base import AdminHandler, Operation
 
 

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from gateway.store.queries import usage_report
+from gateway.store.log.queries import usage_report
 from handlers.bodies import BodilessHandler
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from gateway.cli.base import format_time
+from gateway.cli.output import format_time
 from gateway.demo.accounts import DemoAccount
 
 

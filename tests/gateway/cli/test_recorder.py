@@ -12,7 +12,7 @@ from gateway.cli.base import connected_database
 from gateway.monitoring.recorder.files import write_recording
 from gateway.settings import Settings
 from gateway.store.batches import write_batch
-from gateway.store.log_rows import Sums
+from gateway.store.log.log_rows import Sums
 from gateway.store.models import now_ms
 from gateway.store.write_queue import Batch
 

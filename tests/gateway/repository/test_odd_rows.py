@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gateway.admin.views import stored_accounts
-from gateway.cli.base import format_time
+from gateway.cli.output import format_time
 from gateway.protocol.numbers import LATEST, LONGEST_WINDOW
 from gateway.store.models import AccountRow
 from tests.handlers.admin.operators import Operator

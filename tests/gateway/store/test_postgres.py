@@ -14,7 +14,14 @@ from gateway.store import models
 from gateway.store.backup import BackupFailed
 from gateway.store.database import StoreUnavailable, UnusableDatabase, open_database
 from gateway.store.key_rotation import Rotated, rotate_key
-from gateway.store.log_rows import DAY_MS
+from gateway.store.log.log_rows import DAY_MS
+from gateway.store.log.queries import (
+    LogFilter,
+    find_log,
+    log_after,
+    log_page,
+    usage_report,
+)
 from gateway.store.models import (
     AccountRow,
     BindingRow,
@@ -22,10 +29,9 @@ from gateway.store.models import (
     SettingRow,
     UsageDay,
 )
-from gateway.store.queries import LogFilter, find_log, log_after, log_page, usage_report
 from gateway.store.write_queue import StoredHealth
+from tests.gateway.store.log.test_queries import COMBINATIONS, START, group_of, passes
 from tests.gateway.store.store_rows import NOW, log_row, make_store
-from tests.gateway.store.test_queries import COMBINATIONS, START, group_of, passes
 
 
 @contextlib.asynccontextmanager

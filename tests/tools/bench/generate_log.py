@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.store.database import migrate, open_database
-from gateway.store.log_rows import COLUMNS, DAY_MS, Sums, write_log
+from gateway.store.log.log_rows import COLUMNS, DAY_MS, Sums, write_log
 
 KEYS = 40
 ACCOUNTS = 8

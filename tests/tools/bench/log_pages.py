@@ -17,9 +17,15 @@ from typing import Any, get_args
 
 from gateway.store import models
 from gateway.store.database import open_database
-from gateway.store.log_rows import DAY_MS
+from gateway.store.log.log_rows import DAY_MS
+from gateway.store.log.queries import (
+    Grouping,
+    LogFilter,
+    find_log,
+    log_page,
+    usage_report,
+)
 from gateway.store.models import RequestLog
-from gateway.store.queries import Grouping, LogFilter, find_log, log_page, usage_report
 from tests.tools.bench.generate_log import MODELS
 
 VALUES = {

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
-from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS, has_known_model
-from gateway.store.queries import (
+from gateway.store.log.log_rows import COLUMNS, DAY_MS, HOUR_MS, has_known_model
+from gateway.store.log.queries import (
     LogFilter,
     find_log,
     last_log_id,

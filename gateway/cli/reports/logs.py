@@ -9,19 +9,12 @@ import click
 from gateway.admin import reports
 from gateway.admin.entities import GROUPINGS, LOG_STATUSES, LONGEST_PAGE
 from gateway.admin.failure_table import FAILURE_COLUMNS, as_markdown, failure_rows
-from gateway.cli.base import (
-    connected_database,
-    format_time,
-    print_json,
-    print_table,
-    run_query,
-    settings_and_json,
-    text,
-)
-from gateway.cli.receipt import print_receipt
+from gateway.cli.base import connected_database, run_query, settings_and_json
+from gateway.cli.output import format_time, print_json, print_table, text
+from gateway.cli.reports.receipt import print_receipt
 from gateway.settings import Settings
-from gateway.store import queries
-from gateway.store.queries import Grouping, LogFilter, Record
+from gateway.store.log import queries
+from gateway.store.log.queries import Grouping, LogFilter, Record
 
 FOLLOW_SECONDS = 0.5
 _TOTALS = ("requests", "errors", "interrupted", "input_tokens", "output_tokens")

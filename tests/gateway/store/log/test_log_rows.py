@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.store.database import migrate, open_database
-from gateway.store.log_rows import (
+from gateway.store.log.log_rows import (
     COLUMNS,
     HOUR_MS,
     MEASURES,

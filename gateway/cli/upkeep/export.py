@@ -14,18 +14,13 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
-from gateway.cli.base import (
-    connected_database,
-    json_line,
-    print_result,
-    settings_and_json,
-    text,
-)
-from gateway.cli.logs import pages
+from gateway.cli.base import connected_database, settings_and_json
+from gateway.cli.output import json_line, print_result, text
+from gateway.cli.reports.logs import pages
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
-from gateway.store.log_rows import COLUMNS
-from gateway.store.queries import Record
+from gateway.store.log.log_rows import COLUMNS
+from gateway.store.log.queries import Record
 
 _FORMULA = frozenset("=+-@")
 _FIELDS = (*COLUMNS, "key", "account")

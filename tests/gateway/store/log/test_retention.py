@@ -2,9 +2,11 @@ import asyncio
 
 import pytest
 
-from gateway.store import models, retention
+from gateway.store import models
 from gateway.store.database import migrate, open_database
-from gateway.store.log_rows import DAY_MS
+from gateway.store.log import retention
+from gateway.store.log.log_rows import DAY_MS
+from gateway.store.log.retention import COUNTERS_KEPT, SLICE_ROWS, Retention
 from gateway.store.models import (
     AuditLog,
     BindingRow,
@@ -12,7 +14,6 @@ from gateway.store.models import (
     RequestLog,
     UsageHour,
 )
-from gateway.store.retention import COUNTERS_KEPT, SLICE_ROWS, Retention
 from tests.gateway.store.store_rows import NOW, log_row, make_store
 
 

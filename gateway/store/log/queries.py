@@ -12,7 +12,7 @@ from typing import Any, Literal
 import peewee as pw
 
 from gateway.store import database, models
-from gateway.store.log_rows import COLUMNS, DAY_MS, HOUR_MS, MEASURES
+from gateway.store.log.log_rows import COLUMNS, DAY_MS, HOUR_MS, MEASURES
 from gateway.store.models import now_ms
 
 Record = dict[str, Any]

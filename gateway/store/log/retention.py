@@ -6,7 +6,8 @@ import time
 import peewee as pw
 
 from gateway.store.database import describe, transaction
-from gateway.store.log_rows import DAY_MS
+from gateway.store.log.log_rows import DAY_MS
+from gateway.store.log.rule_counts import remove_rule_counts
 from gateway.store.models import (
     AuditLog,
     BindingRow,
@@ -14,7 +15,6 @@ from gateway.store.models import (
     RequestLog,
     now_ms,
 )
-from gateway.store.rule_counts import remove_rule_counts
 
 logger = logging.getLogger("gateway.store")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import peewee as pw
 
 from gateway.store.database import execute_many, select
-from gateway.store.log_rows import DAY_MS, LogRow, insert
+from gateway.store.log.log_rows import DAY_MS, LogRow, insert
 from gateway.store.models import RuleDay
 
 # Names are made of what clients send: so much of one, and so many a day and kind.

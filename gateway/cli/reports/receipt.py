@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.base import format_time, text
-from gateway.store.queries import Record
+from gateway.cli.output import format_time, text
+from gateway.store.log.queries import Record
 
 _PHASES = (
     ("body_ms", "body read and checked"),

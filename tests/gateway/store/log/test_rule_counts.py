@@ -5,10 +5,10 @@ import pytest
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
-from gateway.store.log_rows import DAY_MS
-from gateway.store.queries import rule_report
-from gateway.store.retention import RULE_DAYS, Retention
-from gateway.store.rule_counts import MOST_RULES, OTHER_RULES, plain_rule
+from gateway.store.log.log_rows import DAY_MS
+from gateway.store.log.queries import rule_report
+from gateway.store.log.retention import RULE_DAYS, Retention
+from gateway.store.log.rule_counts import MOST_RULES, OTHER_RULES, plain_rule
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import log_row
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.keys.pricing import (
+from gateway.pricing.pricing import (
     PriceTable,
     TokenPrices,
     cost_microdollars,

@@ -1,0 +1,79 @@
+"""What commands print: tables, sentences, one JSON object a line."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+OutputRow = Mapping[str, Any]
+
+_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+
+
+def print_json(row: OutputRow) -> None:
+    """One object, one line; whoever reads it gets it now."""
+    click.echo(json_line(row))
+    sys.stdout.flush()
+
+
+def json_line(row: OutputRow) -> str:
+    """The object as JSON, in ASCII where a character of it could steer a terminal."""
+    line = json.dumps(row, ensure_ascii=False, default=str)
+    return line if line.isprintable() else json.dumps(row, default=str)
+
+
+def print_table(
+    rows: Iterable[OutputRow], columns: Sequence[str], *, as_json: bool
+) -> None:
+    """A table of the columns, or all of each row as JSON."""
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    lines = [[text(row.get(name)) for name in columns] for row in rows]
+    titles = [name.replace("_", " ").upper() for name in columns]
+    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
+    for line in (titles, *lines):
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def print_result(row: OutputRow, sentence: str, *, as_json: bool) -> None:
+    """What was done, for programs or for people."""
+    if as_json:
+        print_json(row)
+    else:
+        click.echo(printable(sentence))
+
+
+def text(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(text(one) for one in value) or "-"
+    return printable(str(value).replace("\n", _UNPRINTABLE))
+
+
+def printable(words: str) -> str:
+    """Words in which only line ends steer the terminal: clients choose some of them."""
+    return "".join(c if c.isprintable() or c == "\n" else _UNPRINTABLE for c in words)
+
+
+def format_time(seconds: float | None) -> str:
+    """A unix time in the zone of whoever reads it."""
+    if seconds is None:
+        return "-"
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def format_duration(seconds: float) -> str:
+    """A duration in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

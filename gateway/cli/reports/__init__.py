@@ -1,0 +1,1 @@
+"""Commands that read the record: what happened, to whom, at what cost."""

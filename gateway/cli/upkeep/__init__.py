@@ -1,0 +1,1 @@
+"""Commands that take the record elsewhere, and keep what is stored in order."""

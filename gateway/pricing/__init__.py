@@ -1,0 +1,1 @@
+"""What tokens cost: the table of prices and what a turn is charged."""
