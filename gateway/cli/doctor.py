@@ -22,8 +22,9 @@ from gateway.cli.base import (
     settings_and_json,
 )
 from gateway.cli.output import print_json, printable
+from gateway.cli.progress import Progress
 from gateway.doctor import client_checks, configuration_checks, local_checks
-from gateway.doctor.client import Visit
+from gateway.doctor.client import SILENCE, Visit
 from gateway.doctor.egress_check import check_egress
 from gateway.doctor.findings import Finding, Level, fail, ok
 from gateway.repository.accounts import load_accounts
@@ -35,6 +36,10 @@ from gateway.store.encryption import UnusableKey
 from gateway.upstream.http import open_session
 
 DOTENV = Path(".env")
+_LONG_WAIT = (
+    f"This waits {SILENCE:.0f} s in silence, as a model does that thinks: proxies cut "
+    "such connections. --quick leaves it out."
+)
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
@@ -87,8 +92,13 @@ def doctor(
             tell(finding)
     for finding in local_checks.codex_configuration(home, {url, own}):
         tell(finding)
-    with _visiting_key(settings, key, is_running=client is not None) as visiting:
-        asyncio.run(_visit(url, visiting, quick, tell))
+    if not quick and not as_json:
+        click.echo(_LONG_WAIT, err=True)
+    with (
+        _visiting_key(settings, key, is_running=client is not None) as visiting,
+        Progress("Waiting", unit="s", quiet=as_json) as progress,
+    ):
+        asyncio.run(_visit((url, visiting), quick, tell, progress))
     failed = sum(finding.level is Level.FAIL for finding in found)
     warned = sum(finding.level is Level.WARN for finding in found)
     if not as_json:
@@ -118,12 +128,18 @@ def _visiting_key(
 
 
 async def _visit(
-    url: str, key: str | None, quick: bool, tell: Callable[[Finding], None]
+    visiting: tuple[str, str | None],
+    quick: bool,
+    tell: Callable[[Finding], None],
+    progress: Progress,
 ) -> None:
+    url, key = visiting
     async with aiohttp.ClientSession(trust_env=False) as session:
-        async for finding in client_checks.check_connection(
+        coming = client_checks.check_connection(
             Visit(session, url, key), is_quick=quick
-        ):
+        )
+        whole = None if quick else SILENCE
+        async for finding in progress.wait(coming, whole):
             tell(finding)
 
 

@@ -37,11 +37,11 @@ def back_up(
         least = _copy(str(database.database), file, progress)
         counted = _count(file)
         if any(counted[table] < number for table, number in least.items()):
-            raise BackupFailed(f"{file} has fewer rows than the database")
+            raise BackupFailed("The copy has fewer rows than the database")
     except BaseException as error:
         file.unlink(missing_ok=True)
         if isinstance(error, sqlite3.Error):
-            raise BackupFailed(f"{file}: {error}") from error
+            raise BackupFailed(f"The copy failed: {error}") from error
         raise
     return counted
 
@@ -70,7 +70,7 @@ def _count(file: Path) -> dict[str, int]:
         copy.execute("PRAGMA journal_mode = delete")
         [verdict] = copy.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise BackupFailed(f"{file} is damaged: {verdict}")
+            raise BackupFailed(f"The copy is damaged: {verdict}")
         return _count_tables(copy)
 
 

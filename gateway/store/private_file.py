@@ -12,14 +12,22 @@ def create_file(path: Path, text: str) -> None:
     """
     temporary = _write_temporary(path, text)
     try:
-        os.link(temporary, path)
-    except OSError:
-        # Another process was first, or the file system knows no links.
-        if not path.exists():
-            temporary.replace(path)
+        give_name(temporary, path)
+    except FileExistsError:
+        pass  # another process was first
     finally:
         temporary.unlink(missing_ok=True)
     _sync(path.parent)
+
+
+def give_name(written: Path, path: Path) -> None:
+    """Name a finished file; raises FileExistsError where the name is taken."""
+    try:
+        os.link(written, path)
+    except OSError as error:
+        if os.path.lexists(path):
+            raise FileExistsError(f"{path} exists already") from error
+        written.replace(path)  # the file system knows no links
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import stat
 import sys
 import time
 import unicodedata
@@ -16,7 +18,9 @@ from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
 from gateway.cli.base import connected_database, settings_and_json
 from gateway.cli.output import json_line, print_result, text
+from gateway.cli.progress import Progress
 from gateway.cli.reports.logs import pages
+from gateway.cli.upkeep.new_file import force_option, new_file
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
 from gateway.store.log.log_rows import COLUMNS
@@ -40,17 +44,32 @@ _FIELDS = (*COLUMNS, "key", "account")
 @click.option("--model")
 @click.option("--status", type=click.Choice(LOG_STATUSES))
 @click.option("--since", help="2h, 7d, 4w or a date.")
+@force_option
 @settings_and_json
 def export(
-    settings: Settings, /, kind: str, output: Path | None, as_json: bool, **wanted: Any
+    settings: Settings,
+    /,
+    kind: str,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+    **wanted: Any,
 ) -> None:
     """The request log as CSV or as one JSON object a line, newest first.
 
     --json is the same as --format jsonl.
     """
-    with connected_database(settings), _destination(output) as file:
+    with (
+        _destination(output, force) as file,
+        connected_database(settings),
+        Progress(
+            "Exporting",
+            unit="rows",
+            quiet=as_json or not (output or _is_file(sys.stdout)),
+        ) as progress,
+    ):
         rows = pages(reports.log_filter(wanted, time.time()), None)
-        shown = _counted(rows) if output is not None else rows
+        shown = progress.count(rows)
         if as_json or kind == "jsonl":
             for row in shown:
                 file.write(json_line(row) + "\n")
@@ -58,25 +77,24 @@ def export(
             _write_csv(shown, file)
 
 
+def _is_file(stream: IO[str]) -> bool:
+    """Not a terminal or a pipe, whose reader sees the rows."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False
+
+
 @contextmanager
-def _destination(output: Path | None) -> Iterator[IO[str]]:
+def _destination(output: Path | None, force: bool) -> Iterator[IO[str]]:
     if output is None:
         yield sys.stdout
         return
-    with output.open("x", encoding="utf-8", newline="") as file:
+    with (
+        new_file(output, force=force) as written,
+        written.open("x", encoding="utf-8", newline="") as file,
+    ):
         yield file
-
-
-def _counted(rows: Iterator[Record]) -> Iterator[Record]:
-    """Show how far it is; the number of rows is not known before."""
-    with click.progressbar(
-        rows,
-        label="Rows",
-        show_pos=True,
-        file=sys.stderr,
-        update_min_steps=1000,
-    ) as counted:
-        yield from counted
 
 
 def _write_csv(rows: Iterator[Record], file: IO[str]) -> None:
@@ -106,22 +124,21 @@ def _harmless_part(part: str) -> str:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@force_option
 @settings_and_json
-def backup(settings: Settings, file: Path, as_json: bool) -> None:
+def backup(settings: Settings, file: Path, force: bool, as_json: bool) -> None:
     """Copy the database to a new file, also while the gateway runs.
 
     The copy is opened, checked and counted. Credentials in it are encrypted: keep
     the encryption key of the data directory as well, elsewhere.
     """
-    bar = click.progressbar(length=1, label="Pages", file=sys.stderr)
-    with connected_database(settings) as database, bar:
-
-        def progress(done: int, whole: int) -> None:
-            bar.length = max(1, whole)
-            bar.update(done - bar.pos)
-
+    with (
+        new_file(file, force=force) as written,
+        connected_database(settings) as database,
+        Progress("Copying", unit="pages", quiet=as_json) as progress,
+    ):
         try:
-            counted = back_up(database, file, progress)
+            counted = back_up(database, written, progress.update)
         except BackupFailed as error:
             raise click.ClickException(str(error)) from error
     told = ", ".join(f"{number} {name}" for name, number in counted.items() if number)

@@ -159,7 +159,7 @@ def test_the_log_is_exported_whole_as_csv_and_as_lines(commands, record, tmp_pat
     assert len(lines) == 1501
     assert json.loads(lines[-1])["request_id"] == f"{1:032x}"
     again = commands("export", "--output", file)
-    assert (again.status, "File exists" in again.err) == (1, True)
+    assert (again.status, "exists already" in again.err) == (1, True)
 
 
 def test_a_backup_is_a_database_with_every_row_and_never_replaces_one(
@@ -173,7 +173,7 @@ def test_a_backup_is_a_database_with_every_row_and_never_replaces_one(
     assert copy.execute("SELECT COUNT(*) FROM request_log").fetchone() == (99,)
     copy.close()
     again = commands("backup", file)
-    assert (again.status, "File exists" in again.err) == (1, True)
+    assert (again.status, "exists already" in again.err) == (1, True)
 
 
 BLOCK = {

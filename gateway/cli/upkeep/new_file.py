@@ -1,0 +1,67 @@
+"""Files that commands write for people: their owner's alone, and never by surprise."""
+
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from gateway.store.private_file import give_name
+
+C = TypeVar("C", bound=Callable[..., object])
+
+
+def force_option(command: C) -> C:
+    """Give a command `--force`, for `new_file`."""
+    return click.option(
+        "--force", is_flag=True, help="Replace the file where there is one."
+    )(command)
+
+
+@contextmanager
+def new_file(path: Path, *, force: bool) -> Iterator[Path]:
+    """A place to write in, which gets its name when all went well.
+
+    A file of that name is replaced if the owner wants it; a link or a device never is,
+    nor what a link leads to. Raises ClickException, or
+    OSError when the name was taken meanwhile.
+    """
+    is_replaced = _may_be_replaced(path, force)
+    try:
+        # Mode 0700, on the same file system.
+        room = tempfile.TemporaryDirectory(prefix=".codexgate-", dir=path.parent)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
+    with room as folder:
+        written = Path(folder) / path.name
+        yield written
+        written.chmod(0o600)
+        if is_replaced:
+            written.replace(path)
+        else:
+            give_name(written, path)
+
+
+def _may_be_replaced(path: Path, force: bool) -> bool:
+    """Whether there is one; asks, and ends the command when the answer is no."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        if path.parent.is_dir():
+            return False
+        raise click.ClickException(
+            f"{path.parent} is no folder: make it first"
+        ) from None
+    if not stat.S_ISREG(found.st_mode):
+        what = "a link" if path.is_symlink() else "no regular file"
+        raise click.ClickException(f"{path} is {what}: name another file")
+    if force:
+        return True
+    told = f"{path} exists already"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.ClickException(f"{told}: --force replaces it, or name another file")
+    return click.confirm(f"{told}. Replace it?", abort=True, err=True)
