@@ -52,8 +52,6 @@ from gateway.upstream.websocket_handshake import UpstreamSockets
 # Counters, bindings and account states reach the writer this often: what a killed
 # process may lose of them.
 PERSIST_SECONDS = 0.5
-# A row that waits longer for the database than this makes the process unready.
-WRITER_LAG_SECONDS = 10.0
 # Bodies of requests that need no key, apart from the others: strangers send them.
 SIDE_BUDGET_BYTES = 64 * 1024 * 1024
 # Turns that were cut get so long to leave their rows.
@@ -241,28 +239,6 @@ class Gateway:
         if self.is_draining:
             channel.drain()
         return channel
-
-    def readiness(self) -> dict[str, str]:
-        """What `/health/ready` answers: "ok", or what is wrong, by check."""
-        writer = self.store.writer
-        database = "ok"
-        if self.store.file_trouble is not None:
-            database = self.store.file_trouble
-        elif writer.last_error is not None:
-            database = f"not writable: {writer.last_error}"
-        elif writer.lag_seconds > WRITER_LAG_SECONDS:
-            database = f"rows wait for {writer.lag_seconds:.0f} s"
-        now = time.time()
-        serving = any(
-            account.health.takes_requests(now)
-            and self.pool.verdicts.base(account).edge_until <= now
-            for account in self.pool.accounts.values()
-        )
-        return {
-            "database": database,
-            "accounts": "ok" if serving else "no account is in service",
-            "drain": "draining" if self.is_draining else "ok",
-        }
 
     def warnings(self) -> dict[str, str]:
         """What `/health/ready` says besides, by subject: it makes nothing unready."""

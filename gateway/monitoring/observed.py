@@ -1,4 +1,4 @@
-"""Observed: the parts of a gateway that metrics and the flight recorder read."""
+"""Observed: the parts of a gateway that are read from outside of its turns."""
 
 from collections.abc import Sized
 from typing import Protocol
@@ -22,6 +22,7 @@ class Observed(Protocol):
     store: Store
     supervisor: Supervisor
     turns: TurnRunner
+    is_draining: bool
 
     @property
     def channels(self) -> Sized: ...

@@ -1,5 +1,6 @@
 """GET /health, /health/live, /health/ready."""
 
+from gateway.monitoring.readiness import readiness
 from handlers.bodies import BodilessHandler
 
 
@@ -14,7 +15,7 @@ class ReadyHandler(HealthHandler):
     """Whether requests can be served; `checks` says why not, `warnings` what else."""
 
     def get(self) -> None:
-        checks = self.gateway.readiness()
+        checks = readiness(self.gateway)
         ready = all(value == "ok" for value in checks.values())
         self.write_json(
             {

@@ -41,6 +41,7 @@ class Parts:
     body_budget: BodyBudget
     store: Store
     turns: TurnRunner
+    is_draining: bool = False
     channels: set = field(default_factory=set)
     supervisor: Supervisor = field(default_factory=Supervisor)
 
