@@ -22,6 +22,11 @@ PROXY_SCHEMES = ("http", "https", "socks5")
 MOST_CREDENTIAL_BYTES = 255  # RFC 1929, section 2
 MEBIBYTE = 1024 * 1024
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:]+\])(?P<port>:[0-9]{1,5})?"
+)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     unauthenticated_cidrs: tuple[Network, ...]
     allowed_hosts: frozenset[str]  # names, in lower case
+    allowed_origins: frozenset[str]  # of browser apps, as a browser writes them
     max_body_bytes: int  # of one decoded body
     body_budget_bytes: int  # of all bodies being read
     connect_timeout: float
@@ -61,6 +67,7 @@ class Settings:
             env.read_env(dotenv, recurse=False)
         env.add_parser("networks", _networks)
         env.add_parser("hosts", _hosts)
+        env.add_parser("origins", _origins)
         env.add_parser("proxy", _proxy)
         env.add_parser("secret", lambda text: Secret(text) if text else None)
         with env.prefixed("GATEWAY_"):
@@ -98,6 +105,7 @@ def _read(env: Any) -> dict[str, Any]:
         "trusted_proxies": env.networks("TRUSTED_PROXIES", ""),
         "unauthenticated_cidrs": env.networks("UNAUTHENTICATED_CIDRS", ""),
         "allowed_hosts": env.hosts("ALLOWED_HOSTS", ""),
+        "allowed_origins": env.origins("ALLOWED_ORIGINS", ""),
         "max_body_bytes": env.int("MAX_BODY_BYTES", 128 * MEBIBYTE, validate=positive),
         "body_budget_bytes": env.int(
             "BODY_BUDGET_BYTES", 1024 * MEBIBYTE, validate=positive
@@ -154,3 +162,26 @@ def _hosts(value: str) -> frozenset[str]:
         if _HOST_NAME.fullmatch(name) is None:
             raise EnvError(f"{name!a} is no host name (without scheme and port)")
     return frozenset(names)
+
+
+def _origins(value: str) -> frozenset[str]:
+    """Parse "https://app.example, http://localhost:5173" as browsers write origins."""
+    return frozenset(_origin(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _origin(text: str) -> str:
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None:
+        raise EnvError(
+            f"{text!a} is no origin: write scheme and host, and the port unless it is "
+            "the usual one, without wildcard, path or slash: https://app.example"
+        )
+    if match["scheme"] == "http" and not _LOOPBACK.fullmatch(match["host"]):
+        raise EnvError(
+            f"{text!a}: http is for this machine only (localhost, 127.0.0.1, [::1]); "
+            "others need https"
+        )
+    port = match["port"] or ""
+    if port == _DEFAULT_PORTS[match["scheme"]]:
+        port = ""
+    return f"{match['scheme']}://{match['host']}{port}"

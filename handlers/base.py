@@ -10,6 +10,7 @@ import orjson
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
+from gateway.admission.browser_apps import cors_headers
 from gateway.admission.client_address import (
     AccessPolicy,
     client_address,
@@ -84,11 +85,16 @@ class BaseHandler(RequestHandler):
         self.clear_header("Server")
         self.clear_header("Content-Type")
         if self.request_id:
-            self.set_header("x-request-id", self.request_id)
+            self._set_own_headers()
+
+    def _set_own_headers(self) -> None:
+        self.set_header("x-request-id", self.request_id)
+        for name, value in cors_headers(self.facts, self.gateway.settings).items():
+            self.set_header(name, value)
 
     def prepare(self) -> Awaitable[None] | None:
         """Decide from the head alone; the body is not read before that."""
-        self.set_header("x-request-id", self.request_id)
+        self._set_own_headers()
         if self.ends_connection:
             prevent_keep_alive(self.request)
         if is_large_head(self.request.uri or "", self.head_lines):

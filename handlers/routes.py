@@ -9,6 +9,7 @@ from tornado.web import Application
 from gateway.admission.client_address import AccessPolicy
 from gateway.app import Gateway
 from handlers.admin.routes import ADMIN_ROUTES
+from handlers.api.browser_apps import PreflightHandler, PreflightMatches
 from handlers.api.chat import ChatCompletionsHandler
 from handlers.api.media import (
     AlphaSearchHandler,
@@ -57,6 +58,7 @@ CHAT = RouteOptions(Surface.CHAT)
 KEY_USAGE = RouteOptions(Surface.V1, AccessPolicy.KEY_REQUIRED)
 SIDE_CALL = RouteOptions(Surface.CODEX, AccessPolicy.SIDE)
 OPEN = RouteOptions(access=AccessPolicy.SIDE)
+PREFLIGHT = RouteOptions(access=AccessPolicy.PREFLIGHT)
 
 
 class UpgradeMatches(Matcher):
@@ -120,8 +122,11 @@ def build_app(gateway: Gateway, connections: ClientConnections) -> Application:
             for path, handler, options in table
         ]
 
+    preflights = PreflightMatches(gateway.settings.allowed_origins)
+    preflight = {**dependencies, "options": PREFLIGHT}
     return Application(
         [
+            Rule(preflights, PreflightHandler, preflight),
             Rule(UpgradeMatches(), rules(SOCKETS)),
             *rules([*ROUTES, *ADMIN_ROUTES]),
         ],

@@ -6,6 +6,7 @@ everything else, on whatever a stranger sends.
 
 from collections.abc import Mapping
 
+from gateway.admission.browser_apps import is_trusted_app
 from gateway.admission.client_address import (
     AUTHORITY,
     AccessPolicy,
@@ -40,6 +41,9 @@ class Access:
         Raises ForbiddenOrigin, InvalidApiKey or TooManyFailedKeys. `now` is in
         unix seconds.
         """
+        if is_trusted_app(facts, self._settings):
+            is_preflight = facts.policy is AccessPolicy.PREFLIGHT
+            return None if is_preflight else self._valid_key(facts, now)
         check_origin(facts, self._settings)
         if facts.policy is AccessPolicy.SIDE:
             return self._present_key(facts, now)

@@ -49,6 +49,7 @@ class AccessPolicy(StrEnum):
     PROXY = "proxy"  # a key once keys are in use; before that, a local client
     SIDE = "side"  # nothing: answered locally, without data of any account
     KEY_REQUIRED = "key-required"  # a valid key, always
+    PREFLIGHT = "preflight"  # a trusted page's origin: a browser sends no key with it
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class RequestFacts:
     headers: Mapping[str, str]  # lower-case names
     policy: AccessPolicy = AccessPolicy.PROXY
     is_upgrade: bool = False
+    path: str = ""
 
     @property
     def host(self) -> str:

@@ -42,6 +42,7 @@ def request_facts(
         headers=dict(lines),
         policy=access,
         is_upgrade=is_upgrade(request),
+        path=request.path,
     )
 
 
