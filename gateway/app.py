@@ -111,7 +111,7 @@ class Gateway:
         self.proxy = Proxy(
             settings, self.turns, self.pool, self._http, self._learned, self._limits
         )
-        self.metrics = Metrics(self)
+        self.metrics = Metrics(self, by_key=settings.metrics_keys)
         self._recorder = Recorder(
             settings.data_dir, partial(sample_gateway, self), self.metrics.loop
         )

@@ -56,6 +56,7 @@ class Settings:
     v1_prefers_keys: bool
     sockets_per_key: int
     log_retention_days: int
+    metrics_keys: bool  # series with the names of keys
     drain_seconds: float  # that running turns get after SIGTERM
     encryption_key: Secret | None  # None: a key file in the data dir
 
@@ -120,6 +121,7 @@ def _read(env: Any) -> dict[str, Any]:
         "v1_prefers_keys": env.bool("V1_PREFERS_KEYS", True),
         "sockets_per_key": env.int("SOCKETS_PER_KEY", 256, validate=positive),
         "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
+        "metrics_keys": env.bool("METRICS_KEYS", False),
         "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),
         "encryption_key": env.secret("ENCRYPTION_KEY", ""),
     }

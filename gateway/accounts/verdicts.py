@@ -35,6 +35,8 @@ LONGEST_CONNECT_PAUSE = 10.0
 FIRST_EDGE_PAUSE = 10.0
 LONGEST_EDGE_PAUSE = 120.0
 SOCKETS_OFF_SECONDS = 600.0
+# A way that nobody has tried for so long is not known to be blocked.
+HEARSAY_SECONDS = 600.0
 _TWO_CLIENTS = "two clients"
 _UPSTREAM = "upstream's code"
 
@@ -128,6 +130,13 @@ class Verdicts:
         met = (trouble.get(model, 0.0), trouble.get(None, 0.0))
         # One in the future is of a clock that was ahead.
         return any(now - TROUBLE_LASTS < at <= now for at in met)
+
+    def is_way_blocked(self, account: Account, now: float) -> bool:
+        """Whether the edge refuses, or the last that was met is no connection."""
+        mark = account.health.mark
+        if mark is not None and mark.kind == FailureKind.CONNECT:
+            return now - mark.since < HEARSAY_SECONDS
+        return self.base(account).edge_pause > 0
 
     def may_try_second(self, account: Account, now: float) -> bool:
         """Whether a request may try a second account in spite of the trouble."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from gateway.accounts.pool import Pool
 from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget
+from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
 from gateway.monitoring.supervisor import Supervisor
 from gateway.store.store import Store
@@ -16,6 +17,7 @@ class Observed(Protocol):
     """What `Gateway` has of these; it is read, never changed."""
 
     pool: Pool
+    ring: KeyRing
     limiter: Limiter
     arrivals: Arrivals
     body_budget: BodyBudget

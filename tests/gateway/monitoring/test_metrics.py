@@ -10,16 +10,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.pool import Pool
+from gateway.accounts.suspicion import Witness
+from gateway.accounts.verdicts import Met
 from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.keys.counters import Charge
-from gateway.keys.key import Key
+from gateway.keys.key import Key, KeyRing
 from gateway.keys.limiter import Limiter
 from gateway.monitoring.metrics import NAMESPACE, Metrics
 from gateway.monitoring.recorder.files import recordings
 from gateway.monitoring.recorder.recorder import Recorder
 from gateway.monitoring.supervisor import Supervisor
 from gateway.protocol.facts import Usage, Window
+from gateway.protocol.local_failures import network_failure
+from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
@@ -36,6 +40,7 @@ class Parts:
     """What of a gateway is observed, not started: nothing is sent or written."""
 
     pool: Pool
+    ring: KeyRing
     limiter: Limiter
     arrivals: Arrivals
     body_budget: BodyBudget
@@ -54,7 +59,9 @@ def gateway(tmp_path):
     secrets = SecretBox.open(tmp_path)
     store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
     turns = TurnRunner(pool, None, None, limiter, None, None)
-    return Parts(pool, limiter, Arrivals(limiter), BodyBudget(9999), store, turns)
+    return Parts(
+        pool, KeyRing(), limiter, Arrivals(limiter), BodyBudget(9999), store, turns
+    )
 
 
 def exchange():
@@ -159,7 +166,18 @@ def test_every_metric_is_set_and_read_back(gateway):
     assert used == 42
     ends = value(samples, "account_token_expires_at_seconds", account="one")
     assert ends == pytest.approx(NOW + 3600)
+    assert value(samples, "account_way_blocked", account="one") == 0
+    assert not any(
+        "limited_until" in name or "login_ends" in name for name, _ in samples
+    )
     assert value(samples, "process_resident_memory_bytes") > 1_000_000
+
+
+def test_what_readiness_finds_is_told_by_check(gateway):
+    gateway.store.writer.last_error = "disk full"
+    samples = read(Metrics(gateway))
+    told = [value(samples, "ready", check=one) for one in ("database", "accounts")]
+    assert told == [0, 1]
 
 
 def test_an_exchange_is_counted_once_however_often_it_is_read(gateway):
@@ -225,3 +243,40 @@ def test_a_removed_accounts_rows_still_count(gateway):
     metrics.observe(exchange().as_row())
     labels = {"surface": "codex", "transport": "http", "status": "interrupted"}
     assert value(read(metrics), "requests_total", account="", **labels) == 2
+
+
+def test_what_stands_against_an_account_is_told(gateway):
+    held = Credentials(access_token=Secret("at-fake"), expires_at=NOW + 60)
+    gateway.pool.replace([Account(1, "one"), Account(2, "two", credentials=held)])
+    one, two = gateway.pool.accounts.values()
+    one.record_windows([Window("primary", 100.0, 300, NOW + 600)], NOW)
+    refused = network_failure("no", "upstream_connection_failed", "connect")
+    witness = Witness("key", "conversation")
+    gateway.pool.verdicts.meet(Met(two, refused, witness, None), NOW)
+    samples = read(Metrics(gateway))
+    resets = value(
+        samples, "account_window_resets_at_seconds", account="one", window="primary"
+    )
+    assert resets == pytest.approx(NOW + 600)
+    limited = value(samples, "account_limited_until_seconds", account="one")
+    assert limited == pytest.approx(NOW + 600)
+    for account, is_blocked in (("one", 0), ("two", 1)):
+        assert value(samples, "account_way_blocked", account=account) == is_blocked
+    ends = value(samples, "account_login_ends_at_seconds", account="two")
+    assert ends == pytest.approx(NOW + 60)
+
+
+def test_errors_are_counted_by_origin_and_answers_without_a_price_by_model(gateway):
+    metrics = Metrics(gateway)
+    for model, status in (("new", "success"), ("made up", "interrupted")):
+        done = exchange()
+        done.model, done.usage, done.status = model, Usage(9, output_tokens=1), status
+        metrics.observe(done.as_row())
+    failed = exchange()
+    failed.status, failed.error_origin = "error", "network"
+    metrics.observe(failed.as_row())
+    samples = read(metrics)
+    assert value(samples, "unpriced_requests_total", model="new") == 1
+    assert value(samples, "unpriced_requests_total", model="other") == 1
+    assert value(samples, "errors_total", origin="network") == 1
+    assert value(samples, "errors_total", origin="upstream") == 0

@@ -26,3 +26,20 @@ async def test_others_need_the_admin_token(serving):
     assert (await serving.get("/metrics", headers=forwarded)).status == 401
     key = {"x-admin-token": token}
     assert (await serving.get("/metrics", headers=forwarded | key)).status == 200
+
+
+@pytest.mark.settings(metrics_keys=True)
+async def test_keys_have_series_where_their_owner_wants_them(serving):
+    token = await serving.add_key("alice", limits=["tokens 1000/1d"])
+    await serving.ask(headers={"x-api-key": token})
+    await serving.rows(1)
+    told = (await serving.get("/metrics")).body.decode()
+    assert 'codex_gateway_key_requests_total{key="alice",status="success"} 1.0' in told
+    assert 'key_budget_used_ratio{key="alice",limit="tokens 1000/1d"} 0.' in told
+
+
+async def test_else_no_series_has_a_keys_name(serving):
+    token = await serving.add_key("alice", limits=["tokens 1000/1d"])
+    await serving.ask(headers={"x-api-key": token})
+    await serving.rows(1)
+    assert "alice" not in (await serving.get("/metrics")).body.decode()
