@@ -41,6 +41,7 @@ from handlers.base import RouteEntry, RouteOptions
 from handlers.operations.doctor import DoctorHandler
 from handlers.operations.health import HealthHandler, ReadyHandler
 from handlers.operations.not_found import NotFoundHandler
+from handlers.operations.start_page import StartPageHandler
 from handlers.wire.connections import ClientConnections
 from handlers.wire.request_head import is_upgrade
 from schemas.surfaces import Surface
@@ -107,6 +108,7 @@ ROUTES: list[RouteEntry] = [
     (r"/v1/responses/input_tokens", InputTokensHandler, V1),
     (r"/v1/usage", KeyUsageHandler, KEY_USAGE),
     (r"/v1/audio/transcriptions", TranscribeHandler, V1),
+    (r"/", StartPageHandler, OPEN),
     (r"/health(?:/live)?", HealthHandler, OPEN),
     (r"/health/ready", ReadyHandler, OPEN),
 ]

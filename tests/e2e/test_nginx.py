@@ -181,6 +181,9 @@ async def test_a_proxied_client_is_not_local(proxied):
     async with proxied.session.post(proxied.url + CODEX, json=body()) as response:
         assert response.status == 401
         assert (await response.json())["error"]["code"] == "invalid_api_key"
+    claimed = {"host": "localhost"}
+    async with proxied.session.get(proxied.url + "/", headers=claimed) as response:
+        assert await response.text() == "Codex Gateway\n"
 
 
 @pytest.mark.gen_test(timeout=30)

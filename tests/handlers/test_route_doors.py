@@ -25,6 +25,7 @@ OPEN_ROUTES = {
     r"/backend-api/ps/apps/batch",
     *(rf"/backend-api/{path}" for path, _ in FIXED_ANSWERS),
     r"/api/codex/usage",
+    r"/",
     r"/health(?:/live)?",
     r"/health/ready",
 }

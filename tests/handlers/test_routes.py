@@ -11,7 +11,6 @@ BASE = "/backend-api/codex"
     "path",
     [
         "/nope",
-        "/",
         "/v1",
         "/v1/nope",
         "/v1/responses/nope",
@@ -79,7 +78,7 @@ async def test_bodies_nobody_wants_are_not_collected(serving, path, status):
 
 
 @pytest.mark.parametrize(
-    "path", ["/health", "/health/ready", "/v1/models", "/backend-api/wham/usage"]
+    "path", ["/", "/health", "/health/ready", "/v1/models", "/backend-api/wham/usage"]
 )
 @pytest.mark.gen_test
 async def test_head_is_get_without_a_body(serving, path):

@@ -8,7 +8,6 @@ from tests.serving import payload
 @pytest.mark.parametrize(
     ("path", "base"),
     [
-        ("/", "/v1"),
         ("//", "/v1"),
         ("/v1", "/v1"),
         ("/v1/", "/v1"),

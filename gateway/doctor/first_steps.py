@@ -1,0 +1,45 @@
+"""What an owner has so far, and the command that comes next."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from gateway.accounts.health import AccountStatus
+from gateway.doctor.client import is_loopback
+from gateway.settings import PROGRAM, Settings
+
+NAME = "Codex Gateway"
+_LOGGED_OUT = {AccountStatus.REAUTH_REQUIRED.value, AccountStatus.TOKEN_ENDED.value}
+_OUT_OF_SERVICE = {AccountStatus.PAUSED.value, *_LOGGED_OUT}
+
+
+def first_steps(
+    settings: Settings, states: Iterable[str], keys: int | None
+) -> dict[str, str]:
+    """Accounts by state, keys (None: none was ever made), and what to do next."""
+    counted = Counter(states)
+    told = ", ".join(f"{count} {state}" for state, count in counted.most_common())
+    return {
+        "accounts": told or "none",
+        "keys": "none made: this machine only" if keys is None else str(keys),
+        "next": _next(settings, counted, keys),
+    }
+
+
+def _next(settings: Settings, states: Counter[str], keys: int | None) -> str:
+    if not states:
+        return f"`{PROGRAM} accounts login` adds an account"
+    if states.keys() <= _LOGGED_OUT:
+        return f"`{PROGRAM} accounts login`: every account needs a new login"
+    if states.keys() <= _OUT_OF_SERVICE:
+        return f"`{PROGRAM} accounts resume NAME`: no account is in service"
+    if keys is None and not is_loopback(settings.host):
+        return (
+            f"`{PROGRAM} keys create --name NAME` makes the first key; until then "
+            "other machines are refused, but those in GATEWAY_UNAUTHENTICATED_CIDRS"
+        )
+    return f"`{PROGRAM} codex-config` prints the lines for Codex"
+
+
+def shown(rows: dict[str, str]) -> str:
+    """One line each, names in a column."""
+    return "\n".join(f"  {name:<9} {text}" for name, text in rows.items())
