@@ -17,5 +17,6 @@ COMMANDS = {
     "rules": "reports.logs:rules",
     "strategy": "admin:strategy",
     "tools": "admin:tools",
+    "turns": "reports.turns:turns",
     "usage": "reports.logs:usage",
 }

@@ -71,6 +71,15 @@ def format_time(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def format_bytes(size: float) -> str:
+    """A size in its largest unit, of 1024."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
 def format_duration(seconds: float) -> str:
     """A duration in its largest unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):

@@ -1,9 +1,13 @@
 """The events of a stream folded into the one Response object they describe."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from gateway.protocol.event_kinds import kind_of_event
+from gateway.protocol.facts import Failure
 from gateway.protocol.failures import event_failure
 from gateway.protocol.lenient_json import child, dump, load_object, text
 
@@ -216,3 +220,25 @@ def event_of_model(event_type: str, data: bytes, model: str) -> bytes:
     if "model" not in response:
         return data
     return dump({**event, "response": {**response, "model": model}}) or data
+
+
+def failed_response(
+    failure: Failure, response_id: str | None, model: str | None
+) -> bytes:
+    """The data of a `response.failed` of our own, for a stream that broke off."""
+    response = {
+        "id": response_id or "resp_unknown",
+        "object": "response",
+        "created_at": int(time.time()),
+        "status": "failed",
+        "model": model,
+        "output": [],
+        "error": {
+            "code": failure.code or "stream_incomplete",
+            "message": failure.message,
+            "type": failure.type or "server_error",
+            "origin": failure.origin,
+        },
+        "incomplete_details": None,
+    }
+    return orjson.dumps({"type": "response.failed", "response": response})

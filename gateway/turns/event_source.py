@@ -6,16 +6,15 @@ is here and nowhere else.
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-import orjson
-
+from gateway.failover.operator_stop import STOPPED
 from gateway.protocol import websocket_frames
 from gateway.protocol.facts import Failure, Phase
 from gateway.protocol.local_failures import event_too_large, stream_incomplete
 from gateway.protocol.outcome import OutcomeReader
+from gateway.protocol.response_fold import failed_response
 from gateway.protocol.sse import (
     Event,
     EventScanner,
@@ -150,7 +149,7 @@ class SseSource:
     def broken_event(self, failure: Failure, reader: OutcomeReader) -> bytes:
         """The terminal `response.failed` that upstream did not send."""
         failed = failed_response(failure, reader.response_id, reader.model)
-        return self.encode("response.failed", orjson.dumps(failed))
+        return self.encode("response.failed", failed)
 
     def _whole_events(self, chunk: bytes) -> bytes:
         try:
@@ -226,29 +225,8 @@ class SocketSource:
         return b""
 
     def broken_event(self, failure: Failure, reader: OutcomeReader) -> bytes:
-        """None: the socket is closed, upon which Codex reconnects and resends."""
-        return b""
-
-
-def failed_response(
-    failure: Failure, response_id: str | None, model: str | None
-) -> dict[str, object]:
-    """A `response.failed` of our own, for a stream that broke off."""
-    return {
-        "type": "response.failed",
-        "response": {
-            "id": response_id or "resp_unknown",
-            "object": "response",
-            "created_at": int(time.time()),
-            "status": "failed",
-            "model": model,
-            "output": [],
-            "error": {
-                "code": failure.code or "stream_incomplete",
-                "message": failure.message,
-                "type": "server_error",
-                "origin": failure.origin,
-            },
-            "incomplete_details": None,
-        },
-    }
+        """None but for a stop: upon the socket's close Codex reconnects and resends."""
+        if failure is not STOPPED:
+            return b""
+        failed = failed_response(failure, reader.response_id, reader.model)
+        return self.encode("response.failed", failed)

@@ -48,6 +48,7 @@ class Exchange:
     conversation: str | None = None  # the strongest of its names, never in clear
     marks: dict[str, int] = field(default_factory=dict)
     silence: Silence | None = None  # of its stream, once that is relayed
+    is_stopped: bool = False  # by the operator
     response_bytes: int = 0
     response_id: str | None = None
     upstream_request_id: str | None = None

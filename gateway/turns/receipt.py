@@ -67,8 +67,9 @@ def turn_end(turn: Turn) -> TurnEnd:
     """How a turn ended, for its settlement."""
     exchange, reader = turn.exchange, turn.reader
     name, at = exchange.response_id, turn.sent_at
+    cut = exchange.is_stopped and exchange.status == "error"
     return TurnEnd(
-        exchange.status,
+        "interrupted" if cut else exchange.status,
         exchange.usage,
         reader.model,
         reader.service_tier,

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from gateway.errors import forget_traceback
+from gateway.failover.operator_stop import STOPPED, taken_back
 from gateway.protocol.facts import Failure
 from gateway.protocol.local_failures import cut_stream, stream_incomplete, stream_silent
 from gateway.protocol.sse import Event, is_notable
@@ -112,15 +113,19 @@ class Relay:
         reader, source = self._turn.reader, self._source
         has_ended = source.is_over or (source.outlives_turn and reader.is_terminal)
         if not (has_ended or self.broken):
-            if held:
-                exchange.response_bytes += len(held)
-                await written(sink(held))
-                held = b""
             try:
+                if held:
+                    exchange.response_bytes += len(held)
+                    waiting, held = sink(held), b""
+                    await written(waiting)
                 await self._relay_to(sink)
             except UpstreamFault as fault:
                 self.broken = fault.failure
                 forget_traceback(fault)
+            except asyncio.CancelledError:
+                if not (exchange.is_stopped and taken_back()):
+                    raise
+                self.broken = STOPPED
         held += self._visible(source.end())
         if reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended

@@ -19,6 +19,7 @@ from gateway.admission.body_budget import BodyBudget, sender_of
 from gateway.admission.whole_answer import WholeAnswer
 from gateway.errors import ForeignCompaction, GatewayError
 from gateway.events import Topic
+from gateway.failover.operator_stop import StoppedByOperator, taken_back
 from gateway.keys.limiter import Limiter
 from gateway.keys.metering import Metering
 from gateway.keys.model_errors import ModelNotAllowed
@@ -58,7 +59,7 @@ class TurnRunner:
         self._completed_models: set[str] = set()
         self.exchange_ended = Topic[dict[str, Any]]()
         self.sealed = EncryptedItems()
-        self.running: set[Exchange] = set()
+        self.running: dict[Exchange, asyncio.Task[Any] | None] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -67,7 +68,7 @@ class TurnRunner:
         """Raises what the payload, the key's limits or its models refuse."""
         exchange = Exchange(request)
         turn: Turn | None = None
-        self.running.add(exchange)
+        self.running[exchange] = asyncio.current_task()
         self._idle.clear()
         try:
             loaded = await request.take_payload()
@@ -93,12 +94,17 @@ class TurnRunner:
             del loaded  # the turn lets go of it at the commit point
             self._attempts.count_request(demand.sender)
             yield turn
+        except asyncio.CancelledError:
+            if not (exchange.is_stopped and taken_back()):
+                raise
+            exchange.fail(stopped := StoppedByOperator())
+            raise stopped from None
         except GatewayError as error:
             exchange.fail(error)
             exchange.passed_over = exchange.passed_over or error.passed_over
             raise
         finally:
-            self.running.discard(exchange)
+            self.running.pop(exchange)
             if not self.running:
                 self._idle.set()
             if turn is not None:
@@ -116,6 +122,13 @@ class TurnRunner:
         exchange = Exchange(request)
         exchange.fail(error)
         self.exchange_ended.publish(exchange.as_row())
+
+    def stop(self, exchange: Exchange) -> None:
+        """Have a running turn end, and its client told that the operator did it."""
+        task = self.running[exchange]
+        if task is not None and not exchange.is_stopped:
+            exchange.is_stopped = True
+            task.cancel()
 
     async def wait_until_idle(self) -> None:
         """Return once no turn is running."""

@@ -22,6 +22,7 @@ from gateway.errors import (
     PreviousResponseNotFound,
     forget_traceback,
 )
+from gateway.failover.operator_stop import STOPPED, StoppedByOperator
 from gateway.protocol.sse import event_type
 from gateway.protocol.websocket_frames import (
     CREATE,
@@ -170,6 +171,8 @@ class WebSocketSession:
             forget_traceback(error)
             if self._is_lost:
                 return  # the close says it
+            if isinstance(error, StoppedByOperator):
+                await self.kept.drop()  # on which upstream goes on with it
             told = error_frame(error, request_id, codex=self._view.is_codex)
             await written(sink(told))
         finally:
@@ -205,7 +208,9 @@ class WebSocketSession:
         last = await relay.send_to(sink)
         if last:
             await written(sink(last))
-        if relay.broken is not None:
+        if relay.broken is STOPPED:
+            await self.kept.drop()  # on which upstream goes on with it
+        elif relay.broken is not None:
             # No terminal frame: the client reconnects silently and resends all.
             self._is_lost, self.close_code = True, UPSTREAM_LOST
 

@@ -21,6 +21,7 @@ from handlers.admin.logs import (
 from handlers.admin.metrics import MetricsHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.settings import ReloadHandler, SettingsHandler
+from handlers.admin.turns import TurnCutHandler, TurnsHandler
 from handlers.base import RouteOptions
 
 ADMIN = RouteOptions(access=AccessPolicy.SIDE)
@@ -49,6 +50,8 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/logs" + _NAME, LogHandler, ADMIN),
     (r"/api/usage", UsageReportHandler, ADMIN),
     (r"/api/rules", RuleCountsHandler, ADMIN),
+    (r"/api/turns", TurnsHandler, ADMIN),
+    (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),

@@ -1,0 +1,1 @@
+"""What runs at this moment, and how long it can go on."""

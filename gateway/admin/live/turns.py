@@ -1,0 +1,84 @@
+"""The turns that run: what each is doing, and stopping one."""
+
+import time
+from typing import Any
+
+from gateway.admin.entity import Field, entity, similar_fields
+from gateway.admin.errors import NotThere, Unacceptable
+from gateway.app import Gateway
+from gateway.repository.audit import record
+from gateway.store.log.queries import SHORTEST_PREFIX
+from gateway.turns.exchange import Exchange
+
+# What a turn is doing, by the last phase of its record that has ended.
+PHASES = {
+    "": "checking",  # its body
+    "body": "waiting",  # for its key's limits, or for an account
+    "queue": "sent",  # to its account, as far as it takes it
+    "connect": "accepted",  # by upstream, which says nothing yet
+    "first_event": "thinking",  # of which clients see no word
+    "first_output": "answering",
+}
+
+TURN = entity(
+    "RunningTurn",
+    Field("id", description="its `x-request-id`"),
+    Field("age", float, description="seconds"),
+    Field("phase", choices=tuple(PHASES.values())),
+    Field("silence", float, description="seconds since upstream did anything for it"),
+    *similar_fields("request_bytes response_bytes", int),
+    Field("failed_attempts", int),
+    *similar_fields("account key model", nullable=True),
+    *similar_fields("surface transport client user_agent"),
+)
+TURN_LIST = entity("RunningTurns", Field("turns", TURN, many=True, required=True))
+
+
+def running_turns(gateway: Gateway) -> list[dict[str, Any]]:
+    """All, the oldest first."""
+    oldest = sorted(gateway.turns.running, key=lambda one: one.started)
+    return [show_turn(gateway, exchange) for exchange in oldest]
+
+
+def show_turn(gateway: Gateway, exchange: Exchange) -> dict[str, Any]:
+    """One turn, read from the record that it fills anyway."""
+    request, client = exchange.request, exchange.request.client
+    account = gateway.pool.accounts.get(exchange.account_id or 0)
+    reached, at = next(reversed(exchange.marks.items()), ("", 0))
+    now, silence = time.monotonic(), exchange.silence
+    heard = exchange.started + at / 1000 if silence is None else silence.heard_at
+    return {
+        "id": client.request_id,
+        "age": round(now - exchange.started, 1),
+        "phase": PHASES[reached],
+        "silence": round(max(0.0, now - heard), 1),
+        "request_bytes": request.size,
+        "response_bytes": exchange.response_bytes,
+        "failed_attempts": sum("phase" in one for one in exchange.attempts),
+        "account": account and account.name,
+        "key": request.key and request.key.name,
+        "model": exchange.model,
+        "surface": request.surface,
+        "transport": request.transport,
+        "client": client.address,
+        "user_agent": client.user_agent,
+    }
+
+
+async def cut_turn(gateway: Gateway, name: str, actor: str) -> dict[str, Any]:
+    """Stop the turn of a request id or its beginning; the turn as it was.
+
+    Raises NotThere, or Unacceptable when there are several.
+    """
+    chosen = name.lower()
+    ids = {one.request.client.request_id: one for one in gateway.turns.running}
+    found = [one for id, one in ids.items() if id.startswith(chosen)]
+    if len(chosen) < SHORTEST_PREFIX or not found:
+        raise NotThere("running turn", name)
+    if len(found) > 1:
+        raise Unacceptable(f"'{name}' may be any of {len(found)} running turns")
+    shown = show_turn(gateway, found[0])
+    gateway.turns.stop(found[0])
+    told = {field: shown[field] for field in ("key", "account", "phase")}
+    await gateway.store.write(lambda: record(actor, "turn.cut", shown["id"], **told))
+    return shown

@@ -1,0 +1,26 @@
+"""/api/turns: what runs, and the end of one."""
+
+from typing import ClassVar
+
+from gateway.admin.live.turns import TURN, TURN_LIST, cut_turn, running_turns
+from gateway.repository import audit
+from handlers.admin.base import AdminHandler, Operation
+
+
+class TurnsHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation("The turns that run, the oldest first", TURN_LIST)
+    }
+
+    def get(self) -> None:
+        self.answer({"turns": running_turns(self.gateway)})
+
+
+class TurnCutHandler(AdminHandler):
+    operations: ClassVar = {
+        "post": Operation("Stop a turn; its client is told who did it", TURN)
+    }
+
+    async def post(self, name: str) -> None:
+        await self.read_body()  # what is left of it would end the connection
+        self.answer(await cut_turn(self.gateway, name, audit.API))
