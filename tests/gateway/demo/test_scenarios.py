@@ -1,11 +1,13 @@
 """Prompts choose scenarios of the scripted upstream."""
 
-import json
+import time
 
+import aiohttp
 import pytest
 
-from gateway.demo.scenarios import sample
+from gateway.demo.scenarios import DIRECTIVES, LONGEST_LIMIT
 from tests.gateway.demo.client import body, client, user
+from tests.serving import V1, payload
 
 CUSTOM = {
     "type": "additional_tools",
@@ -45,48 +47,50 @@ async def test_directives_choose_a_scenario(upstream):
         assert used[-1]["response"]["usage"]["input_tokens"] == 4711
 
 
+# Codes that end a login, a plan or a balance, as far as one turn's word can.
+BRIEF = {"long": "long(1)", "pause": "pause(0.01)"}
+ENDING = (
+    *("account_deactivated", "refresh_token_reused", "usage_limit_reached"),
+    *("insufficient_quota", "deactivated_workspace"),
+)
+
+
+@pytest.mark.parametrize(
+    "directive", [*DIRECTIVES, *(f"failed({code})" for code in ENDING)]
+)
 @pytest.mark.gen_test
-async def test_structured_output_fits_the_schema(upstream):
-    schema = {
-        "type": "object",
-        "properties": {
-            "title": {"type": "string", "maxLength": 5},
-            "kind": {"enum": ["a", "b"]},
-            "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
-        },
-        "$defs": {"step": {"type": "object", "properties": {"n": {"type": "integer"}}}},
-    }
-    text = {"format": {"type": "json_schema", "name": "x", "schema": schema}}
-    async with client(upstream) as one:
-        value = json.loads(await one.text(body(text=text)))
-    assert value == {"title": "A scr", "kind": "a", "steps": [{"n": 7}]}
+async def test_no_directive_takes_the_accounts_away_for_long(serving, directive):
+    """Asked for twice, so that both accounts meet it, and with the largest number."""
+    for _ in range(2):
+        await serving.ask(V1, payload(f"demo:{BRIEF.get(directive, directive)}"))
+    now = time.time()
+    for name in ("one", "two"):
+        health = serving.account(name).health
+        until = health.until(now)
+        assert str(health.status(now)) in {"active", "cooling", "limited"}
+        assert until is None or until <= now + LONGEST_LIMIT
 
 
-def test_a_schema_that_refers_to_itself_ends():
-    assert sample({"type": "object", "properties": {"next": {"$ref": "#"}}}) == {
-        "next": "A scripted answer"
-    }
-
-
+@pytest.mark.parametrize("wanted", ["3600", "nan", "-1", "1e9", "x"])
 @pytest.mark.gen_test
-async def test_a_forced_tool_goes_before_a_format_and_gets_what_it_requires(upstream):
-    text = {"format": {"type": "json_schema", "name": "x", "schema": {}}}
-    parameters = {
-        "type": "object",
-        "properties": {"command": {}, "why": {"type": "string"}, "timeout": {}},
-        "required": ["command", "why"],
-    }
-    bash = {"type": "function", "name": "bash", "parameters": parameters}
+async def test_a_limit_ends_within_a_minute_however_long_is_asked_for(upstream, wanted):
+    async with (
+        client(upstream) as one,
+        one.post(body(f"demo:usage_limit({wanted})")) as response,
+    ):
+        assert response.status == 429
+        error = (await response.json())["error"]
+    assert 0 < error["resets_in_seconds"] <= LONGEST_LIMIT
+
+
+@pytest.mark.parametrize("directive", DIRECTIVES.values(), ids=DIRECTIVES)
+@pytest.mark.gen_test
+async def test_each_example_is_one(upstream, directive):
     async with client(upstream) as one:
-        events = await one.events(
-            body(
-                tools=[bash],
-                tool_choice={"type": "function", "name": "bash"},
-                text=text,
-            )
-        )
-    (item,) = events[-1]["response"]["output"]
-    assert json.loads(item["arguments"]) == {
-        "command": "echo hello-from-the-tool",
-        "why": "A scripted answer",
-    }
+        try:
+            example = directive.example.replace("5", "")  # of seconds and words
+            async with one.post(body(f"demo:{example}")) as response:
+                read = await response.text()
+        except aiohttp.ClientError:
+            read = "cut"
+    assert "You said" not in read
