@@ -8,7 +8,7 @@ from pathlib import Path
 
 import peewee as pw
 
-from gateway.store.models import TABLES
+from gateway.store.tables import TABLES
 
 STEP_PAGES = 2_000  # 8 MB: a progress bar moves, and nobody waits
 

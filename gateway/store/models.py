@@ -272,19 +272,3 @@ class SettingRow(BaseModel):
 
     class Meta:
         table_name = "setting"
-
-
-TABLES: tuple[type[BaseModel], ...] = (
-    AccountRow,
-    AccountClaimRow,
-    ApiKeyRow,
-    ApiKeyLimitRow,
-    LimitCounterRow,
-    RequestLog,
-    UsageHour,
-    UsageDay,
-    RuleDay,
-    BindingRow,
-    AuditLog,
-    SettingRow,
-)

@@ -10,6 +10,7 @@ from playhouse.schema_diff import diff_models
 from gateway.store import database as store_database
 from gateway.store import models
 from gateway.store.database import UnusableDatabase, migrate, open_database
+from gateway.store.tables import TABLES
 from tests.gateway.store.store_rows import make_store
 
 START = """
@@ -29,13 +30,13 @@ asyncio.run(main())
 @pytest.fixture
 def database(tmp_path):
     opened = open_database(f"sqlite:///{tmp_path}/gateway.db")
-    with opened.bind_ctx(models.TABLES), opened.connection_context():
+    with opened.bind_ctx(TABLES), opened.connection_context():
         yield opened
 
 
 def test_migrations_give_the_schema_the_models_describe(database):
     assert migrate(database)
-    difference = diff_models(database, list(models.TABLES))
+    difference = diff_models(database, list(TABLES))
     assert not difference, difference
 
 

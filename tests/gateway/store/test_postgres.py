@@ -29,6 +29,7 @@ from gateway.store.models import (
     SettingRow,
     UsageDay,
 )
+from gateway.store.tables import TABLES
 from gateway.store.write_queue import StoredHealth
 from tests.gateway.store.log.test_queries import COMBINATIONS, START, group_of, passes
 from tests.gateway.store.store_rows import NOW, log_row, make_store
@@ -46,7 +47,7 @@ async def running(server, directory, **settings):
 
 
 def empty():
-    for table in models.TABLES:
+    for table in TABLES:
         table.delete().execute()
 
 
@@ -54,7 +55,7 @@ def test_migrations_give_the_schema_the_models_describe(server, tmp_path):
     async def scenario():
         async with running(server, tmp_path) as store:
             return await store.read(
-                lambda: diff_models(models.database.obj, list(models.TABLES))
+                lambda: diff_models(models.database.obj, list(TABLES))
             )
 
     difference = asyncio.run(scenario())

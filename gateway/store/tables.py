@@ -1,0 +1,32 @@
+"""All tables: what migrations make, and a backup counts."""
+
+from gateway.store.models import (
+    AccountClaimRow,
+    AccountRow,
+    ApiKeyLimitRow,
+    ApiKeyRow,
+    AuditLog,
+    BaseModel,
+    BindingRow,
+    LimitCounterRow,
+    RequestLog,
+    RuleDay,
+    SettingRow,
+    UsageDay,
+    UsageHour,
+)
+
+TABLES: tuple[type[BaseModel], ...] = (
+    AccountRow,
+    AccountClaimRow,
+    ApiKeyRow,
+    ApiKeyLimitRow,
+    LimitCounterRow,
+    RequestLog,
+    UsageHour,
+    UsageDay,
+    RuleDay,
+    BindingRow,
+    AuditLog,
+    SettingRow,
+)
