@@ -17,6 +17,7 @@ from gateway.admission.client_upgrade import Upgrades
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
+from gateway.keys.metering import Metering
 from gateway.keys.request_rules import NO_RULES
 from gateway.monitoring.metrics import Metrics
 from gateway.monitoring.recorder.gateway_sample import sample_gateway
@@ -26,6 +27,7 @@ from gateway.polling.catalogues import Catalogues
 from gateway.polling.judges import Judges
 from gateway.polling.reset_credits import ResetCredits
 from gateway.polling.usage import UsagePoller
+from gateway.pricing.pricing import Prices
 from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
 from gateway.repository.account_state import to_keep
@@ -83,6 +85,7 @@ class Gateway:
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
         self.limiter = Limiter()
+        self.prices = Prices(settings.prices)
         self.arrivals = Arrivals(self.limiter)
         pool = self.pool = Pool(settings)
         self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
@@ -105,8 +108,10 @@ class Gateway:
         self.judges = Judges(pool, tokens, self.usage, self.catalogues, self._sockets)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
         lookups = self.catalogues.lookups
+        refuses = settings.unpriced == "refuse"
+        metering = Metering(self.limiter, self.prices, refuses_unpriced=refuses)
         self.turns = TurnRunner(
-            pool, tokens, self.judges, self.limiter, self.body_budget, lookups
+            pool, tokens, self.judges, metering, self.body_budget, lookups
         )
         self.proxy = Proxy(
             settings, self.turns, self.pool, self._http, self._learned, self._limits
@@ -129,7 +134,8 @@ class Gateway:
     ) -> "Gateway":
         """Open the database, load what it has, begin the polls; `stop` ends it all.
 
-        Raises UnusableDatabase with what to do about it; nothing is open then.
+        Raises UnusableDatabase or UnusablePrices, which say what to do about it;
+        nothing is open then.
         """
         key = settings.encryption_key
         secrets = await asyncio.get_running_loop().run_in_executor(
@@ -207,7 +213,7 @@ class Gateway:
         await self.store.flush()
 
     async def reload(self) -> None:
-        """Load accounts and keys from the database, here and at the peers."""
+        """Load accounts, keys and prices, here and at the peers."""
         await self._load()
         self.peers.broadcast(RELOAD)
 
@@ -221,6 +227,8 @@ class Gateway:
         self.pool.strategy = await self.store.read(load_strategy)
         self.rules = await self.store.read(load_rules)
         self.limiter.ledger.retain(self.ring)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self.prices.reload)
 
     def open_channel(
         self,
@@ -244,6 +252,7 @@ class Gateway:
         """What `/health/ready` says besides, by subject: it makes nothing unready."""
         told = {
             "database_lock": self.database_lock.problem,
+            "prices": self.prices.problem,
             "clock": describe_skew(self.calls.clock_skew),
         }
         return {subject: text for subject, text in told.items() if text}

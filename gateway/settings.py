@@ -20,6 +20,7 @@ COMMAND = PACKAGE if PACKAGE in sys.modules else "python run.py"
 Network = IPv4Network | IPv6Network
 PROXY_SCHEMES = ("http", "https", "socks5")
 MOST_CREDENTIAL_BYTES = 255  # RFC 1929, section 2
+UNPRICED = ("dearest", "refuse")
 MEBIBYTE = 1024 * 1024
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _ORIGIN = re.compile(
@@ -56,6 +57,8 @@ class Settings:
     v1_prefers_keys: bool
     sockets_per_key: int
     log_retention_days: int
+    prices: Path | None  # an owner's own, before those shipped
+    unpriced: str  # what a cost limit makes of it: one of UNPRICED
     metrics_keys: bool  # series with the names of keys
     drain_seconds: float  # that running turns get after SIGTERM
     encryption_key: Secret | None  # None: a key file in the data dir
@@ -74,6 +77,8 @@ class Settings:
         with env.prefixed("GATEWAY_"):
             values = _read(env)
         env.seal()  # raises here, before a half-read value is used
+        prices = values["prices"]
+        values["prices"] = Path(prices).expanduser().absolute() if prices else None
         values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
         if not values["database_url"]:
             values["database_url"] = f"sqlite:///{values['data_dir'] / 'gateway.db'}"
@@ -120,6 +125,8 @@ def _read(env: Any) -> dict[str, Any]:
         "websockets": env.bool("WEBSOCKETS", True),
         "v1_prefers_keys": env.bool("V1_PREFERS_KEYS", True),
         "sockets_per_key": env.int("SOCKETS_PER_KEY", 256, validate=positive),
+        "prices": env.str("PRICES", ""),
+        "unpriced": env.str("UNPRICED", UNPRICED[0], validate=validate.OneOf(UNPRICED)),
         "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
         "metrics_keys": env.bool("METRICS_KEYS", False),
         "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),

@@ -181,6 +181,7 @@ def _findings() -> Iterable[Finding]:
         yield from configuration_checks.values_of_settings(error)
         return
     yield ok("values", "every value can be read")
+    yield configuration_checks.own_prices(settings.prices)
     urls = {settings.upstream_base_url, settings.auth_base_url}
     try:
         accounts = run_query(settings, load_accounts, secrets_of(settings))

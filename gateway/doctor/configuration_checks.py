@@ -12,6 +12,8 @@ from environs import EnvValidationError
 
 from gateway.doctor.client import describe_error
 from gateway.doctor.findings import Finding, fail, ok, warn
+from gateway.pricing.price_list import UnusablePrices
+from gateway.pricing.pricing import read_own
 from gateway.settings import Settings
 
 PREFIX = "GATEWAY_"
@@ -55,6 +57,15 @@ def values_of_settings(error: EnvValidationError) -> list[Finding]:
         fail("values", f"{name}: {' '.join(map(str, reasons))}", f"{name}=…")
         for name, reasons in messages.items()
     ]
+
+
+def own_prices(file: Path | None) -> Finding:
+    """Whether the owner's price list can be used."""
+    try:
+        read_own(file)
+    except UnusablePrices as error:
+        return fail("prices", str(error), "GATEWAY_PRICES: docs/prices.md has the form")
+    return ok("prices", "no list of your own" if file is None else f"{file}: read")
 
 
 async def upstreams(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.keys.key import Key, Limit, Measure
-from gateway.pricing.pricing import cost_microdollars, default_table
+from gateway.pricing.rates import Quote
 from gateway.protocol.facts import Usage
 
 # Windows of one limit that are remembered, for a clock that goes ahead and back: those
@@ -25,9 +25,9 @@ class Charge(NamedTuple):
     """What one turn uses, or is expected to use; priced when a limit asks."""
 
     usage: Usage
-    cost: int | None = None  # micro-dollars; None: by the prices of model and tier
+    cost: int | None = None  # micro-dollars; None: as quoted
     model: str | None = None
-    tier: str | None = None
+    quote: Quote | None = None
     most_output: int = 0  # tokens it can write, whatever is expected; 0: not told
     # Whether `usage` is expected. Else nothing is known of such turns, and what it has
     # of output is the least to reserve.
@@ -44,10 +44,9 @@ class Charge(NamedTuple):
     @property
     def price(self) -> int:
         """The cost in micro-dollars; of an unknown price, the highest there is."""
-        cost = self.cost
-        if cost is None:
-            cost = cost_microdollars(self.model, self.usage, self.tier)
-        return default_table().highest_cost(self.usage) if cost is None else cost
+        if self.cost is not None or self.quote is None:
+            return self.cost or 0
+        return self.quote.at_most(self.usage)
 
     def amount(self, measure: Measure) -> int:
         return _AMOUNTS[measure](self)

@@ -9,12 +9,13 @@ from typing import Any, Literal, NamedTuple
 
 from gateway.keys.counters import Charge
 from gateway.keys.input_estimate import ConversationInput, InputSize
-from gateway.keys.key import Key
+from gateway.keys.key import Key, Measure
 from gateway.keys.limiter import Limiter
 from gateway.keys.media_tokens import LONGEST_SPEECH, seconds_tokens
+from gateway.keys.model_errors import ModelNotPriced
 from gateway.keys.reservation import NO_RESERVATION, Reservation
 from gateway.keys.turn_history import largest_output
-from gateway.pricing.pricing import cost_microdollars
+from gateway.pricing.pricing import Prices
 from gateway.protocol.facts import Usage
 from gateway.protocol.lenient_json import child
 from gateway.protocol.numbers import seconds
@@ -50,15 +51,32 @@ class TurnEnd(NamedTuple):
     model: str | None  # that upstream served, as the tier
     tier: str | None
     response: str | None  # the scoped id
+    account: str | None  # its name, for it may have prices of its own
     streamed: int  # bytes of events that brought output, 0: none did
     seconds: float | None  # since upstream had the request; None: it never had it
+
+
+class Charged(NamedTuple):
+    """What a turn is charged: tokens and micro-dollars."""
+
+    usage: Usage | None = None  # None: upstream took nothing on
+    cost: int | None = None  # None: there is no price for it
+    counted: int | None = None  # by its key's cost limits instead, at the highest rates
+
+
+NOTHING_CHARGED = Charged()
 
 
 class Metering:
     """Reserves for turns and settles them; remembers what upstream counted."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(
+        self, limiter: Limiter, prices: Prices, *, refuses_unpriced: bool = False
+    ) -> None:
+        """`refuses_unpriced`: where a cost limit holds, else it counts the dearest."""
         self._limiter = limiter
+        self._prices = prices
+        self._refuses_unpriced = refuses_unpriced
         self._history = limiter.history
         self._inputs = ConversationInput()
 
@@ -70,30 +88,43 @@ class Metering:
                 turn.names, turn.previous, turn.size
             )
         usage = Usage(input_tokens=turn.expected_input)
-        expected = Charge(usage, None, turn.model, turn.tier, turn.most_output)
+        quote = self._prices.table.quote(turn.model, turn.tier)
+        expected = Charge(usage, None, turn.model, quote, turn.most_output)
         if turn.key is not None:
+            if self._refuses_unpriced:
+                self._refuse_unpriced(turn.key, turn, usage)
             expected = self._history.expect(turn.key.id, turn.kind, expected)
         turn.reservation = await self._limiter.reserve(turn.key, expected, turn.model)
 
-    def settle(
-        self, turn: MeteredTurn, end: TurnEnd
-    ) -> tuple[Usage | None, int | None]:
-        """Charge what upstream counted or will have counted: usage and cost of that.
+    def _refuse_unpriced(self, key: Key, turn: MeteredTurn, usage: Usage) -> None:
+        """Raises ModelNotPriced where a cost limit could not count the turn."""
+        if any(
+            limit.measure is Measure.COST and limit.applies_to(turn.model)
+            for limit in key.limits
+        ) and not self._prices.table.has_price(turn.model, turn.tier, usage):
+            raise ModelNotPriced(turn.model, turn.tier)
+
+    def settle(self, turn: MeteredTurn, end: TurnEnd) -> Charged:
+        """Charge what upstream counted or will have counted.
 
         An estimate of what a client that left did not see is bounded by what was
-        reserved. No usage: upstream took nothing on.
+        reserved.
         """
         usage = end.usage or self._estimate(turn, end)
         if usage is None:
             turn.reservation.release()
-            return None, None
+            return NOTHING_CHARGED
         if end.usage is not None and turn.generates:
             self._learn(turn, end, usage)
         self._remember(turn, end, usage)
-        cost = cost_microdollars(end.model or turn.model, usage, end.tier or turn.tier)
+        quote = self._prices.table.quote(
+            end.model or turn.model, end.tier or turn.tier, end.account
+        )
+        cost, most = quote.cost(usage), quote.at_most(usage)
         is_guess = end.usage is None and end.status == "interrupted"
-        turn.reservation.settle(usage, cost, within_reserved=is_guess)
-        return usage, cost
+        turn.reservation.settle(usage, most, within_reserved=is_guess)
+        is_counted = cost is None and turn.reservation.limits_cost
+        return Charged(usage, cost, most if is_counted else None)
 
     def _estimate(self, turn: MeteredTurn, end: TurnEnd) -> Usage | None:
         """What upstream will have counted.

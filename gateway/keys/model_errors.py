@@ -38,6 +38,22 @@ def _there_are(models: Iterable[str]) -> str:
     return "; there are " + ", ".join(name[:100] for name in names[:MOST_NAMES]) + rest
 
 
+class ModelNotPriced(GatewayError):
+    """A key's cost limit cannot count the turn, and an owner wants no guess."""
+
+    status = 403
+    code = "model_not_priced"
+    type = "permission_error"
+    origin: Origin = "gateway"
+
+    def __init__(self, model: str | None, tier: str | None) -> None:
+        in_tier = f" in tier '{plain_name(tier)}'" if tier else ""
+        super().__init__(
+            f"Model '{plain_name(model)}'{in_tier} has no price here, and this API key "
+            "has a cost limit"
+        )
+
+
 class ModelNotAvailable(GatewayError):
     status = 400
     code = "model_not_available"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
 from gateway.keys.counters import Charge, Hold, WindowCounter
-from gateway.keys.key import Key
+from gateway.keys.key import Key, Measure
 from gateway.keys.quota_report import iso_time
 from gateway.protocol.facts import Usage
 
@@ -26,10 +26,8 @@ class Reservation:
         self._holds = holds
         self._close = close
 
-    def settle(
-        self, usage: Usage, cost: int | None, *, within_reserved: bool = False
-    ) -> None:
-        """Count what the turn used; `cost` in micro-dollars, None: unknown.
+    def settle(self, usage: Usage, cost: int, *, within_reserved: bool = False) -> None:
+        """Count what the turn used; `cost` in micro-dollars.
 
         `within_reserved`: it is an estimate, and what was reserved is the most.
         """
@@ -38,6 +36,10 @@ class Reservation:
             amount = charge.amount(hold.counter.limit.measure)
             used.append(min(amount, hold.reserved) if within_reserved else amount)
         self._end(used)
+
+    @property
+    def limits_cost(self) -> bool:
+        return any(hold.counter.limit.measure is Measure.COST for hold in self._holds)
 
     def release(self) -> None:
         """Give everything back: the turn used nothing."""

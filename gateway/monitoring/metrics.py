@@ -115,7 +115,9 @@ class Metrics:
                 counted[self._tokens, (kind, account)] += row[column]
         if row["cost_microdollars"]:
             counted[self._cost, (account,)] += row["cost_microdollars"] / 1_000_000
-        elif row["cost_microdollars"] is None and row["output_tokens"] > 0:
+        elif row["cost_microdollars"] is None and (
+            row["input_tokens"] > 0 or row["output_tokens"] > 0
+        ):
             counted[self._unpriced, (self._model(row),)] += 1
         if row["error_origin"]:
             counted[self._errors, (row["error_origin"],)] += 1

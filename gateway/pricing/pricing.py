@@ -1,133 +1,113 @@
-"""Prices: what a usage costs, from the dated table in prices.json.
+"""Prices: what a turn costs, by an owner's own list first, then by the shipped one."""
 
-The table is data: `match` holds globs, first match wins; a tier or a long-context
-rate that is not in it is unknown, and so is the cost. A price in dollars per
-million tokens is the same number in micro-dollars per token.
-"""
-
-import json
+import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterable
 from fnmatch import translate
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
 
+from gateway.pricing.price_list import PriceList, UnusablePrices, read_price_list
+from gateway.pricing.rates import PricedModel, Quote, highest_rates, tier_name
 from gateway.protocol.facts import Usage
 
-# What a request may call its tier; anything else has no price we know.
-_TIERS = {
-    None: "standard",
-    "": "standard",
-    "auto": "standard",
-    "default": "standard",
-    "standard": "standard",
-    "priority": "priority",
-    "fast": "priority",
-    "flex": "flex",
-}
-# Prices are kept as whole millionths of a micro-dollar: sums are exact, and only
-# the end result is rounded.
-_SCALE = 1_000_000
+logger = logging.getLogger("gateway.pricing")
 
-
-@dataclass(frozen=True, slots=True)
-class TokenPrices:
-    """Millionths of a micro-dollar per token."""
-
-    input: int
-    cached: int
-    output: int
-    cache_write: int | None = None  # None: billed as other input
-
-    @classmethod
-    def read(cls, prices: Mapping[str, Decimal]) -> "TokenPrices":
-        return cls(**{name: int(price * _SCALE) for name, price in prices.items()})
-
-    def cost(self, usage: Usage) -> int:
-        """Micro-dollars, half a one rounded up.
-
-        `input_tokens` includes the cached and the written ones, each of which is
-        billed once, at its own rate.
-        """
-        total = max(0, usage.input_tokens)
-        cached = min(max(0, usage.cached_tokens), total)
-        written = 0
-        if self.cache_write is not None:
-            written = min(max(0, usage.cache_write_tokens), total - cached)
-        scaled = (
-            (total - cached - written) * self.input
-            + cached * self.cached
-            + written * (self.cache_write or 0)
-            + max(0, usage.output_tokens) * self.output
-        )
-        return (scaled + _SCALE // 2) // _SCALE
-
-
-ModelPrices = Mapping[str, TokenPrices]  # by tier; "_long" appended for long input
+# Pairs of model and tier that are kept looked up; upstream has far fewer.
+_MOST_QUOTES = 1_000
+# A client may send any text as a model or a tier; none longer has a price.
+_LONGEST_NAME = 200
 
 
 class PriceTable:
-    """The prices of all models; the first entry whose globs match a model is its."""
+    """All prices that count at a time."""
 
-    def __init__(self, path: Path) -> None:
-        data = json.loads(path.read_bytes(), parse_float=Decimal, parse_int=Decimal)
-        # Input tokens; the rate above holds for the whole request.
-        self._long_above = int(data["long_context_above_input_tokens"])
-        globs: list[list[str]] = [entry.pop("match") for entry in data["models"]]
-        # All globs as one, for a turn asks twice and the table is long: group n
-        # matches what the n-th entry does, and no entry before it.
+    def __init__(self, own: PriceList) -> None:
+        """`own`: an owner's, before the shipped ones."""
+        self.models = (*own.models, *shipped_models())
+        self.accounts = own.accounts
+        every = chain(self.models, *own.accounts.values())
+        self._highest = highest_rates(rate for one in every for rate in one.rates)
+        # An entry replaces all that is known of its models: the first match counts.
+        self._finders = {None: _Finder(self.models)} | {
+            name: _Finder((*models, *self.models))
+            for name, models in own.accounts.items()
+        }
+        # A turn asks twice, and the list is long.
+        self._quote = lru_cache(_MOST_QUOTES)(self._look_up)
+
+    def quote(
+        self, model: str | None, tier: str | None, account: str | None = None
+    ) -> Quote:
+        """What a model costs in a tier, at an account that has prices of its own.
+
+        `tier` is the one upstream says it served, once it has.
+        """
+        if len(model or "") > _LONGEST_NAME or len(tier or "") > _LONGEST_NAME:
+            model = tier = None
+        known = account if account in self._finders else None
+        return self._quote(model, tier_name(tier), known)
+
+    def has_price(self, model: str | None, tier: str | None, usage: Usage) -> bool:
+        """Whether the prices of all accounts, or those of some, have it."""
+        quotes = (self.quote(model, tier, name) for name in self._finders)
+        return any(quote.cost(usage) is not None for quote in quotes)
+
+    def _look_up(self, model: str | None, tier: str, account: str | None) -> Quote:
+        found = None if model is None else self._finders[account].find(model)
+        highest = self._highest.get(tier) or self._highest[None]
+        return Quote(() if found is None else found.by_length(tier), highest)
+
+
+class _Finder:
+    """Finds the first model whose globs match."""
+
+    def __init__(self, models: Iterable[PricedModel]) -> None:
+        self._models = tuple(models)
+        # All globs as one: group n matches what the n-th entry does, and none before.
         self._pattern = re.compile(
-            "|".join(f"({'|'.join(map(translate, some))})" for some in globs)
-        )
-        self._models: list[ModelPrices] = [
-            {name: TokenPrices.read(prices) for name, prices in entry.items()}
-            for entry in data["models"]
-        ]
-        every = [prices for model in self._models for prices in model.values()]
-        self._highest = TokenPrices(
-            input=max(prices.input for prices in every),
-            # A rate that is not given is the one for other input.
-            cached=max(prices.cached for prices in every),
-            output=max(prices.output for prices in every),
-            cache_write=max(prices.cache_write or prices.input for prices in every),
+            "|".join(f"({'|'.join(map(translate, one.match))})" for one in self._models)
         )
 
-    def cost(self, model: str | None, usage: Usage, tier: str | None) -> int | None:
-        """Micro-dollars; None when model, tier or their combination has no price.
+    def find(self, model: str) -> PricedModel | None:
+        match = self._pattern.match(model)
+        group = None if match is None else match.lastindex
+        return None if group is None else self._models[group - 1]
 
-        `tier` is the one upstream says it served, not the one asked for.
-        """
-        name = _TIERS.get(tier.strip().lower() if tier else None)
-        match = None if model is None else self._pattern.match(model)
-        if name is None or match is None or match.lastindex is None:
-            return None
-        model_prices = self._models[match.lastindex - 1]
-        # A model without any long-context rate has one price for all lengths.
-        if usage.input_tokens > self._long_above and any(
-            name.endswith("_long") for name in model_prices
-        ):
-            name += "_long"
-        prices = model_prices.get(name)
-        return None if prices is None else prices.cost(usage)
 
-    def highest_cost(self, usage: Usage) -> int:
-        """What the usage costs at most, at the table's highest rates.
+class Prices:
+    """The table that counts now; an owner's list may be read anew while turns run."""
 
-        Budgets count an unpriced turn so: counted as nothing, an unknown model
-        would be a way around every cost limit.
-        """
-        return self._highest.cost(usage)
+    def __init__(self, file: Path | None = None) -> None:
+        """Raises UnusablePrices."""
+        self.file = file
+        self.problem: str | None = None  # why the list before the last still counts
+        self.table = PriceTable(read_own(file))
+
+    def reload(self) -> None:
+        """Read the owner's list again; one with a mistake changes nothing. Blocks."""
+        try:
+            self.table = PriceTable(read_own(self.file))
+            self.problem = None
+        except UnusablePrices as error:
+            self.problem = str(error)
+            logger.error("the prices before stay: %s", error)
 
 
 @cache
-def default_table() -> PriceTable:
-    """The table shipped with the gateway; read once, so call it before serving."""
-    return PriceTable(Path(__file__).with_name("prices.json"))
+def shipped_models() -> tuple[PricedModel, ...]:
+    """The list shipped with the gateway; read once."""
+    path = Path(__file__).with_name("prices.json")
+    return read_price_list(path.read_bytes(), "shipped").models
 
 
-def cost_microdollars(
-    model: str | None, usage: Usage, tier: str | None = None
-) -> int | None:
-    return default_table().cost(model, usage, tier)
+def read_own(file: Path | None) -> PriceList:
+    """An owner's list; an empty one without a file. Raises UnusablePrices."""
+    if file is None:
+        return PriceList((), {})
+    try:
+        document = file.read_bytes()
+    except OSError as error:
+        raise UnusablePrices(f"{file}: {error.strerror}") from error
+    return read_price_list(document, str(file))

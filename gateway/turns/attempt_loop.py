@@ -134,6 +134,7 @@ class AttemptLoop:
         exchange = turn.exchange
         exchange.mark("queue")
         exchange.account_id = lease.account.id
+        exchange.account_name = lease.account.name
         exchange.lease_reason = lease.reason
         exchange.passed_over = lease.passed_over
         exchange.switched_from = lease.switched_from

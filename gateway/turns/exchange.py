@@ -13,6 +13,7 @@ import orjson
 
 from gateway.errors import GatewayError, InvalidPayload
 from gateway.keys.key import known_effort, known_tier
+from gateway.keys.metering import NOTHING_CHARGED, Charged
 from gateway.keys.model_errors import plain_name
 from gateway.protocol.facts import LONGEST_LOGGED, Failure, LoggedError, Usage
 from gateway.turns.client_request import ClientRequest, Loaded
@@ -37,6 +38,7 @@ class Exchange:
     reasoning_effort: str | None = None
     is_prewarm: bool = False
     account_id: int | None = None
+    account_name: str | None = None
     changes: tuple[str, ...] = ()
     new_shapes: tuple[str, ...] = ()  # types of tools that no rule knows
     refused_by: str | None = None  # the rule, where it was a request's own fault
@@ -54,7 +56,7 @@ class Exchange:
     upstream_request_id: str | None = None
     answered_tier: str | None = None
     usage: Usage | None = None
-    cost_microdollars: int | None = None
+    charged: Charged = NOTHING_CHARGED
     status: ExchangeStatus = "interrupted"
     http_status: int = 0
     error_code: str | None = None
@@ -110,7 +112,7 @@ class Exchange:
     def as_row(self) -> dict[str, Any]:
         """The columns of `request_log`."""
         client = self.request.client
-        usage = self.usage or Usage()
+        usage = self.charged.usage or Usage()
         return {
             "request_id": client.request_id,
             "response_id": self.response_id,
@@ -139,7 +141,7 @@ class Exchange:
             "cache_write_tokens": usage.cache_write_tokens,
             "output_tokens": usage.output_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
-            "cost_microdollars": self.cost_microdollars,
+            "cost_microdollars": self.charged.cost,
             "duration_ms": self.elapsed_ms,
             "body_ms": self.marks.get("body"),
             "queue_ms": self.marks.get("queue"),
@@ -172,5 +174,6 @@ class Exchange:
             "switched_from": self.switched_from,
             "switch_cause": self.switch_cause,
             "attempts": self.attempts,
+            "counted": self.charged.counted,
             "error": {"type": self.error_type, "param": self.error_param},
         }

@@ -74,6 +74,7 @@ def turn_end(turn: Turn) -> TurnEnd:
         reader.model,
         reader.service_tier,
         response=name and scoped(turn.demand.key_id, "response", name),
+        account=exchange.account_name,
         streamed=max(
             exchange.response_bytes - reader.other_bytes,
             reader.output_started,

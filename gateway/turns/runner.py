@@ -20,7 +20,6 @@ from gateway.admission.whole_answer import WholeAnswer
 from gateway.errors import ForeignCompaction, GatewayError
 from gateway.events import Topic
 from gateway.failover.operator_stop import StoppedByOperator, taken_back
-from gateway.keys.limiter import Limiter
 from gateway.keys.metering import Metering
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.polling.judges import Judges
@@ -47,7 +46,7 @@ class TurnRunner:
         pool: Pool,
         tokens: TokenSource,
         judges: Judges,
-        limiter: Limiter,
+        metering: Metering,
         room: BodyBudget,
         lookups: ModelLookups,
     ) -> None:
@@ -55,7 +54,7 @@ class TurnRunner:
         self._room = room
         self._lookups = lookups
         self._attempts = AttemptLoop(pool, tokens, judges)
-        self._metering = Metering(limiter)
+        self._metering = metering
         self._completed_models: set[str] = set()
         self.exchange_ended = Topic[dict[str, Any]]()
         self.sealed = EncryptedItems()
@@ -112,9 +111,7 @@ class TurnRunner:
                 turn.free()
                 take_outcome(exchange, turn.reader)
                 self._note_model(exchange)
-                exchange.usage, exchange.cost_microdollars = self._metering.settle(
-                    turn.metered, turn_end(turn)
-                )
+                exchange.charged = self._metering.settle(turn.metered, turn_end(turn))
             self.exchange_ended.publish(exchange.as_row())
 
     def note_refusal(self, request: ClientRequest, error: GatewayError) -> None:

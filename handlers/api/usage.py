@@ -24,6 +24,7 @@ def _since_it_was_made(key_id: int) -> dict[str, Any]:
     tokens = total.get("input_tokens", 0) + total.get("output_tokens", 0)
     return {
         "request_count": total.get("requests", 0),
+        "unpriced_requests": total.get("unpriced", 0),
         "total_tokens": tokens,
         "cached_input_tokens": total.get("cached_tokens", 0),
         "total_cost_usd": total.get("cost_microdollars", 0) / 1_000_000,

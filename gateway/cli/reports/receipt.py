@@ -58,7 +58,7 @@ def _facts(row: Record) -> list[tuple[str, str]]:
         ("outcome", f"{row['status']}, status {row['http_status']}"),
         ("error", _error(row)),
         ("tokens", _tokens(row)),
-        ("cost", _cost(row["cost_microdollars"])),
+        ("cost", _cost(row)),
         ("bytes", f"{row['request_bytes']} in, {row['response_bytes']} out"),
     ]
     return [(name, text(value)) for name, value in facts if value]
@@ -94,8 +94,19 @@ def _tokens(row: Record) -> str:
     )
 
 
-def _cost(microdollars: int | None) -> str:
-    return "unknown" if microdollars is None else f"${microdollars / 1_000_000:.6f}"
+def _cost(row: Record) -> str:
+    cost, counted = row["cost_microdollars"], row["receipt"].get("counted")
+    if cost is not None:
+        return _dollars(cost)
+    if not isinstance(counted, int):
+        return "unknown"
+    return (
+        f"unknown; the key's cost limits count {_dollars(counted)}, the dearest known"
+    )
+
+
+def _dollars(microdollars: int) -> str:
+    return f"${microdollars / 1_000_000:.6f}"
 
 
 def _attempt(attempt: dict[str, Any]) -> str:

@@ -206,11 +206,12 @@ def _key(row: Cleaned, is_known: bool) -> RollupKey:
 
 def _sums(row: Cleaned) -> tuple[int, ...]:
     status, first_output, *tokens, cost, duration = _summed_columns(row)
+    is_unpriced = cost is None and any(tokens)  # what used nothing has no price to miss
     return (
         1,
         int(status == "error"),
         int(status == "interrupted"),
-        int(cost is None),
+        int(is_unpriced),
         *tokens,
         cost or 0,
         duration or 0,

@@ -1,5 +1,10 @@
 """`run.py config check`."""
 
+QUIET = {
+    "GATEWAY_UPSTREAM_BASE_URL": "http://127.0.0.1:1",
+    "GATEWAY_AUTH_BASE_URL": "http://127.0.0.1:1",
+}
+
 
 def test_every_wrong_setting_is_a_finding_and_nothing_else_is_tried(commands):
     done = commands(
@@ -14,19 +19,25 @@ def test_every_wrong_setting_is_a_finding_and_nothing_else_is_tried(commands):
     assert any(text.startswith("GATEWAY_PORT: ") for text in failed)
 
 
+def test_a_price_list_that_cannot_be_used_is_a_finding(commands, tmp_path):
+    file = tmp_path / "prices.json"
+    file.write_text('{"models": [{"match": ["m"], "rates": [{"input": 1}]}]}')
+    done = commands("config", "check", GATEWAY_PRICES=str(file), **QUIET)
+    told = f"FAIL  prices: {file}: models[0].rates[0].output: is missing"
+    assert (done.status, told in done.out) == (1, True)
+    done = commands("serve", GATEWAY_PRICES=str(file))
+    assert (done.status, done.err) == (1, f"Error: {told.partition('prices: ')[2]}\n")
+
+
 def test_a_database_that_cannot_be_used_is_a_finding(commands):
-    quiet = {
-        "GATEWAY_UPSTREAM_BASE_URL": "http://127.0.0.1:1",
-        "GATEWAY_AUTH_BASE_URL": "http://127.0.0.1:1",
-    }
-    done = commands("config", "check", GATEWAY_DATABASE_URL="mysql://x/y", **quiet)
+    done = commands("config", "check", GATEWAY_DATABASE_URL="mysql://x/y", **QUIET)
     assert done.status == 1
     assert "FAIL  database: The database URL must begin" in done.out
-    done = commands("config", "check", **quiet)
+    done = commands("config", "check", **QUIET)
     assert done.status == 0
     assert "egress proxy" not in done.out
     proxy = {"GATEWAY_EGRESS_PROXY": "socks5://u:sesame@127.0.0.1:1"}
-    done = commands("config", "check", **quiet, **proxy)
+    done = commands("config", "check", **QUIET, **proxy)
     told = "FAIL  egress proxy: socks5://127.0.0.1:1: The egress proxy cannot be"
     assert (done.status, told in done.out) == (1, True)
     assert "sesame" not in done.out

@@ -7,6 +7,7 @@ import pytest
 from gateway.keys.input_estimate import InputSize
 from gateway.keys.limiter import Limiter
 from gateway.keys.metering import MeteredTurn, Metering, TurnEnd, document_usage
+from gateway.pricing.pricing import Prices
 from gateway.protocol.facts import Usage
 from tests.gateway.keys.limits import Clock, key, limit, used
 
@@ -20,7 +21,7 @@ def limiter():
 
 @pytest.fixture
 def metering(limiter):
-    return Metering(limiter)
+    return Metering(limiter, Prices())
 
 
 def metered(tokens=1_000, **fields):
@@ -33,13 +34,13 @@ def metered(tokens=1_000, **fields):
 
 
 def ended(status, usage=None, *, streamed=0, seconds=None, response=None):
-    return TurnEnd(status, usage, "gpt-5.4", None, response, streamed, seconds)
+    return TurnEnd(status, usage, "gpt-5.4", None, response, "one", streamed, seconds)
 
 
 def run(metering, turn, end):
     async def whole():
         await metering.reserve(turn)
-        return metering.settle(turn, end)
+        return metering.settle(turn, end)[:2]
 
     return asyncio.run(whole())
 

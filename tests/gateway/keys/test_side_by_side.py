@@ -11,6 +11,7 @@ from gateway.keys.counters import Charge, WindowCounter
 from gateway.keys.key import Measure
 from gateway.keys.limiter import Limiter
 from gateway.keys.reservation import Patience
+from gateway.pricing.pricing import Prices
 from gateway.protocol.facts import Usage
 from tests.gateway.keys.limits import (
     CREATED,
@@ -24,11 +25,14 @@ from tests.gateway.keys.limits import (
     used,
 )
 
+PRICES = Prices().table
+
 
 def unknown(tokens, most=128_000, model=None):
     """A turn of which only the input is known."""
     usage = Usage(tokens, output_tokens=min(4_000, most))
-    return Charge(usage, None, model, None, most, is_expected=False)
+    quote = PRICES.quote(model, None)
+    return Charge(usage, None, model, quote, most, is_expected=False)
 
 
 def primed(tokens, most=128_000):
@@ -202,10 +206,10 @@ def test_an_estimate_never_charges_more_than_was_reserved(limiter):
 
     async def run():
         first = await limiter.reserve(a_key, unknown(1_000), "m")
-        first.settle(Usage(1_000, output_tokens=10**6), None, within_reserved=True)
+        first.settle(Usage(1_000, output_tokens=10**6), 0, within_reserved=True)
         assert used(limiter, a_key) == [51_000, 1]
         second = await limiter.reserve(a_key, unknown(1_000), "m")
-        second.settle(Usage(1_000, output_tokens=7), None, within_reserved=True)
+        second.settle(Usage(1_000, output_tokens=7), 0, within_reserved=True)
         assert used(limiter, a_key) == [52_007, 2]
 
     asyncio.run(run())

@@ -17,6 +17,7 @@ from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.keys.counters import Charge
 from gateway.keys.key import Key, KeyRing
 from gateway.keys.limiter import Limiter
+from gateway.keys.metering import Charged
 from gateway.monitoring.metrics import NAMESPACE, Metrics
 from gateway.monitoring.recorder.files import recordings
 from gateway.monitoring.recorder.recorder import Recorder
@@ -117,8 +118,7 @@ def test_every_metric_is_set_and_read_back(gateway):
     metrics = Metrics(gateway)
     done = exchange()
     done.account_id = 1
-    done.usage = Usage(100, 60, 5, 40, 7)
-    done.cost_microdollars = 2_500_000
+    done.charged = Charged(Usage(100, 60, 5, 40, 7), 2_500_000)
     done.marks["first_event"] = 700
     done.succeed()
     metrics.observe(done.as_row())
@@ -128,7 +128,7 @@ def test_every_metric_is_set_and_read_back(gateway):
     account.in_flight = 3
     account.record_windows([Window("primary", 42.0, 300, NOW + 3600)], NOW)
     gateway.pool.observer.switches["limited"] += 2
-    gateway.turns.running.add(exchange())
+    gateway.turns.running[exchange()] = None
     gateway.channels.add(object())
     gateway.body_budget.open_lease(Sender("key 1", has_key=True)).take(1234)
     writer = gateway.store.writer
@@ -183,7 +183,7 @@ def test_what_readiness_finds_is_told_by_check(gateway):
 def test_an_exchange_is_counted_once_however_often_it_is_read(gateway):
     metrics = Metrics(gateway)
     done = exchange()
-    done.usage = Usage(100)
+    done.charged = Charged(Usage(100))
     metrics.observe(done.as_row())
     read(metrics)
     metrics.observe(done.as_row())
@@ -270,7 +270,8 @@ def test_errors_are_counted_by_origin_and_answers_without_a_price_by_model(gatew
     metrics = Metrics(gateway)
     for model, status in (("new", "success"), ("made up", "interrupted")):
         done = exchange()
-        done.model, done.usage, done.status = model, Usage(9, output_tokens=1), status
+        done.model, done.status = model, status
+        done.charged = Charged(Usage(9, output_tokens=1))
         metrics.observe(done.as_row())
     failed = exchange()
     failed.status, failed.error_origin = "error", "network"

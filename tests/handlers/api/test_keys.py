@@ -163,6 +163,7 @@ async def test_usage_of_a_new_key_is_nothing(serving):
     headers = {"x-api-key": await serving.add_key()}
     assert (await serving.get(USAGE, headers=headers)).json == {
         "request_count": 0,
+        "unpriced_requests": 0,
         "total_tokens": 0,
         "cached_input_tokens": 0,
         "total_cost_usd": 0,

@@ -107,7 +107,7 @@ async def test_a_second_turn_uses_the_same_upstream_connection(serving, upstream
 @pytest.mark.gen_test
 async def test_a_row_tells_of_the_turn_and_not_of_its_words(serving, upstream):
     sent = payload("a secret prompt", reasoning={"effort": "low"})
-    sent["model"] = "gpt-5.4-mini"  # one whose price is known
+    sent["model"] = "gpt-5.4-mini"
     answered = await serving.ask(CODEX, sent, headers={"user-agent": "codex_exec/1"})
     (row,) = await serving.rows()
     completed = answered.events[-1]["response"]

@@ -1,0 +1,1 @@
+"""Makes the shipped price list of kept-up sources; a release's step, by hand."""
