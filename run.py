@@ -77,11 +77,19 @@ def serve(settings: Settings) -> None:
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=2455, show_default=True)
 @click.option("--lenient", is_flag=True, help="Take what a real upstream would refuse.")
-def demo(port: int, lenient: bool) -> None:
-    """Serve with a scripted upstream and two demo accounts; no login needed."""
+@click.option("--life", is_flag=True, help="With keys that are used, and 14 past days.")
+def demo(port: int, lenient: bool, life: bool) -> None:
+    """Serve with a scripted upstream and two demo accounts; no login needed.
+
+    A prompt can say what is to happen; docs/demo.md says more of each:
+    demo:say(hello), demo:tool(3; ls), demo:long(50), demo:reasoning(done),
+    demo:refusal(no), demo:incomplete(max_output_tokens), demo:usage(50000),
+    demo:pause(5), demo:failed(server_error), demo:cut, demo:usage_limit(20),
+    demo:overloaded, demo:unavailable, demo:error, demo:unauthorized.
+    """
     from handlers.demo import run_demo
 
-    sys.exit(run_demo(port, click.echo, lenient=lenient))
+    sys.exit(run_demo(port, click.echo, lenient=lenient, has_life=life))
 
 
 if __name__ == "__main__":

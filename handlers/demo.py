@@ -1,6 +1,10 @@
 """`run.py demo`: the gateway before an upstream that ships with it, no login needed."""
 
+import asyncio
 import os
+import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -12,14 +16,18 @@ import orjson
 
 from gateway.admin.accounts import save_login
 from gateway.app import Gateway
+from gateway.demo.life.life import PAST_DAYS, DemoLife
 from gateway.demo.upstream import ScriptedUpstream
+from gateway.process.lockfile import lock_data_dir
 from gateway.protocol.sse import events
-from gateway.settings import Settings
+from gateway.settings import PACKAGE, PROGRAM, Settings
 from gateway.upstream.logins.auth_json import parse_login
 from handlers.process import StopSignals, run
 from handlers.server import Server
 
 ACCOUNTS = ("ada", "grace")
+VISITOR = "you"  # the key of who watches a demo with life
+KEY_LINE = 'http_headers = {{ "x-api-key" = "{}" }}\n'
 PROMPT = "Say hello from behind the gateway."
 CONFIG = """\
 # ~/.codex/config.toml
@@ -35,13 +43,19 @@ supports_websockets = true
 
 
 def run_demo(
-    port: int, show: Callable[[str], None] = print, *, lenient: bool = False
+    port: int,
+    show: Callable[[str], None] = print,
+    *,
+    lenient: bool = False,
+    has_life: bool = False,
 ) -> int:
     """Serve until SIGINT or SIGTERM on `port` (0: any); the exit status."""
-    return run(_demo(port, show, lenient))
+    return run(_demo(port, show, lenient, has_life))
 
 
-async def _demo(port: int, show: Callable[[str], None], lenient: bool) -> int:
+async def _demo(
+    port: int, show: Callable[[str], None], lenient: bool, has_life: bool
+) -> int:
     async with AsyncExitStack() as started:
         folder = started.enter_context(
             tempfile.TemporaryDirectory(prefix="codex-gateway-demo-")
@@ -51,14 +65,29 @@ async def _demo(port: int, show: Callable[[str], None], lenient: bool) -> int:
         started.push_async_callback(upstream.stop)
         await upstream.start()
         settings = _settings(port, Path(folder), upstream.url)
+        lock = started.enter_context(lock_data_dir(settings.data_dir))
         server = Server(await Gateway.start(settings))
         started.push_async_callback(server.stop)
         server.listen()
+        lock.publish(settings.host, server.port)
         await _add_accounts(server.gateway, upstream)
-        show(f"The gateway listens on http://127.0.0.1:{server.port}; for Codex:\n")
-        show(CONFIG.format(port=server.port))
-        await _show_turn(server.port, show)
-        show("Ctrl-C ends it.")
+        url = f"http://127.0.0.1:{server.port}"
+        key = None
+        if has_life:
+            show(f"Playing {PAST_DAYS} days of use …")
+            life = DemoLife(server.gateway, url)
+            key = await life.begin(VISITOR)
+            living = asyncio.create_task(life.run(upstream.accounts))
+            started.push_async_callback(_end, living)
+        show(f"The gateway listens on {url}; for Codex:\n")
+        show(CONFIG.format(port=server.port) + (KEY_LINE.format(key) if key else ""))
+        request_id = await _show_turn(url, key, show)
+        await server.gateway.flush()
+        show("Meanwhile, in another terminal, in this folder:\n")
+        for words in ("logs", f"explain {request_id[:12]}", "accounts list"):
+            show(f"  {command_here(settings.data_dir)} {words}")
+        show("\nA prompt can choose its answer, as demo:tool(ls) does: `demo --help`.")
+        show("Ctrl-C ends it, and takes its data along.")
         await signals.first.wait()
     return 0
 
@@ -78,6 +107,11 @@ def _settings(port: int, folder: Path, upstream_url: str) -> Settings:
     )
 
 
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
 async def _add_accounts(gateway: Gateway, upstream: ScriptedUpstream) -> None:
     for name in ACCOUNTS:
         account = upstream.add_account(name)
@@ -86,19 +120,46 @@ async def _add_accounts(gateway: Gateway, upstream: ScriptedUpstream) -> None:
     await gateway.reload()
 
 
-async def _show_turn(port: int, show: Callable[[str], None]) -> None:
-    """One streamed turn, as a client sees it."""
-    url = f"http://127.0.0.1:{port}/v1/responses"
+def command_here(folder: Path) -> str:
+    """What runs the gateway's commands on a data folder, as its owner types it."""
+    # What the owner set for a gateway of his own does not hold for this one.
+    names = ("GATEWAY_DATABASE_URL", "GATEWAY_ENCRYPTION_KEY")
+    is_set = Path(".env").is_file()
+    emptied = [f"{name}=" for name in names if is_set or name in os.environ]
+    program = [sys.argv[0]]
+    if PROGRAM != PACKAGE:
+        program = [_short(sys.executable), _short(sys.argv[0])]
+    elif shutil.which(PACKAGE) == sys.argv[0]:
+        program = [PACKAGE]
+    setting = f"GATEWAY_DATA_DIR={shlex.quote(str(folder))}"
+    return " ".join([setting, *emptied, shlex.join(program)])
+
+
+def _short(file: str) -> str:
+    """The path from here, where it is below."""
+    path = Path(file).absolute()
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+async def _show_turn(
+    base_url: str, key: str | None, show: Callable[[str], None]
+) -> str:
+    """One streamed turn, as a client sees it; its request's id."""
+    url = f"{base_url}/v1/responses"
+    headers = {"x-api-key": key} if key else {}
     payload = {"model": "gpt-5.5", "input": PROMPT, "stream": True}
     show(f"POST {url}\n> {PROMPT}")
     async with (
         aiohttp.ClientSession(trust_env=False) as session,
-        session.post(url, json=payload) as response,
+        session.post(url, json=payload, headers=headers) as response,
     ):
         body = await response.read()
+        request_id = response.headers["x-request-id"]
     for event in events(body):
         if event.type == "response.output_text.delta":
             show(f"< {event.type}  {orjson.loads(event.data)['delta']!r}")
         elif event.type:
             show(f"< {event.type}")
     show("")
+    return request_id
