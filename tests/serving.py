@@ -192,7 +192,8 @@ class Serving:
 
     def account(self, name):
         """The gateway's own object of an account."""
-        return self.gateway.pool.find(name)
+        held = self.gateway.pool.accounts.values()
+        return next((one for one in held if one.name == name), None)
 
     async def ask(self, path=CODEX, body=None, *, method="POST", **more):
         """Send one request, read its whole answer; `body` is JSON or bytes."""

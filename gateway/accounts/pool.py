@@ -81,9 +81,6 @@ class Pool:
         """Unix seconds."""
         return self._clock()
 
-    def find(self, name: str) -> Account | None:
-        return next((a for a in self.accounts.values() if a.name == name), None)
-
     def replace(self, accounts: Iterable[Account]) -> None:
         """Take the accounts of the database; what is known of them live stays."""
         stored = {account.id: account for account in accounts}

@@ -13,6 +13,7 @@ from gateway.accounts.account import (
     Credentials,
 )
 from gateway.admin.entities import ACCOUNT_CHANGE
+from gateway.admin.entity import Changed
 from gateway.admin.errors import AlreadyThere, Unacceptable
 from gateway.admin.names import find_row, free_name, unlike_others
 from gateway.repository import accounts, audit
@@ -49,7 +50,7 @@ class ApiKeyAccount:
     base_url: str
     api_key: Secret
     priority: int = API_KEY_PRIORITY
-    concurrency: int = 0
+    concurrency: int | None = None
     websockets: bool = False
     residency: str = ""
     chat_parameters: bool = False
@@ -140,14 +141,18 @@ def add_api_key_account(
         credentials=accounts.encrypt_credentials(
             Credentials(api_key=wanted.api_key), secrets
         ),
-        priority=wanted.priority,
-        concurrency=wanted.concurrency,
+        priority=_checked("priority", wanted.priority),
+        concurrency=_checked("concurrency", wanted.concurrency),
         has_websockets=wanted.websockets,
         residency=checked_residency(wanted.residency),
         takes_chat_parameters=wanted.chat_parameters,
     )
     audit.record(actor, "account.add", row.name, kind=row.kind, base_url=row.base_url)
     return Imported(row.name, is_new=True)
+
+
+def _checked(name: str, number: int | None) -> int:
+    return 0 if number is None else ACCOUNT_CHANGE[name].check_bounds(number)
 
 
 def checked_base_url(url: str) -> str:
@@ -188,29 +193,32 @@ def checked_residency(region: str) -> str:
     return region
 
 
-def set_paused(name: str, actor: str, *, paused: bool) -> str:
-    """Out of service from the next request on, or back; gives the name."""
+def set_paused(name: str, actor: str, *, paused: bool) -> Changed:
+    """Out of service from the next request on, or back."""
     row = find_row(AccountRow, name)
+    before = _settings_of(row)
     row.is_paused, row.updated_at = paused, now_ms()
     row.save(only=["is_paused", "updated_at"])
     audit.record(actor, "account.pause" if paused else "account.resume", row.name)
-    return str(row.name)
+    return Changed.between(str(row.name), before, _settings_of(row))
 
 
-def change_account(account: str, changes: dict[str, Any], actor: str) -> str:
-    """Set the fields of `ACCOUNT_CHANGE`; gives the name."""
+def change_account(account: str, changes: dict[str, Any], actor: str) -> Changed:
+    """Set the fields of `ACCOUNT_CHANGE`; None takes a cap away."""
     row = find_row(AccountRow, account)
-    before = str(row.name)
+    before = _settings_of(row)
     columns = ["updated_at"]
     row.updated_at = now_ms()
     for name, value in changes.items():
         field = ACCOUNT_CHANGE[name]
         if name == "name":
-            value = row.name if value == row.name else free_name(AccountRow, value)
+            value = (
+                row.name if value == row.name else free_name(AccountRow, value or "")
+            )
         elif field.type is int:
-            value = field.check_bounds(value)
+            value = _checked(name, value)
         elif name == "residency":
-            value = checked_residency(value)
+            value = checked_residency(value or "")
         elif name == "chat_parameters" and row.kind != AccountKind.API_KEY.value:
             raise Unacceptable(
                 "only an account with an API key may be a compatible server", param=name
@@ -218,13 +226,26 @@ def change_account(account: str, changes: dict[str, Any], actor: str) -> str:
         columns.append(field.column or name)
         setattr(row, columns[-1], value)
     row.save(only=columns)
-    audit.record(actor, "account.update", before, **changes)
-    return str(row.name)
+    changed = Changed.between(str(row.name), before, _settings_of(row))
+    audit.record(
+        *(actor, "account.update", before["name"]),
+        before=changed.before,
+        after=changed.after,
+    )
+    return changed
 
 
-def remove_account(name: str, actor: str) -> str:
+def _settings_of(row: AccountRow) -> dict[str, Any]:
+    """What an operator sets, as it is shown."""
+    shown = ACCOUNT_CHANGE.shown(
+        row, concurrency=row.concurrency or None, residency=row.residency or None
+    )
+    return shown | {"paused": row.is_paused}
+
+
+def remove_account(name: str, actor: str) -> Changed:
     """Forget the account and its credentials; what it did stays in the log."""
-    row = find_row(AccountRow, name)
+    row = find_row(AccountRow, name, exact=True)
     only_keys = _keys_bound_to(row.id)
     if only_keys:
         raise AlreadyThere(
@@ -235,7 +256,8 @@ def remove_account(name: str, actor: str) -> str:
     BindingRow.delete().where(BindingRow.account_id == row.id).execute()
     AccountClaimRow.delete().where(AccountClaimRow.account_id == row.id).execute()
     audit.record(actor, "account.remove", row.name, id=row.id)
-    return str(row.name)
+    state = "paused" if row.is_paused else row.state_kind
+    return Changed(str(row.name), {"state": state}, {"state": "removed"})
 
 
 def _keys_bound_to(account_id: int) -> list[str]:

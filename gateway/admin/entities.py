@@ -13,7 +13,8 @@ import peewee as pw
 from gateway.accounts.account import AccountKind, CredentialsKind
 from gateway.accounts.health import AccountStatus
 from gateway.accounts.strategies import STRATEGIES
-from gateway.admin.entity import Field, entity, similar_fields
+from gateway.admin.entity import CHANGES, Field, entity, similar_fields
+from gateway.admin.key_rules.entities import ALIASES, TOOL_RULES
 from gateway.store.log.log_rows import MEASURES
 from gateway.store.log.queries import Grouping, LogStatus
 from gateway.store.models import RequestLog
@@ -37,7 +38,7 @@ ACCOUNT_CHANGE = entity(
     "AccountChange",
     _NAME,
     Field("priority", int, bounds=(-1000, 100_000)),
-    Field("concurrency", int, bounds=(0, 100_000)),
+    Field("concurrency", int, nullable=True, bounds=(1, 100_000)),
     Field("websockets", bool, column="has_websockets"),
     Field("residency", bounds=(0, 16), help="Where its data is to stay, as in us."),
     Field(
@@ -71,7 +72,7 @@ ACCOUNT = entity(
     Field("kind", choices=tuple(AccountKind)),
     *similar_fields("email plan chatgpt_account_id base_url", nullable=True),
     Field("priority", int, description="lower goes first"),
-    ACCOUNT_CHANGE["concurrency"].in_answer(nullable=True),
+    ACCOUNT_CHANGE["concurrency"].in_answer(),
     *(field.in_answer() for field in ACCOUNT_CHANGE.fields[3:]),
     Field("source_file", nullable=True),
     Field("auth", choices=get_args(CredentialsKind)),
@@ -85,6 +86,7 @@ ACCOUNT = entity(
     Field("failures", int, description="consecutive"),
     Field("last_error", _LAST_ERROR, nullable=True),
     Field("models", int, nullable=True),
+    *CHANGES,
 )
 ACCOUNT_LIST = entity(
     "AccountList", Field("accounts", ACCOUNT, many=True, required=True)
@@ -113,116 +115,6 @@ PROBED = entity(
     Field("duration_ms", int),
     Field("state"),
 )
-TOOL_RULES = Field(
-    "tools",
-    many=True,
-    nullable=True,
-    bounds=_SHORT,
-    most=50,
-    description="as in `pass file_search surface=v1 accounts=api_key`; replaces all; "
-    "the last that matches decides",
-    help="'pass file_search surface=v1 accounts=api_key', 'refuse web_search'; "
-    "repeatable. pass, strip or refuse a type of tool; the last that matches decides.",
-)
-ALIASES = Field(
-    "aliases",
-    many=True,
-    nullable=True,
-    bounds=(1, 200),
-    most=100,
-    description="as in `gpt-5.4-nano=gpt-5.4-mini`; replaces all",
-    help="'gpt-5.4-nano=gpt-5.4-mini'; repeatable. Another name for a model.",
-)
-# What is absent stays; null takes a rule away.
-KEY_CHANGE = entity(
-    "KeyChange",
-    Field(
-        "models",
-        many=True,
-        nullable=True,
-        bounds=_SHORT,
-        most=100,
-        description="names or globs",
-        help="Names or globs, separated by commas.",
-    ),
-    Field(
-        "accounts",
-        many=True,
-        nullable=True,
-        bounds=_SHORT,
-        help="Names, separated by commas.",
-    ),
-    Field(
-        "enforce_model",
-        nullable=True,
-        bounds=_SHORT,
-        help="Used whatever is asked for.",
-        column="enforced_model",
-    ),
-    Field(
-        "enforce_effort",
-        nullable=True,
-        help="The reasoning effort.",
-        column="enforced_effort",
-    ),
-    Field(
-        "enforce_tier",
-        nullable=True,
-        help="The service tier.",
-        column="enforced_tier",
-    ),
-    Field("rpm", int, nullable=True, bounds=_COUNT, help="Requests a minute."),
-    Field("concurrency", int, nullable=True, bounds=_COUNT, help="Requests at a time."),
-    Field(
-        "expires",
-        nullable=True,
-        description="12h, 90d, 8w or a date",
-        help="12h, 90d, 8w or a date.",
-        column="expires_at",
-    ),
-    Field("disabled", bool, column="is_disabled"),
-    Field(
-        "limits",
-        many=True,
-        nullable=True,
-        most=50,
-        description="as in `tokens 2M/7d`; replaces all limits",
-        help="'tokens 2M/7d', 'cost 5.50/30d model=gpt-5*'; repeatable. tokens, "
-        "input, output, cost (dollars), requests per 1m, 5h, 1d, 7d, 30d.",
-    ),
-    TOOL_RULES,
-    ALIASES,
-    _NAME,
-)
-NEW_KEY = entity(
-    "NewKey", *KEY_CHANGE.fields[:-1], replace(KEY_CHANGE["name"], required=True)
-)
-KEY = entity(
-    "Key",
-    Field("id", int),
-    _NAME.in_answer(),
-    Field("prefix", description="to recognise it by"),
-    Field("state", choices=("active", "disabled", "expired")),
-    Field("created_at", int),
-    Field("expires_at", float, nullable=True),
-    KEY_CHANGE["models"].in_answer(nullable=False),
-    *(
-        KEY_CHANGE[f"enforce_{rule}"].in_answer()
-        for rule in ("model", "effort", "tier")
-    ),
-    *(KEY_CHANGE[name].in_answer() for name in ("accounts", "rpm", "concurrency")),
-    KEY_CHANGE["limits"].in_answer(nullable=False),
-    TOOL_RULES.in_answer(nullable=False),
-    ALIASES.in_answer(nullable=False),
-    Field("usage", dict, many=True, description="each limit's running window"),
-)
-KEY_LIST = entity("KeyList", Field("keys", KEY, many=True, required=True))
-MADE_KEY = entity(
-    "MadeKey",
-    *similar_fields("name key prefix", required=True),
-    Field("is_first", bool, description="from now on everybody needs a key"),
-)
-
 _FILTER = (
     *similar_fields("key account model", bounds=_SHORT),
     Field("since", description="30m, 2h, 7d, 4w ago, or a date"),
@@ -295,5 +187,6 @@ SETTINGS = entity(
     Field("strategy", required=True, choices=STRATEGIES),
     TOOL_RULES.in_answer(nullable=False),
     ALIASES.in_answer(nullable=False),
+    *CHANGES,
 )
 RELOADED = entity("Reloaded", *similar_fields("accounts keys", int, required=True))

@@ -39,7 +39,10 @@ class Field:
         assert self.bounds is not None
         low, high = self.bounds
         if not (low is None or low <= number) or number > high:
-            raise Unacceptable(f"{self.name} {number} is out of range", param=self.name)
+            words = f"{self.name} {number} is out of range: {low} to {high}"
+            if self.nullable:  # 0 never means that there is no limit
+                words += "; to take the rule away give null, in a command ''"
+            raise Unacceptable(words, param=self.name)
         return number
 
 
@@ -74,3 +77,30 @@ def entity(name: str, *fields: Field) -> Entity:
 def similar_fields(names: str, type: type = str, **same: Any) -> Iterator[Field]:
     """Fields that differ in their names only."""
     return (Field(name, type, **same) for name in names.split())
+
+
+# In the answer to a change.
+CHANGES = (
+    Field("before", dict, description="what a change made different, as it was"),
+    Field("after", dict, description="the same, as it is now"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Whom a change was made to, and what of it is different now."""
+
+    name: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    @classmethod
+    def between(cls, name: str, old: dict[str, Any], new: dict[str, Any]) -> "Changed":
+        """Of all that is shown, what is not the same before and after."""
+        names = [one for one in old | new if old.get(one) != new.get(one)]
+        before = {one: old.get(one) for one in names}
+        return cls(name, before, {one: new.get(one) for one in names})
+
+    def shown(self) -> dict[str, Any]:
+        """The fields `CHANGES` of an answer."""
+        return {"before": self.before, "after": self.after}

@@ -1,13 +1,20 @@
 """Why a change is not made; the texts are for the operator."""
 
+from collections.abc import Sequence
+
 from gateway.errors import GatewayError, InvalidPayload, NotFound
 from gateway.protocol.facts import Origin
 from gateway.settings import PROGRAM
 
+_MOST_NAMED = 10
+
 
 class NotThere(NotFound):
-    def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"There is no {what} '{name}'")
+    """`like`: the names that may be meant."""
+
+    def __init__(self, what: str, name: str, like: Sequence[str] = ()) -> None:
+        meant = f"; did you mean {', '.join(like[:_MOST_NAMED])}?" if like else ""
+        super().__init__(f"There is no {what} '{name}'{meant}")
 
 
 class AlreadyThere(GatewayError):

@@ -1,28 +1,21 @@
 """The operator's changes to API keys; `name` also takes a key's number."""
 
-import json
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
-from gateway.admin.entities import KEY_CHANGE, MADE_KEY
-from gateway.admin.entity import Field
-from gateway.admin.errors import Unacceptable
+from gateway.admin.entity import Changed
+from gateway.admin.key_rules.columns import apply_rules, read_overlap
+from gateway.admin.key_rules.entities import MADE_KEY
 from gateway.admin.names import find_row, free_name
-from gateway.admin.rules import stored_rules
+from gateway.admin.views import account_names, show_key
 from gateway.keys import key
+from gateway.keys.counters import window_start
 from gateway.repository import audit, options
-from gateway.repository.keys import KEYS_EVER_MADE, keys_ever_made
+from gateway.repository.keys import KEYS_EVER_MADE, key_of, keys_ever_made, limits_of
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
-from gateway.store.models import (
-    AccountRow,
-    ApiKeyLimitRow,
-    ApiKeyRow,
-    LimitCounterRow,
-    now_ms,
-)
+from gateway.store.models import ApiKeyRow, LimitCounterRow, now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +26,8 @@ class Made:
     token: Secret
     prefix: str
     is_first: bool = False
+    old_prefix: str | None = None
+    old_expires_at: float | None = None  # until when the old one is good, too
 
     def shown(self) -> dict[str, Any]:
         return MADE_KEY.shown(self, key=self.token.reveal())
@@ -54,164 +49,92 @@ def create_key(name: str, rules: dict[str, Any], actor: str) -> Made:
         digest=key.digest(token),
     )
     options.write(KEYS_EVER_MADE, "1")
-    _apply(row, rules)
+    apply_rules(row, rules)
     audit.record(actor, "key.create", name, prefix=row.prefix, **rules)
     return Made(name, Secret(token), row.prefix, is_first)
 
 
-def change_key(name: str, rules: dict[str, Any], actor: str) -> str:
-    """Set rules; None takes one away. Gives the name.
+def change_key(name: str, rules: dict[str, Any], actor: str) -> Changed:
+    """Set the rules of `KEY_CHANGE`; None takes one away, and the others stay.
 
-    `models` globs, `accounts` names, `enforce_model`, `enforce_effort`,
-    `enforce_tier`, `rpm`, `concurrency`, `expires` ("90d" or a date), `disabled`,
-    `name`, `tools`, `aliases`, `limits` (texts, all of them: one that is not among
-    them goes).
+    `limits` are all of them: one that is not among them goes.
     """
     row = find_row(ApiKeyRow, name)
-    before = str(row.name)
+    before = _shown(row)
     if "name" in rules and rules["name"] != row.name:
         rules = {**rules, "name": free_name(ApiKeyRow, rules["name"])}
-    _apply(row, rules)
-    audit.record(actor, "key.update", before, **rules)
-    return str(row.name)
+    apply_rules(row, rules)
+    changed = Changed.between(str(row.name), before, _shown(row))
+    audit.record(
+        *(actor, "key.update", before["name"]),
+        before=changed.before,
+        after=changed.after,
+    )
+    return changed
 
 
-def replace_token(name: str, actor: str) -> Made:
-    """A new token with the same rules; the old one is refused from now on."""
-    row = find_row(ApiKeyRow, name)
+def replace_token(name: str, actor: str, overlap: str | None = None) -> Made:
+    """A new token with the same rules; the old one is good until the overlap is over.
+
+    Without one it is refused from now on, as is the one before in any case.
+    """
+    row = find_row(ApiKeyRow, name, exact=True)
+    until = read_overlap(overlap)
+    if until is None:
+        row.old_prefix, row.old_digest, row.old_expires_at = None, None, None
+    else:
+        row.old_prefix, row.old_digest = row.prefix, row.digest
+        row.old_expires_at = until * 1000
     token = key.generate()
     row.prefix, row.digest = key.prefix(token), key.digest(token)
-    row.save(only=["prefix", "digest"])
-    audit.record(actor, "key.rotate", row.name, prefix=row.prefix)
-    return Made(row.name, Secret(token), row.prefix)
+    row.save()
+    audit.record(actor, "key.rotate", row.name, prefix=row.prefix, old_until=until)
+    return Made(row.name, Secret(token), row.prefix, False, row.old_prefix, until)
 
 
-def remove_key(name: str, actor: str) -> str:
-    """Forget the key; what it did stays in the log."""
+def reset_usage(name: str, actor: str) -> Changed:
+    """Begin all limits of a key anew; what runs now counts for what was before.
+
+    Each becomes another limit with the same rule: whoever holds the old counters,
+    in whatever process, has no limit for them any more.
+    """
     row = find_row(ApiKeyRow, name)
-    for limit in ApiKeyLimitRow.select().where(ApiKeyLimitRow.api_key == row.id):
-        _remove_limit(limit)
+    used = {str(limit): _used(row, limit) for limit in limits_of(row)}
+    texts = list(used)
+    apply_rules(row, {"limits": None})
+    apply_rules(row, {"limits": texts})
+    audit.record(actor, "key.reset_usage", row.name, before=used)
+    return Changed(str(row.name), used, dict.fromkeys(used, 0))
+
+
+def remove_key(name: str, actor: str) -> Changed:
+    """Forget the key; what it did stays in the log."""
+    row = find_row(ApiKeyRow, name, exact=True)
+    before = {"state": _shown(row)["state"]}
+    apply_rules(row, {"limits": None})
     ApiKeyRow.delete().where(ApiKeyRow.id == row.id).execute()
     audit.record(actor, "key.remove", row.name, id=row.id, prefix=row.prefix)
-    return str(row.name)
+    return Changed(str(row.name), before, {"state": "removed"})
 
 
-def _apply(row: ApiKeyRow, rules: dict[str, Any]) -> None:
-    for rule, value in rules.items():
-        field = KEY_CHANGE[rule]
-        if rule != "limits":
-            setattr(row, field.column or rule, _stored(field, value))
-    _check_enforced_model(row)
-    row.save()
-    if "limits" in rules:
-        _set_limits(row, rules["limits"] or ())
+def logged_key(name: str) -> tuple[int, str]:
+    """Number and name of a key whose log is meant; "#3" is of one that was removed."""
+    if re.fullmatch(r"#[0-9]{1,9}", name, re.ASCII):
+        return int(name[1:]), name
+    row = find_row(ApiKeyRow, name, exact=True)
+    return row.id, row.name
 
 
-def _check_enforced_model(row: ApiKeyRow) -> None:
-    """A key that may not use the model it is made to use could do nothing."""
-    globs = json.loads(row.models or "[]")
-    model = row.enforced_model
-    if globs and model and not any(fnmatchcase(model, glob) for glob in globs):
-        raise Unacceptable(
-            f"the enforced model {model} is not among the key's models",
-            param="enforce_model",
-        )
+def _shown(row: ApiKeyRow) -> dict[str, Any]:
+    shown = key_of(row, limits_of(row))
+    return show_key(shown, account_names(), now_ms() / 1000)
 
 
-def _stored(field: Field, value: Any) -> Any:
-    """A rule's value as its column has it. Raises Unacceptable."""
-    if field.type is bool:
-        return bool(value)
-    if value is None or value in ([], ()):
-        return None
-    if field.type is int:
-        return field.check_bounds(value)
-    reader = _READERS.get(field.name)
-    return value if reader is None else reader(field.name, value)
-
-
-def _pattern(rule: str, text: str) -> str:
-    text = text.strip()
-    if not text or len(text) > 120 or not text.isprintable():
-        raise Unacceptable(f"{rule}: a model has 1 to 120 characters", param=rule)
-    return text
-
-
-def _patterns(rule: str, texts: list[str]) -> str:
-    return json.dumps([_pattern(rule, text) for text in texts])
-
-
-def _accounts(rule: str, names: list[str]) -> str:
-    return json.dumps(sorted({find_row(AccountRow, name).id for name in names}))
-
-
-def _effort(rule: str, value: str) -> str:
-    if value not in key.EFFORTS:
-        raise Unacceptable(f"effort is one of {', '.join(key.EFFORTS)}", param=rule)
-    return value
-
-
-def _tier(rule: str, value: str) -> str:
-    if value not in key.TIERS:
-        raise Unacceptable(f"tier is one of {', '.join(key.TIERS)}", param=rule)
-    return "priority" if value == "fast" else value
-
-
-def _expiry(rule: str, text: str) -> int:
-    try:
-        return key.parse_expiry(text, now_ms() / 1000) * 1000
-    except ValueError as error:
-        raise Unacceptable(str(error), param=rule) from error
-
-
-def _rules(rule: str, texts: list[str]) -> str:
-    return stored_rules(rule, texts, options.load_rules().aliases)
-
-
-_READERS: dict[str, Callable[[str, Any], Any]] = {
-    "models": _patterns,
-    "accounts": _accounts,
-    "enforce_model": _pattern,
-    "enforce_effort": _effort,
-    "enforce_tier": _tier,
-    "expires": _expiry,
-    "tools": _rules,
-    "aliases": _rules,
-}
-
-
-def _set_limits(row: ApiKeyRow, texts: list[str] | tuple[str, ...]) -> None:
-    """A limit that stays, even with another maximum, keeps its counter."""
-    try:
-        wanted = {
-            (limit.measure.value, limit.window, limit.model): limit.maximum
-            for limit in map(key.parse_limit, texts)
-        }
-    except ValueError as error:
-        raise Unacceptable(str(error), param="limits") from error
-    if len(wanted) < len(texts):
-        raise Unacceptable(
-            "limits: two of the same measure, window and model", param="limits"
-        )
-    for held in ApiKeyLimitRow.select().where(ApiKeyLimitRow.api_key == row.id):
-        maximum = wanted.pop((held.measure, held.window, held.model), None)
-        if maximum is None:
-            _remove_limit(held)
-        elif maximum != held.maximum:
-            held.maximum = maximum
-            held.save(only=["maximum"])
-    for (measure, window, model), maximum in wanted.items():
-        ApiKeyLimitRow.create(
-            force_insert=True,
-            id=fresh_id(ApiKeyLimitRow),
-            api_key=row.id,
-            measure=measure,
-            window=window,
-            model=model,
-            maximum=maximum,
-        )
-
-
-def _remove_limit(limit: ApiKeyLimitRow) -> None:
-    LimitCounterRow.delete().where(LimitCounterRow.limit_id == limit.id).execute()
-    ApiKeyLimitRow.delete().where(ApiKeyLimitRow.id == limit.id).execute()
+def _used(row: ApiKeyRow, limit: key.Limit) -> int:
+    """As far as the database knows."""
+    start = window_start(row.created_at // 1000, limit.window_seconds, now_ms() / 1000)
+    table = LimitCounterRow
+    found = table.get_or_none(
+        (table.limit_id == limit.id) & (table.window_start == start * 1000)
+    )
+    return found.used if found else 0

@@ -1,26 +1,53 @@
 """Accounts and keys by the names that an operator gives them."""
 
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
 from gateway.store.models import AccountRow, ApiKeyRow
 
+ACCOUNT_WORD, KEY_WORD = "account", "API key"
 NamedRow = TypeVar("NamedRow", AccountRow, ApiKeyRow)
-_KINDS = {AccountRow: "account", ApiKeyRow: "API key"}
+_KINDS = {AccountRow: ACCOUNT_WORD, ApiKeyRow: KEY_WORD}
 _LONGEST = {AccountRow: 80, ApiKeyRow: 128}
 
 
-def find_row(table: type[NamedRow], name: str) -> NamedRow:
-    """By name, number or a key's prefix. Raises NotThere."""
-    row = table.get_or_none(table.name == name)
-    if row is None and name.isascii() and name.isdigit() and len(name) < 10:
-        row = table.get_or_none(table.id == int(name))
-    if row is None and issubclass(table, ApiKeyRow):
-        row = table.get_or_none(table.prefix == name)
-    if row is None:
-        raise NotThere(_KINDS[table], name)
-    found: NamedRow = row
-    return found
+class Named(Protocol):
+    """An account or a key, in memory or as a row."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def find_named(things: Iterable[N], kind: str, name: str, *, exact: bool = False) -> N:
+    """By name, number or a key's prefix; else, unless `exact`, the only one that has
+    it in its name. Raises NotThere, which names those that may be meant.
+    """
+    held = list(things)
+    for words in ("name", "id", "prefix"):
+        for one in held:
+            if str(getattr(one, words, "")) == name != "":
+                return one
+    part = name.casefold()
+    # A number that is nobody's is of one that was removed.
+    like = [one for one in held if part in one.name.casefold()] if part else []
+    if part.isdigit():
+        like = []
+    if len(like) == 1 and not exact:
+        return like[0]
+    raise NotThere(kind, name, [one.name for one in like])
+
+
+def find_row(table: type[NamedRow], name: str, *, exact: bool = False) -> NamedRow:
+    """As `find_named` finds it."""
+    found = find_named(table.select(), _KINDS[table], name, exact=exact)
+    row: NamedRow = found
+    return row
 
 
 def free_name(table: type[NamedRow], name: str) -> str:

@@ -8,32 +8,21 @@ from typing import Any
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.names import NamedRow, find_row
 from gateway.admin.views import account_names, key_names
+from gateway.keys.texts.times import parse_moment
 from gateway.store.log import queries
 from gateway.store.log.log_rows import MEASURES
 from gateway.store.log.queries import Grouping, LogFilter, LogStatus, Record
 from gateway.store.models import AccountRow, ApiKeyRow
 
-_UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 DEFAULT_SPAN = "30d"
 
 
 def parse_since(text: str, now: float) -> int:
-    """Unix ms of "30m", "2h", "7d" ago, or of an ISO date (UTC).
-
-    Raises Unacceptable.
-    """
-    text = text.strip()
-    match = re.fullmatch(r"([0-9]{1,6})(min|[mhdw])", text, re.ASCII)
-    if match is not None:
-        return int((now - int(match[1]) * _UNITS[match[2]]) * 1000)
+    """Unix ms of "30m", "2 weeks" ago, or of a date (UTC). Raises Unacceptable."""
     try:
-        date = datetime.fromisoformat(text)
-        return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp() * 1000)
-    except (ValueError, OverflowError) as error:
-        raise Unacceptable(
-            f"since {text!r}: give 30m, 2h, 7d, 4w or a date as in 2027-01-31",
-            param="since",
-        ) from error
+        return int(parse_moment(text, now, ahead=False) * 1000)
+    except ValueError as error:
+        raise Unacceptable(f"since {error}", param="since") from error
 
 
 def log_filter(wanted: dict[str, Any], now: float) -> LogFilter:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
+from gateway.admin.entity import Changed
 from gateway.admin.errors import Unacceptable
 from gateway.keys.request_rules import (
     ModelAlias,
@@ -17,7 +18,7 @@ from gateway.repository.options import load_rules, shown_rules, write
 from gateway.store.models import ApiKeyRow
 
 
-def set_rules(changes: dict[str, list[str] | None], actor: str) -> None:
+def set_rules(changes: dict[str, list[str] | None], actor: str) -> Changed:
     """`tools` and `aliases`: all rules about them; None for none.
 
     Raises Unacceptable.
@@ -26,6 +27,7 @@ def set_rules(changes: dict[str, list[str] | None], actor: str) -> None:
     for name, texts in changes.items():
         write(name, stored_rules(name, texts or [], _aliases_of_keys()))
     audit.record(actor, "settings.update", "rules", before=before, after=changes)
+    return Changed.between("rules", before, shown_rules(load_rules()))
 
 
 def _aliases_of_keys() -> list[ModelAlias]:

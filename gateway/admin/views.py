@@ -5,7 +5,8 @@ from typing import Any
 
 from gateway.accounts.account import Account
 from gateway.accounts.verdicts import BaseUrl
-from gateway.admin.entities import ACCOUNT, KEY
+from gateway.admin.entities import ACCOUNT
+from gateway.admin.key_rules.entities import KEY
 from gateway.keys.key import Key
 from gateway.repository.accounts import load_accounts
 from gateway.repository.description import describe_account
@@ -40,10 +41,12 @@ def stored_accounts(secrets: SecretBox) -> list[dict[str, Any]]:
 
 def show_key(key: Key, names: dict[int, str], now: float) -> dict[str, Any]:
     """`names` of the accounts, by number."""
-    is_expired = key.is_expired(now)
+    is_expired, has_overlap = key.is_expired(now), key.has_overlap(now)
     return KEY.shown(
         key,
         state="disabled" if key.disabled else "expired" if is_expired else "active",
+        old_prefix=key.old_prefix if has_overlap else None,
+        old_expires_at=key.old_expires_at if has_overlap else None,
         models=list(key.models),
         accounts=None
         if key.accounts is None

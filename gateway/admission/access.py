@@ -55,27 +55,23 @@ class Access:
 
     def _present_key(self, facts: RequestFacts, now: float) -> Key | None:
         # The token here is often the client's own ChatGPT login: no failure.
-        key = self._ring.find(presented_token(facts.headers) or "")
-        return None if key is None or key.disabled or key.is_expired(now) else key
+        key, flaw = self._ring.check(presented_token(facts.headers) or "", now)
+        return None if flaw else key
 
     def _valid_key(self, facts: RequestFacts, now: float) -> Key:
         token = presented_token(facts.headers)
         if token is None:
             raise InvalidApiKey("Missing API key in Authorization header")
-        key = self._ring.find(token)
-        if key is None:
-            # Only after the lookup: a valid key is admitted whatever others behind
-            # the same address present.
-            wait = self._failed.count(client_network(facts, self._settings), now)
-            # A handshake is never answered 429: clients would retry it at once.
-            if wait and not facts.is_upgrade:
-                raise TooManyFailedKeys(retry_after=wait)
-            raise InvalidApiKey
-        if key.disabled:
-            raise InvalidApiKey
-        if key.is_expired(now):
-            raise InvalidApiKey("API key has expired")
-        return key
+        key, flaw = self._ring.check(token, now)
+        if key is not None and flaw is None:
+            return key
+        # Only after the lookup: a valid key is admitted whatever others behind
+        # the same address present. Nor does the answer tell one flaw from another.
+        wait = self._failed.count(client_network(facts, self._settings), now)
+        # A handshake is never answered 429: clients would retry it at once.
+        if wait and not facts.is_upgrade:
+            raise TooManyFailedKeys(retry_after=wait)
+        raise InvalidApiKey
 
 
 def check_origin(facts: RequestFacts, settings: Settings) -> None:

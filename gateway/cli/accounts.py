@@ -13,13 +13,22 @@ from gateway.admin.views import stored_accounts
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     Commands,
+    Count,
     add_change_command,
     apply_change,
+    given_values,
+    name_argument,
     run_query,
     secrets_of,
     settings_and_json,
 )
-from gateway.cli.output import format_duration, format_time, print_result, print_table
+from gateway.cli.output import (
+    format_duration,
+    format_time,
+    print_change,
+    print_result,
+    print_table,
+)
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
 from gateway.settings import PROGRAM, Settings
@@ -40,13 +49,13 @@ def accounts() -> None:
 
 
 @accounts.command("add")
-@click.option("--name", required=True)
+@name_argument
 @click.option(
     "--api-key-env", required=True, metavar="VAR", help="Variable with the API key."
 )
 @click.option("--base-url", required=True, help="Requests go to BASE-URL/responses.")
 @click.option("--priority", type=int, help="Lower goes first; default 100.")
-@click.option("--concurrency", type=int, help="Requests at a time.")
+@click.option("--concurrency", type=Count(), help="Requests at a time.")
 @click.option("--websockets/--no-websockets", default=False, show_default=True)
 @click.option(
     "--chat-parameters", is_flag=True, help=ACCOUNT_CHANGE["chat_parameters"].help
@@ -61,9 +70,7 @@ def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) ->
     key = os.environ.get(api_key_env, "").strip()
     if not key:
         raise click.ClickException(f"The variable {api_key_env} is not set or empty.")
-    wanted = admin.ApiKeyAccount(
-        api_key=Secret(key), **{n: v for n, v in given.items() if v is not None}
-    )
+    wanted = admin.ApiKeyAccount(api_key=Secret(key), **given_values(given))
     secrets = secrets_of(settings)
     made = apply_change(
         settings, admin.add_api_key_account, wanted, secrets, shell_actor()
@@ -154,7 +161,7 @@ add_change_command(
 @click.argument("name")
 @click.option("--rename", "new_name", help="Another name.")
 @click.option("--priority", type=int, help="Lower goes first.")
-@click.option("--concurrency", type=int, help="Requests at a time; 0: the default.")
+@click.option("--concurrency", type=Count(), help="Requests at a time; '': any number.")
 @click.option("--websockets/--no-websockets", default=None)
 @click.option("--residency", help=ACCOUNT_CHANGE["residency"].help)
 @click.option(
@@ -164,10 +171,13 @@ add_change_command(
 )
 @settings_and_json
 def set_account(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
-    """Change an account's name, order, limits or what it is told and takes."""
+    """Change an account's name, order, limits or what it is told and takes.
+
+    An empty value ('') takes a cap or a residency away.
+    """
     given["name"] = given.pop("new_name")
-    changes = {field: value for field, value in given.items() if value is not None}
+    changes = given_values(given)
     if not changes:
         raise click.UsageError("Nothing to change: give at least one option.")
-    name = apply_change(settings, admin.change_account, name, changes, shell_actor())
-    print_result({"name": name, **changes}, f"Changed '{name}'.", as_json=as_json)
+    changed = apply_change(settings, admin.change_account, name, changes, shell_actor())
+    print_change(changed, f"Changed '{changed.name}'.", as_json=as_json)

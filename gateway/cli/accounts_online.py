@@ -12,7 +12,7 @@ import click
 
 from gateway.accounts.account import Account
 from gateway.admin import accounts as admin
-from gateway.admin.errors import NotThere
+from gateway.admin.names import ACCOUNT_WORD, find_named
 from gateway.admin.probe import probe as send_probe
 from gateway.admin.resets import shown_resets, use_reset
 from gateway.app import Gateway
@@ -202,10 +202,8 @@ async def _alone(
     """Without a running gateway: with one that serves nobody."""
     gateway = await Gateway.start(settings)
     try:
-        account = gateway.pool.find(name)
-        if account is None:
-            raise NotThere("account", name)
-        return await call(gateway, account)
+        held = gateway.pool.accounts.values()
+        return await call(gateway, find_named(held, ACCOUNT_WORD, name))
     finally:
         await gateway.stop()
 

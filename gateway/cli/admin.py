@@ -3,13 +3,13 @@
 import click
 
 from gateway.accounts.strategies import STRATEGIES
-from gateway.admin.entities import ALIASES, TOOL_RULES
 from gateway.admin.entity import Field
+from gateway.admin.key_rules.entities import ALIASES, TOOL_RULES
 from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
 from gateway.cli.base import apply_change, run_query, settings_and_json
-from gateway.cli.output import print_result
+from gateway.cli.output import print_change, print_result
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
@@ -37,8 +37,9 @@ def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
         found = run_query(settings, options.load_strategy)
         print_result({"strategy": found}, found, as_json=as_json)
         return
-    apply_change(settings, set_strategy, name, shell_actor())
-    print_result({"strategy": name}, f"New conversations: {name}.", as_json=as_json)
+    changed = apply_change(settings, set_strategy, name, shell_actor())
+    sentence = f"New conversations: {name}."
+    print_change(changed, sentence, as_json=as_json, strategy=name)
 
 
 def _rules_command(field: Field, what: str) -> click.Command:
@@ -52,7 +53,11 @@ def _rules_command(field: Field, what: str) -> click.Command:
         settings: Settings, rules: tuple[str, ...], clear: bool, as_json: bool
     ) -> None:
         if rules or clear:
-            apply_change(settings, set_rules, {field.name: list(rules)}, shell_actor())
+            wanted = {field.name: list(rules)}
+            changed = apply_change(settings, set_rules, wanted, shell_actor())
+            sentence = f"Changed the {field.name} for everybody."
+            print_change(changed, sentence, as_json=as_json, **wanted)
+            return
         found = run_query(settings, lambda: options.shown_rules(options.load_rules()))
         shown = found[field.name]
         print_result({field.name: shown}, "\n".join(shown) or "None.", as_json=as_json)

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import click
 import peewee as pw
 
+from gateway.admin.entity import Changed
 from gateway.cli.admin_client import reload_running
-from gateway.cli.output import OutputRow, print_result, printable
+from gateway.cli.output import OutputRow, print_change, printable
 from gateway.errors import GatewayError
 from gateway.process.inherited_sockets import UnusableDescriptor
 from gateway.process.lockfile import AlreadyRunning
@@ -144,10 +145,40 @@ def secrets_of(settings: Settings) -> SecretBox:
     return SecretBox.open(settings.data_dir, key.reveal() if key else "")
 
 
+class Count(click.ParamType[int | str]):
+    """A number, or nothing at all, which takes a rule away; 0 is no such word."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        return "" if value == "" else int(click.INT.convert(value, param, ctx))
+
+
+def given_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given; None for one that was given without a value."""
+    given = {name: one for name, one in options.items() if one not in (None, ())}
+    return {name: None if one == "" else one for name, one in given.items()}
+
+
+def name_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Take NAME as the argument, or as the option that it was before."""
+
+    def merged(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+        named = ctx.params.pop("named", None)
+        if (value is None) == (named is None):
+            raise click.UsageError("Give NAME, once.", ctx)
+        return value if named is None else named
+
+    command = click.argument("name", required=False, callback=merged)(command)
+    return click.option(
+        "--name", "named", is_eager=True, expose_value=True, help="The same as NAME."
+    )(command)
+
+
 def add_change_command(
     group: click.Group,
     name: str,
-    function: Callable[[str, str], str],
+    function: Callable[[str, str], Changed],
     row: OutputRow,
     texts: tuple[str, str],
 ) -> None:
@@ -161,5 +192,5 @@ def add_change_command(
     @click.argument("name")
     @settings_and_json
     def command(settings: Settings, name: str, as_json: bool) -> None:
-        name = apply_change(settings, function, name, shell_actor())
-        print_result({"name": name, **row}, sentence.format(name), as_json=as_json)
+        changed = apply_change(settings, function, name, shell_actor())
+        print_change(changed, sentence.format(changed.name), as_json=as_json, **row)

@@ -1,5 +1,6 @@
 """`run.py keys …`"""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -7,41 +8,52 @@ from typing import Any
 import click
 
 from gateway.admin import keys as admin
-from gateway.admin.entities import KEY_CHANGE
+from gateway.admin.entity import Changed, Entity
+from gateway.admin.key_rules.entities import KEY_CHANGE, NEW_KEY, ROTATION
 from gateway.admin.names import find_row
 from gateway.admin.views import stored_keys
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
+    Count,
     add_change_command,
     apply_change,
+    connected_database,
+    given_values,
+    name_argument,
     run_query,
     settings_and_json,
 )
-from gateway.cli.output import format_time, print_json, print_result, print_table, text
-from gateway.repository.audit import shell_actor
+from gateway.cli.output import (
+    format_time,
+    print_change,
+    print_json,
+    print_result,
+    print_table,
+    text,
+)
+from gateway.repository.audit import record, shell_actor
 from gateway.settings import PROGRAM, Settings
+from gateway.store.database import transaction
+from gateway.store.log.retention import remove_log_of_key
 from gateway.store.models import ApiKeyRow
+
+LONGEST_DELETION = 600.0  # seconds
 
 FIRST_KEY = (
     "This is the first key: from now on every client needs one, local ones too, also "
     "after the last key is removed."
 )
-NO_KEYS = f"No keys yet; `{PROGRAM} keys create --name NAME` makes one."
-_OPTIONS = (
-    "expires",
-    "models",
-    "enforce_model",
-    "enforce_effort",
-    "enforce_tier",
-    "accounts",
-    "limits",
-    "tools",
-    "aliases",
-    "rpm",
-    "concurrency",
-)
+NO_KEYS = f"No keys yet; `{PROGRAM} keys create NAME` makes one."
 # One text each time the option is given; the others are separated by commas.
-_REPEATED = {"limits": "--limit", "tools": "--tool", "aliases": "--alias"}
+_REPEATED = {
+    "limits": "--limit",
+    "tools": "--tool",
+    "aliases": "--alias",
+    "drop_limits": "--drop-limit",
+    "raise_limits": "--raise",
+    "add_limits": "--add-limit",
+}
+_NO_OPTIONS = ("name", "disabled")
 
 
 @click.group()
@@ -49,38 +61,39 @@ def keys() -> None:
     """API keys: who may use the gateway, and how much."""
 
 
-def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def rule_options(rules: Entity) -> Callable[..., Any]:
     """The options of everything a key may be held to."""
-    for name in reversed(_OPTIONS):
-        field = KEY_CHANGE[name]
-        flag = "--" + name.replace("_", "-")
-        if name in _REPEATED:
-            option = click.option(_REPEATED[name], name, multiple=True, help=field.help)
-        elif field.type is int:
-            option = click.option(flag, type=int, help=field.help)
-        else:
-            option = click.option(flag, help=field.help)
-        command = option(command)
-    return command
+
+    def add_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        for field in reversed(rules.fields):
+            name = field.name
+            flag = _REPEATED.get(name, "--" + name.replace("_", "-"))
+            kind = Count() if field.type is int else None
+            if name not in _NO_OPTIONS:
+                command = click.option(
+                    *(flag, name),
+                    type=kind,
+                    multiple=name in _REPEATED,
+                    help=field.help,
+                )(command)
+        return command
+
+    return add_options
 
 
 def _rules(given: dict[str, Any]) -> dict[str, Any]:
     """What was given; an empty text takes a rule away."""
-    rules: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None or value == ():
-            continue
+    rules = given_values(given)
+    for name, value in rules.items():
         if KEY_CHANGE[name].many:
-            texts = value if name in _REPEATED else map(str.strip, value.split(","))
-            rules[name] = [one for one in texts if one.strip()]
-        else:
-            rules[name] = value or None
+            texts = value if name in _REPEATED else (value or "").split(",")
+            rules[name] = [one.strip() for one in texts if one.strip()]
     return rules
 
 
 @keys.command()
-@click.option("--name", required=True)
-@rule_options
+@name_argument
+@rule_options(NEW_KEY)
 @settings_and_json
 def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
     """Make a key and print it, this once."""
@@ -92,14 +105,17 @@ def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> Non
 
 @keys.command()
 @click.argument("name")
+@click.option("--overlap", help=ROTATION["overlap"].help)
 @settings_and_json
-def rotate(settings: Settings, name: str, as_json: bool) -> None:
-    """Give a key a new token; the old one is refused from now on."""
-    _show_made(
-        apply_change(settings, admin.replace_token, name, shell_actor()),
-        "Rotated",
-        as_json,
-    )
+def rotate(settings: Settings, name: str, overlap: str | None, as_json: bool) -> None:
+    """Give a key a new token; without an overlap the old one ends now."""
+    made = apply_change(settings, admin.replace_token, name, shell_actor(), overlap)
+    _show_made(made, "Rotated", as_json)
+    if made.old_expires_at is None:
+        click.echo("The old one is refused from now on.", err=True)
+    else:
+        until = format_time(made.old_expires_at)
+        click.echo(f"The old one ({made.old_prefix}…) is good until {until}.", err=True)
 
 
 def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
@@ -119,10 +135,17 @@ def list_keys(settings: Settings, as_json: bool) -> None:
     if not rows and not as_json:
         click.echo(NO_KEYS)
         return
-    columns = ("id", "name", "prefix", "state", "expires_at", "models", "accounts")
+    columns = ["id", "name", "prefix", "state", "expires_at", "models", "accounts"]
     if not as_json:
-        rows = [row | {"expires_at": format_time(row["expires_at"])} for row in rows]
+        rows = [_readable(row) for row in rows]
+        columns += ["overlap"] if any(row["overlap"] for row in rows) else []
     print_table(rows, (*columns, "limits"), as_json=as_json)
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    until = row["old_expires_at"]
+    overlap = until and f"{row['old_prefix']} until {format_time(until)}"
+    return row | {"expires_at": format_time(row["expires_at"]), "overlap": overlap}
 
 
 @keys.command("show")
@@ -157,25 +180,72 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--rename", "new_name", help="Another name.")
-@rule_options
+@rule_options(KEY_CHANGE)
 @settings_and_json
 def update(
     settings: Settings, /, name: str, new_name: str | None, as_json: bool, **given: Any
 ) -> None:
     """Change what a key may do; an empty value ('') takes a rule away.
 
-    --limit replaces all of the key's limits, --tool and --alias all of theirs.
+    --limit stands for all of the key's limits, --tool and --alias for all of theirs;
+    --add-limit, --raise and --drop-limit leave the others alone.
     """
     rules = _rules(given)
     if new_name is not None:
         rules["name"] = new_name
     if not rules:
         raise click.UsageError("Nothing to change: give at least one option.")
-    name = apply_change(settings, admin.change_key, name, rules, shell_actor())
-    print_result({"name": name, **rules}, f"Changed key '{name}'.", as_json=as_json)
+    changed = apply_change(settings, admin.change_key, name, rules, shell_actor())
+    print_change(changed, f"Changed key '{changed.name}'.", as_json=as_json)
 
 
-def _set_disabled(name: str, actor: str, *, disabled: bool) -> str:
+@keys.command("reset-usage")
+@click.argument("name")
+@settings_and_json
+def reset_usage(settings: Settings, name: str, as_json: bool) -> None:
+    """Begin all limits of a key anew: nothing of them is used.
+
+    What runs at that moment counts for what was before. The log and the sums stay.
+    """
+    changed = apply_change(settings, admin.reset_usage, name, shell_actor())
+    print_change(changed, f"Reset what '{changed.name}' has used.", as_json=as_json)
+
+
+@keys.command("delete-log")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@settings_and_json
+def delete_log(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
+    """Delete the rows that a key left in the request log; the sums stay.
+
+    NAME is the whole one, or '#3' of a key that was removed.
+    """
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Nobody can be asked here: give --yes.")
+        click.confirm(f"Delete the log of '{name}' for good?", abort=True, err=True)
+    client = find_client(settings)
+    if client is not None:
+        path = path_of("keys", name, "logs")
+        found = client.call("DELETE", path, timeout=LONGEST_DELETION)
+    else:
+        found = _delete_log(settings, name)
+    sentence = f"Deleted {found['rows']} rows of '{found['name']}'; its sums stay."
+    print_result(found, sentence, as_json=as_json)
+
+
+def _delete_log(settings: Settings, name: str) -> dict[str, Any]:
+    with connected_database(settings) as database:
+        key_id, shown = admin.logged_key(name)
+        rows = 0
+        while removed := remove_log_of_key(key_id):
+            rows += removed
+        with transaction(database):
+            record(shell_actor(), "key.delete_log", shown, rows=rows)
+    return {"name": shown, "rows": rows}
+
+
+def _set_disabled(name: str, actor: str, *, disabled: bool) -> Changed:
     return admin.change_key(name, {"disabled": disabled}, actor)
 
 

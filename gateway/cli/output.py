@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from gateway.admin.entity import Changed
+
 OutputRow = Mapping[str, Any]
 
 _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
@@ -47,6 +49,28 @@ def print_result(row: OutputRow, sentence: str, *, as_json: bool) -> None:
         print_json(row)
     else:
         click.echo(printable(sentence))
+
+
+def print_change(
+    changed: Changed, sentence: str, *, as_json: bool, **more: Any
+) -> None:
+    """A change with what was before and is now."""
+    row = {"name": changed.name, **more, **changed.shown()}
+    lines = [sentence]
+    for field, after in changed.after.items():
+        before = _value(field, changed.before[field])
+        gone = " (the rule is taken away)" if after in (None, []) else ""
+        name = field.replace("_", " ")
+        lines.append(f"  {name}: {before} → {_value(field, after)}{gone}")
+    if not changed.after:
+        lines.append("  It was so before: nothing is different.")
+    print_result(row, "\n".join(lines), as_json=as_json)
+
+
+def _value(field: str, value: Any) -> str:
+    if value in (None, [], ""):
+        return "none"
+    return format_time(value) if field.endswith("_at") else text(value)
 
 
 def text(value: Any) -> str:

@@ -16,7 +16,7 @@ LARGEST_SKEW = 5.0  # seconds
 CERTIFICATE_DAYS = 14.0
 _SHORT_FOR_STREAM = 0.5  # of the time that ten paced events take
 
-MAKE_KEY = f"{COMMAND} keys create --name NAME"
+MAKE_KEY = f"{COMMAND} keys create NAME"
 UPGRADE_LINES = (
     "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
     'proxy_set_header Connection "upgrade";'

@@ -34,7 +34,7 @@ def _next(settings: Settings, states: Counter[str], keys: int | None) -> str:
         return f"`{PROGRAM} accounts resume NAME`: no account is in service"
     if keys is None and not is_loopback(settings.host):
         return (
-            f"`{PROGRAM} keys create --name NAME` makes the first key; until then "
+            f"`{PROGRAM} keys create NAME` makes the first key; until then "
             "other machines are refused, but those in GATEWAY_UNAUTHENTICATED_CIDRS"
         )
     return f"`{PROGRAM} codex-config` prints the lines for Codex"

@@ -10,8 +10,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cache
 
 from gateway.keys.request_rules import NO_RULES, RequestRules
+from gateway.keys.texts.times import (
+    DAY,
+    MINUTE,
+    parse_duration,
+    parse_moment,
+    short_duration,
+)
 
 # What a key may enforce.
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -23,17 +31,15 @@ PREFIX_LENGTH = len(TOKEN_START) + 8
 # Ours have 50 characters; hashing a header of 64 KiB would be a gift to a flood.
 _LONGEST_TOKEN = 200
 
-HOUR = 3600
-DAY = 24 * HOUR
-LIMIT_WINDOWS = {"1m": 60, "5h": 5 * HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+LONGEST_LIMIT_WINDOW = 365 * DAY
 _MULTIPLES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _LARGEST_MAXIMUM = 10**15  # far above any budget, far below a 64-bit column
-_UNITS = {"h": HOUR, "d": DAY, "w": 7 * DAY}
+_LONGEST_LIMIT = 300  # characters
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 _LIMIT = re.compile(
     r"(?P<measure>[a-z]+)\s+\$?(?P<amount>[0-9]{1,16}(?:\.[0-9]{1,6})?)(?P<suffix>[kmg]?)"
-    r"\s*/\s*(?P<window>[0-9]+[a-z])(?:\s+model=(?P<model>\S+))?",
+    r"\s*(?:/|\bper\b)\s*(?P<window>[0-9a-z., ]+?)(?:\s+model=(?P<model>\S+))?",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -55,12 +61,12 @@ class Limit:
     id: int  # of its row; 0 before it is stored
     measure: Measure
     maximum: int  # tokens, requests or micro-dollars
-    window: str  # one of LIMIT_WINDOWS
+    window: str  # as `short_duration` writes it
     model: str | None = None  # glob; None: every model
 
     @property
     def window_seconds(self) -> int:
-        return LIMIT_WINDOWS[self.window]
+        return seconds_of(self.window)
 
     def applies_to(self, model: str | None) -> bool:
         return self.model is None or fnmatchcase(model or "", self.model)
@@ -83,6 +89,9 @@ class Key:
     prefix: str
     digest: str = field(repr=False)  # SHA-256 of the token, hex
     created_at: int  # whole unix seconds: the windows of its limits step from here
+    old_prefix: str | None = None  # of the token before, while that is good, too
+    old_digest: str | None = field(default=None, repr=False)
+    old_expires_at: float = 0.0
     expires_at: float | None = None  # unix seconds
     disabled: bool = False
     models: tuple[str, ...] = ()  # globs; empty: every model
@@ -97,6 +106,10 @@ class Key:
 
     def is_expired(self, now: float) -> bool:
         return self.expires_at is not None and now >= self.expires_at
+
+    def has_overlap(self, now: float) -> bool:
+        """Whether the token before is still good."""
+        return self.old_digest is not None and now < self.old_expires_at
 
     def allows(self, model: str) -> bool:
         """Asked after enforcement: what counts is the model that goes upstream."""
@@ -129,12 +142,22 @@ def known_effort(word: str | None) -> str | None:
     return word if word in (None, "max", *EFFORTS) else "other"
 
 
+class Flaw(StrEnum):
+    """Why a token opens nothing; for the owner, and never for who presents it."""
+
+    UNKNOWN = "the key is unknown"
+    ROTATED = "the key was rotated, and this is its old token"
+    DISABLED = "the key is disabled"
+    EXPIRED = "the key has expired"
+
+
 class KeyRing:
     """All keys, in memory; what requests are checked against."""
 
     def __init__(self) -> None:
         self.ever_made = False
         self._by_digest: dict[str, Key] = {}
+        self._by_old_digest: dict[str, Key] = {}
         self._by_id: dict[int, Key] = {}
 
     def replace(self, keys: Iterable[Key], *, ever_made: bool = False) -> None:
@@ -144,20 +167,28 @@ class KeyRing:
         key does not mean to admit everybody.
         """
         self._by_digest = {key.digest: key for key in keys}
+        self._by_old_digest = {key.old_digest: key for key in self if key.old_digest}
         self._by_id = {key.id: key for key in self}
         self.ever_made = self.ever_made or ever_made or bool(self._by_digest)
 
-    def find(self, token: str) -> Key | None:
-        """The key of a token, disabled and expired ones too."""
+    def check(self, token: str, now: float) -> tuple[Key | None, Flaw | None]:
+        """Whose token it is, and why it opens nothing nevertheless."""
         if not 0 < len(token) <= _LONGEST_TOKEN or not token.isascii():
-            return None
+            return None, Flaw.UNKNOWN
         hashed = digest(token)
         key = self._by_digest.get(hashed)
+        is_old = key is None
+        key = key or self._by_old_digest.get(hashed)
         # The lookup is by a hash the caller cannot choose; the comparison takes
         # the same time wherever the digests differ.
-        if key is None or not hmac.compare_digest(key.digest, hashed):
-            return None
-        return key
+        kept = "" if key is None else key.old_digest or "" if is_old else key.digest
+        if key is None or not hmac.compare_digest(kept, hashed):
+            return None, Flaw.UNKNOWN
+        if is_old and not key.has_overlap(now):
+            return key, Flaw.ROTATED
+        if key.disabled:
+            return key, Flaw.DISABLED
+        return key, Flaw.EXPIRED if key.is_expired(now) else None
 
     def get(self, key_id: int) -> Key | None:
         return self._by_id.get(key_id)
@@ -184,26 +215,23 @@ def prefix(token: str) -> str:
 
 
 def parse_expiry(text: str, now: float) -> int:
-    """Unix seconds of "12h", "90d", "8w" from now, or of an ISO 8601 date (UTC).
+    """Unix seconds of "12h", "3 months" from now, or of a date (UTC).
 
     Raises ValueError, also for a moment that has passed.
     """
-    text = text.strip()
-    match = re.fullmatch(r"([0-9]{1,6})([hdw])", text.lower(), re.ASCII)
-    if match is not None:
-        moment = int(now) + int(match[1]) * _UNITS[match[2]]
-    else:
-        try:
-            date = datetime.fromisoformat(text)
-            moment = int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"expiry {text!r}: give hours, days or weeks as in 12h, 90d, 8w, "
-                "or a date as in 2027-01-31"
-            ) from error
+    try:
+        moment = int(parse_moment(text, now, ahead=True))
+    except ValueError as error:
+        raise ValueError(f"expiry {error}") from error
     if not now < moment < _LATEST:
         raise ValueError(f"expiry {text!r} is not in the future or too far in it")
     return moment
+
+
+@cache
+def seconds_of(window: str) -> int:
+    """Of a limit's window, as it is stored."""
+    return parse_duration(window) or DAY
 
 
 def parse_limit(text: str) -> Limit:
@@ -211,21 +239,24 @@ def parse_limit(text: str) -> Limit:
 
     Raises ValueError with what is wrong. The limit has no id yet.
     """
-    match = _LIMIT.fullmatch(text.strip())
+    match = _LIMIT.fullmatch(text.strip()) if len(text) <= _LONGEST_LIMIT else None
     if match is None:
         raise ValueError(
             f"limit {text!r}: write MEASURE AMOUNT/WINDOW [model=GLOB], "
             "as in 'tokens 2M/7d' or 'cost 5.50/30d model=gpt-5*'"
         )
-    name, window = match["measure"].lower(), match["window"].lower()
+    name, seconds = match["measure"].lower(), parse_duration(match["window"]) or 0
     if name not in list(Measure):
         raise ValueError(f"limit {text!r}: measure is one of {', '.join(Measure)}")
-    if window not in LIMIT_WINDOWS:
-        raise ValueError(f"limit {text!r}: window is one of {', '.join(LIMIT_WINDOWS)}")
+    if seconds % MINUTE or not MINUTE <= seconds <= LONGEST_LIMIT_WINDOW:
+        raise ValueError(
+            f"limit {text!r}: a window has whole minutes, up to a year, "
+            "as in 1h, 7d, 3 months"
+        )
     measure = Measure(name)
     amount = Decimal(match["amount"]) * _MULTIPLES[match["suffix"].lower()]
     if measure is Measure.COST:
         amount *= 1_000_000
     if amount != int(amount) or not 0 < amount <= _LARGEST_MAXIMUM:
         raise ValueError(f"limit {text!r}: the amount is not a whole positive number")
-    return Limit(0, measure, int(amount), window, match["model"])
+    return Limit(0, measure, int(amount), short_duration(seconds), match["model"])

@@ -33,6 +33,9 @@ def key_of(row: models.ApiKeyRow, limits: list[Limit]) -> Key:
         prefix=row.prefix,
         digest=row.digest,
         created_at=row.created_at // 1000,
+        old_prefix=row.old_prefix,
+        old_digest=row.old_digest,
+        old_expires_at=(row.old_expires_at or 0) / 1000,
         expires_at=None if row.expires_at is None else row.expires_at / 1000,
         disabled=row.is_disabled,
         models=tuple(_list(row.models) or ()),
@@ -45,6 +48,13 @@ def key_of(row: models.ApiKeyRow, limits: list[Limit]) -> Key:
         concurrency=row.concurrency,
         rules=parse_rules(_list(row.tools) or (), _list(row.aliases) or ()),
     )
+
+
+def limits_of(row: models.ApiKeyRow) -> list[Limit]:
+    """The limits of one key."""
+    table = models.ApiKeyLimitRow
+    held = table.select().where(table.api_key == row.id).order_by(table.id)
+    return list(map(limit_of, held))
 
 
 def limit_of(row: models.ApiKeyLimitRow) -> Limit:

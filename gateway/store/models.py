@@ -75,6 +75,10 @@ class ApiKeyRow(BaseModel):
     name = pw.CharField(max_length=128, unique=True)
     prefix = pw.CharField(max_length=24)
     digest = pw.CharField(max_length=64, unique=True)  # SHA-256, hex
+    # Of the token before, which is good until then, too.
+    old_prefix = pw.CharField(max_length=24, null=True)
+    old_digest = pw.CharField(max_length=64, null=True)
+    old_expires_at = pw.BigIntegerField(null=True)
     models = pw.TextField(null=True)  # JSON list of globs; NULL: all
     accounts = pw.TextField(null=True)  # JSON list of account ids; NULL: all
     enforced_model = pw.CharField(max_length=120, null=True)

@@ -17,7 +17,9 @@ from gateway.admin.entities import (
     PROBE,
     PROBED,
 )
-from gateway.admin.errors import NotThere, Unacceptable
+from gateway.admin.entity import Changed
+from gateway.admin.errors import Unacceptable
+from gateway.admin.names import ACCOUNT_WORD, find_named
 from gateway.admin.probe import probe
 from gateway.admin.resets import RESETS, shown_resets, use_reset
 from gateway.admin.views import show_account
@@ -89,12 +91,12 @@ class AccountHandler(AdminHandler):
 
     async def patch(self, name: str) -> None:
         given = await self.fields()
-        name = await self.change(accounts.change_account, name, given, audit.API)
-        self.answer(account_answer(self.gateway, name))
+        changed = await self.change(accounts.change_account, name, given, audit.API)
+        self.answer(account_answer(self.gateway, changed.name, changed))
 
     async def delete(self, name: str) -> None:
         gone = await self.change(accounts.remove_account, name, audit.API)
-        self.answer({"name": gone})
+        self.answer({"name": gone.name})
 
 
 class AccountPauseHandler(AdminHandler):
@@ -103,8 +105,8 @@ class AccountPauseHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         change = partial(accounts.set_paused, paused=self.paused)
-        name = await self.change(change, name, audit.API)
-        self.answer(account_answer(self.gateway, name))
+        changed = await self.change(change, name, audit.API)
+        self.answer(account_answer(self.gateway, changed.name, changed))
 
 
 class AccountResumeHandler(AccountPauseHandler):
@@ -142,17 +144,16 @@ class AccountResetsHandler(AdminHandler):
 
 
 def find_account(gateway: Gateway, name: str) -> Account:
-    """An account of the pool by name or number. Raises NotThere."""
-    account = gateway.pool.find(name)
-    if account is None and name.isascii() and name.isdigit() and len(name) < 10:
-        account = gateway.pool.accounts.get(int(name))
-    if account is None:
-        raise NotThere("account", name)
-    return account
+    """An account of the pool. Raises NotThere."""
+    return find_named(gateway.pool.accounts.values(), ACCOUNT_WORD, name)
 
 
-def account_answer(gateway: Gateway, name: str) -> dict[str, Any]:
-    return _shown(gateway, find_account(gateway, name))
+def account_answer(
+    gateway: Gateway, name: str, changed: Changed | None = None
+) -> dict[str, Any]:
+    """The account as it is now, and what of it a change made different."""
+    shown = _shown(gateway, find_account(gateway, name))
+    return shown | (changed.shown() if changed else {})
 
 
 def _shown(gateway: Gateway, account: Account) -> dict[str, Any]:

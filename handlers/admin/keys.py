@@ -1,15 +1,26 @@
 """/api/keys: API keys and what they may do."""
 
 import time
+from functools import partial
 from typing import Any, ClassVar
 
 from gateway.admin import keys
-from gateway.admin.entities import KEY, KEY_CHANGE, KEY_LIST, MADE_KEY, NAMED, NEW_KEY
-from gateway.admin.errors import NotThere
+from gateway.admin.entities import NAMED
+from gateway.admin.key_rules.entities import (
+    DELETED_LOG,
+    KEY,
+    KEY_CHANGE,
+    KEY_LIST,
+    MADE_KEY,
+    NEW_KEY,
+    ROTATION,
+)
+from gateway.admin.names import KEY_WORD, find_named
 from gateway.admin.views import show_key
 from gateway.app import Gateway
 from gateway.keys.key import Key
 from gateway.repository import audit
+from gateway.store.log.retention import remove_log_of_key
 from handlers.admin.base import AdminHandler, Operation
 
 
@@ -45,43 +56,66 @@ class KeyHandler(AdminHandler):
     }
 
     def get(self, name: str) -> None:
-        self.answer_key(name)
+        self.answer(whole_key(self.gateway, name))
 
     async def patch(self, name: str) -> None:
         rules = await self.fields()
-        self.answer_key(await self.change(keys.change_key, name, rules, audit.API))
+        changed = await self.change(keys.change_key, name, rules, audit.API)
+        self.answer(whole_key(self.gateway, changed.name) | changed.shown())
 
     async def delete(self, name: str) -> None:
-        self.answer({"name": await self.change(keys.remove_key, name, audit.API)})
-
-    def answer_key(self, name: str) -> None:
-        key = find_key(self.gateway, name)
-        now = time.time()
-        usage = self.gateway.limiter.report(key, now)
-        self.answer(key_answer(self.gateway, key, now) | {"usage": usage})
+        gone = await self.change(keys.remove_key, name, audit.API)
+        self.answer({"name": gone.name})
 
 
 class KeyRotateHandler(AdminHandler):
     operations: ClassVar = {
-        "post": Operation("A new key with the same rules; the old one ends", MADE_KEY)
+        "post": Operation(
+            "A new key with the same rules; the old one ends", MADE_KEY, ROTATION
+        )
     }
 
     async def post(self, name: str) -> None:
-        made = await self.change(keys.replace_token, name, audit.API)
+        overlap = (await self.fields())["overlap"]
+        made = await self.change(keys.replace_token, name, audit.API, overlap)
         self.answer(made.shown())
 
 
-def find_key(gateway: Gateway, name: str) -> Key:
-    """A key of the ring by name, number or prefix. Raises NotThere."""
-    by_name = {key.name: key for key in gateway.ring}
-    by_id = {str(key.id): key for key in gateway.ring}
-    by_prefix = {key.prefix: key for key in gateway.ring}
-    key = by_name.get(name) or by_id.get(name) or by_prefix.get(name)
-    if key is None:
-        raise NotThere("API key", name)
-    return key
+class KeyResetHandler(AdminHandler):
+    operations: ClassVar = {"delete": Operation("Begin all its limits anew", KEY)}
+
+    async def delete(self, name: str) -> None:
+        await self.gateway.flush()  # so that what was used is told
+        changed = await self.change(keys.reset_usage, name, audit.API)
+        self.answer(whole_key(self.gateway, changed.name) | changed.shown())
+
+
+class KeyLogHandler(AdminHandler):
+    operations: ClassVar = {
+        "delete": Operation(
+            "Delete its rows of the request log; the sums stay", DELETED_LOG
+        )
+    }
+
+    async def delete(self, name: str) -> None:
+        """In slices: nobody's rows wait long for the writer."""
+        store = self.gateway.store
+        key_id, shown = await store.read(keys.logged_key, name)
+        rows = 0
+        while removed := await store.write(remove_log_of_key, key_id):
+            rows += removed
+        note = partial(audit.record, rows=rows)
+        await store.write(note, audit.API, "key.delete_log", shown)
+        self.answer({"name": shown, "rows": rows})
 
 
 def key_answer(gateway: Gateway, key: Key, now: float) -> dict[str, Any]:
     names = {one.id: one.name for one in gateway.pool.accounts.values()}
     return show_key(key, names, now)
+
+
+def whole_key(gateway: Gateway, name: str) -> dict[str, Any]:
+    """A key with what is used of its limits."""
+    key, now = find_named(gateway.ring, KEY_WORD, name), time.time()
+    usage = gateway.limiter.report(key, now)
+    return key_answer(gateway, key, now) | {"usage": usage}

@@ -11,7 +11,13 @@ from handlers.admin.accounts import (
     AccountsHandler,
 )
 from handlers.admin.base import AdminHandler
-from handlers.admin.keys import KeyHandler, KeyRotateHandler, KeysHandler
+from handlers.admin.keys import (
+    KeyHandler,
+    KeyLogHandler,
+    KeyResetHandler,
+    KeyRotateHandler,
+    KeysHandler,
+)
 from handlers.admin.logs import (
     LogHandler,
     LogsHandler,
@@ -46,6 +52,8 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/keys", KeysHandler, ADMIN),
     (r"/api/keys" + _NAME, KeyHandler, ADMIN),
     (r"/api/keys" + _NAME + "/rotate", KeyRotateHandler, ADMIN),
+    (r"/api/keys" + _NAME + "/usage", KeyResetHandler, ADMIN),
+    (r"/api/keys" + _NAME + "/logs", KeyLogHandler, ADMIN),
     (r"/api/logs", LogsHandler, ADMIN),
     (r"/api/logs" + _NAME, LogHandler, ADMIN),
     (r"/api/usage", UsageReportHandler, ADMIN),

@@ -1,8 +1,9 @@
 """/api/settings and /api/reload."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gateway.admin.entities import RELOADED, SETTINGS, SETTINGS_CHANGE
+from gateway.admin.entity import Changed
 from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
 from gateway.repository import audit
@@ -17,17 +18,21 @@ class SettingsHandler(AdminHandler):
     }
 
     def get(self) -> None:
-        rules = shown_rules(self.gateway.rules)
-        self.answer({"strategy": self.gateway.pool.strategy, **rules})
+        self.answer(self._shown())
 
     async def patch(self) -> None:
-        given = await self.fields()
+        given, before = await self.fields(), self._shown()
         strategy = given.pop("strategy", None)
         if strategy is not None:
             await self.change(set_strategy, strategy, audit.API)
         if given:
             await self.change(set_rules, given, audit.API)
-        self.get()
+        shown = self._shown()
+        self.answer(shown | Changed.between("settings", before, shown).shown())
+
+    def _shown(self) -> dict[str, Any]:
+        rules = shown_rules(self.gateway.rules)
+        return {"strategy": self.gateway.pool.strategy, **rules}
 
 
 class ReloadHandler(AdminHandler):

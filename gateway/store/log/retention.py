@@ -71,6 +71,13 @@ class Retention:
         return removed
 
 
+def remove_log_of_key(api_key_id: int) -> int:
+    """One slice of a key's rows; the sums over them stay."""
+    some = RequestLog.select(RequestLog.id).where(RequestLog.api_key_id == api_key_id)
+    slice = some.limit(SLICE_ROWS)
+    return int(RequestLog.delete().where(RequestLog.id.in_(slice)).execute())
+
+
 def _remove_before(date: pw.Field, cutoff: int) -> int:
     model = date.model
     key = model._meta.primary_key

@@ -66,7 +66,8 @@ def test_reload_keeps_what_is_known_live(pool):
     assert pool.accounts[granted.account.id] is granted.account
     assert granted.account.in_flight == 1
     assert granted.account.health.limit is not None
-    assert pool.find("new").health.status(NOW) == "paused"
+    assert granted.account.name == "new"
+    assert granted.account.health.status(NOW) == "paused"
 
 
 def test_a_probe_that_is_given_up_makes_room_for_the_next(pool, clock):

@@ -213,17 +213,10 @@ def test_an_authorization_without_a_bearer_token_is_a_missing_key(door, value):
 
 
 @pytest.mark.parametrize(
-    ("token", "message"),
-    [
-        ("sk-cgw-unknown", "Invalid API key"),
-        (DISABLED, "Invalid API key"),
-        (EXPIRED, "API key has expired"),
-        ("ü" * 50, "Invalid API key"),
-        ("x" * 100_000, "Invalid API key"),
-    ],
+    "token", ["sk-cgw-unknown", DISABLED, EXPIRED, "ü" * 50, "x" * 100_000]
 )
-def test_wrong_disabled_and_expired_keys_are_refused(door, token, message):
-    with pytest.raises(InvalidApiKey, match=f"^{message}$") as caught:
+def test_wrong_disabled_and_expired_keys_are_refused_alike(door, token):
+    with pytest.raises(InvalidApiKey, match=r"^Invalid API key$") as caught:
         door.admit(bearer(token), NOW)
     assert caught.value.status == 401
 

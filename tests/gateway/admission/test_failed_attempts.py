@@ -11,6 +11,7 @@ from gateway.errors import (
     TooManyFailedKeys,
 )
 from tests.gateway.admission.requests import (
+    DISABLED,
     EXPIRED,
     GOOD,
     NOW,
@@ -52,12 +53,25 @@ def test_a_good_key_behind_the_same_address_still_passes(door):
     assert door.admit(bearer(GOOD), NOW).id == 1
 
 
-def test_a_missing_or_expired_key_is_not_a_failed_attempt(door):
+def test_a_missing_key_is_not_a_failed_attempt(door):
     for _ in range(100):
         with pytest.raises(InvalidApiKey):
             door.admit(facts(), NOW)
-        with pytest.raises(InvalidApiKey):
-            door.admit(bearer(EXPIRED), NOW)
+
+
+@pytest.mark.parametrize("token", [DISABLED, EXPIRED])
+def test_a_key_that_was_good_once_is_told_no_more_than_a_wrong_one(door, token):
+    answers = [refusal(door, bearer(token)) for _ in range(15)]
+    assert answers == [
+        refusal(door, bearer("wrong", peer="203.0.113.9")) for _ in range(15)
+    ]
+    assert TooManyFailedKeys in [kind for kind, _ in answers]
+
+
+def refusal(door, request_facts):
+    with pytest.raises(GatewayError) as caught:
+        door.admit(request_facts, NOW)
+    return type(caught.value), str(caught.value)
 
 
 def test_a_handshake_is_answered_401_even_then(door):

@@ -80,11 +80,13 @@ def test_disable_enable_rotate_remove(commands):
     "option",
     [
         ("--limit", "tokens 2M"),
-        ("--limit", "tokens 2M/3d"),
+        ("--limit", "tokens 2M/2y"),
         ("--expires", "soon"),
         ("--enforce-effort", "heroic"),
         ("--accounts", "nobody"),
         ("--rpm", "-1"),
+        ("--rpm", "0"),
+        ("--concurrency", "0"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_makes_no_key(commands, option):

@@ -69,7 +69,7 @@ def test_the_log_is_filtered_by_names(commands, record, auth_file):
     (failed,) = commands.rows("logs", "--status", "error", "--model", "o3")
     assert failed["key"] is None
     assert commands("logs", "--key", "nobody").status == 1
-    assert "give 30m" in commands("logs", "--since", "recently").err
+    assert "give 90 minutes" in commands("logs", "--since", "recently").err
 
 
 def test_what_a_removed_account_did_is_still_found(commands, record, auth_file):

@@ -98,7 +98,7 @@ def test_a_start_on_a_reachable_address_names_the_first_key(
         if value is not None:
             monkeypatch.setenv(name, value)
     settings = Settings.from_env(dotenv=os.devnull)
-    assert "`run.py keys create --name NAME`" in start_screen(settings)(1)
+    assert "`run.py keys create NAME`" in start_screen(settings)(1)
     commands.good("keys", "create", "--name", "first")
     screen = start_screen(settings)(1)
     assert "keys create" not in screen
@@ -171,18 +171,21 @@ def test_the_strategy_is_shown_and_changed(commands):
 def test_rules_about_tools_are_shown_and_changed(commands):
     assert commands.good("tools").out == "None.\n"
     rules = ["refuse web_search", "pass mcp* surface=v1 accounts=api_key"]
-    assert commands.good("tools", *rules).out.splitlines() == rules
+    assert f"tools: none → {', '.join(rules)}" in commands.good("tools", *rules).out
+    assert commands.good("tools").out.splitlines() == rules
     assert commands.good("tools", "--json").row == {"tools": rules}
     assert "pass|strip|refuse" in commands("tools", "web_search").err
     commands.good("keys", "create", "--name", "k", "--tool", rules[0])
     assert commands.good("keys", "show", "k", "--json").row["tools"] == rules[:1]
     commands.good("keys", "update", "k", "--tool", "")
     assert commands.good("keys", "show", "k", "--json").row["tools"] == []
-    assert commands.good("tools", "--clear").out == "None.\n"
+    assert "web_search, pass" in commands.good("tools", "--clear").out
+    assert commands.good("tools").out == "None.\n"
 
 
 def test_aliases_are_shown_and_changed(commands):
-    assert commands.good("aliases", "nano=mini").out == "nano=mini\n"
+    assert "none → nano=mini" in commands.good("aliases", "nano=mini").out
+    assert commands.good("aliases").out == "nano=mini\n"
     assert "is an alias" in commands("aliases", "a=b", "b=c").err
     commands.good("keys", "create", "--name", "k", "--alias", "a=b", "--alias", "c=b")
     row = commands.good("keys", "show", "k", "--json").row

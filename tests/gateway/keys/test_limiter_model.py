@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import KeyLimitReached
 from gateway.keys.counters import Charge
-from gateway.keys.key import LIMIT_WINDOWS, Key, Limit, Measure
+from gateway.keys.key import Key, Limit, Measure, seconds_of
 from gateway.keys.limiter import Limiter
 from gateway.protocol.facts import Usage
 
@@ -45,7 +45,7 @@ class Model:
         return [limit for limit in turn.key.limits if limit.applies_to(turn.model)]
 
     def window(self, limit):
-        return limit.id, int(self.now - CREATED) // LIMIT_WINDOWS[limit.window]
+        return limit.id, int(self.now - CREATED) // seconds_of(limit.window)
 
     def in_state(self, state):
         return [turn for turn in self.turns if turn.state == state]
@@ -126,7 +126,7 @@ class Model:
         error = turn.task.exception()
         assert isinstance(error, KeyLimitReached)
         ends = [
-            CREATED + (self.window(limit)[1] + 1) * LIMIT_WINDOWS[limit.window]
+            CREATED + (self.window(limit)[1] + 1) * seconds_of(limit.window)
             for limit in self.exhausted(turn)
         ]
         assert error.resets_at == max(ends), "refused early, or with a wrong reset"

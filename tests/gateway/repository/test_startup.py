@@ -5,7 +5,7 @@ import time
 import pytest
 
 from gateway.keys.counters import WINDOWS_KEPT, window_start
-from gateway.keys.key import DAY
+from gateway.keys.texts.times import DAY
 from gateway.store.models import LimitCounterRow
 from tests.serving import V1, payload
 

@@ -105,6 +105,8 @@ async def test_the_strategy_changes_while_the_gateway_runs(serving, operator):
         "strategy": "round_robin",
         "tools": [],
         "aliases": [],
+        "before": {"strategy": "fill_first"},
+        "after": {"strategy": "round_robin"},
     }
     assert serving.gateway.pool.strategy == "round_robin"
     wrong = await operator.patch("/api/settings", {"strategy": "lottery"})

@@ -116,7 +116,7 @@ async def test_wrong_disabled_expired_and_rotated_keys(serving, upstream):
         lambda: ApiKeyRow.update(expires_at=1_000).execute()
     )
     await serving.gateway.reload()
-    assert await refused() == "API key has expired"
+    assert await refused() == "Invalid API key"
 
 
 @pytest.mark.gen_test

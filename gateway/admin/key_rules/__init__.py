@@ -1,0 +1,1 @@
+"""What keys may be held to: described, and put into their rows."""

@@ -1,0 +1,1 @@
+"""What operators write about keys, read in one place: times, and limits anew."""
