@@ -34,7 +34,7 @@ test: install
 # What stands apart from these, each part for itself.
 parts: install
 	for part in $(PARTS); do \
-	  $(BIN)/python -m pytest -q -rs -m "$$part and not nightly" || exit 1; done
+	  $(BIN)/python -m pytest -q -m "$$part and not nightly" || exit 1; done
 
 # Which lines and branches the fast tests run, per file.
 coverage: install
