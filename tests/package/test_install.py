@@ -14,7 +14,7 @@ import pytest
 pytestmark = [pytest.mark.package, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHONS = [f"python3.{minor}" for minor in range(11, 15)]
+VERSIONS = [f"3.{minor}" for minor in range(11, 15)]
 DEMO_SECONDS = 60
 
 
@@ -106,19 +106,34 @@ def test_the_sdist_has_the_sources_in_their_place(built):
 
 def interpreters():
     """This interpreter always; in nightly runs each other one that is found."""
-    yield sys.executable
-    for name in PYTHONS:
-        if name != f"python3.{sys.version_info.minor}":
-            yield pytest.param(name, marks=pytest.mark.nightly)
+    for version in VERSIONS:
+        is_this = version == f"3.{sys.version_info.minor}"
+        yield pytest.param(version, marks=() if is_this else pytest.mark.nightly)
 
 
-@pytest.mark.parametrize("interpreter", [*interpreters()])
-def test_pip_installs_a_gateway_that_serves(wheel, tmp_path, interpreter):
+def find_interpreter(version):
+    """On the path, or one that uv has installed; None when there is none."""
+    if version == f"3.{sys.version_info.minor}":
+        return sys.executable
+    uv = shutil.which("uv") or Path(sys.executable).with_name("uv")
+    offline = {"UV_PYTHON_DOWNLOADS": "never"}
+    for name in (shutil.which(f"python{version}"), uv):
+        find = ("-c", "import ensurepip, sys; print(sys.executable)")
+        if name == uv:
+            find = ("python", "find", version)
+        try:
+            return run(name or "", *find, **offline).strip()
+        except (AssertionError, OSError):
+            continue
+    return None
+
+
+@pytest.mark.parametrize("version", [*interpreters()])
+def test_pip_installs_a_gateway_that_serves(wheel, tmp_path, version):
     """Beside another package named `gateway`, which is found before others."""
-    try:
-        run(interpreter, "-c", "import venv")
-    except (AssertionError, FileNotFoundError):
-        pytest.skip(f"no {interpreter} on this machine")
+    interpreter = find_interpreter(version)
+    if interpreter is None:
+        pytest.skip(f"no Python {version} on this machine, neither of uv's")
     python = venv(interpreter, tmp_path / "env")
     pip_install(python, wheel)
     foreign = tmp_path / "foreign" / "gateway"
