@@ -16,11 +16,11 @@ from gateway.accounts.strategies import STRATEGIES
 from gateway.admin.entity import CHANGES, Field, entity, similar_fields
 from gateway.admin.key_rules.entities import ALIASES, TOOL_RULES
 from gateway.store.log.log_rows import MEASURES
-from gateway.store.log.queries import Grouping, LogStatus
+from gateway.store.log.queries import LogStatus
+from gateway.store.log.usage_sums import GROUPINGS
 from gateway.store.models import RequestLog
 
 LOG_STATUSES: tuple[str, ...] = get_args(LogStatus)
-GROUPINGS: tuple[str, ...] = get_args(Grouping)
 LONGEST_PAGE = 1000  # rows of the request log
 
 _SHORT = (1, 128)
@@ -117,7 +117,7 @@ PROBED = entity(
 )
 _FILTER = (
     *similar_fields("key account model", bounds=_SHORT),
-    Field("since", description="30m, 2h, 7d, 4w ago, or a date"),
+    Field("since", description="30m, 7d ago, this week, or a date"),
 )
 _NEXT = "`next` of the page before"
 LOG_QUERY = entity(
@@ -135,7 +135,10 @@ LOG_QUERY = entity(
     ),
 )
 USAGE_QUERY = entity(
-    "UsageQuery", *_FILTER, Field("by", default="key", choices=GROUPINGS)
+    "UsageQuery",
+    *_FILTER,
+    Field("by", default="key", description=f"of {', '.join(GROUPINGS)}, with commas"),
+    Field("time_zone", description="Europe/Berlin, +01:00; UTC without one"),
 )
 # Where an answer does not show a column as it is: names in place of numbers, JSON read.
 _LOG_FIELDS = {
@@ -164,7 +167,7 @@ _SUMS = {"duration_ms": "sum", "first_output_ms": "sum over `first_outputs`"}
 _USAGE_ROW = entity(
     "UsageRow",
     *similar_fields("key account model", nullable=True),
-    Field("day", description="UTC"),
+    *similar_fields("hour day week"),
     *(Field(name, int, description=_SUMS.get(name, "")) for name in MEASURES),
     Field("cached_ratio", float, nullable=True),
 )

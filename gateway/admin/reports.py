@@ -2,30 +2,33 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from itertools import islice
 from typing import Any
 
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.names import NamedRow, find_row
 from gateway.admin.views import account_names, key_names
 from gateway.keys.texts.times import parse_moment
-from gateway.store.log import queries
-from gateway.store.log.log_rows import MEASURES
-from gateway.store.log.queries import Grouping, LogFilter, LogStatus, Record
+from gateway.store.log import calendar, queries
+from gateway.store.log.queries import LogFilter, LogStatus, Record
+from gateway.store.log.usage_sums import GROUPINGS, Grouping, usage_report
 from gateway.store.models import AccountRow, ApiKeyRow
 
 DEFAULT_SPAN = "30d"
+_NAMED_AT_ONCE = 1000  # rows; the names are read for each so many
 
 
-def parse_since(text: str, now: float) -> int:
-    """Unix ms of "30m", "2 weeks" ago, or of a date (UTC). Raises Unacceptable."""
+def parse_since(text: str, now: float, zone: tzinfo = UTC) -> int:
+    """Unix ms of "30m", "2 weeks" ago, or of a date. Raises Unacceptable."""
     try:
-        return int(parse_moment(text, now, ahead=False) * 1000)
+        return int(parse_moment(text, now, ahead=False, zone=zone) * 1000)
     except ValueError as error:
         raise Unacceptable(f"since {error}", param="since") from error
 
 
-def log_filter(wanted: dict[str, Any], now: float) -> LogFilter:
+def log_filter(wanted: dict[str, Any], now: float, zone: tzinfo = UTC) -> LogFilter:
     """The filter of `key`, `account` (names), `model`, `status`, `since`.
 
     Raises Unacceptable or NotThere.
@@ -37,8 +40,15 @@ def log_filter(wanted: dict[str, Any], now: float) -> LogFilter:
         account_id=_id_of(AccountRow, wanted.get("account")),
         model=wanted.get("model"),
         status=status,
-        since=None if since is None else parse_since(since, now),
+        since=None if since is None else parse_since(since, now, zone),
     )
+
+
+def latest_rows(wanted: LogFilter, limit: int, upto: int) -> Iterator[Record]:
+    """The newest rows with ids up to `upto`, the oldest first; in memory are a few."""
+    rows = queries.newest_rows(wanted, limit, upto=upto)
+    while page := list(islice(rows, _NAMED_AT_ONCE)):
+        yield from named(page)
 
 
 def log_rows(
@@ -79,20 +89,39 @@ def named(rows: list[Record]) -> list[Record]:
     ]
 
 
-def sum_usage(by: Grouping, wanted: dict[str, Any], now: float) -> list[Record]:
-    """Sums by `key`, `account`, `model` or `day` since `since` (30d).
+def sum_usage(by: str, wanted: dict[str, Any], now: float) -> list[Record]:
+    """Sums by one of GROUPINGS, or several with commas between, since `since` (30d).
 
-    `wanted` may name a `key`, an `account`, a `model`. Raises as `log_filter`.
+    `wanted` may name a `key`, an `account`, a `model` and a `time_zone` (UTC). Raises
+    as `log_filter`.
     """
-    rows = queries.usage_report(
-        by,
-        since=parse_since(wanted.get("since") or DEFAULT_SPAN, now),
+    groups, zone = _groupings(by), time_zone(wanted.get("time_zone") or "UTC")
+    rows = usage_report(
+        groups,
+        since=parse_since(wanted.get("since") or DEFAULT_SPAN, now, zone),
         api_key_id=_id_of(ApiKeyRow, wanted.get("key")),
         account_id=_id_of(AccountRow, wanted.get("account")),
         model=wanted.get("model"),
+        zone=zone,
     )
-    names = {"key": key_names, "account": account_names}.get(by, dict)()
-    return [_summed(row, by, names) for row in rows]
+    names = {"key": key_names(), "account": account_names()}
+    return [_summed(row, groups, names, zone) for row in rows]
+
+
+def _groupings(by: str) -> list[Grouping]:
+    found = [one for one in GROUPINGS if one in by.split(",")]
+    if sorted(found) != sorted(by.split(",")):
+        told = f"by {by!r}: give of {', '.join(GROUPINGS)}, each once"
+        raise Unacceptable(told, param="by")
+    return sorted(found, key=by.split(",").index)
+
+
+def time_zone(name: str) -> tzinfo:
+    """Raises Unacceptable."""
+    try:
+        return calendar.zone_named(name)
+    except ValueError as error:
+        raise Unacceptable(f"time_zone: {error}", param="time_zone") from error
 
 
 def count_rules(since: str | None, now: float) -> list[Record]:
@@ -106,17 +135,24 @@ def _day(start: int) -> str:
     return datetime.fromtimestamp(start / 1000, UTC).strftime("%Y-%m-%d")
 
 
-def _summed(row: Record, by: Grouping, names: dict[int, str]) -> Record:
-    group = row["group"]
-    label: str | None
-    if by == "day":
-        label = _day(group)
-    else:
-        label = (group or None) if by == "model" else _name(names, group)
+def _summed(
+    row: Record,
+    by: list[Grouping],
+    names: dict[str, dict[int, str]],
+    zone: tzinfo,
+) -> Record:
+    labels: Record = {}
+    for group in by:
+        match group:
+            case "hour" | "day" | "week":
+                labels[group] = calendar.group_name(group, zone, row[group])
+            case "model":
+                labels[group] = row[group] or None
+            case _:
+                labels[group] = _name(names[group], row[group])
     cached, told = row["cached_tokens"], row["input_tokens"]
     ratio = round(cached / told, 4) if told else None
-    sums = {name: row[name] for name in MEASURES}
-    return {by: label, **sums, "cached_ratio": ratio}
+    return row | labels | {"cached_ratio": ratio}
 
 
 def _name(names: dict[int, str], number: int | None) -> str | None:

@@ -18,5 +18,5 @@ COMMANDS = {
     "strategy": "admin:strategy",
     "tools": "admin:tools",
     "turns": "reports.turns:turns",
-    "usage": "reports.logs:usage",
+    "usage": "reports.usage:usage",
 }

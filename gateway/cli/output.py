@@ -85,6 +85,8 @@ def text(value: Any) -> str:
 
 def printable(words: str) -> str:
     """Words in which only line ends steer the terminal: clients choose some of them."""
+    if words.isprintable():
+        return words
     return "".join(c if c.isprintable() or c == "\n" else _UNPRINTABLE for c in words)
 
 

@@ -54,7 +54,8 @@ class UsageReportHandler(AdminHandler):
 
     async def get(self) -> None:
         wanted = self.query()
-        by, now = wanted.pop("by"), time.time()
+        by, now = ",".join(self.get_query_arguments("by")) or "key", time.time()
+        wanted.pop("by")
         rows = await self.gateway.store.read(reports.sum_usage, by, wanted, now)
         self.answer({"usage": rows})
 

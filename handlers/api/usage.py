@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from gateway.store.log.queries import usage_report
+from gateway.store.log.usage_sums import usage_report
 from handlers.bodies import BodilessHandler
 
 
@@ -19,7 +19,7 @@ class KeyUsageHandler(BodilessHandler):
 
 
 def _since_it_was_made(key_id: int) -> dict[str, Any]:
-    rows = usage_report("key", since=0, api_key_id=key_id)
+    rows = usage_report(("key",), since=0, api_key_id=key_id)
     total = rows[0] if rows else {}
     tokens = total.get("input_tokens", 0) + total.get("output_tokens", 0)
     return {

@@ -1,23 +1,34 @@
-"""`run.py logs`, `usage`, `explain`: the record, read from the database."""
+"""`run.py logs`, `explain`, `rules`, `errors`: the record, read from the database."""
 
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
 
 from gateway.admin import reports
-from gateway.admin.entities import GROUPINGS, LOG_STATUSES, LONGEST_PAGE
+from gateway.admin.entities import LOG_STATUSES, LONGEST_PAGE
 from gateway.admin.failure_table import FAILURE_COLUMNS, as_markdown, failure_rows
 from gateway.cli.base import connected_database, run_query, settings_and_json
-from gateway.cli.output import format_time, print_json, print_table, text
+from gateway.cli.output import format_time, json_line, print_json, print_table
 from gateway.cli.reports.receipt import print_receipt
+from gateway.cli.screen.columns import columns
+from gateway.cli.screen.lines import NARROW, print_lines, terminal_width
+from gateway.cli.screen.zone import shell_zone, zone_line
 from gateway.settings import Settings
 from gateway.store.log import queries
-from gateway.store.log.queries import Grouping, LogFilter, Record
+from gateway.store.log.calendar import zone_named
+from gateway.store.log.queries import LogFilter, Record
 
 FOLLOW_SECONDS = 0.5
-_TOTALS = ("requests", "errors", "interrupted", "input_tokens", "output_tokens")
+_COLUMNS = columns(
+    "time id via key account model outcome http input output took",
+    numbers="http input output took",
+    extra="via http",
+    outcome={"ok": "green", "interrupted": "yellow", "": "red"},
+)
 
 
 @click.command()
@@ -25,7 +36,7 @@ _TOTALS = ("requests", "errors", "interrupted", "input_tokens", "output_tokens")
 @click.option("--account", help="Name of an account.")
 @click.option("--model")
 @click.option("--status", type=click.Choice(LOG_STATUSES))
-@click.option("--since", help="30m, 2h, 7d, 4w or a date.")
+@click.option("--since", help="30m, 7d, today, this week or a date.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @settings_and_json
@@ -34,18 +45,32 @@ def logs(
 ) -> None:
     """The request log, the newest row last."""
     with connected_database(settings):
-        chosen = reports.log_filter(wanted, time.time())
+        zone = zone_named(shell_zone())
+        chosen = reports.log_filter(wanted, time.time(), zone)
         last = queries.last_log_id()
-        for row in reversed(list(pages(chosen, limit))):
-            _print(row, as_json)
-        while follow:
-            rows = queries.log_after(chosen, after=last)
-            for row in reports.named(rows):
-                _print(row, as_json)
-            if rows:
-                last = rows[-1]["id"]
-            else:
-                time.sleep(FOLLOW_SECONDS)
+        there = reports.latest_rows(chosen, limit, last)
+        later = _followed(chosen, last) if follow else ()
+        if as_json:
+            for row in there:
+                sys.stdout.write(json_line(row) + "\n")
+            sys.stdout.flush()
+            for row in later:
+                print_json(row)
+            return
+        click.echo(zone_line())
+        readable = partial(_readable, is_narrow=(terminal_width() or NARROW) < NARROW)
+        print_lines(_COLUMNS, map(readable, there), map(readable, later))
+
+
+def _followed(wanted: LogFilter, last: int) -> Iterator[Record]:
+    """What is written after the row with the id `last`, for ever."""
+    while True:
+        rows = queries.log_after(wanted, after=last)
+        yield from reports.named(rows)
+        if rows:
+            last = rows[-1]["id"]
+        else:
+            time.sleep(FOLLOW_SECONDS)
 
 
 def pages(wanted: LogFilter, limit: int | None) -> Iterator[Record]:
@@ -62,49 +87,21 @@ def pages(wanted: LogFilter, limit: int | None) -> Iterator[Record]:
         left = None if left is None else left - len(rows)
 
 
-def _print(row: Record, as_json: bool) -> None:
-    if as_json:
-        print_json(row)
-        return
-    tokens = f"{row['input_tokens']}+{row['output_tokens']} tokens"
-    outcome = row["status"] if row["error_code"] is None else row["error_code"]
-    parts = (
-        format_time(row["created_at"] / 1000),
-        row["request_id"][:12],
-        f"{row['surface']}/{row['transport']}",
-        text(row["model"]),
-        text(row["account"]),
-        text(row["key"]),
-        f"{row['http_status']} {outcome}",
-        tokens,
-        "-" if row["duration_ms"] is None else f"{row['duration_ms']} ms",
-    )
-    click.echo("  ".join(text(part) for part in parts))
-
-
-@click.command()
-@click.option("--by", type=click.Choice(GROUPINGS), default="key", show_default=True)
-@click.option("--since", default="30d", show_default=True, help="7d, 4w or a date.")
-@click.option("--key", help="Of one API key only.")
-@click.option("--account", help="Of one account only.")
-@click.option("--model", help="Of one model only.")
-@settings_and_json
-def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> None:
-    """Requests, tokens and cost, summed."""
-    rows = run_query(settings, reports.sum_usage, by, wanted, time.time())
-    if as_json:
-        print_table(rows, (), as_json=True)
-        return
-    readable = [
-        {
-            by: row[by],
-            **{name: row[name] for name in _TOTALS},
-            "cached": percent(row["cached_ratio"]),
-            "cost": dollars(row),
-        }
-        for row in rows
-    ]
-    print_table(readable, (by, *_TOTALS, "cached", "cost"), as_json=False)
+def _readable(row: Record, *, is_narrow: bool) -> Record:
+    took, transport = row["duration_ms"], row["transport"]
+    when, id = format_time(row["created_at"] / 1000), row["request_id"]
+    outcome = row["error_code"] or row["status"]
+    return {
+        "time": when[5:] if is_narrow else when,
+        "id": id[: 8 if is_narrow else 12],
+        "via": f"{row['surface']}/{'ws' if transport == 'websocket' else transport}",
+        **{name: row[name] for name in ("key", "account", "model")},
+        "outcome": "ok" if outcome == "success" else outcome,
+        "http": row["http_status"],
+        "input": f"{row['input_tokens']:,}",
+        "output": f"{row['output_tokens']:,}",
+        "took": None if took is None else f"{took / 1000:,.1f} s",
+    }
 
 
 @click.command()
@@ -113,6 +110,8 @@ def usage(settings: Settings, /, by: Grouping, as_json: bool, **wanted: Any) -> 
 def rules(settings: Settings, /, since: str, as_json: bool) -> None:
     """How often requests were changed or refused, and how, by day."""
     rows = run_query(settings, reports.count_rules, since, time.time())
+    if not as_json:
+        click.echo("Days are those of UTC.")
     print_table(rows, ("day", "kind", "rule", "requests"), as_json=as_json)
 
 
@@ -138,13 +137,3 @@ def errors(as_json: bool, markdown: bool) -> None:
         click.echo(as_markdown(), nl=False)
     else:
         print_table(failure_rows(), FAILURE_COLUMNS, as_json=as_json)
-
-
-def percent(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{100 * ratio:.1f} %"
-
-
-def dollars(row: Record) -> str:
-    """The known cost; "+" when that of some requests is not known."""
-    cost = f"${row['cost_microdollars'] / 1_000_000:.2f}"
-    return f"{cost} +" if row["unpriced"] else cost

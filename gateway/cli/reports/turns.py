@@ -8,7 +8,7 @@ from gateway.cli.admin_client import Client, find_client, path_of
 from gateway.cli.base import settings_and_json
 from gateway.cli.output import format_bytes, format_duration, print_result
 from gateway.cli.screen.columns import columns
-from gateway.cli.screen.tables import show_table
+from gateway.cli.screen.lines import show_table
 from gateway.settings import Settings
 
 _PHASES = {"answering": "green", "waiting": "yellow"}

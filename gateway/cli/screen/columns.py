@@ -6,22 +6,37 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One of a table; `styles` are colours by what a cell says."""
+    """One of a table; `styles` are colours by what a cell says, "" anything else."""
 
     name: str
-    is_number: bool = False
-    least: int | None = None  # characters that are worth showing
+    is_number: bool = False  # set to the right, and never cut
+    is_whole: bool = False  # never cut either
+    is_extra: bool = False  # where there is room for it
     styles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         return self.name.replace("_", " ").upper()
 
+    def style_of(self, words: str) -> str:
+        return self.styles.get(words, self.styles.get("", ""))
 
-def columns(names: str, numbers: str = "", **styles: Mapping[str, str]) -> list[Column]:
-    """Columns by their names in one text; `numbers` are set to the right."""
-    right = numbers.split()
+
+def columns(
+    names: str,
+    numbers: str = "",
+    whole: str = "time id",
+    extra: str = "",
+    **styles: Mapping[str, str],
+) -> list[Column]:
+    """Columns by their names; each text has names of one sort."""
     return [
-        Column(name, name in right, styles=styles.get(name, {}))
+        Column(
+            name,
+            is_number=name in numbers.split(),
+            is_whole=name in whole.split(),
+            is_extra=name in extra.split(),
+            styles=styles.get(name, {}),
+        )
         for name in names.split()
     ]

@@ -1,8 +1,8 @@
 """Tables on a terminal: fitted to its width, and coloured unless NO_COLOR says no."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,20 +19,17 @@ def terminal() -> Console:
 def fitted_table(rows: Sequence[OutputRow], shown: Sequence[Column]) -> Table:
     """A table whose long cells end in "…" where the terminal is narrow."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for column in shown:
+    told = [[text(row.get(one.name)) for row in rows] for one in shown]
+    for column, cells in zip(shown, told, strict=True):
+        is_whole = bool(cells) and (column.is_number or column.is_whole)
         table.add_column(
             column.title,
             justify="right" if column.is_number else "left",
             no_wrap=True,
-            min_width=column.least,
+            min_width=max(map(cell_len, cells)) if is_whole else None,
         )
-    for row in rows:
-        cells = (styled(row.get(one.name), one.styles) for one in shown)
-        table.add_row(*cells)
+    for row in zip(*told, strict=True):
+        # Never markup: clients choose some of the words.
+        styles = [one.style_of(cell) for one, cell in zip(shown, row, strict=True)]
+        table.add_row(*map(Text, row, styles))
     return table
-
-
-def styled(value: Any, styles: Mapping[str, str]) -> Text:
-    """A cell in its colour. Never markup: clients choose some of the words."""
-    words = text(value)
-    return Text(words, style=styles.get(words, ""))

@@ -20,9 +20,11 @@ from gateway.cli.base import connected_database, settings_and_json
 from gateway.cli.output import json_line, print_result, text
 from gateway.cli.progress import Progress
 from gateway.cli.reports.logs import pages
+from gateway.cli.screen.zone import shell_zone
 from gateway.cli.upkeep.new_file import force_option, new_file
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
+from gateway.store.log.calendar import zone_named
 from gateway.store.log.log_rows import COLUMNS
 from gateway.store.log.queries import Record
 
@@ -43,7 +45,7 @@ _FIELDS = (*COLUMNS, "key", "account")
 @click.option("--account", help="Name of an account.")
 @click.option("--model")
 @click.option("--status", type=click.Choice(LOG_STATUSES))
-@click.option("--since", help="2h, 7d, 4w or a date.")
+@click.option("--since", help="2h, 7d, today, this week or a date.")
 @force_option
 @settings_and_json
 def export(
@@ -68,7 +70,8 @@ def export(
             quiet=as_json or not (output or _is_file(sys.stdout)),
         ) as progress,
     ):
-        rows = pages(reports.log_filter(wanted, time.time()), None)
+        zone = zone_named(shell_zone())
+        rows = pages(reports.log_filter(wanted, time.time(), zone), None)
         shown = progress.count(rows)
         if as_json or kind == "jsonl":
             for row in shown:

@@ -1,7 +1,7 @@
 """Durations and moments as people write them; all options for them are read here."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _UNITS = {
@@ -43,17 +43,20 @@ def parse_duration(text: str) -> int | None:
     return round(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
-def parse_moment(text: str, now: float, *, ahead: bool) -> float:
-    """Unix seconds of a duration from `now` on, or back, or of a date (UTC).
+def parse_moment(text: str, now: float, *, ahead: bool, zone: tzinfo = UTC) -> float:
+    """Unix seconds of a duration from `now` on, or back, or of a date in the zone.
 
-    "3 days ago", "in 2 weeks", "tomorrow" say themselves which way. Raises ValueError.
+    "3 days ago", "in 2 weeks", "tomorrow" say themselves which way; "this week" and
+    "this month" are the beginnings of those of the calendar. Raises ValueError.
     """
     plain = " ".join(text.lower().split())
     if plain == "now":
         return now
-    if plain in _DAYS:
-        day = datetime.fromtimestamp(now, UTC).date() + timedelta(_DAYS[plain])
-        return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    today = datetime.fromtimestamp(now, zone).date()
+    days = _DAYS | {"this week": -today.weekday(), "this month": 1 - today.day}
+    if plain in days:
+        day = today + timedelta(days[plain])
+        return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
     way = 1 if ahead else -1
     if plain.endswith(" ago"):
         plain, way = plain.removesuffix(" ago"), -1
@@ -64,10 +67,10 @@ def parse_moment(text: str, now: float, *, ahead: bool) -> float:
     seconds = parse_duration(plain)
     if seconds is not None:
         return int(now) + way * seconds
-    return _date(text.strip())
+    return _date(text.strip(), zone)
 
 
-def _date(text: str) -> float:
+def _date(text: str, zone: tzinfo) -> float:
     for form in ("", *_DATES) if len(text) <= _LONGEST_TEXT else ():
         try:
             date = (
@@ -75,10 +78,11 @@ def _date(text: str) -> float:
                 if form
                 else datetime.fromisoformat(text)
             )
-            return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+            return date.replace(tzinfo=date.tzinfo or zone).timestamp()
         except (ValueError, OverflowError):
             continue
-    raise ValueError(f"{text[:_LONGEST_TEXT]!r}: give {USUAL_TIMES}")
+    usual = USUAL_TIMES.replace("UTC", str(zone))
+    raise ValueError(f"{text[:_LONGEST_TEXT]!r}: give {usual}")
 
 
 def short_duration(seconds: int) -> str:

@@ -86,7 +86,7 @@ def test_a_clients_text_does_not_steer_the_terminal(commands, record):
     record(row(1, model="gpt\x1b[2Jx\nGET"))
     out = commands.good("logs").out
     assert "\x1b" not in out
-    assert len(out.splitlines()) == 1
+    assert len(out.splitlines()) == 3
 
 
 def test_usage_is_summed_and_says_when_a_cost_is_not_known(commands, record):

@@ -6,6 +6,8 @@ import itertools
 import random
 import subprocess
 import sys
+from collections import Counter
+from zoneinfo import ZoneInfo
 
 import pytest
 from playhouse.schema_diff import diff_models
@@ -20,8 +22,9 @@ from gateway.store.log.queries import (
     find_log,
     log_after,
     log_page,
-    usage_report,
+    newest_rows,
 )
+from gateway.store.log.usage_sums import GROUPINGS, usage_report
 from gateway.store.models import (
     AccountRow,
     BindingRow,
@@ -31,7 +34,8 @@ from gateway.store.models import (
 )
 from gateway.store.tables import TABLES
 from gateway.store.write_queue import StoredHealth
-from tests.gateway.store.log.test_queries import COMBINATIONS, START, group_of, passes
+from tests.gateway.store.log.test_queries import COMBINATIONS, START, passes
+from tests.gateway.store.log.test_usage_sums import group_of, named
 from tests.gateway.store.store_rows import NOW, log_row, make_store
 
 
@@ -167,17 +171,25 @@ def test_pages_and_reports_agree_with_plain_lists(server, tmp_path):
                 assert len(found) == len(expected)
                 places = [(row["created_at"], row["id"]) for row in found]
                 assert places == sorted(places, reverse=True)
-            for by in ("key", "account", "model", "day"):
+            newest = await store.read(
+                lambda: list(newest_rows(LogFilter(), 50, upto=2**31, page=7))
+            )
+            assert [row["id"] for row in newest] == [
+                row["id"] for row in (await store.read(pages, LogFilter()))[49::-1]
+            ]
+            zone = ZoneInfo("Australia/Lord_Howe")
+            for by in (*((one,) for one in GROUPINGS), ("key", "day"), ("week", "key")):
                 since = START + DAY_MS // 4
                 report = await store.read(
-                    lambda b=by, s=since: usage_report(b, since=s)
+                    lambda b=by, s=since: usage_report(b, since=s, zone=zone)
                 )
-                counted = {}
-                for row in written:
-                    if row["created_at"] >= since:
-                        group = group_of(row, by)
-                        counted[group] = counted.get(group, 0) + 1
-                assert {row["group"]: row["requests"] for row in report} == counted
+                counted = Counter(
+                    tuple(group_of(row, one, zone) for one in by)
+                    for row in written
+                    if row["created_at"] >= since
+                )
+                found = {named(row, by, zone): row["requests"] for row in report}
+                assert found == counted
             name = written[5]["request_id"]
             [row] = await store.read(find_log, name)
             assert row["request_id"] == name

@@ -51,7 +51,15 @@ async def test_usage_is_summed_by_what_was_asked(serving, operator):
     (by_model,) = (await operator.get("/api/usage?by=model"))["usage"]
     assert by_model["model"] == "gpt-5.5"
     assert by_model["input_tokens"] == by_account["input_tokens"] > 0
-    assert (await operator.call("GET", "/api/usage?by=weather")).status == 400
+    zone = "&time_zone=Asia/Kathmandu"
+    for by in ("by=model,hour,account", "by=model&by=hour&by=account"):
+        (row,) = (await operator.get(f"/api/usage?{by}{zone}"))["usage"]
+        assert (row["model"], row["account"], row["requests"]) == ("gpt-5.5", "one", 2)
+        assert row["hour"].endswith(":45+05:45")
+    for wrong in ("by=weather", "by=key,", "by=key,key", "time_zone=../passwd"):
+        answered = await operator.call("GET", f"/api/usage?{wrong}")
+        assert answered.status == 400
+        assert answered.error["param"] == wrong.partition("=")[0]
 
 
 async def test_what_rules_did_to_requests_is_counted_by_day(serving, operator):

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,14 +10,14 @@ from hypothesis import strategies as st
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
-from gateway.store.log.log_rows import COLUMNS, DAY_MS, HOUR_MS, has_known_model
+from gateway.store.log.log_rows import COLUMNS, DAY_MS, HOUR_MS
 from gateway.store.log.queries import (
     LogFilter,
     find_log,
     last_log_id,
     log_after,
     log_page,
-    usage_report,
+    newest_rows,
 )
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import log_row, make_store
@@ -137,52 +136,22 @@ def test_a_follower_gets_each_wanted_row_once_as_written(
     assert last_log_id() >= after
 
 
-def group_of(row, by):
-    if by == "day":
-        return row["created_at"] // DAY_MS * DAY_MS
-    if by == "model":
-        is_named = has_known_model(row) or not row["model"]
-        return (row["model"] or "") if is_named else "other"
-    return row["api_key_id" if by == "key" else "account_id"] or 0
-
-
 @with_database
 @given(
     written=rows,
-    by=st.sampled_from(["key", "account", "model", "day"]),
-    since=times,
-    key=st.none() | st.sampled_from([1, 2]),
+    wanted=filters,
+    limit=st.integers(1, 40),
+    page=st.integers(1, 7),
+    late=st.integers(0, 3),
 )
-def test_a_report_sums_the_rows_since_the_hour(database, written, by, since, key):
+def test_the_newest_rows_come_oldest_first_in_pages(
+    database, written, wanted, limit, page, late
+):
     fill(database, written)
-    requests, tokens, cost, unpriced = Counter(), Counter(), Counter(), Counter()
-    for row in written:
-        if row["created_at"] < since // HOUR_MS * HOUR_MS:
-            continue
-        if key is not None and row["api_key_id"] != key:
-            continue
-        group = group_of(row, by)
-        requests[group] += 1
-        tokens[group] += row["input_tokens"]
-        cost[group] += row["cost_microdollars"] or 0
-        unpriced[group] += row["cost_microdollars"] is None and row["input_tokens"] > 0
-    report = usage_report(by, since=since, api_key_id=key)
-    assert {
-        row["group"]: (
-            row["requests"],
-            row["input_tokens"],
-            row["cost_microdollars"],
-            row["unpriced"],
-        )
-        for row in report
-    } == {
-        one: (requests[one], tokens[one], cost[one], unpriced[one]) for one in requests
-    }
-    if by == "day":
-        assert [row["group"] for row in report] == sorted(requests)
-    else:
-        costs = [row["cost_microdollars"] for row in report]
-        assert costs == sorted(costs, reverse=True)
+    upto = max(0, last_log_id() - late)
+    newest = [row for row in log_page(wanted, limit=40) if row["id"] <= upto][:limit]
+    found = list(newest_rows(wanted, limit, upto=upto, page=page))
+    assert found == newest[::-1]
 
 
 def test_a_row_has_all_columns_and_its_id(database):

@@ -1,0 +1,78 @@
+"""Hours, days and calendar weeks of a time zone, as groups of the roll-ups' hours.
+
+An hour that holds a midnight, of a zone half an hour off, counts for the day it begins
+in.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from gateway.store.log.log_rows import DAY_MS, HOUR_MS
+
+Unit = Literal["hour", "day", "week"]
+
+_WEEK_MS = 7 * DAY_MS
+_FIRST_MONDAY_MS = 4 * DAY_MS  # 1970-01-05
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone of "Europe/Berlin", "UTC" or "+05:30". Raises ValueError."""
+    if name == "UTC":
+        return UTC
+    offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", name, re.ASCII)
+    try:
+        if offset is None:
+            return ZoneInfo(name)
+        size = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(-size if offset[1] == "-" else size)
+    except (OSError, KeyError, ValueError) as error:  # a folder, none of this machine
+        raise ValueError(f"{name!r} is no time zone") from error
+
+
+def group_start(unit: Unit, zone: tzinfo, first: int, last: int) -> str:
+    """SQL of the beginning of an hour's group, for hours from `first` to `last` (ms).
+
+    Days and weeks are in the zone's own time, as if that were UTC.
+    """
+    if unit == "hour":
+        return "start"
+    local = f"(start + {_offset(zone, first, last)})"
+    if unit == "day":
+        return f"{local} / {DAY_MS} * {DAY_MS}"
+    since = f"({local} - {_FIRST_MONDAY_MS})"
+    return f"{since} / {_WEEK_MS} * {_WEEK_MS} + {_FIRST_MONDAY_MS}"
+
+
+def is_utc(zone: tzinfo, first: int, last: int) -> bool:
+    """Whether the zone's days are those of UTC in this time."""
+    return _offset(zone, first, last) == "0"
+
+
+def _offset(zone: tzinfo, first: int, last: int) -> str:
+    """SQL of what a zone's time is ahead of UTC at `start`, in ms."""
+    now = _offset_at(zone, first)
+    cases = []
+    for day in range(first, last + DAY_MS, DAY_MS):
+        if _offset_at(zone, day + DAY_MS) == now:
+            continue
+        for hour in range(day, day + DAY_MS + 1, HOUR_MS):
+            if (then := _offset_at(zone, hour)) != now:
+                cases.append(f"WHEN start < {hour} THEN {now}")
+                now = then
+    return f"CASE {' '.join(cases)} ELSE {now} END" if cases else str(now)
+
+
+def _offset_at(zone: tzinfo, moment: int) -> int:
+    offset = datetime.fromtimestamp(moment / 1000, zone).utcoffset()
+    return int((offset or timedelta()).total_seconds()) * 1000
+
+
+def group_name(unit: Unit, zone: tzinfo, start: int) -> str:
+    """ "2026-11-30T14:00+01:00", "2026-11-30" or "2026-W49" (ISO 8601)."""
+    if unit == "hour":
+        moment = datetime.fromtimestamp(start / 1000, zone)
+        return moment.isoformat(timespec="minutes")
+    shape = {"day": "%Y-%m-%d", "week": "%G-W%V"}[unit]
+    return datetime.fromtimestamp(start / 1000, UTC).strftime(shape)
