@@ -32,6 +32,7 @@ from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
 from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import AccountStore, load_accounts
+from gateway.repository.change_watch import ChangeWatch
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.startup import stored_bindings, stored_counters
@@ -88,7 +89,8 @@ class Gateway:
         self.prices = Prices(settings.prices)
         self.arrivals = Arrivals(self.limiter)
         pool = self.pool = Pool(settings)
-        self.peers = Peers(self.ring, self.limiter, self.pool.bindings, self._load)
+        self.changes = ChangeWatch(self.store, self._load)
+        self.peers = Peers(self.ring, self.limiter, pool.bindings, self.changes.load)
         self._session = session = open_session(settings)
         self._http = UpstreamHttp(settings)
         self._learned = LearnedTraits(self.max_message_bytes)
@@ -171,7 +173,7 @@ class Gateway:
         self.turns.exchange_ended.subscribe(self.metrics.observe)
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
-        await self._load()
+        await self.changes.begin()
         now = time.time()
         self.pool.bindings.restore(await self.store.read(stored_bindings), now)
         self.limiter.ledger.restore(await self.store.read(stored_counters, now))
@@ -187,6 +189,7 @@ class Gateway:
             ("judges", self.judges.run),
             ("persist", self._persist_regularly),
             ("database_file", self.store.watch_file),
+            ("changes", self.changes.run),
         ):
             self.supervisor.start(name, run)
 
@@ -214,7 +217,7 @@ class Gateway:
 
     async def reload(self) -> None:
         """Load accounts, keys and prices, here and at the peers."""
-        await self._load()
+        await self.changes.load()
         self.peers.broadcast(RELOAD)
 
     async def _load(self) -> None:

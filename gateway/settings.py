@@ -22,6 +22,7 @@ PROXY_SCHEMES = ("http", "https", "socks5")
 MOST_CREDENTIAL_BYTES = 255  # RFC 1929, section 2
 UNPRICED = ("dearest", "refuse")
 MEBIBYTE = 1024 * 1024
+_OWN_FILE = "gateway.db"
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:]+\])(?P<port>:[0-9]{1,5})?"
@@ -63,6 +64,16 @@ class Settings:
     drain_seconds: float  # that running turns get after SIGTERM
     encryption_key: Secret | None  # None: a key file in the data dir
 
+    @property
+    def own_file(self) -> Path:
+        """The SQLite file of the data directory: the database, unless one is named."""
+        return self.data_dir / _OWN_FILE
+
+    @property
+    def names_database(self) -> bool:
+        """Whether it is another database than the data directory's own."""
+        return self.database_url != f"sqlite:///{self.own_file}"
+
     @classmethod
     def from_env(cls, dotenv: str = ".env") -> "Settings":
         """Raises EnvValidationError naming every bad variable at once."""
@@ -81,7 +92,7 @@ class Settings:
         values["prices"] = Path(prices).expanduser().absolute() if prices else None
         values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
         if not values["database_url"]:
-            values["database_url"] = f"sqlite:///{values['data_dir'] / 'gateway.db'}"
+            values["database_url"] = f"sqlite:///{values['data_dir'] / _OWN_FILE}"
         for name in ("upstream_base_url", "auth_base_url", "public_url"):
             values[name] = values[name].rstrip("/")
         return cls(**values)

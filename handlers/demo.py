@@ -69,7 +69,7 @@ async def _demo(
         server = Server(await Gateway.start(settings))
         started.push_async_callback(server.stop)
         server.listen()
-        lock.publish(settings.host, server.port)
+        lock.publish(server.running)
         await _add_accounts(server.gateway, upstream)
         url = f"http://127.0.0.1:{server.port}"
         key = None

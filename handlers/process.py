@@ -50,7 +50,7 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     with lock_data_dir(settings.data_dir, inherited.lock) as lock:
         server = await _start(settings, inherited)
         _tune_runtime()
-        lock.publish(settings.host, server.port)
+        lock.publish(server.running)
         logger.info("listening on %s port %d", settings.host, server.port)
         if on_ready is not None:
             on_ready(server.port)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,7 +10,9 @@ from contextlib import suppress
 from tornado.netutil import bind_sockets
 
 from gateway.app import Gateway
+from gateway.process.lockfile import RunningGateway
 from gateway.settings import Settings
+from gateway.store.identity import place_of
 from handlers.routes import build_app
 from handlers.wire.accepting import AcceptPolicy
 from handlers.wire.arriving_bodies import ARRIVAL_LIMITS, ArrivalLimits
@@ -74,6 +77,15 @@ class Server:
         )
         self.sockets: list[socket.socket] = []
         self.port = 0
+
+    @property
+    def running(self) -> RunningGateway:
+        """As commands on its data directory find it."""
+        settings, changes = self.gateway.settings, self.gateway.changes
+        place = place_of(settings.database_url)
+        return RunningGateway(
+            os.getpid(), settings.host, self.port, place, changes.mark
+        )
 
     def listen(self, given: Sequence[socket.socket] = ()) -> None:
         """Accept connections on sockets that are bound already, else as set.

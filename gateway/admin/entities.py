@@ -26,7 +26,7 @@ LONGEST_PAGE = 1000  # rows of the request log
 _SHORT = (1, 128)
 _COUNT = (1, 1_000_000)
 _NAME = Field("name", bounds=_SHORT)
-NAMED = entity("Named", Field("name", required=True))
+NAMED = entity("Named", Field("name", required=True), *CHANGES)
 _ERROR_BODY = entity(
     "ErrorBody",
     *similar_fields("message code", required=True),
@@ -90,18 +90,6 @@ ACCOUNT = entity(
 )
 ACCOUNT_LIST = entity(
     "AccountList", Field("accounts", ACCOUNT, many=True, required=True)
-)
-LOGIN_IMPORT = entity(
-    "Import",
-    Field("auth", dict, required=True),
-    replace(_NAME, nullable=True, default=None),
-)
-_KEPT_NEWER = "the stored tokens are newer and were kept"
-IMPORTED = entity(
-    "Imported",
-    Field("name", required=True),
-    Field("is_new", bool, required=True),
-    Field("kept_newer", bool, description=_KEPT_NEWER),
 )
 PROBE = entity("Probe", Field("model", nullable=True, default=None, bounds=_SHORT))
 PROBED = entity(

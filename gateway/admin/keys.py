@@ -73,6 +73,11 @@ def change_key(name: str, rules: dict[str, Any], actor: str) -> Changed:
     return changed
 
 
+def set_disabled(name: str, actor: str, *, disabled: bool) -> Changed:
+    """Refuse the key from the next request on, or accept it again."""
+    return change_key(name, {"disabled": disabled}, actor)
+
+
 def replace_token(name: str, actor: str, overlap: str | None = None) -> Made:
     """A new token with the same rules; the old one is good until the overlap is over.
 

@@ -7,6 +7,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.verdicts import BaseUrl
 from gateway.admin.entities import ACCOUNT
 from gateway.admin.key_rules.entities import KEY
+from gateway.admin.names import find_row
 from gateway.keys.key import Key
 from gateway.repository.accounts import load_accounts
 from gateway.repository.description import describe_account
@@ -59,6 +60,12 @@ def show_key(key: Key, names: dict[int, str], now: float) -> dict[str, Any]:
 def stored_keys() -> list[dict[str, Any]]:
     now, names = time.time(), account_names()
     return [show_key(key, names, now) for key in load_keys()]
+
+
+def stored_key(name: str) -> dict[str, Any]:
+    """One, by name, number or prefix. Raises NotThere."""
+    key_id = find_row(models.ApiKeyRow, name).id
+    return next(one for one in stored_keys() if one["id"] == key_id)
 
 
 def account_names() -> dict[int, str]:

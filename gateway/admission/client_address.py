@@ -73,6 +73,16 @@ class RequestFacts:
         return self.host if match is None else match["host"]
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address, or the one name for it, is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name may stand for any address, "" for all
+
+
 def is_local(facts: RequestFacts) -> bool:
     """Whether the client is on this machine, as far as can be known.
 

@@ -12,6 +12,7 @@ from gateway.admin.entities import ACCOUNT_CHANGE
 from gateway.admin.views import stored_accounts
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
+    SECRETS,
     Commands,
     Count,
     add_change_command,
@@ -19,7 +20,6 @@ from gateway.cli.base import (
     given_values,
     name_argument,
     run_query,
-    secrets_of,
     settings_and_json,
 )
 from gateway.cli.output import (
@@ -71,9 +71,8 @@ def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) ->
     if not key:
         raise click.ClickException(f"The variable {api_key_env} is not set or empty.")
     wanted = admin.ApiKeyAccount(api_key=Secret(key), **given_values(given))
-    secrets = secrets_of(settings)
     made = apply_change(
-        settings, admin.add_api_key_account, wanted, secrets, shell_actor()
+        settings, admin.add_api_key_account, wanted, SECRETS, shell_actor()
     )
     print_result(
         {"name": made.name, "is_new": True},
@@ -91,7 +90,7 @@ def list_accounts(settings: Settings, as_json: bool) -> None:
     if client is not None:
         rows = client.call("GET", "/api/accounts")["accounts"]
     else:
-        rows = run_query(settings, stored_accounts, secrets_of(settings))
+        rows = run_query(settings, stored_accounts, SECRETS)
     if as_json:
         print_table(rows, (), as_json=True)
         return

@@ -11,20 +11,24 @@ from typing import Any
 import click
 
 from gateway.accounts.account import Account
-from gateway.admin import accounts as admin
+from gateway.admin.logins.batch import (
+    NewLogin,
+    rotate_encryption_key,
+    save_logins,
+)
 from gateway.admin.names import ACCOUNT_WORD, find_named
 from gateway.admin.probe import probe as send_probe
 from gateway.admin.resets import shown_resets, use_reset
 from gateway.app import Gateway
-from gateway.cli.admin_client import find_client, path_of, reload_running
-from gateway.cli.base import apply_change, secrets_of, settings_and_json
+from gateway.cli.admin_client import find_client, path_of, remote_url
+from gateway.cli.base import SECRETS, apply_change, secrets_of, settings_and_json
 from gateway.cli.output import print_json, print_result, text
-from gateway.repository.audit import record, shell_actor
+from gateway.cli.running.alone import without_gateway
+from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.encryption import SecretBox
 from gateway.store.key_rotation import Rotated
-from gateway.store.key_rotation import rotate_key as rotate
 from gateway.store.store import Store
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import open_session
@@ -58,9 +62,14 @@ def import_logins(
     """
     if name is not None and len(files) > 1:
         raise click.UsageError("--name is for one file.")
-    logins = asyncio.run(_identify(settings, _read_all(files)))
-    done = apply_change(settings, _save_all, logins, secrets_of(settings), name)
-    for (path, _), saved in zip(logins, done, strict=True):
+    found = asyncio.run(_identify(settings, _read_all(files)))
+    is_here = remote_url() is None  # else the gateway has other files
+    logins = [
+        NewLogin(one, name, str(path) if is_here and path != STDIN else None)
+        for path, one in found
+    ]
+    done = apply_change(settings, save_logins, logins, SECRETS, shell_actor())
+    for (path, _), saved in zip(found, done, strict=True):
         what = "Added" if saved.is_new else "Updated"
         note = "; its stored tokens are newer and were kept" if saved.kept_newer else ""
         row = {"name": saved.name, "is_new": saved.is_new, "file": str(path)}
@@ -102,22 +111,6 @@ async def _identify(
     return logins
 
 
-def _save_all(
-    logins: list[tuple[Path, Login]], secrets: SecretBox, name: str | None
-) -> list[admin.Imported]:
-    actor = shell_actor()
-    return [
-        admin.save_login(
-            login,
-            secrets,
-            actor,
-            name=name,
-            source_file=None if path == STDIN else str(path),
-        )
-        for path, login in logins
-    ]
-
-
 @click.command()
 @click.option("--name", help="What to call the account.")
 @settings_and_json
@@ -130,17 +123,11 @@ def login(settings: Settings, name: str | None, as_json: bool) -> None:
         found = asyncio.run(_log_in(settings, as_json))
     except UpstreamFault as fault:
         raise click.ClickException(f"The login failed: {fault}") from fault
-    actor, secrets = shell_actor(), secrets_of(settings)
-    saved = apply_change(settings, _save, found, secrets, actor, name)
+    wanted = [NewLogin(found, name)]
+    (saved,) = apply_change(settings, save_logins, wanted, SECRETS, shell_actor())
     what = "Added" if saved.is_new else "Updated"
     row = {"name": saved.name, "is_new": saved.is_new}
     print_result(row, f"{what} account '{saved.name}'.", as_json=as_json)
-
-
-def _save(
-    found: Login, secrets: SecretBox, actor: str, name: str | None
-) -> admin.Imported:
-    return admin.save_login(found, secrets, actor, name=name)
 
 
 async def _log_in(settings: Settings, as_json: bool) -> Login:
@@ -234,8 +221,13 @@ def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:
 @settings_and_json
 def rotate_key(settings: Settings, as_json: bool) -> None:
     """Encrypt all credentials with a new key; the old one is then destroyed."""
-    rotated = asyncio.run(_rotate(settings, secrets_of(settings)))
-    reload_running(settings)
+    client = find_client(settings)
+    if client is not None:
+        path = path_of("accounts", "rotate-key")
+        rotated = Rotated(**client.call("POST", path, {}, timeout=PROBE_SECONDS))
+    else:
+        with without_gateway(settings, "accounts rotate-key"):
+            rotated = asyncio.run(_rotate(settings, secrets_of(settings)))
     sentence = f"A new key encrypts the credentials of {rotated.resealed} accounts."
     if rotated.unreadable:
         sentence += f" Of {rotated.unreadable} they could not be read; log in again."
@@ -246,9 +238,6 @@ async def _rotate(settings: Settings, secrets: SecretBox) -> Rotated:
     store = Store(settings.database_url, secrets=secrets)
     await store.start()
     try:
-        rotated = await rotate(store, secrets)
-        note = partial(record, accounts=rotated.resealed)
-        await store.write(note, shell_actor(), "accounts.rotate_key", "")
+        return await rotate_encryption_key(store, secrets, shell_actor())
     finally:
         await store.stop()
-    return rotated

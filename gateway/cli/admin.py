@@ -8,7 +8,12 @@ from gateway.admin.key_rules.entities import ALIASES, TOOL_RULES
 from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
-from gateway.cli.base import apply_change, run_query, settings_and_json
+from gateway.cli.base import (
+    apply_change,
+    local_settings_and_json,
+    run_query,
+    settings_and_json,
+)
 from gateway.cli.output import print_change, print_result
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
@@ -21,7 +26,7 @@ def admin() -> None:
 
 
 @admin.command()
-@settings_and_json
+@local_settings_and_json
 def token(settings: Settings, as_json: bool) -> None:
     """Print the token that the admin API and /metrics ask for."""
     found = admin_token(settings.data_dir).reveal()
@@ -58,7 +63,7 @@ def _rules_command(field: Field, what: str) -> click.Command:
             sentence = f"Changed the {field.name} for everybody."
             print_change(changed, sentence, as_json=as_json, **wanted)
             return
-        found = run_query(settings, lambda: options.shown_rules(options.load_rules()))
+        found = run_query(settings, options.load_shown_rules)
         shown = found[field.name]
         print_result({field.name: shown}, "\n".join(shown) or "None.", as_json=as_json)
 

@@ -1,29 +1,38 @@
-"""Talking to the gateway that runs on a data directory, over its admin API."""
+"""Talking to a gateway over its admin API: one that runs here, or that of `--url`."""
 
 import json
+import os
 import urllib.error
 import urllib.request
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlsplit
+
+import click
 
 from gateway.admin.token import admin_token
+from gateway.admission.client_address import is_loopback
+from gateway.cli.running.api_routes import Route, path_of
 from gateway.errors import GatewayError
 from gateway.process.lockfile import RunningGateway, find_running
-from gateway.settings import Settings
+from gateway.repository.audit import shell_actor
+from gateway.secret import Secret
+from gateway.settings import PROGRAM, Settings
 
+__all__ = ["Client", "Refused", "find_client", "path_of", "reload_running"]
+
+TOKEN_VARIABLE = "GATEWAY_ADMIN_TOKEN"
 TIMEOUT = 20.0  # seconds; a reload takes milliseconds
-# Loopback, whatever proxy the environment names.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_URL = "gateway.url"  # of the command's context
 
 
 class GatewayDoesNotAnswer(GatewayError):
-    """A gateway holds the data directory and cannot be asked."""
+    """A gateway holds the data directory, or is to be there, and cannot be asked."""
 
     code = "gateway_does_not_answer"
 
 
 class Refused(GatewayError):
-    """What the running gateway said."""
+    """What the gateway said."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -31,12 +40,27 @@ class Refused(GatewayError):
         self.code = code
 
 
-class Client:
-    """Calls to one running gateway. All block."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The token is for whom it was given."""
 
-    def __init__(self, settings: Settings, running: RunningGateway) -> None:
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+# Past whatever proxy the environment names.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+
+
+class Client:
+    """Calls to one gateway. All block; they raise Refused or GatewayDoesNotAnswer."""
+
+    def __init__(
+        self, url: str, token: Secret, running: RunningGateway | None = None
+    ) -> None:
+        """`running` where it runs on this data directory."""
+        self.url = url
         self.running = running
-        self._token = admin_token(settings.data_dir)
+        self._token = token
 
     def call(
         self,
@@ -46,34 +70,115 @@ class Client:
         *,
         timeout: float = TIMEOUT,
     ) -> dict[str, Any]:
-        """The answer's object. Raises Refused or GatewayDoesNotAnswer."""
+        """The answer's object."""
         request = urllib.request.Request(
-            self.running.url + path,
+            self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
                 "authorization": f"Bearer {self._token.reveal()}",
                 "content-type": "application/json",
+                "x-admin-actor": shell_actor().encode("ascii", "replace").decode(),
             },
         )
         try:
             with _OPENER.open(request, timeout=timeout) as answer:
-                read = json.load(answer)
+                content = answer.read()
         except urllib.error.HTTPError as error:
             with error:
-                raise _refused(error.code, error.read()) from error
-        except (OSError, ValueError) as error:
-            raise GatewayDoesNotAnswer(
-                f"The gateway (process {self.running.pid}, {self.running.url}) does "
-                f"not answer: {error}"
-            ) from error
-        return read if isinstance(read, dict) else {}
+                raise self._refused(error.code, error.read()) from error
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            raise GatewayDoesNotAnswer(f"{self} does not answer: {reason}") from error
+        try:
+            return dict(json.loads(content))
+        except (ValueError, TypeError) as error:
+            raise self._is_no_gateway("without the JSON of one") from error
+
+    def ask(self, route: Route, *args: Any) -> Any:
+        """What a function would give, done by the gateway."""
+        answer = self.call(*route.call(*args))
+        try:
+            return route.result(answer)
+        except (KeyError, TypeError) as error:
+            raise self._is_no_gateway("without the fields of one") from error
+
+    def __str__(self) -> str:
+        if self.running is None:
+            return f"The gateway at {self.url}"
+        return f"The gateway (process {self.running.pid}, {self.url})"
+
+    def _refused(self, status: int, body: bytes) -> GatewayError:
+        try:
+            told = json.loads(body)["error"]
+            refused = Refused(status, str(told["code"]), str(told["message"]))
+        except (ValueError, KeyError, TypeError):
+            return self._is_no_gateway(f"with status {status}")
+        if refused.code != "admin_token_required":
+            return refused
+        whose = TOKEN_VARIABLE if self.running is None else "the data directory"
+        return Refused(status, refused.code, f"{self} has another admin token: {whose}")
+
+    def _is_no_gateway(self, answered: str) -> GatewayDoesNotAnswer:
+        return GatewayDoesNotAnswer(
+            f"{self} answered {answered}: that is no gateway's admin API, or another "
+            "release's"
+        )
 
 
 def find_client(settings: Settings) -> Client | None:
-    """A client of the gateway that runs here, None when none does."""
+    """A client of the gateway of `--url`, else of the one that runs here, else None."""
+    url = remote_url()
+    if url is not None:
+        return _remote_client(url)
     running = find_running(settings.data_dir)
-    return None if running is None else Client(settings, running)
+    if running is None:
+        return None
+    if not running.port:
+        what = f"`{running.command}`" if running.command else "A gateway that starts"
+        raise GatewayDoesNotAnswer(
+            f"{what} (process {running.pid}) has {settings.data_dir}; try again when "
+            "it is done"
+        )
+    return Client(running.url, admin_token(settings.data_dir), running)
+
+
+def use_url(ctx: click.Context, _: click.Parameter, url: str | None) -> None:
+    """Callback of the option `--url`."""
+    if url is not None:
+        ctx.meta[_URL] = url
+
+
+def remote_url() -> str | None:
+    """What `--url` says of the running command."""
+    ctx = click.get_current_context(silent=True)
+    found: str | None = None if ctx is None else ctx.meta.get(_URL)
+    return found
+
+
+def _remote_client(url: str) -> Client:
+    try:
+        parts = urlsplit(url.rstrip("/"))
+        is_url = bool(parts.hostname) and parts.scheme in ("http", "https")
+        is_plain = is_url and parts.port != 0 and not (parts.query or parts.username)
+    except ValueError:  # brackets, or a port, that are none
+        is_plain = False
+    if not is_plain:
+        raise click.UsageError("--url is https://host[:port], or http:// on loopback")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise click.UsageError(
+            "--url: over http:// others could read the admin token on its way; give "
+            "https://, or go through a tunnel to loopback"
+        )
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not token:
+        raise click.ClickException(
+            f"{TOKEN_VARIABLE} is not set: `{PROGRAM} admin token` prints it where the "
+            "gateway runs"
+        )
+    if not (token.isascii() and token.isprintable()):
+        raise click.ClickException(f"{TOKEN_VARIABLE} has characters that no token has")
+    return Client(parts.geturl(), Secret(token))
 
 
 def reload_running(settings: Settings) -> bool:
@@ -92,16 +197,3 @@ def reload_running(settings: Settings) -> bool:
             f"{error}"
         ) from error
     return True
-
-
-def path_of(*parts: str) -> str:
-    """`/api/…` of parts that may hold any character."""
-    return "/api/" + "/".join(quote(part, safe="") for part in parts)
-
-
-def _refused(status: int, body: bytes) -> Refused:
-    try:
-        told = json.loads(body)["error"]
-        return Refused(status, str(told["code"]), str(told["message"]))
-    except (ValueError, KeyError, TypeError):
-        return Refused(status, "refused", f"The gateway answered with status {status}")

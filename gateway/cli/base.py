@@ -1,35 +1,29 @@
 """What every command shares: settings, the database, output, errors."""
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-import peewee as pw
 
 from gateway.admin.entity import Changed
-from gateway.cli.admin_client import reload_running
+from gateway.cli.admin_client import use_url
 from gateway.cli.output import OutputRow, print_change, printable
+from gateway.cli.running.connection import SECRETS as SECRETS
+from gateway.cli.running.connection import apply_change as apply_change
+from gateway.cli.running.connection import connected_database as connected_database
+from gateway.cli.running.connection import raise_failure
+from gateway.cli.running.connection import run_query as run_query
+from gateway.cli.running.connection import secrets_of as secrets_of
 from gateway.errors import GatewayError
 from gateway.process.inherited_sockets import UnusableDescriptor
 from gateway.process.lockfile import AlreadyRunning
 from gateway.repository.audit import shell_actor
 from gateway.settings import PACKAGE, PROGRAM, Settings
-from gateway.store import models
-from gateway.store.database import (
-    StoreUnavailable,
-    UnusableDatabase,
-    migrate,
-    open_database,
-    transaction,
-    translated_errors,
-)
-from gateway.store.encryption import SecretBox, UnusableKey
-
-T = TypeVar("T")
+from gateway.store.database import StoreUnavailable, UnusableDatabase
+from gateway.store.encryption import UnusableKey
 
 _LONGEST_REASON = 300
 
@@ -39,8 +33,21 @@ _json_option = click.option(
 )
 
 
+_url_option = click.option(
+    "--url",
+    expose_value=False,
+    callback=use_url,
+    help="Of a gateway elsewhere, whose admin token is GATEWAY_ADMIN_TOKEN.",
+)
+
+
 def settings_and_json(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the settings as its first argument, and the option --json."""
+    """Give a command the settings as its first argument, --json, and --url."""
+    return _url_option(local_settings_and_json(command))
+
+
+def local_settings_and_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Without --url: for what is about this machine, or has a meaning of its own."""
     return _json_option(pass_settings(command))
 
 
@@ -81,7 +88,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            done = super().invoke(ctx)
+            raise_failure(ctx)
+            return done
         except BrokenPipeError:
             raise  # click ends quietly when the reader has gone
         except EXPECTED as error:
@@ -101,48 +110,12 @@ def _reason(error: Exception) -> str:
     return f"{error} (GATEWAY_DATABASE_URL): {said}"
 
 
-@contextmanager
-def connected_database(settings: Settings) -> Iterator[pw.Database]:
-    """The database, up to date and connected; the tables belong to it meanwhile."""
-    database = open_database(settings.database_url)
-    try:
-        with translated_errors():
-            with database.connection_context():
-                migrate(database)
-            models.database.initialize(database)
-            with database.connection_context():
-                yield database
-    finally:
-        models.database.initialize(None)
-        if hasattr(database, "close_all"):
-            database.close_all()
-
-
-def run_query(settings: Settings, function: Callable[..., T], *args: Any) -> T:
-    """What a function reads from the database."""
-    with connected_database(settings):
-        return function(*args)
-
-
-def apply_change(settings: Settings, function: Callable[..., T], *args: Any) -> T:
-    """Make a change, whole or not at all; it holds for the next request."""
-    with connected_database(settings) as database, transaction(database):
-        result = function(*args)
-    reload_running(settings)
-    return result
-
-
 def version() -> str:
     """The release, as pyproject.toml has it."""
     if PROGRAM == PACKAGE:
         return metadata.version(PACKAGE)
     project = Path(__file__).resolve().parents[2] / "pyproject.toml"
     return str(tomllib.loads(project.read_text())["project"]["version"])
-
-
-def secrets_of(settings: Settings) -> SecretBox:
-    key = settings.encryption_key
-    return SecretBox.open(settings.data_dir, key.reveal() if key else "")
 
 
 class Count(click.ParamType[int | str]):

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway.cli.admin_client import find_client
-from gateway.cli.base import settings_and_json
+from gateway.cli.base import local_settings_and_json
 from gateway.cli.output import print_result
 from gateway.settings import Settings
 from gateway.store.private_file import replace_file
@@ -136,7 +136,7 @@ def _toml(value: Any) -> str:
     default=Path("~/.codex"),
     help="Where config.toml is.",
 )
-@settings_and_json
+@local_settings_and_json
 def codex_config(
     settings: Settings,
     /,
@@ -169,7 +169,7 @@ def codex_config(
 
 def _own_url(settings: Settings) -> str:
     client = find_client(settings)
-    return client.running.url if client else f"http://127.0.0.1:{settings.port}"
+    return client.url if client else f"http://127.0.0.1:{settings.port}"
 
 
 def has_chatgpt_login(home: Path) -> bool:

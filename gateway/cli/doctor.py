@@ -17,16 +17,17 @@ from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     Commands,
     apply_change,
+    local_settings_and_json,
     run_query,
     secrets_of,
-    settings_and_json,
 )
 from gateway.cli.output import print_json, printable
 from gateway.cli.progress import Progress
+from gateway.cli.running.database import NeedsRestart
 from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import SILENCE, Visit
 from gateway.doctor.egress_check import check_egress
-from gateway.doctor.findings import Finding, Level, fail, ok
+from gateway.doctor.findings import Finding, Level, fail, ok, warn
 from gateway.repository.accounts import load_accounts
 from gateway.repository.audit import shell_actor
 from gateway.repository.keys import keys_ever_made
@@ -55,7 +56,7 @@ _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
     default=Path("~/.codex"),
     help="Of the Codex on this machine.",
 )
-@settings_and_json
+@local_settings_and_json
 def doctor(
     settings: Settings,
     /,
@@ -72,7 +73,7 @@ def doctor(
     in use; elsewhere give one.
     """
     client = find_client(settings)
-    own = client.running.url if client is not None else _configured_url(settings)
+    own = client.url if client is not None else _configured_url(settings)
     url = (url or settings.public_url or own).rstrip("/")
     is_home = settings.data_dir.is_dir()
     found: list[Finding] = []
@@ -81,14 +82,8 @@ def doctor(
         found.append(finding)
         tell_finding(finding, as_json)
 
-    accounts = (
-        run_query(settings, load_accounts, secrets_of(settings)) if is_home else []
-    )
     if is_home:
-        for finding in (
-            *local_checks.check_installation(settings, accounts),
-            *asyncio.run(check_egress(settings)),
-        ):
+        for finding in _at_home(settings):
             tell(finding)
     for finding in local_checks.codex_configuration(home, {url, own}):
         tell(finding)
@@ -104,6 +99,16 @@ def doctor(
     if not as_json:
         click.echo(f"{failed} failed, {warned} to look at, {len(found)} checks.")
     raise SystemExit(1 if failed else 0)
+
+
+def _at_home(settings: Settings) -> Iterator[Finding]:
+    try:
+        accounts = run_query(settings, load_accounts, secrets_of(settings))
+    except UnusableDatabase as error:  # the gateway's may be another
+        yield fail("database", str(error), "GATEWAY_DATABASE_URL=…")
+        accounts = []
+    yield from local_checks.check_installation(settings, accounts)
+    yield from asyncio.run(check_egress(settings))
 
 
 def _configured_url(settings: Settings) -> str:
@@ -185,6 +190,8 @@ def _findings() -> Iterable[Finding]:
     urls = {settings.upstream_base_url, settings.auth_base_url}
     try:
         accounts = run_query(settings, load_accounts, secrets_of(settings))
+    except NeedsRestart as error:
+        yield warn("database", str(error))
     except (UnusableDatabase, StoreUnavailable, UnusableKey) as error:
         yield fail("database", str(error))
     else:

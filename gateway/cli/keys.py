@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from gateway.admin import keys as admin
-from gateway.admin.entity import Changed, Entity
+from gateway.admin.entity import Entity
 from gateway.admin.key_rules.entities import KEY_CHANGE, NEW_KEY, ROTATION
-from gateway.admin.names import find_row
-from gateway.admin.views import stored_keys
+from gateway.admin.views import stored_key, stored_keys
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
     Count,
@@ -31,11 +30,11 @@ from gateway.cli.output import (
     print_table,
     text,
 )
+from gateway.cli.running.database import describe_change, say_once
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import PROGRAM, Settings
 from gateway.store.database import transaction
 from gateway.store.log.retention import remove_log_of_key
-from gateway.store.models import ApiKeyRow
 
 LONGEST_DELETION = 600.0  # seconds
 
@@ -153,14 +152,11 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
 @settings_and_json
 def show_key(settings: Settings, name: str, as_json: bool) -> None:
     """One key; with a running gateway also what is used of its limits."""
-    key_id = run_query(settings, lambda: find_row(ApiKeyRow, name).id)
     client = find_client(settings)
     if client is not None:
-        row = client.call("GET", path_of("keys", str(key_id)))
+        row = client.call("GET", path_of("keys", name))
     else:
-        row = next(
-            one for one in run_query(settings, stored_keys) if one["id"] == key_id
-        )
+        row = run_query(settings, stored_key, name)
     if as_json:
         print_json(row)
         return
@@ -242,24 +238,21 @@ def _delete_log(settings: Settings, name: str) -> dict[str, Any]:
             rows += removed
         with transaction(database):
             record(shell_actor(), "key.delete_log", shown, rows=rows)
+    say_once(describe_change(settings, (), empty=False))
     return {"name": shown, "rows": rows}
-
-
-def _set_disabled(name: str, actor: str, *, disabled: bool) -> Changed:
-    return admin.change_key(name, {"disabled": disabled}, actor)
 
 
 add_change_command(
     keys,
     "disable",
-    partial(_set_disabled, disabled=True),
+    partial(admin.set_disabled, disabled=True),
     {"disabled": True},
     ("Refuse a key until it is enabled again.", "Disabled key '{}'."),
 )
 add_change_command(
     keys,
     "enable",
-    partial(_set_disabled, disabled=False),
+    partial(admin.set_disabled, disabled=False),
     {"disabled": False},
     ("Accept a disabled key again.", "Enabled key '{}'."),
 )

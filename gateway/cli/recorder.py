@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.base import settings_and_json
+from gateway.cli.base import local_settings_and_json
 from gateway.cli.output import format_time, print_table, printable, text
 from gateway.monitoring.recorder.files import recordings
 from gateway.settings import Settings
@@ -15,7 +15,7 @@ _COLUMNS = ("time", "lag_ms", "turns", "sockets", "waiting", "log_rows", "silent
 
 
 @click.command()
-@settings_and_json
+@local_settings_and_json
 def recorder(settings: Settings, as_json: bool) -> None:
     """The last recording of a blocked loop: the blocks, and the time around them."""
     there = recordings(settings.data_dir)

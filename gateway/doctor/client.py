@@ -6,13 +6,14 @@ import io
 import os
 import time
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 import zstandard
+
+from gateway.admission.client_address import is_loopback
 
 CODEX_PATH = "/backend-api/codex"
 BODY_BYTES = 8 * 1024 * 1024  # on the wire
@@ -175,16 +176,6 @@ def incompressible_body() -> bytes:
     text = base64.b64encode(os.urandom(BODY_BYTES)).decode()
     # No model: the one field whose absence no surface forgives.
     return zstandard.compress(orjson.dumps({"instructions": "", "input": text}), 1)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address, or the one name for it, is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name may stand for any address, "" for all
 
 
 def describe_error(error: BaseException) -> str:

@@ -5,8 +5,9 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from gateway.admission.client_address import is_loopback
 from gateway.doctor import client as client
-from gateway.doctor.client import CODEX_PATH, Visit, is_loopback
+from gateway.doctor.client import CODEX_PATH, Visit
 from gateway.doctor.findings import Finding, fail, ok, warn
 from gateway.polling.client_version import NEWEST_KNOWN
 from gateway.protocol.numbers import unix_time

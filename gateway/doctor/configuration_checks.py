@@ -18,7 +18,7 @@ from gateway.settings import Settings
 
 PREFIX = "GATEWAY_"
 # Read by commands only.
-OTHER_NAMES = frozenset({"GATEWAY_API_KEY"})
+OTHER_NAMES = frozenset({"GATEWAY_API_KEY", "GATEWAY_ADMIN_TOKEN"})
 CONNECT_SECONDS = 5.0
 _ASSIGNED = re.compile(r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=", re.MULTILINE)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from gateway.accounts.health import AccountStatus
-from gateway.doctor.client import is_loopback
+from gateway.admission.client_address import is_loopback
 from gateway.settings import PROGRAM, Settings
 
 NAME = "Codex Gateway"

@@ -12,10 +12,12 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gateway.process.lockfile import AlreadyRunning
 from gateway.process.session_locks import (
     UNKNOWN_HOLDER,
     FileLock,
@@ -23,6 +25,7 @@ from gateway.process.session_locks import (
     PooledSession,
     ServerLock,
     SessionLock,
+    lock_path,
 )
 from gateway.store.database import (
     StoreUnavailable,
@@ -143,12 +146,32 @@ class DatabaseLock:
         self._seen_at = time.monotonic()
 
 
+@contextmanager
+def held_alone(url: str, data_dir: Path) -> Iterator[None]:
+    """Keep gateways from a database for a while; blocks.
+
+    Raises AlreadyRunning, naming the gateway that has it, and OSError.
+    """
+    own = identify(data_dir)
+    lock = lock_of(url, own)
+    try:
+        with suppress(PooledSession):  # then nobody can
+            lock.open()
+            if others := _take(lock, own):
+                raise AlreadyRunning(
+                    f"The gateway of {places(others)} uses the database"
+                )
+        yield
+    finally:
+        lock.close()
+
+
 def lock_of(url: str, own: Holder) -> SessionLock:
     """The lock of a database, not yet held. Raises UnusableDatabase."""
     path = sqlite_path(url)
     if path is None:
         return ServerLock(url, own)
-    return FileLock(Path(f"{path.resolve()}.lock"), own)
+    return FileLock(lock_path(path), own)
 
 
 def identify(data_dir: Path) -> Holder:
@@ -198,16 +221,16 @@ def problem_of(lock: SessionLock, own: Holder) -> str:
         return f"the lock on the database is lost: {cause_of(error)}"
     if not others:
         return ""
-    return f"another gateway uses the database, too: that of {_places(others)}"
+    return f"another gateway uses the database, too: that of {places(others)}"
 
 
 def _refusal(own: Holder, others: Sequence[Holder]) -> str:
     return (
-        f"The database is in use by the gateway of {_places(others)}, so that of "
+        f"The database is in use by the gateway of {places(others)}, so that of "
         f"{own.place} cannot have it: choose another GATEWAY_DATABASE_URL, or use the "
         "same GATEWAY_DATA_DIR"
     )
 
 
-def _places(holders: Sequence[Holder]) -> str:
+def places(holders: Sequence[Holder]) -> str:
     return ", ".join(sorted({one.place for one in holders}))

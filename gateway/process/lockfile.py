@@ -1,7 +1,7 @@
 """The lock file: one gateway for each data directory, and where others find it.
 
 The running gateway holds a lock on `gateway.lock`, which ends with its process
-however that ends; the file's text says where it listens.
+however that ends; the file's text says where it listens, and its database.
 """
 
 import fcntl
@@ -23,16 +23,23 @@ _POLL = 0.05
 
 
 class AlreadyRunning(Exception):
-    """Another gateway serves from this data directory."""
+    """A gateway serves from this data directory, or another from the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningGateway:
-    """A gateway process; `port` is 0 until it listens."""
+    """A gateway process; `port` is 0 until it listens.
+
+    Its database in words, and as the mark that this start left there; or, instead of a
+    gateway, the `command` that keeps one out.
+    """
 
     pid: int
     host: str = ""
     port: int = 0
+    database: str = ""
+    database_mark: str = ""
+    command: str = ""
 
     @property
     def url(self) -> str:
@@ -47,11 +54,11 @@ class Lock:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def publish(self, host: str = "", port: int = 0) -> None:
+    def publish(self, running: RunningGateway) -> None:
         """Write for others where this gateway listens."""
         self._file.seek(0)
         self._file.truncate()
-        json.dump(asdict(RunningGateway(os.getpid(), host, port)), self._file)
+        json.dump(asdict(running), self._file)
         self._file.flush()
 
     def fileno(self) -> int:
@@ -86,7 +93,7 @@ def lock_data_dir(
             time.sleep(_POLL)
         lock = Lock(file)
         if not is_inherited:
-            lock.publish()
+            lock.publish(RunningGateway(os.getpid()))
         yield lock
 
 
@@ -104,7 +111,8 @@ def find_running(
         deadline = time.monotonic() + timeout
         while not _try_lock(file, fcntl.LOCK_SH):
             running = _read(file)
-            if running.port or time.monotonic() > deadline:
+            is_known = running.port or running.command
+            if is_known or time.monotonic() > deadline:
                 return running
             time.sleep(_POLL)
         return None
@@ -128,6 +136,11 @@ def _read(file: IO[str]) -> RunningGateway:
 
 
 def _refusal(data_dir: Path, running: RunningGateway) -> str:
+    if running.command:
+        return (
+            f"`{running.command}` (process {running.pid}) works on {data_dir}; "
+            "start again when it is done"
+        )
     where = f", port {running.port}" if running.port else ""
     return (
         f"A gateway already serves from {data_dir} (process {running.pid}{where}); "

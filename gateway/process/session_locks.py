@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import peewee as pw
+
 from gateway.store.database import (
     disconnect,
     open_database,
@@ -122,10 +124,7 @@ class FileLock:
             is_there = False
         if not is_there:
             raise LockLost(f"{self._path} was removed")
-        try:
-            return [Holder(*json.loads(os.pread(self._descriptor, _MOST_BYTES, 0)))]
-        except (ValueError, TypeError):
-            return [UNKNOWN_HOLDER]  # who wrote it was killed while it did
+        return [_first_holder(self._descriptor)]
 
     def let_go(self) -> None:
         self.is_held = False
@@ -171,12 +170,7 @@ class ServerLock:
         return self.is_held
 
     def holders(self) -> list[Holder]:
-        found = []
-        for (statement,) in self._ask(_HOLDERS):
-            mark = _MARK.match(statement or "")
-            told = mark and json.loads(bytes.fromhex(mark[1]))
-            found.append(Holder(*told) if told else UNKNOWN_HOLDER)
-        return found
+        return [_holder(statement) for (statement,) in self._ask(_HOLDERS)]
 
     def let_go(self) -> None:
         self.is_held = False
@@ -194,3 +188,36 @@ class ServerLock:
         query = query % _KEY if "%" in query else query
         with translated_errors():
             return select(self._database, self._mark + query)
+
+
+def holders_of(database: pw.Database) -> list[Holder]:
+    """Whose gateways serve from a connected database, as far as can be known."""
+    if not isinstance(database, pw.SqliteDatabase):
+        return [_holder(one) for (one,) in select(database, _HOLDERS % _KEY)]
+    try:
+        lock = os.open(lock_path(Path(database.database)), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return []
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return [_first_holder(lock)]
+    finally:
+        os.close(lock)
+    return []
+
+
+def lock_path(database: Path) -> Path:
+    return Path(f"{database.resolve()}.lock")
+
+
+def _holder(statement: str | None) -> Holder:
+    mark = _MARK.match(statement or "")
+    return Holder(*json.loads(bytes.fromhex(mark[1]))) if mark else UNKNOWN_HOLDER
+
+
+def _first_holder(lock: int) -> Holder:
+    try:
+        return Holder(*json.loads(os.pread(lock, _MOST_BYTES, 0)))
+    except (ValueError, TypeError):
+        return UNKNOWN_HOLDER  # who wrote it was killed while it did

@@ -4,6 +4,7 @@ import getpass
 import json
 from typing import Any
 
+from gateway.repository.revision import raise_revision
 from gateway.store.models import AuditLog
 
 API = "api"
@@ -18,10 +19,11 @@ def shell_actor() -> str:
 
 
 def record(actor: str, action: str, target: str, **detail: Any) -> None:
-    """`detail` never holds a secret."""
+    """And have a gateway elsewhere notice it; `detail` never holds a secret."""
     AuditLog.create(
         actor=actor[:80],
         action=action,
         target=target[:200],
         detail=json.dumps(detail, default=str),
     )
+    raise_revision()

@@ -21,6 +21,11 @@ def load_rules() -> RequestRules:
     return parse_rules(*(json.loads(read(name) or "[]") for name in RULES))
 
 
+def load_shown_rules() -> dict[str, list[str]]:
+    """Their texts."""
+    return shown_rules(load_rules())
+
+
 def shown_rules(rules: RequestRules) -> dict[str, list[str]]:
     """The texts that an operator reads and writes."""
     return {name: list(map(str, getattr(rules, name))) for name in RULES}

@@ -10,8 +10,6 @@ from gateway.admin.entities import (
     ACCOUNT,
     ACCOUNT_CHANGE,
     ACCOUNT_LIST,
-    IMPORTED,
-    LOGIN_IMPORT,
     NAMED,
     NEW_ACCOUNT,
     PROBE,
@@ -19,13 +17,22 @@ from gateway.admin.entities import (
 )
 from gateway.admin.entity import Changed
 from gateway.admin.errors import Unacceptable
+from gateway.admin.logins.batch import (
+    ALL_IMPORTED,
+    IMPORTED,
+    LOGIN_IMPORT,
+    LOGIN_IMPORTS,
+    ROTATED,
+    NewLogin,
+    rotate_encryption_key,
+    save_logins,
+)
 from gateway.admin.names import ACCOUNT_WORD, find_named
 from gateway.admin.probe import probe
 from gateway.admin.resets import RESETS, shown_resets, use_reset
 from gateway.admin.views import show_account
 from gateway.app import Gateway
 from gateway.errors import UpstreamUnavailable
-from gateway.repository import audit
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
 from gateway.upstream.logins.access_token import identified, imported_document
@@ -49,7 +56,7 @@ class AccountsHandler(AdminHandler):
         given["api_key"] = Secret(given["api_key"])
         wanted = accounts.ApiKeyAccount(**given)
         made = await self.change(
-            accounts.add_api_key_account, wanted, self.gateway.secrets, audit.API
+            accounts.add_api_key_account, wanted, self.gateway.secrets, self.actor
         )
         self.answer(account_answer(self.gateway, made.name))
 
@@ -64,7 +71,16 @@ class AccountImportHandler(AdminHandler):
     }
 
     async def post(self) -> None:
-        given = await self.fields()
+        (saved,) = await self.save([await self.fields()])
+        self.answer(saved)
+
+    async def save(self, given: list[dict[str, Any]]) -> list[accounts.Imported]:
+        """All of them or none."""
+        logins = [await self._new_login(one) for one in given]
+        secrets = self.gateway.secrets
+        return await self.change(save_logins, logins, secrets, self.actor)
+
+    async def _new_login(self, given: dict[str, Any]) -> NewLogin:
         try:
             found = imported_document(given["auth"])
             login = await identified(self.gateway.settings, found)
@@ -74,9 +90,27 @@ class AccountImportHandler(AdminHandler):
             if fault.failure.origin == "account":
                 raise Unacceptable(str(fault), param="auth") from fault
             raise UpstreamUnavailable(fault.failure) from fault
-        secrets = self.gateway.secrets
-        save = partial(accounts.save_login, name=given["name"])
-        self.answer(await self.change(save, login, secrets, audit.API))
+        return NewLogin(login, given["name"], given["source_file"])
+
+
+class AccountImportsHandler(AccountImportHandler):
+    operations: ClassVar = {
+        "post": Operation("Import several, all or none", ALL_IMPORTED, LOGIN_IMPORTS)
+    }
+
+    async def post(self) -> None:
+        given = await self.fields()
+        self.answer({"imported": await self.save(given["logins"])})
+
+
+class RotateKeyHandler(AdminHandler):
+    operations: ClassVar = {
+        "post": Operation("Encrypt all credentials with a new key", ROTATED)
+    }
+
+    async def post(self) -> None:
+        held = self.gateway
+        self.answer(await rotate_encryption_key(held.store, held.secrets, self.actor))
 
 
 class AccountHandler(AdminHandler):
@@ -91,12 +125,12 @@ class AccountHandler(AdminHandler):
 
     async def patch(self, name: str) -> None:
         given = await self.fields()
-        changed = await self.change(accounts.change_account, name, given, audit.API)
+        changed = await self.change(accounts.change_account, name, given, self.actor)
         self.answer(account_answer(self.gateway, changed.name, changed))
 
     async def delete(self, name: str) -> None:
-        gone = await self.change(accounts.remove_account, name, audit.API)
-        self.answer({"name": gone.name})
+        gone = await self.change(accounts.remove_account, name, self.actor)
+        self.answer({"name": gone.name, **gone.shown()})
 
 
 class AccountPauseHandler(AdminHandler):
@@ -105,7 +139,7 @@ class AccountPauseHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         change = partial(accounts.set_paused, paused=self.paused)
-        changed = await self.change(change, name, audit.API)
+        changed = await self.change(change, name, self.actor)
         self.answer(account_answer(self.gateway, changed.name, changed))
 
 
@@ -140,7 +174,7 @@ class AccountResetsHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         account = find_account(self.gateway, name)
-        self.answer(await use_reset(self.gateway, account, audit.API))
+        self.answer(await use_reset(self.gateway, account, self.actor))
 
 
 def find_account(gateway: Gateway, name: str) -> Account:

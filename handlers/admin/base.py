@@ -1,6 +1,7 @@
 """Base of the admin API: its door, and JSON in and out by the documented schemas."""
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,14 @@ from gateway.admin.errors import AdminTokenRequired, Unacceptable
 from gateway.admin.token import admin_token, is_token
 from gateway.admission.access import check_origin, presented_token
 from gateway.admission.client_address import is_local
+from gateway.repository import audit
 from gateway.secret import Secret
 from handlers.admin.schemas import first_message, schema_class
 from handlers.bodies import BodyHandler
 
 T = TypeVar("T")
+
+_ACTOR = re.compile(r"cli(?::[!-~]{1,60})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,12 @@ class AdminHandler(BodyHandler):
     def answer(self, body: object) -> None:
         operation = self._operation
         self.write_json(_schema(operation.answer).dump(body), operation.status)
+
+    @property
+    def actor(self) -> str:
+        """Who makes the change: the command line says whose shell it is."""
+        named = self.request.headers.get("x-admin-actor", "")
+        return named if _ACTOR.fullmatch(named) else audit.API
 
     async def change(self, function: Callable[..., T], *args: Any) -> T:
         """Make a change in the database, and have it hold for the next request."""

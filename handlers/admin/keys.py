@@ -44,7 +44,7 @@ class KeysHandler(AdminHandler):
     async def post(self) -> None:
         rules = await self.fields()
         name = rules.pop("name")
-        made = await self.change(keys.create_key, name, rules, audit.API)
+        made = await self.change(keys.create_key, name, rules, self.actor)
         self.answer(made.shown())
 
 
@@ -60,12 +60,12 @@ class KeyHandler(AdminHandler):
 
     async def patch(self, name: str) -> None:
         rules = await self.fields()
-        changed = await self.change(keys.change_key, name, rules, audit.API)
+        changed = await self.change(keys.change_key, name, rules, self.actor)
         self.answer(whole_key(self.gateway, changed.name) | changed.shown())
 
     async def delete(self, name: str) -> None:
-        gone = await self.change(keys.remove_key, name, audit.API)
-        self.answer({"name": gone.name})
+        gone = await self.change(keys.remove_key, name, self.actor)
+        self.answer({"name": gone.name, **gone.shown()})
 
 
 class KeyRotateHandler(AdminHandler):
@@ -77,7 +77,7 @@ class KeyRotateHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         overlap = (await self.fields())["overlap"]
-        made = await self.change(keys.replace_token, name, audit.API, overlap)
+        made = await self.change(keys.replace_token, name, self.actor, overlap)
         self.answer(made.shown())
 
 
@@ -86,7 +86,7 @@ class KeyResetHandler(AdminHandler):
 
     async def delete(self, name: str) -> None:
         await self.gateway.flush()  # so that what was used is told
-        changed = await self.change(keys.reset_usage, name, audit.API)
+        changed = await self.change(keys.reset_usage, name, self.actor)
         self.answer(whole_key(self.gateway, changed.name) | changed.shown())
 
 
@@ -105,7 +105,7 @@ class KeyLogHandler(AdminHandler):
         while removed := await store.write(remove_log_of_key, key_id):
             rows += removed
         note = partial(audit.record, rows=rows)
-        await store.write(note, audit.API, "key.delete_log", shown)
+        await store.write(note, self.actor, "key.delete_log", shown)
         self.answer({"name": shown, "rows": rows})
 
 

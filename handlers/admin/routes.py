@@ -4,11 +4,13 @@ from gateway.admission.client_address import AccessPolicy
 from handlers.admin.accounts import (
     AccountHandler,
     AccountImportHandler,
+    AccountImportsHandler,
     AccountPauseHandler,
     AccountProbeHandler,
     AccountResetsHandler,
     AccountResumeHandler,
     AccountsHandler,
+    RotateKeyHandler,
 )
 from handlers.admin.base import AdminHandler
 from handlers.admin.keys import (
@@ -44,6 +46,8 @@ class OpenApiHandler(AdminHandler):
 ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/accounts", AccountsHandler, ADMIN),
     (r"/api/accounts/import", AccountImportHandler, ADMIN),
+    (r"/api/accounts/imports", AccountImportsHandler, ADMIN),
+    (r"/api/accounts/rotate-key", RotateKeyHandler, ADMIN),
     (r"/api/accounts" + _NAME, AccountHandler, ADMIN),
     (r"/api/accounts" + _NAME + "/pause", AccountPauseHandler, ADMIN),
     (r"/api/accounts" + _NAME + "/resume", AccountResumeHandler, ADMIN),

@@ -6,7 +6,6 @@ from gateway.admin.entities import RELOADED, SETTINGS, SETTINGS_CHANGE
 from gateway.admin.entity import Changed
 from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
-from gateway.repository import audit
 from gateway.repository.options import shown_rules
 from handlers.admin.base import AdminHandler, Operation
 
@@ -24,9 +23,9 @@ class SettingsHandler(AdminHandler):
         given, before = await self.fields(), self._shown()
         strategy = given.pop("strategy", None)
         if strategy is not None:
-            await self.change(set_strategy, strategy, audit.API)
+            await self.change(set_strategy, strategy, self.actor)
         if given:
-            await self.change(set_rules, given, audit.API)
+            await self.change(set_rules, given, self.actor)
         shown = self._shown()
         self.answer(shown | Changed.between("settings", before, shown).shown())
 

@@ -16,7 +16,7 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
-from gateway.cli.base import connected_database, settings_and_json
+from gateway.cli.base import connected_database, local_settings_and_json
 from gateway.cli.output import json_line, print_result, text
 from gateway.cli.progress import Progress
 from gateway.cli.reports.logs import pages
@@ -47,7 +47,7 @@ _FIELDS = (*COLUMNS, "key", "account")
 @click.option("--status", type=click.Choice(LOG_STATUSES))
 @click.option("--since", help="2h, 7d, today, this week or a date.")
 @force_option
-@settings_and_json
+@local_settings_and_json
 def export(
     settings: Settings,
     /,
@@ -128,7 +128,7 @@ def _harmless_part(part: str) -> str:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @force_option
-@settings_and_json
+@local_settings_and_json
 def backup(settings: Settings, file: Path, force: bool, as_json: bool) -> None:
     """Copy the database to a new file, also while the gateway runs.
 

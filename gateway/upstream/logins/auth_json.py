@@ -81,6 +81,20 @@ def read_document(document: object) -> Login:
     )
 
 
+def document_of(login: Login) -> dict[str, Any]:
+    """An auth.json that is read as this login: with its tokens, as they are."""
+    held = login.credentials
+    texts = {
+        name: token.reveal()
+        for name in ("access_token", "refresh_token", "id_token")
+        if (token := getattr(held, name)) is not None
+    }
+    if held.is_access_token:
+        return {"personal_access_token": texts["access_token"]}
+    tokens = texts | {"account_id": login.chatgpt_account_id}
+    return {"tokens": tokens}
+
+
 def tokens_to_credentials(
     access_token: str | None, refresh_token: str | None, id_token: str | None
 ) -> Credentials:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.serve import _database, start_screen
+from gateway.cli.serve import start_screen
 from gateway.settings import Settings
 from run import main
 
@@ -104,11 +104,6 @@ def test_a_start_on_a_reachable_address_names_the_first_key(
     assert "keys create" not in screen
     assert "  keys      1\n" in screen
     assert "  accounts  1 active\n" in screen
-
-
-def test_the_screen_hides_the_database_s_password():
-    shown = _database("postgresql://me:secret@db.example:5432/gateway")
-    assert shown == "PostgreSQL gateway at db.example"
 
 
 @pytest.mark.parametrize("has_venv", [False, True])

@@ -11,8 +11,9 @@ from aiohttp import ClientSession
 
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.health import TOKEN_ENDED, Mark
+from gateway.admission.client_address import is_loopback
 from gateway.doctor import client_checks, local_checks
-from gateway.doctor.client import Visit, incompressible_body, is_loopback
+from gateway.doctor.client import Visit, incompressible_body
 from gateway.doctor.findings import Level
 from gateway.secret import Secret
 from gateway.settings import Settings

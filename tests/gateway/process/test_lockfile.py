@@ -19,7 +19,7 @@ from gateway.secret import Secret
 def test_a_gateway_is_found_while_it_runs_and_not_after(tmp_path):
     assert find_running(tmp_path) is None
     with lock_data_dir(tmp_path) as lock:
-        lock.publish("0.0.0.0", 2455)
+        lock.publish(RunningGateway(os.getpid(), "0.0.0.0", 2455))
         found = find_running(tmp_path)
         assert found is not None
         assert (found.port, found.url) == (2455, "http://127.0.0.1:2455")
@@ -28,10 +28,8 @@ def test_a_gateway_is_found_while_it_runs_and_not_after(tmp_path):
 
 def _hold_and_die(data_dir, published):
     with lock_data_dir(data_dir) as lock:
-        lock.publish("127.0.0.1", 1)
+        lock.publish(RunningGateway(os.getpid(), "127.0.0.1", 1))
         published.set()
-        import os
-
         os._exit(9)
 
 
@@ -47,7 +45,7 @@ def test_a_gateway_that_was_killed_is_not_found(tmp_path):
 
 def test_a_second_gateway_is_refused_and_told_of_the_first(tmp_path):
     with lock_data_dir(tmp_path) as lock:
-        lock.publish("127.0.0.1", 2455)
+        lock.publish(RunningGateway(os.getpid(), "127.0.0.1", 2455))
         with (
             pytest.raises(AlreadyRunning, match="port 2455"),
             lock_data_dir(tmp_path, timeout=0),
@@ -57,12 +55,12 @@ def test_a_second_gateway_is_refused_and_told_of_the_first(tmp_path):
 
 def test_a_lock_is_handed_over_without_a_moment_in_which_it_is_free(tmp_path):
     with lock_data_dir(tmp_path) as lock:
-        lock.publish("127.0.0.1", 2455)
+        lock.publish(RunningGateway(os.getpid(), "127.0.0.1", 2455))
         handed = os.dup(lock.fileno())
         with lock_data_dir(tmp_path, handed) as taken:
             # It does not serve yet, and the other one does.
             assert find_running(tmp_path).port == 2455
-            taken.publish("127.0.0.1", 2456)
+            taken.publish(RunningGateway(os.getpid(), "127.0.0.1", 2456))
             assert find_running(tmp_path).port == 2456
         # Whoever closes first: the other one holds it.
         with pytest.raises(AlreadyRunning):

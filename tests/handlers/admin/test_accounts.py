@@ -48,7 +48,7 @@ async def test_an_api_key_account_is_added_changed_and_removed(serving, operator
     assert wanted.items() <= changed.json.items()
     number = changed.json["id"]
     gone = await operator.call("DELETE", f"/api/accounts/{number}")
-    assert gone.json == {"name": "paid"}
+    assert (gone.json["name"], gone.json["after"]) == ("paid", {"state": "removed"})
     assert serving.account("paid") is None
     assert (await operator.call("GET", "/api/accounts/paid")).status == 404
 

@@ -1,0 +1,166 @@
+"""Where the admin API has what the functions of commands do.
+
+By the function's module and name: most of a command's time is imports, so that none is
+imported for another's sake. What stands here reaches a gateway whose database this
+shell cannot know.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from gateway.admin.entity import Changed
+
+Answer = dict[str, Any]
+
+
+class Call(NamedTuple):
+    method: str
+    path: str
+    body: dict[str, Any] | None = None
+
+
+def _changed(answer: Answer, name: str | None = None) -> Changed:
+    return Changed(name or answer["name"], answer["before"], answer["after"])
+
+
+class Route(NamedTuple):
+    """How a function is called there, from its arguments, and what it then gives."""
+
+    call: Callable[..., Call]
+    result: Callable[[Answer], Any] = _changed
+
+
+def path_of(*parts: str) -> str:
+    """`/api/…` of parts that may hold any character."""
+    return "/api/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def route_of(function: Callable[..., Any]) -> Route | None:
+    """The route of a function, or of one that was given some arguments."""
+    if isinstance(function, partial):
+        route = route_of(function.func)
+        if route is None:
+            return None
+        call = partial(route.call, *function.args, **function.keywords)
+        return route._replace(call=call)
+    module = getattr(function, "__module__", "")
+    return ROUTES.get(f"{module}.{function.__qualname__}".removeprefix("gateway."))
+
+
+def _asked(path: str, **wanted: Any) -> Call:
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return Call("GET", f"{path_of(path)}?{urlencode(given)}")
+
+
+def _new_account(wanted: Any, secrets: object, actor: str) -> Call:
+    from dataclasses import asdict
+
+    body = asdict(wanted) | {"api_key": wanted.api_key.reveal()}
+    return Call("POST", path_of("accounts"), body)
+
+
+def _settings(**changes: Any) -> Call:
+    return Call("PATCH", path_of("settings"), changes)
+
+
+def _made_key(answer: Answer) -> Any:
+    from gateway.admin.keys import Made
+    from gateway.secret import Secret
+
+    given = {name: one for name, one in answer.items() if name != "key"}
+    return Made(token=Secret(answer["key"]), **given)
+
+
+def _imported(answer: Answer) -> Any:
+    from gateway.admin.accounts import Imported
+
+    return Imported(
+        answer["name"],
+        is_new=answer.get("is_new", True),
+        kept_newer=answer.get("kept_newer", False),
+    )
+
+
+ROUTES: dict[str, Route] = {
+    # Keys.
+    "admin.keys.create_key": Route(
+        lambda name, rules, actor: Call(
+            "POST", path_of("keys"), {**rules, "name": name}
+        ),
+        _made_key,
+    ),
+    "admin.keys.change_key": Route(
+        lambda name, rules, actor: Call("PATCH", path_of("keys", name), rules)
+    ),
+    "admin.keys.set_disabled": Route(
+        lambda name, actor, *, disabled: Call(
+            "PATCH", path_of("keys", name), {"disabled": disabled}
+        )
+    ),
+    "admin.keys.replace_token": Route(
+        lambda name, actor, overlap: Call(
+            "POST", path_of("keys", name, "rotate"), {"overlap": overlap}
+        ),
+        _made_key,
+    ),
+    "admin.keys.reset_usage": Route(
+        lambda name, actor: Call("DELETE", path_of("keys", name, "usage"))
+    ),
+    "admin.keys.remove_key": Route(
+        lambda name, actor: Call("DELETE", path_of("keys", name))
+    ),
+    "admin.views.stored_keys": Route(
+        lambda: Call("GET", path_of("keys")), itemgetter("keys")
+    ),
+    # Accounts.
+    "admin.accounts.add_api_key_account": Route(_new_account, _imported),
+    "admin.logins.batch.save_logins": Route(
+        lambda logins, secrets, actor: Call(
+            "POST",
+            path_of("accounts", "imports"),
+            {"logins": [one.document() for one in logins]},
+        ),
+        lambda answer: [_imported(one) for one in answer["imported"]],
+    ),
+    "admin.accounts.set_paused": Route(
+        lambda name, actor, *, paused: Call(
+            "POST", path_of("accounts", name, "pause" if paused else "resume"), {}
+        )
+    ),
+    "admin.accounts.change_account": Route(
+        lambda account, changes, actor: Call(
+            "PATCH", path_of("accounts", account), changes
+        )
+    ),
+    "admin.accounts.remove_account": Route(
+        lambda name, actor: Call("DELETE", path_of("accounts", name))
+    ),
+    "admin.views.stored_accounts": Route(
+        lambda secrets: Call("GET", path_of("accounts")), itemgetter("accounts")
+    ),
+    # Settings and reports.
+    "admin.strategy.set_strategy": Route(
+        lambda name, actor: _settings(strategy=name), partial(_changed, name="strategy")
+    ),
+    "admin.rules.set_rules": Route(
+        lambda changes, actor: _settings(**changes), partial(_changed, name="rules")
+    ),
+    "repository.options.load_strategy": Route(
+        lambda: Call("GET", path_of("settings")), itemgetter("strategy")
+    ),
+    "repository.options.load_shown_rules": Route(
+        lambda: Call("GET", path_of("settings")), dict
+    ),
+    "admin.reports.sum_usage": Route(
+        lambda by, wanted, now: _asked("usage", by=by, **wanted), itemgetter("usage")
+    ),
+    "admin.reports.count_rules": Route(
+        lambda since, now: _asked("rules", since=since), itemgetter("rules")
+    ),
+    "admin.reports.find_exchange": Route(
+        lambda name: Call("GET", path_of("logs", name)), dict
+    ),
+}

@@ -1,0 +1,64 @@
+"""ChangeWatch: what others change in the database is taken over within seconds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from uuid import uuid4
+
+from gateway.repository import options
+from gateway.repository.revision import (
+    applied_revision,
+    current_revision,
+    note_applied,
+)
+from gateway.store.database import StoreUnavailable
+from gateway.store.identity import SERVED_BY
+from gateway.store.store import Store
+
+LOOK_AGAIN_SECONDS = 2.0
+
+
+class ChangeWatch:
+    """Loads what the database has, knows up to which change, and tells it there.
+
+    A command of another machine changes the database, and waits for that word.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        load: Callable[[], Awaitable[None]],
+        pause: float = LOOK_AGAIN_SECONDS,
+    ) -> None:
+        self.mark = uuid4().hex  # of this start, in the database that is served from
+        self._store = store
+        self._load = load
+        self._pause = pause
+        self._loaded = self._told = -1
+
+    async def begin(self) -> None:
+        """Mark the database, and load. Raises StoreUnavailable."""
+        await self._store.write(options.write, SERVED_BY, self.mark)
+        self._told = await self._store.read(applied_revision)
+        await self.load()
+
+    async def load(self) -> None:
+        """Load all of it. Raises StoreUnavailable."""
+        # Read first: what is changed meanwhile is loaded again.
+        revision = await self._store.read(current_revision)
+        await self._load()
+        self._loaded = revision
+
+    async def run(self) -> None:
+        """Look now and then; its owner cancels it."""
+        while True:
+            await asyncio.sleep(self._pause)
+            with suppress(StoreUnavailable):  # as old as before, no older
+                await self.look()
+
+    async def look(self) -> None:
+        if await self._store.read(current_revision) != self._loaded:
+            await self.load()
+        if self._told != self._loaded:
+            await self._store.write(note_applied, self._loaded)
+            self._told = self._loaded

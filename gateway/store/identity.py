@@ -1,0 +1,83 @@
+"""Which database it is: in words without a password, and past all its names."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import peewee as pw
+
+from gateway.store.database import (
+    UnusableDatabase,
+    disconnect,
+    open_database,
+    select,
+    sqlite_path,
+)
+
+# The row of the settings' table that names the latest start of a gateway on it: a copy
+# of the database is another one as soon as either is served from.
+SERVED_BY = "served_by"
+_SERVED_BY = f"SELECT value FROM setting WHERE name = '{SERVED_BY}'"
+_PORT = "5432"
+# What an owner has made or would miss.
+_HAS_ROWS = "SELECT " + " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table})" for table in ("account", "api_key", "request_log")
+)
+
+
+def place_of(url: str) -> str:
+    """A database for people, and to compare two settings by."""
+    path = sqlite_path(url)
+    if path is not None:
+        return str(path.resolve())
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query)
+    host = parts.hostname or asked.get("host", ["a local socket"])[0]
+    port = f":{parts.port or asked.get('port', [_PORT])[0]}".removesuffix(f":{_PORT}")
+    return f"PostgreSQL {parts.path.strip('/')} at {host}{port}"
+
+
+def served_by(url: str) -> str | None:
+    """The mark of the start that a database was last served by; makes nothing.
+
+    None where there is none, or it cannot be read.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        return _ask_file(path, _SERVED_BY)
+    try:
+        database = open_database(url)
+    except UnusableDatabase:
+        return None
+    try:
+        with database.connection_context():
+            found = select(database, _SERVED_BY)
+    except (pw.DatabaseError, pw.InterfaceError):
+        return None
+    finally:
+        disconnect(database)
+    return str(found[0][0]) if found else None
+
+
+def is_full_file(path: Path) -> bool:
+    """Whether a SQLite file has accounts, keys or a log; makes nothing."""
+    return _ask_file(path, _HAS_ROWS) == "1"
+
+
+def is_empty(database: pw.Database) -> bool:
+    """Whether a connected database has neither accounts, nor keys, nor a log."""
+    return not select(database, _HAS_ROWS)[0][0]
+
+
+def _ask_file(path: Path, query: str) -> str | None:
+    if not path.is_file():
+        return None
+    try:
+        with closing(
+            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        ) as file:
+            found = file.execute(query).fetchone()
+    except sqlite3.Error:  # no database, none of ours, or locked
+        return None
+    return None if found is None else str(found[0])

@@ -1,0 +1,56 @@
+"""`--url` reaches a gateway elsewhere, with its admin token."""
+
+import pytest
+
+from tests.serving import V1, payload
+
+pytestmark = pytest.mark.gen_test(timeout=30)
+
+
+async def test_a_gateway_elsewhere_is_read_and_changed(serving, shell, tmp_path):
+    away = {
+        "GATEWAY_DATA_DIR": str(tmp_path / "laptop"),
+        "GATEWAY_ADMIN_TOKEN": shell.token,
+    }
+    at = ("--url", shell.url + "/")
+    made = await shell.good("keys", "create", "--name", "bob", *at, **away)
+    headers = {"authorization": f"Bearer {made.out.strip()}"}
+    assert (await serving.ask(V1, payload(), headers=headers)).status == 200
+    listed = await shell.good("accounts", "list", *at, "--json", **away)
+    assert [row["name"] for row in listed.rows] == ["one", "two"]
+    await shell.good("keys", "disable", "bob", *at, **away)
+    assert (await serving.ask(V1, payload(), headers=headers)).status == 401
+    added = ("--name", "paid", "--api-key-env", "PAID", "--base-url", "https://x/v1")
+    await shell.good("accounts", "add", *added, *at, **away, PAID="fake")
+    assert serving.account("paid") is not None
+    assert not (tmp_path / "laptop").exists()
+
+
+async def test_what_needs_the_database_says_so(shell):
+    done = await shell("logs", "--url", shell.url, GATEWAY_ADMIN_TOKEN=shell.token)
+    assert (done.status, "without --url" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "said"),
+    [
+        ("{here}", None, "GATEWAY_ADMIN_TOKEN is not set"),
+        ("{here}", "wrong", "has another admin token"),
+        ("{here}", "wr\u00f6ng", "characters that no token has"),
+        ("http://127.0.0.1:1", "t", "does not answer: "),
+        ("http://gateway.example", "t", "read the admin token on its way"),
+        ("http://127.0.0.1.example:80", "t", "read the admin token on its way"),
+        ("ftp://127.0.0.1", "t", "--url is https://"),
+        ("http://me@127.0.0.1", "t", "--url is https://"),
+        ("127.0.0.1:2455", "t", "--url is https://"),
+        ("http://[::1", "t", "--url is https://"),
+        ("{upstream}", "t", "that is no gateway's admin API"),
+    ],
+)
+async def test_what_is_wrong_is_one_clear_line(shell, upstream, url, token, said):
+    url = url.format(here=shell.url, upstream=upstream.url)
+    done = await shell("keys", "list", "--url", url, GATEWAY_ADMIN_TOKEN=token)
+    assert done.status in (1, 2)
+    assert said in done.err
+    assert shell.token not in done.err
+    assert done.out == ""
