@@ -50,6 +50,7 @@ _SWITCHES = frozenset(
 # Of conversations and responses, together; those used longest ago are forgotten.
 _MOST_NAMES = 10_000
 _UNSEEN_OBJECT = "internal_chat_message_metadata_passthrough"
+_NUMBERS = (int, float)
 _FILE_OBJECTS = frozenset(("image_url", "input_audio"))
 # A request of more values is no conversation: its bytes have to do.
 _MOST_VALUES = 50_000
@@ -82,8 +83,8 @@ def payload_size(payload: Mapping[str, Any], size: int) -> InputSize:
     """The input of a JSON request of `size` bytes, whichever endpoint it is for."""
     walk = _Walk()
     try:
-        items = sum(walk.tokens(name, payload.get(name)) for name in _ITEM_FIELDS)
-        fixed = sum(walk.tokens(name, payload.get(name)) for name in _FIXED_FIELDS)
+        items = walk.tokens_of(payload, _ITEM_FIELDS)
+        fixed = walk.tokens_of(payload, _FIXED_FIELDS)
     except _Unusual:
         return InputSize(-(-size // BYTES_PER_TOKEN))
     return InputSize(items, fixed)
@@ -104,11 +105,12 @@ class _Walk:
     def __init__(self) -> None:
         self._values = 0
 
-    def tokens(self, name: str, value: Any) -> int:
-        """Of everything in this field that the model reads."""
+    def tokens_of(self, payload: Mapping[str, Any], fields: Sequence[str]) -> int:
+        """Of everything in these fields that the model reads."""
         total = 0
         # A value, its name, and how closely its object has pictures looked at.
-        stack: list[tuple[str, Any, Any]] = [(name, value, None)]
+        stack: list[tuple[str, Any, Any]]
+        stack = [(name, payload[name], None) for name in fields if name in payload]
         while stack:
             name, value, detail = stack.pop()
             if isinstance(value, str):
@@ -123,8 +125,13 @@ class _Walk:
                 total += _ITEM_TOKENS if name == "input" else 0
                 start = f"{name}." if name in _FILE_OBJECTS else ""
                 detail = value.get("detail")
-                stack += [(start + key, one, detail) for key, one in value.items()]
-            elif isinstance(value, int | float) and not isinstance(value, bool):
+                for key, one in value.items():
+                    name = start + key
+                    if isinstance(one, str):  # nearly all are
+                        total += _STRINGS.get(name, _text)(one, detail)
+                    else:
+                        stack.append((name, one, detail))
+            elif isinstance(value, _NUMBERS) and not isinstance(value, bool):
                 total += 1  # of embeddings, say: a token as its number
         return total
 

@@ -5,10 +5,11 @@ five with a model nothing is known of them, and half of what a limit has left is
 aside for one, at most what the model can write.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict, deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from math import ceil
 from statistics import median
 from typing import Any, NamedTuple, TypeVar
@@ -40,6 +41,7 @@ _LEAST_MEASURED = 50
 Name = TypeVar("Name")
 
 
+@lru_cache(maxsize=_MOST_MODELS)
 def largest_output(model: str | None) -> int:
     """The most tokens a model writes in one turn."""
     name = model or ""
@@ -51,19 +53,42 @@ class _Spent(NamedTuple):
     unforeseen: int  # input that no estimate had: what hosted tools found, say
 
 
+class _Latest:
+    """The numbers of the last turns, also by size: each turn asks for a percentile."""
+
+    __slots__ = ("_by_size", "_by_time")
+
+    def __init__(self) -> None:
+        self._by_time: deque[int] = deque()
+        self._by_size: list[int] = []
+
+    def append(self, number: int) -> None:
+        if len(self._by_time) == _REMEMBERED_TURNS:
+            del self._by_size[bisect_left(self._by_size, self._by_time.popleft())]
+        self._by_time.append(number)
+        insort(self._by_size, number)
+
+    @property
+    def percentile(self) -> int:
+        """By the nearest rank; there is a number."""
+        return self._by_size[ceil(_PERCENTILE * len(self._by_size)) - 1]
+
+
 @dataclass(slots=True)
 class _Turns:
-    last: deque[_Spent] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_TURNS))
+    outputs: _Latest = field(default_factory=_Latest)
+    unforeseen: _Latest = field(default_factory=_Latest)
     finished: int = 0
+
+    def append(self, spent: _Spent) -> None:
+        self.outputs.append(spent.output)
+        self.unforeseen.append(spent.unforeseen)
 
     def expected(self) -> _Spent | None:
         """None as long as too few are known."""
         if self.finished < _FIRST_TURNS:
             return None
-        return _Spent(
-            _percentile(one.output for one in self.last),
-            _percentile(one.unforeseen for one in self.last),
-        )
+        return _Spent(self.outputs.percentile, self.unforeseen.percentile)
 
 
 class TurnHistory:
@@ -96,10 +121,12 @@ class TurnHistory:
         self, key_id: int, name: str, usage: Usage, estimated_input: int
     ) -> None:
         """A turn that ran to its end, as upstream counted it."""
-        turns = self._turns.setdefault((key_id, name), _Turns())
+        turns = self._turns.get((key_id, name))
+        if turns is None:
+            turns = self._turns[key_id, name] = _Turns()
         _keep_latest(self._turns, (key_id, name), _MOST_PAIRS)
         unforeseen = max(0, usage.input_tokens - estimated_input)
-        turns.last.append(_Spent(max(0, usage.output_tokens), unforeseen))
+        turns.append(_Spent(max(0, usage.output_tokens), unforeseen))
         turns.finished += 1
 
     def note_broken_off(self, key_id: int, name: str, output_tokens: int) -> None:
@@ -111,7 +138,7 @@ class TurnHistory:
         turns = self._turns.get((key_id, name))
         expected = turns.expected() if turns is not None else None
         if turns and expected is not None and output_tokens > expected.output:
-            turns.last.append(_Spent(output_tokens, expected.unforeseen))
+            turns.append(_Spent(output_tokens, expected.unforeseen))
 
     def note_speed(self, name: str, output_tokens: int, seconds: float) -> None:
         """How long upstream took for a whole answer."""
@@ -131,9 +158,3 @@ def _keep_latest(entries: OrderedDict[Name, Any], used: Name, most: int) -> None
     entries.move_to_end(used)
     if len(entries) > most:
         entries.popitem(last=False)
-
-
-def _percentile(values: Iterable[int]) -> int:
-    """The nearest-rank percentile."""
-    ranked = sorted(values)
-    return ranked[ceil(_PERCENTILE * len(ranked)) - 1]

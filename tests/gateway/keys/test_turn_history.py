@@ -35,14 +35,17 @@ def test_before_five_turns_have_finished_only_the_bounds_are_known():
     assert expected(history, name="other") == (1_000, 4_000, 128_000, False)
 
 
-@given(st.lists(st.integers(0, 100_000), min_size=5, max_size=250))
-def test_expected_is_the_95th_percentile_of_the_last_hundred(outputs):
+@given(st.integers(5, 250), st.randoms(use_true_random=False))
+def test_expected_is_the_95th_percentile_of_the_last_hundred(count, random):
+    turns = [(random.randrange(9_999), random.randrange(9)) for _ in range(count)]
     history = TurnHistory()
-    finish(history, *outputs)
-    last = sorted(outputs[-100:])
-    _, output, *_ = expected(history)
-    assert output == max(4_000, last[ceil(0.95 * len(last)) - 1])
-    assert sum(one <= output for one in last) >= 0.95 * len(last)
+    for output, unforeseen in turns:
+        finish(history, output, input=unforeseen)
+    outputs, inputs = (sorted(one) for one in zip(*turns[-100:], strict=True))
+    rank = ceil(0.95 * len(outputs)) - 1
+    input, output, *_ = expected(history)
+    assert (input, output) == (1_000 + inputs[rank], max(4_000, outputs[rank]))
+    assert sum(one <= output for one in outputs) >= 0.95 * len(outputs)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,8 @@ def test_memory_is_bounded_and_forgets_what_was_used_longest_ago():
     assert expected(history) == (1_000, 4_000, 128_000, False)
     assert len(history._turns) == turn_history._MOST_PAIRS
     finish(history, *range(1_000), name="m0")
-    assert len(history._turns[1, "m0"].last) == 100
+    outputs = history._turns[1, "m0"].outputs
+    assert len(outputs._by_time) == len(outputs._by_size) == 100
     for number in range(turn_history._MOST_MODELS + 5):
         history.note_speed(f"m{number}", 100, 1)
     assert len(history._speeds) == turn_history._MOST_MODELS
