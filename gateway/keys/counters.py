@@ -41,39 +41,35 @@ class Charge(NamedTuple):
     def output(self) -> int:
         return max(0, self.usage.output_tokens)
 
-    @property
-    def price(self) -> int:
+    def price(self, output: int) -> int:
         """The cost in micro-dollars; of an unknown price, the highest there is."""
         if self.cost is not None or self.quote is None:
             return self.cost or 0
-        return self.quote.at_most(self.usage)
+        return self.quote.at_most(self.usage._replace(output_tokens=output))
 
     def amount(self, measure: Measure) -> int:
-        return _AMOUNTS[measure](self)
+        return _AMOUNTS[measure](self, self.output)
 
     def amount_of(self, measure: Measure, remaining: int) -> int:
         """What to reserve of a limit of which so much remains."""
         expected = self.amount(measure)
         if not self.is_expected:
-            half = self._with_output(0).amount(measure) + remaining // 2
+            half = _AMOUNTS[measure](self, 0) + remaining // 2
             expected = min(max(expected, half), self.largest(measure))
         return max(1, expected)
 
     def largest(self, measure: Measure) -> int:
         """What it comes to when it writes all it can."""
-        output = max(self.output, self.most_output)
-        return self._with_output(output).amount(measure)
-
-    def _with_output(self, tokens: int) -> "Charge":
-        return self._replace(usage=self.usage._replace(output_tokens=tokens))
+        return _AMOUNTS[measure](self, max(self.output, self.most_output))
 
 
-_AMOUNTS: dict[Measure, Callable[[Charge], int]] = {
-    Measure.TOKENS: lambda charge: charge.input + charge.output,
-    Measure.INPUT: lambda charge: charge.input,
-    Measure.OUTPUT: lambda charge: charge.output,
-    Measure.COST: lambda charge: charge.price,
-    Measure.REQUESTS: lambda charge: 1,
+# Of a charge, if it has so much output.
+_AMOUNTS: dict[Measure, Callable[[Charge, int], int]] = {
+    Measure.TOKENS: lambda charge, output: charge.input + output,
+    Measure.INPUT: lambda charge, output: charge.input,
+    Measure.OUTPUT: lambda charge, output: output,
+    Measure.COST: Charge.price,
+    Measure.REQUESTS: lambda charge, output: 1,
 }
 
 
@@ -131,8 +127,10 @@ class WindowCounter:
         amount = estimate.amount_of(measure, self.remaining)
         if self.used + self.reserved + amount > maximum:
             return False
+        if self.running < 2:
+            return True
         largest = self.used + self.largest + estimate.largest(measure)
-        return self.running < 2 or largest <= _MOST_AT_ONCE * maximum
+        return largest <= _MOST_AT_ONCE * maximum
 
     def reserve(self, estimate: Charge) -> Hold:
         """Reserve all that the turn is expected to use, and one at least.

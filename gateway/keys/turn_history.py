@@ -109,13 +109,12 @@ class TurnHistory:
         turns = self._turns.get((key_id, name))
         expected = turns.expected() if turns is not None else None
         if expected is None:
-            usage = asked.usage._replace(output_tokens=min(LEAST_OUTPUT, most))
-            return asked._replace(usage=usage, most_output=most, is_expected=False)
-        usage = asked.usage._replace(
-            input_tokens=asked.input + expected.unforeseen,
-            output_tokens=min(max(LEAST_OUTPUT, expected.output), most),
-        )
-        return asked._replace(usage=usage, most_output=most)
+            usage = Usage(asked.input, output_tokens=min(LEAST_OUTPUT, most))
+        else:
+            output = min(max(LEAST_OUTPUT, expected.output), most)
+            usage = Usage(asked.input + expected.unforeseen, output_tokens=output)
+        is_expected = expected is not None
+        return Charge(usage, asked.cost, asked.model, asked.quote, most, is_expected)
 
     def note_finished(
         self, key_id: int, name: str, usage: Usage, estimated_input: int
