@@ -13,25 +13,16 @@ class Surface(StrEnum):
     V1_SOCKET = "v1_socket"
     CHAT = "chat"
 
-    @property
-    def is_socket(self) -> bool:
-        return self in (Surface.CODEX_SOCKET, Surface.V1_SOCKET)
+    is_socket: bool
+    is_codex: bool
+    api: Literal["codex", "v1", "chat"]  # whatever the transport
+    # Whether chat-style `messages` may replace `input`; chat completions are converted
+    # before the rules apply.
+    takes_messages: bool
 
-    @property
-    def is_codex(self) -> bool:
-        return self in (Surface.CODEX, Surface.CODEX_SOCKET)
-
-    @property
-    def api(self) -> Literal["codex", "v1", "chat"]:
-        """The API, whatever the transport."""
-        if self is Surface.CHAT:
-            return "chat"
-        return "codex" if self.is_codex else "v1"
-
-    @property
-    def takes_messages(self) -> bool:
-        """Whether chat-style `messages` may replace `input`.
-
-        Chat completions are converted before the rules apply.
-        """
-        return self not in (Surface.CODEX, Surface.CHAT)
+    def __init__(self, name: str) -> None:
+        """Told once of each: a turn asks a dozen times."""
+        self.is_socket = name.endswith("_socket")
+        self.is_codex = name.startswith("codex")
+        self.api = "chat" if name == "chat" else "codex" if self.is_codex else "v1"
+        self.takes_messages = name not in ("codex", "chat")

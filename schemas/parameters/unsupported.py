@@ -51,7 +51,7 @@ REFUSED_BY_CHATGPT = (
 
 
 _NAMES = {
-    api: tuple(one.name for one in REFUSED_BY_CHATGPT if api in one.apis)
+    api: frozenset(one.name for one in REFUSED_BY_CHATGPT if api in one.apis)
     for api in _EVERYWHERE
 }
 

@@ -40,16 +40,14 @@ def account_forms(
 
     `chat_only`: what the Responses API has nothing for, and compatible servers may.
     """
-    forms: dict[KindOfForm, AccountForm] = {
-        "chatgpt": _chatgpt_form(payload, surface, policy, compact=compact),
-        "api_key": _api_key_form(payload, surface, policy),
-    }
-    sent, changes = forms["api_key"]
-    dropped = tuple(f"{name} dropped" for name in chat_only)
-    for kind, form in forms.items():
-        forms[kind] = form._replace(changes=dropped + form.changes)
-    taken = {**sent, **chat_only} if chat_only else sent
-    return {**forms, "compatible": AccountForm(taken, changes)}
+    chatgpt = _chatgpt_form(payload, surface, policy, compact=compact)
+    api_key = compatible = _api_key_form(payload, surface, policy)
+    if chat_only:
+        compatible = AccountForm({**api_key.payload, **chat_only}, api_key.changes)
+        dropped = tuple(f"{name} dropped" for name in chat_only)
+        chatgpt = AccountForm(chatgpt.payload, dropped + chatgpt.changes)
+        api_key = AccountForm(api_key.payload, dropped + api_key.changes)
+    return {"chatgpt": chatgpt, "api_key": api_key, "compatible": compatible}
 
 
 def is_changed(

@@ -3,10 +3,9 @@
 A table of rules by surface and kind of account: defaults, the owner's, and a key's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol
 
 from marshmallow import ValidationError
@@ -76,13 +75,18 @@ DEFAULT_RULES = (
 )
 
 
-class _Actions(NamedTuple):
-    chatgpt: str
-    api_key: str
+class _Taken(NamedTuple):
+    """What is done with some types of tools: those of each action, by account."""
+
+    strip: Mapping[KindOfAccount, Set[str]]
+    refuse: Mapping[KindOfAccount, Set[str]]
+    new_shapes: tuple[str, ...]
 
 
-# Types come from clients: no more than so many are remembered.
+# Clients name the types, the same few in all of their requests: so many sets of them
+# are remembered, of so many characters.
 _MOST_KNOWN = 256
+_LONGEST_KNOWN = 1_000
 
 
 class ToolPolicy:
@@ -96,21 +100,11 @@ class ToolPolicy:
             for rule in reversed((*DEFAULT_RULES, *rules))
             if rule.surface in (None, own)
         ]
-
-        self._known: dict[str, _Actions] = {}
+        self._known: dict[Set[object], _Taken] = {}
 
     def names(self, kind: str | None) -> bool:
         """Whether any rule is about a type."""
         return any(fnmatchcase(kind or "", rule.type) for rule in self._rules)
-
-    def _actions(self, kind: str) -> "_Actions":
-        known = self._known.get(kind)
-        if known is None:
-            actions = (self._action(kind, account) for account in KINDS_OF_ACCOUNT)
-            known = _Actions(*actions)
-            if len(self._known) < _MOST_KNOWN:
-                self._known[kind] = known
-        return known
 
     def _action(self, kind: str, account: KindOfAccount) -> str:
         for rule in self._rules:
@@ -118,23 +112,43 @@ class ToolPolicy:
                 return rule.action
         return "pass"
 
-    def _types(self, tools: list[Any], action: str) -> dict[KindOfAccount, set[str]]:
-        """The types among the tools with which an action is taken, by account."""
-        taken = {kind: self._actions(kind) for kind in _types_among(tools)}
-        return {
-            "chatgpt": {kind for kind, one in taken.items() if one.chatgpt == action},
-            "api_key": {kind for kind, one in taken.items() if one.api_key == action},
+    def _taken(self, tools: list[Any]) -> _Taken:
+        kinds = _types_among(tools)
+        known = self._known.get(kinds)
+        if known is None:
+            known = self._judge(kinds)
+            if sum(len(str(kind)) for kind in kinds) <= _LONGEST_KNOWN:
+                self._known[kinds] = known
+                if len(self._known) > _MOST_KNOWN:
+                    del self._known[next(iter(self._known))]
+        return known
+
+    def _judge(self, types: Set[object]) -> _Taken:
+        kinds = {kind for kind in types if isinstance(kind, str)}
+        named = set(filter(self.names, kinds))
+        actions = {
+            (account, kind): self._action(kind, account)
+            for account in KINDS_OF_ACCOUNT
+            for kind in named
         }
+
+        def of(action: str) -> dict[KindOfAccount, Set[str]]:
+            """The types with which it is taken, by account."""
+            return {
+                account: {kind for kind in named if actions[account, kind] == action}
+                for account in KINDS_OF_ACCOUNT
+            }
+
+        unknown = sorted(kinds - KNOWN_TYPES - named)[:MOST_SHAPES]
+        shapes = tuple(kind[:LONGEST_SHAPE] for kind in unknown)
+        return _Taken(of("strip"), of("refuse"), shapes)
 
     def apply(self, tools: list[Any]) -> tuple[list[Any], list[str]]:
         """Rename tools, and strip what no account gets; the same list if none is."""
-        current = [rename_tool(tool) for tool in tools]
-        is_renamed = any(
-            new is not old for new, old in zip(current, tools, strict=True)
-        )
-        stripped = self._types(current, "strip")
-        everywhere = stripped["chatgpt"] & stripped["api_key"]
-        kept, changes = _without(current if is_renamed else tools, everywhere)
+        is_renamed = not _RENAMED.keys().isdisjoint(_types_among(tools))
+        current = list(map(rename_tool, tools)) if is_renamed else tools
+        stripped = self._taken(current).strip
+        kept, changes = _without(current, stripped["chatgpt"] & stripped["api_key"])
         if is_renamed:
             changes.append("web_search_preview tool renamed")
         return kept, changes
@@ -146,20 +160,18 @@ class ToolPolicy:
         tools = payload.get("tools")
         if not isinstance(tools, list):
             return payload, []
-        kept, changes = _without(tools, self._types(tools, "strip")[account])
+        kept, changes = _without(tools, self._taken(tools).strip[account])
         return ({**payload, "tools": kept}, changes) if changes else (payload, [])
 
     def new_shapes(self, tools: Any) -> tuple[str, ...]:
         """Types that neither the API nor a rule has, the first few: they pass."""
         if not isinstance(tools, list):
             return ()
-        types = sorted(_types_among(tools) - KNOWN_TYPES)
-        unknown = (kind[:LONGEST_SHAPE] for kind in types if not self.names(kind))
-        return tuple(islice(unknown, MOST_SHAPES))
+        return self._taken(tools).new_shapes
 
     def check(self, tools: list[Any]) -> None:
         """Raise ValidationError for a tool that is refused whatever the account."""
-        refused = self._types(tools, "refuse")
+        refused = self._taken(tools).refuse
         first = _first(tools, refused["chatgpt"] & refused["api_key"])
         if first is not None:
             index, kind = first
@@ -172,7 +184,7 @@ class ToolPolicy:
         if not isinstance(tools, list):
             return {}
         found = {}
-        for account, types in self._types(tools, "refuse").items():
+        for account, types in self._taken(tools).refuse.items():
             first = _first(tools, types)
             if first is not None:
                 text = f"tools[{first[0]}].type {first[1]} needs {_OTHERS[account]}"
@@ -186,16 +198,15 @@ def tool_policy(surface: Surface, rules: tuple[TypeRule, ...] = ()) -> ToolPolic
     return ToolPolicy(surface, rules)
 
 
-def _types_among(tools: list[Any]) -> set[str]:
+def _types_among(tools: list[Any]) -> frozenset[object]:
     """The types of the tools: a dozen for the hundreds that a client may send."""
     try:
-        kinds = {tool["type"] for tool in tools}  # fast, and nearly always possible
+        return frozenset([tool["type"] for tool in tools])  # nearly always possible
     except (TypeError, KeyError):
-        kinds = set(map(tool_type, tools))
-    return {kind for kind in kinds if isinstance(kind, str)}
+        return frozenset(map(tool_type, tools))
 
 
-def _without(tools: list[Any], types: set[str]) -> tuple[list[Any], list[str]]:
+def _without(tools: list[Any], types: Set[str]) -> tuple[list[Any], list[str]]:
     """The tools of other types; the same list when there are no others."""
     if not types:
         return tools, []
@@ -203,7 +214,7 @@ def _without(tools: list[Any], types: set[str]) -> tuple[list[Any], list[str]]:
     return kept, [f"{kind} tool dropped" for kind in sorted(types)]
 
 
-def _first(tools: list[Any], types: set[str]) -> tuple[int, str] | None:
+def _first(tools: list[Any], types: Set[str]) -> tuple[int, str] | None:
     kinds = enumerate(map(tool_type, tools)) if types else ()
     return next(((at, kind) for at, kind in kinds if kind and kind in types), None)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from schemas.policy.key_policy import KeyPolicy
-from schemas.policy.tools import DefaultRule, tool_policy
+from schemas.policy.tools import DefaultRule, ToolPolicy, tool_policy
 from schemas.reasons import first_problem
 from schemas.request import load_chat_request, load_request
 from schemas.surfaces import Surface
@@ -175,9 +175,21 @@ def test_tools_inside_of_items_and_namespaces_pass():
 
 
 @given(st.lists(st.text(max_size=5) | st.none(), max_size=300))
-def test_types_of_any_number_are_not_remembered_for_ever(types):
+def test_types_of_any_number_pass_twice_alike(types):
     policy = tool_policy(Surface.V1)
     tools = [{"type": kind} for kind in types]
-    assert policy.apply(tools) == (tools, [])
-    assert policy.problems(tools) == {}
-    assert len(policy._known) <= 256
+    for _ in "twice":
+        assert policy.apply(tools) == (tools, [])
+        assert policy.problems(tools) == {}
+
+
+def test_what_is_done_with_types_is_remembered_within_bounds():
+    policy = ToolPolicy(Surface.V1, (DefaultRule("strip", "t*"),))
+    for number in range(300):
+        tool = {"type": f"t{number}"}
+        assert policy.apply([tool]) == ([], [f"t{number} tool dropped"])
+    assert policy.apply([{"type": "t" * 1_001}])[0] == []
+    assert len(policy._known) == 256
+    assert {frozenset({"t0"}), frozenset({"t299"})} & policy._known.keys() == {
+        frozenset({"t299"})
+    }
