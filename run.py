@@ -79,7 +79,7 @@ def serve(settings: Settings) -> None:
 @click.option("--lenient", is_flag=True, help="Take what a real upstream would refuse.")
 @click.option("--life", is_flag=True, help="With keys that are used, and 14 past days.")
 def demo(port: int, lenient: bool, life: bool) -> None:
-    """Serve with a scripted upstream and two demo accounts; no login needed.
+    """Serve with a scripted upstream; no login needed.
 
     A prompt can say what is to happen; docs/demo.md says more of each:
     demo:say(hello), demo:tool(3; ls), demo:long(50), demo:reasoning(done),

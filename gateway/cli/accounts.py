@@ -170,7 +170,7 @@ add_change_command(
 )
 @settings_and_json
 def set_account(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
-    """Change an account's name, order, limits or what it is told and takes.
+    """Change an account's name, order, limits, or what it takes.
 
     An empty value ('') takes a cap or a residency away.
     """

@@ -22,6 +22,7 @@ from gateway.admin.resets import shown_resets, use_reset
 from gateway.app import Gateway
 from gateway.cli.admin_client import find_client, path_of, remote_url
 from gateway.cli.base import SECRETS, apply_change, secrets_of, settings_and_json
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_json, print_result, text
 from gateway.cli.running.alone import without_gateway
 from gateway.repository.audit import shell_actor
@@ -40,7 +41,7 @@ PROBE_SECONDS = 120.0
 STDIN = Path("-")
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument(
     "files",
     nargs=-1,
@@ -53,12 +54,12 @@ STDIN = Path("-")
 def import_logins(
     settings: Settings, files: tuple[Path, ...], name: str | None, as_json: bool
 ) -> None:
-    """Import auth.json files that `codex login` wrote, or access tokens.
+    """Import logins of Codex, or access tokens.
 
-    An access token (`at-…`) comes in an auth.json of `codex login
-    --with-access-token`, or by itself; `-` is standard input. All or none: a file
-    that cannot be read leaves everything as it was. A second import of a login
-    updates its account.
+    Logins are the auth.json files that `codex login` writes. An access token
+    (`at-…`) comes in an auth.json of `codex login --with-access-token`, or by
+    itself; `-` is standard input. All or none: a file that cannot be read leaves
+    everything as it was. A second import of a login updates its account.
     """
     if name is not None and len(files) > 1:
         raise click.UsageError("--name is for one file.")
@@ -111,13 +112,14 @@ async def _identify(
     return logins
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--name", help="What to call the account.")
 @settings_and_json
 def login(settings: Settings, name: str | None, as_json: bool) -> None:
-    """Log in with a code, in any browser: a login of the gateway's own.
+    """Log in with a code, in any browser.
 
-    Codex keeps its own login, so that the two never use up each other's tokens.
+    It is a login of the gateway's own. Codex keeps its own login, so that the two
+    never use up each other's tokens.
     """
     try:
         found = asyncio.run(_log_in(settings, as_json))
@@ -150,7 +152,7 @@ def _show_code(code: DeviceCode, as_json: bool) -> None:
     )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name")
 @click.option("--model", help="By default a cheap one of the account's.")
 @settings_and_json
@@ -195,12 +197,12 @@ async def _alone(
         await gateway.stop()
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name")
 @click.option("--use", is_flag=True, help="Use one: used-up windows begin anew.")
 @settings_and_json
 def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:
-    """Show the resets that an account has banked, or use one of them."""
+    """Show an account's banked resets, or use one."""
     client = find_client(settings)
     if client is not None:
         found = client.call(
@@ -217,10 +219,10 @@ def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@click.command("rotate-key")
+@click.command("rotate-key", cls=Command)
 @settings_and_json
 def rotate_key(settings: Settings, as_json: bool) -> None:
-    """Encrypt all credentials with a new key; the old one is then destroyed."""
+    """Encrypt all credentials with a new key; destroy the old."""
     client = find_client(settings)
     if client is not None:
         path = path_of("accounts", "rotate-key")

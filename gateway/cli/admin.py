@@ -9,18 +9,20 @@ from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
 from gateway.admin.token import admin_token
 from gateway.cli.base import (
+    Commands,
     apply_change,
     local_settings_and_json,
     run_query,
     settings_and_json,
 )
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_change, print_result
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
 
 
-@click.group()
+@click.group(cls=Commands)
 def admin() -> None:
     """The admin API's token."""
 
@@ -33,11 +35,14 @@ def token(settings: Settings, as_json: bool) -> None:
     print_result({"token": found}, found, as_json=as_json)
 
 
-@click.command()
-@click.argument("name", required=False, type=click.Choice(STRATEGIES))
+@click.command(cls=Command)
+@click.argument("name", required=False, type=click.Choice(STRATEGIES), metavar="[NAME]")
 @settings_and_json
 def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
-    """How an account is chosen for a new conversation; with NAME, change it."""
+    """How an account is chosen for a new conversation.
+
+    With NAME it is changed, for the next conversation on.
+    """
     if name is None:
         found = run_query(settings, options.load_strategy)
         print_result({"strategy": found}, found, as_json=as_json)
@@ -50,7 +55,9 @@ def strategy(settings: Settings, name: str | None, as_json: bool) -> None:
 def _rules_command(field: Field, what: str) -> click.Command:
     """Shows the rules for everybody; with RULEs, those are all from then on."""
 
-    @click.command(field.name, help=f"{what}, for everybody: {field.help}")
+    @click.command(
+        field.name, cls=Command, help=f"{what}, for everybody.\n\n{field.help}"
+    )
     @click.argument("rules", nargs=-1, metavar="[RULE]…")
     @click.option("--clear", is_flag=True, help="None from now on.")
     @settings_and_json

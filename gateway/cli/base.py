@@ -1,15 +1,19 @@
 """What every command shares: settings, the database, output, errors."""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from gateway.admin.entity import Changed
 from gateway.cli.admin_client import use_url
+from gateway.cli.guide.help_page import Command, help_page
+from gateway.cli.guide.usage_errors import one_line
 from gateway.cli.output import OutputRow, print_change, printable
 from gateway.cli.running.connection import SECRETS as SECRETS
 from gateway.cli.running.connection import apply_change as apply_change
@@ -63,11 +67,13 @@ EXPECTED = (
 
 
 class Commands(click.Group):
-    """A group whose commands fail with one clear line and status 1.
+    """A group whose commands fail with one clear line, and help with examples.
 
     `elsewhere` are commands whose modules are imported once they are asked for, most
     of a command's time being imports: "module:name" in this package, by their names.
     """
+
+    command_class = Command
 
     def __init__(
         self, *args: Any, elsewhere: Mapping[str, str] | None = None, **kwargs: Any
@@ -86,19 +92,37 @@ class Commands(click.Group):
         found: click.Command = getattr(import_module(f"{__package__}.{module}"), name)
         return found
 
+    def get_help(self, ctx: click.Context) -> str:
+        return help_page(self, ctx)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _clear_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _clear_errors():
             done = super().invoke(ctx)
             raise_failure(ctx)
             return done
-        except BrokenPipeError:
-            raise  # click ends quietly when the reader has gone
-        except EXPECTED as error:
-            raise click.ClickException(printable(_reason(error))) from error
-        except click.ClickException as error:
-            if error.message == printable(error.message):
-                raise
-            raise click.ClickException(printable(error.message)) from error
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """What commands are expected to fail with, as one line each."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # click ends quietly when the reader has gone
+    except EXPECTED as error:
+        raise click.ClickException(printable(_reason(error))) from error
+    except click.ClickException as error:
+        if isinstance(error, NoArgsIsHelpError):
+            raise  # it holds the help
+        if isinstance(error, click.UsageError):
+            raise one_line(error) from error
+        if error.message == printable(error.message):
+            raise
+        raise click.ClickException(printable(error.message)) from error
 
 
 def _reason(error: Exception) -> str:

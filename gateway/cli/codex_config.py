@@ -12,6 +12,7 @@ import click
 
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import local_settings_and_json
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_result
 from gateway.settings import Settings
 from gateway.store.private_file import replace_file
@@ -120,7 +121,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-@click.command("codex-config")
+@click.command("codex-config", cls=Command)
 @click.option("--url", help="The gateway's address as Codex has it.")
 @click.option("--key", envvar="GATEWAY_API_KEY", help="This user's API key.")
 @click.option("--write", is_flag=True, help="Change config.toml, keeping a copy.")
@@ -146,7 +147,10 @@ def codex_config(
     as_json: bool,
     **given: str | bool | None,
 ) -> None:
-    """The config.toml that makes Codex use the gateway: CLI, desktop and IDE alike."""
+    """The config.toml that makes Codex use the gateway.
+
+    One for the CLI, the desktop app and the IDE extension.
+    """
     home = codex_home.expanduser()
     key = given["key"]
     provider = Provider(

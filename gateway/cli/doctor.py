@@ -21,6 +21,7 @@ from gateway.cli.base import (
     run_query,
     secrets_of,
 )
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_json, printable
 from gateway.cli.progress import Progress
 from gateway.cli.running.database import NeedsRestart
@@ -44,7 +45,7 @@ _LONG_WAIT = (
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--url", help="The gateway's address as clients have it.")
 @click.option("--key", envvar="GATEWAY_API_KEY", help="An API key, for its clients.")
 @click.option("--quick", is_flag=True, help="Without the 70 seconds of silence.")
@@ -66,11 +67,11 @@ def doctor(
     quick: bool,
     as_json: bool,
 ) -> None:
-    """Look at the gateway as its clients do, through what stands in between.
+    """Look at the gateway as its clients do.
 
-    Takes 75 seconds, for one check is a long silence. No request is sent upstream. On
-    the gateway's own machine a key is made for the time of the visit where keys are
-    in use; elsewhere give one.
+    Through what stands in between, such as a proxy. Takes 75 seconds, for one check
+    is a long silence. No request is sent upstream. On the gateway's own machine a
+    key is made for the time of the visit where keys are in use; elsewhere give one.
     """
     client = find_client(settings)
     own = client.url if client is not None else _configured_url(settings)
@@ -167,7 +168,7 @@ def config() -> None:
 @config.command()
 @click.option("--json", "as_json", is_flag=True, help="One object a line.")
 def check(as_json: bool) -> None:
-    """Try the settings: their names, their values, the database, the upstreams.
+    """Try the settings: names, values, database, upstreams.
 
     Status 1 when something failed. Nothing is changed and no token is sent.
     """

@@ -13,6 +13,7 @@ from gateway.admin.key_rules.entities import KEY_CHANGE, NEW_KEY, ROTATION
 from gateway.admin.views import stored_key, stored_keys
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
+    Commands,
     Count,
     add_change_command,
     apply_change,
@@ -55,7 +56,7 @@ _REPEATED = {
 _NO_OPTIONS = ("name", "disabled")
 
 
-@click.group()
+@click.group(cls=Commands)
 def keys() -> None:
     """API keys: who may use the gateway, and how much."""
 
@@ -107,7 +108,10 @@ def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> Non
 @click.option("--overlap", help=ROTATION["overlap"].help)
 @settings_and_json
 def rotate(settings: Settings, name: str, overlap: str | None, as_json: bool) -> None:
-    """Give a key a new token; without an overlap the old one ends now."""
+    """Give a key a new token.
+
+    Without an overlap the old one ends now.
+    """
     made = apply_change(settings, admin.replace_token, name, shell_actor(), overlap)
     _show_made(made, "Rotated", as_json)
     if made.old_expires_at is None:
@@ -151,7 +155,10 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
 @click.argument("name")
 @settings_and_json
 def show_key(settings: Settings, name: str, as_json: bool) -> None:
-    """One key; with a running gateway also what is used of its limits."""
+    """One key, and what is used of its limits.
+
+    What is used is what a running gateway knows.
+    """
     client = find_client(settings)
     if client is not None:
         row = client.call("GET", path_of("keys", name))
@@ -181,10 +188,11 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
 def update(
     settings: Settings, /, name: str, new_name: str | None, as_json: bool, **given: Any
 ) -> None:
-    """Change what a key may do; an empty value ('') takes a rule away.
+    """Change what a key may do.
 
-    --limit stands for all of the key's limits, --tool and --alias for all of theirs;
-    --add-limit, --raise and --drop-limit leave the others alone.
+    An empty value ('') takes a rule away. --limit stands for all of the key's limits,
+    --tool and --alias for all of theirs; --add-limit, --raise and --drop-limit leave
+    the others alone.
     """
     rules = _rules(given)
     if new_name is not None:
@@ -212,7 +220,7 @@ def reset_usage(settings: Settings, name: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @settings_and_json
 def delete_log(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
-    """Delete the rows that a key left in the request log; the sums stay.
+    """Delete a key's rows in the request log; the sums stay.
 
     NAME is the whole one, or '#3' of a key that was removed.
     """

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.base import local_settings_and_json
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import format_time, print_table, printable, text
 from gateway.monitoring.recorder.files import recordings
 from gateway.settings import Settings
@@ -14,10 +15,13 @@ SHOWN_SAMPLES = 20
 _COLUMNS = ("time", "lag_ms", "turns", "sockets", "waiting", "log_rows", "silent")
 
 
-@click.command()
+@click.command(cls=Command)
 @local_settings_and_json
 def recorder(settings: Settings, as_json: bool) -> None:
-    """The last recording of a blocked loop: the blocks, and the time around them."""
+    """The last recording of a blocked loop.
+
+    The blocks, and the time around them.
+    """
     there = recordings(settings.data_dir)
     if not there:
         raise click.ClickException("no recording: the loop was not blocked")

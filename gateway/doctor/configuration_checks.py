@@ -1,6 +1,5 @@
 """What is wrong with the settings themselves: names, values, and where they lead."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -12,6 +11,7 @@ from environs import EnvValidationError
 
 from gateway.doctor.client import describe_error
 from gateway.doctor.findings import Finding, fail, ok, warn
+from gateway.doctor.suggestions import nearest
 from gateway.pricing.price_list import UnusablePrices
 from gateway.pricing.pricing import read_own
 from gateway.settings import Settings
@@ -42,7 +42,8 @@ def names_of_settings(environ: Mapping[str, str], dotenv: Path) -> list[Finding]
 
 
 def _unknown(name: str, place: str) -> Finding:
-    near = difflib.get_close_matches(name.upper(), known_names(), n=1, cutoff=0.7)
+    # They all begin alike.
+    near = nearest(name, known_names(), cutoff=0.7)
     asked = f"; did you mean {near[0]}?" if near else ""
     fix = f"{near[0]}=…" if near else "docs/settings.md lists the names"
     return fail("names", f"{name} in {place} is no setting{asked}", fix)

@@ -12,6 +12,7 @@ from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES, LONGEST_PAGE
 from gateway.admin.failure_table import FAILURE_COLUMNS, as_markdown, failure_rows
 from gateway.cli.base import connected_database, run_query, settings_and_json
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import format_time, json_line, print_json, print_table
 from gateway.cli.reports.receipt import print_receipt
 from gateway.cli.screen.columns import columns
@@ -31,7 +32,7 @@ _COLUMNS = columns(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--key", help="Name of an API key.")
 @click.option("--account", help="Name of an account.")
 @click.option("--model")
@@ -104,7 +105,7 @@ def _readable(row: Record, *, is_narrow: bool) -> Record:
     }
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--since", default="7d", show_default=True, help="7d, 4w or a date.")
 @settings_and_json
 def rules(settings: Settings, /, since: str, as_json: bool) -> None:
@@ -115,12 +116,14 @@ def rules(settings: Settings, /, since: str, as_json: bool) -> None:
     print_table(rows, ("day", "kind", "rule", "requests"), as_json=as_json)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("request_id")
 @settings_and_json
 def explain(settings: Settings, request_id: str, as_json: bool) -> None:
-    """What became of a request, and why: a request id, its beginning, or a
-    response id."""
+    """What became of a request, and why.
+
+    REQUEST_ID is that of a request, its beginning, or a response's.
+    """
     row = run_query(settings, reports.find_exchange, request_id)
     if as_json:
         print_json(row)
@@ -128,11 +131,14 @@ def explain(settings: Settings, request_id: str, as_json: bool) -> None:
         print_receipt(row)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--markdown", is_flag=True, help="As in docs/errors.md.")
 def errors(as_json: bool, markdown: bool) -> None:
-    """What each kind of failure speaks against, and where it is tried again."""
+    """What each kind of failure leads to.
+
+    What it speaks against, and where the request is tried again.
+    """
     if markdown:
         click.echo(as_markdown(), nl=False)
     else:

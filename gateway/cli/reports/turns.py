@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from gateway.cli.admin_client import Client, find_client, path_of
-from gateway.cli.base import settings_and_json
+from gateway.cli.base import Commands, settings_and_json
 from gateway.cli.output import format_bytes, format_duration, print_result
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
@@ -18,7 +18,7 @@ _COLUMNS = columns(
 )
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @settings_and_json
 def turns(settings: Settings, as_json: bool) -> None:
     """The turns that run: since when, how far, for whom."""

@@ -7,6 +7,7 @@ import click
 
 from gateway.admin import reports
 from gateway.cli.base import run_query, settings_and_json
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_table
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
@@ -20,7 +21,7 @@ _TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
 _NUMBERS = "requests errors left input cached output cost"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--by",
     type=click.Choice(GROUPINGS),

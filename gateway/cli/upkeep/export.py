@@ -17,6 +17,7 @@ import click
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
 from gateway.cli.base import connected_database, local_settings_and_json
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import json_line, print_result, text
 from gateway.cli.progress import Progress
 from gateway.cli.reports.logs import pages
@@ -32,7 +33,7 @@ _FORMULA = frozenset("=+-@")
 _FIELDS = (*COLUMNS, "key", "account")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--format",
     "kind",
@@ -57,9 +58,9 @@ def export(
     as_json: bool,
     **wanted: Any,
 ) -> None:
-    """The request log as CSV or as one JSON object a line, newest first.
+    """The request log as CSV or JSON, newest first.
 
-    --json is the same as --format jsonl.
+    One object a line. --json is the same as --format jsonl.
     """
     with (
         _destination(output, force) as file,
@@ -125,15 +126,16 @@ def _harmless_part(part: str) -> str:
     return ("'" if begins_formula else "") + (part and text(part))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @force_option
 @local_settings_and_json
 def backup(settings: Settings, file: Path, force: bool, as_json: bool) -> None:
-    """Copy the database to a new file, also while the gateway runs.
+    """Copy the database to a new file.
 
-    The copy is opened, checked and counted. Credentials in it are encrypted: keep
-    the encryption key of the data directory as well, elsewhere.
+    Also while the gateway runs. The copy is opened, checked and counted. Credentials
+    in it are encrypted: keep the encryption key of the data directory as well,
+    elsewhere.
     """
     with (
         new_file(file, force=force) as written,

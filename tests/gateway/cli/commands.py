@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+import click
 from click.testing import CliRunner
 
 from run import main
@@ -43,7 +44,9 @@ class Commands:
 
     def __call__(self, *arguments, stdin=None, **env):
         words = [str(argument) for argument in arguments]
-        done = CliRunner().invoke(main, words, stdin, env=self.env | env)
+        done = CliRunner().invoke(
+            main, words, stdin, env=self.env | env, prog_name="run.py"
+        )
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Done(done.exit_code, done.stdout, done.stderr)
@@ -55,3 +58,14 @@ class Commands:
 
     def rows(self, *arguments):
         return self.good(*arguments, "--json").rows
+
+
+def command_tree(command, path=""):
+    """All commands by what is typed: `{"keys create": …}`; the program is ""."""
+    found = {path: command}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            found |= command_tree(inner, f"{path} {name}".strip())
+    return found

@@ -1,0 +1,1 @@
+"""What commands tell of themselves: help, examples, mistakes, completion."""

@@ -1,0 +1,93 @@
+"""Examples of every command, by what is typed after the program's name."""
+
+EXAMPLES = {
+    "": (
+        "                                # serve",
+        "demo                            # look at it without a login",
+        "accounts login                  # a login of the gateway's own",
+        "keys create laptop              # from the first key on, everybody needs one",
+    ),
+    "accounts": (
+        "accounts list",
+        "accounts login",
+        "accounts import ~/login/auth.json",
+    ),
+    "accounts add": (
+        "accounts add --name azure --api-key-env AZURE_KEY --base-url https://host/v1",
+    ),
+    "accounts import": (
+        "accounts import ~/.codex-gateway/login/auth.json --name work",
+        "accounts import -               # from standard input",
+    ),
+    "accounts list": ("accounts list", "accounts list --json"),
+    "accounts login": ("accounts login --name work",),
+    "accounts pause": ("accounts pause work",),
+    "accounts probe": ("accounts probe work", "accounts probe work --model gpt-5.5"),
+    "accounts remove": ("accounts remove work",),
+    "accounts resets": (
+        "accounts resets work            # how many are banked",
+        "accounts resets work --use",
+    ),
+    "accounts resume": ("accounts resume work",),
+    "accounts rotate-key": ("accounts rotate-key",),
+    "accounts set": (
+        "accounts set work --priority 10 --concurrency 4",
+        "accounts set work --rename team",
+    ),
+    "admin": ("admin token",),
+    "admin token": ("admin token", "admin token > admin.token"),
+    "aliases": (
+        "aliases",
+        "aliases gpt-4o=gpt-5.5 nano=mini",
+        "aliases --clear",
+    ),
+    "backup": ("backup ~/gateway-2026-12-01.db", "backup /mnt/gateway.db --force"),
+    "codex-config": (
+        "codex-config                    # prints the lines",
+        "codex-config --write --url https://gateway.example.com --key sk-cgw-…",
+    ),
+    "config": ("config check",),
+    "config check": ("config check", "config check --json"),
+    "demo": ("demo", "demo --life", "demo --port 0"),
+    "doctor": (
+        "doctor --quick",
+        "doctor --url https://gateway.example.com --key sk-cgw-…",
+    ),
+    "errors": ("errors", "errors --json"),
+    "explain": ("explain 0123abcd            # the beginning of an x-request-id",),
+    "export": (
+        "export --since 7d > log.jsonl",
+        "export --format csv --output log.csv --key laptop --status error",
+    ),
+    "keys": ("keys list", "keys create laptop", "keys show laptop"),
+    "keys create": (
+        "keys create laptop",
+        "keys create team --limit 'tokens 2M/7d' --expires 90d",
+        "keys create ci --models 'gpt-5*,o3' --rpm 30 --concurrency 4",
+    ),
+    "keys delete-log": ("keys delete-log laptop", "keys delete-log '#3' --yes"),
+    "keys disable": ("keys disable laptop",),
+    "keys enable": ("keys enable laptop",),
+    "keys list": ("keys list", "keys list --json"),
+    "keys remove": ("keys remove laptop",),
+    "keys reset-usage": ("keys reset-usage laptop",),
+    "keys rotate": ("keys rotate laptop",),
+    "keys show": ("keys show laptop",),
+    "keys update": (
+        "keys update laptop --rpm 60 --expires 30d",
+        "keys update laptop --raise 'tokens +2M' --drop-limit cost",
+        "keys update laptop --limit ''   # no limit any more",
+    ),
+    "logs": (
+        "logs --limit 20",
+        "logs --key laptop --status error --since 2h --follow",
+    ),
+    "recorder": ("recorder", "recorder --json"),
+    "rules": ("rules --since 7d",),
+    "serve": ("serve", "serve                           # GATEWAY_PORT=8080 in .env"),
+    "strategy": ("strategy", "strategy round_robin"),
+    "tools": ("tools", "tools 'refuse web_search' 'strip mcp*'", "tools --clear"),
+    "turns": ("turns", "turns --json"),
+    "turns cut": ("turns cut 0123abcd              # the beginning of its id",),
+    "usage": ("usage --by model --since 7d", "usage --by day --key laptop"),
+}

@@ -1,0 +1,92 @@
+"""The help of a command: usage, options by what they are for, examples."""
+
+import os
+import sys
+
+import click
+
+from gateway.cli.guide.examples import EXAMPLES
+from gateway.settings import PROGRAM
+
+# Titles of options by their parameters' names, which mean the same in every command.
+_GROUPS = {
+    "Which rows": (
+        "key",
+        "account",
+        "model",
+        "status",
+        "since",
+        "until",
+        "by",
+        "limit",
+    ),
+    "What it may use": (
+        *("models", "accounts", "tools", "aliases", "expires"),
+        *("enforce_model", "enforce_effort", "enforce_tier"),
+    ),
+    "How much": (
+        *("limits", "add_limits", "raise_limits", "drop_limits"),
+        *("rpm", "concurrency", "priority"),
+    ),
+    "Output": ("as_json", "markdown", "kind", "output", "force", "follow"),
+}
+_OTHERS = "Options"
+_FEW = 6  # that need no groups
+
+
+class Command(click.Command):
+    """A command whose help has examples."""
+
+    def get_help(self, ctx: click.Context) -> str:
+        return help_page(self, ctx)
+
+
+def help_page(command: click.Command, ctx: click.Context) -> str:
+    """Coloured on a terminal; plain in a pipe, a dumb terminal or with NO_COLOR."""
+    groups, examples = option_groups(command, ctx), examples_of(ctx)
+    if is_coloured():
+        from gateway.cli.guide.coloured_help import coloured_page
+
+        return coloured_page(ctx, groups, examples)
+    formatter = ctx.make_formatter()
+    command.format_usage(ctx, formatter)
+    command.format_help_text(ctx, formatter)
+    for title, parameters in groups.items():
+        records = [one.get_help_record(ctx) for one in parameters]
+        with formatter.section(title):
+            formatter.write_dl([record for record in records if record is not None])
+    if isinstance(command, click.Group):
+        command.format_commands(ctx, formatter)
+    if examples:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {line}\n" for line in examples))
+    return formatter.getvalue().rstrip("\n")
+
+
+def option_groups(
+    command: click.Command, ctx: click.Context
+) -> dict[str, list[click.Option]]:
+    """The options by title, the command's own first."""
+    shown = [one for one in command.get_params(ctx) if isinstance(one, click.Option)]
+    titles = {name: title for title, names in _GROUPS.items() for name in names}
+    groups: dict[str, list[click.Option]] = {_OTHERS: []}
+    if len(shown) <= _FEW:
+        return {_OTHERS: shown}
+    for parameter in shown:
+        title = titles.get(parameter.name or "", _OTHERS)
+        groups.setdefault(title, []).append(parameter)
+    return {title: found for title, found in groups.items() if found}
+
+
+def examples_of(ctx: click.Context) -> list[str]:
+    path = ctx.command_path.partition(" ")[2]
+    return [f"{PROGRAM} {line}".rstrip() for line in EXAMPLES.get(path, ())]
+
+
+def is_coloured() -> bool:
+    """Whether the output is a terminal that takes colours, and whoever reads, too."""
+    return (
+        sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "dumb") != "dumb"
+    )

@@ -1,0 +1,57 @@
+"""What was typed and cannot be meant, in one line, with what likely was."""
+
+import click
+from click.exceptions import NoSuchCommand
+
+from gateway.cli.output import printable
+from gateway.doctor.suggestions import nearest, question
+
+_WHOLE_NUMBER = ("a valid integer range", "a whole number")
+
+
+class UsageLine(click.ClickException):
+    """A mistake in what was typed, told whole."""
+
+    exit_code = click.UsageError.exit_code
+
+
+def one_line(error: click.UsageError) -> click.ClickException:
+    """The error as one line: what is wrong, what was likely meant, where to look."""
+    told = [error.message]
+    if not isinstance(error, click.NoSuchOption | NoSuchCommand):
+        told = [error.format_message()]
+    told += [question(_meant(error))]
+    if error.ctx is not None:
+        told.append(f"`{error.ctx.command_path} --help` has examples.")
+    # click puts the choices of what is missing on lines of their own.
+    words = " ".join(" ".join(filter(None, told)).split())
+    return UsageLine(printable(words.replace(*_WHOLE_NUMBER)))
+
+
+def _meant(error: click.UsageError) -> list[str]:
+    context = error.ctx
+    if isinstance(error, NoSuchCommand) and context is not None:
+        group = context.command
+        assert isinstance(group, click.Group)
+        return nearest(error.command_name, group.list_commands(context))
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        return _options(error.option_name, context)
+    parameter = error.param if isinstance(error, click.BadParameter) else None
+    if parameter is not None and isinstance(parameter.type, click.Choice):
+        # click keeps the value in its sentence alone.
+        value = error.message.partition(" is not ")[0].strip("'\"")
+        return nearest(value, map(str, parameter.type.choices))
+    return []
+
+
+def _options(name: str, context: click.Context) -> list[str]:
+    """A single letter stands for the long names that begin with it."""
+    known = {
+        option
+        for one in context.command.get_params(context)
+        if isinstance(one, click.Option) and not one.hidden
+        for option in (*one.opts, *one.secondary_opts)
+    }
+    if len(name.lstrip("-")) == 1:
+        return sorted(one for one in known if one.startswith("-" + name))[:2]
+    return nearest(name, known)
