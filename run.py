@@ -10,6 +10,7 @@ try:
 
     from gateway.cli.base import Commands, pass_settings, version
     from gateway.cli.commands import COMMANDS
+    from gateway.cli.guide.exit_status import ExitStatus
     from gateway.settings import PACKAGE, PROGRAM, Settings
 except ModuleNotFoundError as error:
     here = Path(__file__).resolve().parent
@@ -49,8 +50,8 @@ def show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """A gateway for Codex and OpenAI clients. Without a command it serves."""
-    if ctx.invoked_subcommand in ("demo", "config"):
-        return  # on settings of its own; what is wrong with them is what it tells
+    if ctx.invoked_subcommand in ("demo", "config", "help", "completion"):
+        return  # on settings of its own or none; what is wrong is what `config` tells
     try:
         ctx.obj = Settings.from_env()
     except EnvValidationError as error:
@@ -58,7 +59,8 @@ def main(ctx: click.Context) -> None:
         for name in messages:
             reasons = messages[name] if isinstance(messages, dict) else ()
             click.echo(": ".join([name, *reasons]), err=True)
-        ctx.exit(2)
+        click.echo(f"`{PROGRAM} help NAME` says what a setting takes.", err=True)
+        ctx.exit(ExitStatus.USAGE)
     if ctx.invoked_subcommand is None:
         ctx.invoke(serve)
 

@@ -22,6 +22,7 @@ from gateway.cli.base import (
     run_query,
     settings_and_json,
 )
+from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import (
     format_duration,
     format_time,
@@ -157,7 +158,7 @@ add_change_command(
 
 
 @accounts.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("accounts"))
 @click.option("--rename", "new_name", help="Another name.")
 @click.option("--priority", type=int, help="Lower goes first.")
 @click.option("--concurrency", type=Count(), help="Requests at a time; '': any number.")

@@ -23,6 +23,7 @@ from gateway.app import Gateway
 from gateway.cli.admin_client import find_client, path_of, remote_url
 from gateway.cli.base import SECRETS, apply_change, secrets_of, settings_and_json
 from gateway.cli.guide.help_page import Command
+from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import print_json, print_result, text
 from gateway.cli.running.alone import without_gateway
 from gateway.repository.audit import shell_actor
@@ -153,7 +154,7 @@ def _show_code(code: DeviceCode, as_json: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("accounts"))
 @click.option("--model", help="By default a cheap one of the account's.")
 @settings_and_json
 def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> None:
@@ -198,7 +199,7 @@ async def _alone(
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("accounts"))
 @click.option("--use", is_flag=True, help="Use one: used-up windows begin anew.")
 @settings_and_json
 def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:

@@ -12,7 +12,9 @@ from click.exceptions import NoArgsIsHelpError
 
 from gateway.admin.entity import Changed
 from gateway.cli.admin_client import use_url
+from gateway.cli.guide.exit_status import ExitStatus
 from gateway.cli.guide.help_page import Command, help_page
+from gateway.cli.guide.stored_names import names_of
 from gateway.cli.guide.usage_errors import one_line
 from gateway.cli.output import OutputRow, print_change, printable
 from gateway.cli.running.connection import SECRETS as SECRETS
@@ -113,6 +115,9 @@ def _clear_errors() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise  # click ends quietly when the reader has gone
+    except KeyboardInterrupt:
+        click.echo(err=True)  # behind the ^C
+        raise click.exceptions.Exit(ExitStatus.INTERRUPTED) from None
     except EXPECTED as error:
         raise click.ClickException(printable(_reason(error))) from error
     except click.ClickException as error:
@@ -186,7 +191,7 @@ def add_change_command(
     help_text, sentence = texts
 
     @group.command(name, help=help_text)
-    @click.argument("name")
+    @click.argument("name", shell_complete=names_of(group.name or ""))
     @settings_and_json
     def command(settings: Settings, name: str, as_json: bool) -> None:
         changed = apply_change(settings, function, name, shell_actor())

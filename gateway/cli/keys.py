@@ -23,6 +23,7 @@ from gateway.cli.base import (
     run_query,
     settings_and_json,
 )
+from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import (
     format_time,
     print_change,
@@ -104,7 +105,7 @@ def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> Non
 
 
 @keys.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("keys"))
 @click.option("--overlap", help=ROTATION["overlap"].help)
 @settings_and_json
 def rotate(settings: Settings, name: str, overlap: str | None, as_json: bool) -> None:
@@ -152,7 +153,7 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @keys.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("keys"))
 @settings_and_json
 def show_key(settings: Settings, name: str, as_json: bool) -> None:
     """One key, and what is used of its limits.
@@ -181,7 +182,7 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("keys"))
 @click.option("--rename", "new_name", help="Another name.")
 @rule_options(KEY_CHANGE)
 @settings_and_json
@@ -204,7 +205,7 @@ def update(
 
 
 @keys.command("reset-usage")
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("keys"))
 @settings_and_json
 def reset_usage(settings: Settings, name: str, as_json: bool) -> None:
     """Begin all limits of a key anew: nothing of them is used.
@@ -216,7 +217,7 @@ def reset_usage(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @keys.command("delete-log")
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("keys"))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @settings_and_json
 def delete_log(settings: Settings, name: str, yes: bool, as_json: bool) -> None:

@@ -90,8 +90,10 @@ def test_the_wheel_has_one_name_at_its_top(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"codexgate"}
     app = "codexgate/app/"
     shipped = {name.removeprefix(app) for name in names if name.startswith(app)}
-    tracked = run("git", "-C", ROOT, "ls-files", "gateway", "handlers", "schemas")
-    assert shipped == {*tracked.split(), "run.py"}
+    tracked = run(
+        "git", "-C", ROOT, "ls-files", "gateway", "handlers", "schemas", "docs"
+    )
+    assert shipped == {*tracked.split(), "run.py", "README.md"}
 
 
 def test_the_sdist_has_the_sources_in_their_place(built):

@@ -6,6 +6,7 @@ EXAMPLES = {
         "demo                            # look at it without a login",
         "accounts login                  # a login of the gateway's own",
         "keys create laptop              # from the first key on, everybody needs one",
+        "help quickstart                 # what to read first",
     ),
     "accounts": (
         "accounts list",
@@ -46,6 +47,9 @@ EXAMPLES = {
         "codex-config                    # prints the lines",
         "codex-config --write --url https://gateway.example.com --key sk-cgw-…",
     ),
+    "completion": ("completion install", "completion show zsh"),
+    "completion install": ("completion install", "completion install fish"),
+    "completion show": ("completion show bash > codexgate.bash",),
     "config": ("config check",),
     "config check": ("config check", "config check --json"),
     "demo": ("demo", "demo --life", "demo --port 0"),
@@ -59,6 +63,7 @@ EXAMPLES = {
         "export --since 7d > log.jsonl",
         "export --format csv --output log.csv --key laptop --status error",
     ),
+    "help": ("help", "help limits", "help insufficient_quota", "help GATEWAY_PORT"),
     "keys": ("keys list", "keys create laptop", "keys show laptop"),
     "keys create": (
         "keys create laptop",

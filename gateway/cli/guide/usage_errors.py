@@ -3,6 +3,7 @@
 import click
 from click.exceptions import NoSuchCommand
 
+from gateway.cli.guide.exit_status import ExitStatus
 from gateway.cli.output import printable
 from gateway.doctor.suggestions import nearest, question
 
@@ -12,7 +13,7 @@ _WHOLE_NUMBER = ("a valid integer range", "a whole number")
 class UsageLine(click.ClickException):
     """A mistake in what was typed, told whole."""
 
-    exit_code = click.UsageError.exit_code
+    exit_code = ExitStatus.USAGE
 
 
 def one_line(error: click.UsageError) -> click.ClickException:

@@ -13,6 +13,7 @@ from gateway.admin.entities import LOG_STATUSES, LONGEST_PAGE
 from gateway.admin.failure_table import FAILURE_COLUMNS, as_markdown, failure_rows
 from gateway.cli.base import connected_database, run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
+from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import format_time, json_line, print_json, print_table
 from gateway.cli.reports.receipt import print_receipt
 from gateway.cli.screen.columns import columns
@@ -33,8 +34,10 @@ _COLUMNS = columns(
 
 
 @click.command(cls=Command)
-@click.option("--key", help="Name of an API key.")
-@click.option("--account", help="Name of an account.")
+@click.option("--key", shell_complete=names_of("keys"), help="Name of an API key.")
+@click.option(
+    "--account", shell_complete=names_of("accounts"), help="Name of an account."
+)
 @click.option("--model")
 @click.option("--status", type=click.Choice(LOG_STATUSES))
 @click.option("--since", help="30m, 7d, today, this week or a date.")

@@ -8,6 +8,7 @@ import click
 from gateway.admin import reports
 from gateway.cli.base import run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
+from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import print_table
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
@@ -33,8 +34,10 @@ _NUMBERS = "requests errors left input cached output cost"
 @click.option(
     "--since", default="30d", show_default=True, help="7d, this week or a date."
 )
-@click.option("--key", help="Of one API key only.")
-@click.option("--account", help="Of one account only.")
+@click.option("--key", shell_complete=names_of("keys"), help="Of one API key only.")
+@click.option(
+    "--account", shell_complete=names_of("accounts"), help="Of one account only."
+)
 @click.option("--model", help="Of one model only.")
 @settings_and_json
 def usage(

@@ -18,6 +18,7 @@ from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
 from gateway.cli.base import connected_database, local_settings_and_json
 from gateway.cli.guide.help_page import Command
+from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import json_line, print_result, text
 from gateway.cli.progress import Progress
 from gateway.cli.reports.logs import pages
@@ -42,8 +43,10 @@ _FIELDS = (*COLUMNS, "key", "account")
     show_default=True,
 )
 @click.option("--output", type=click.Path(path_type=Path), help="A file; not stdout.")
-@click.option("--key", help="Name of an API key.")
-@click.option("--account", help="Name of an account.")
+@click.option("--key", shell_complete=names_of("keys"), help="Name of an API key.")
+@click.option(
+    "--account", shell_complete=names_of("accounts"), help="Name of an account."
+)
 @click.option("--model")
 @click.option("--status", type=click.Choice(LOG_STATUSES))
 @click.option("--since", help="2h, 7d, today, this week or a date.")
