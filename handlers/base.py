@@ -84,17 +84,15 @@ class BaseHandler(RequestHandler):
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         self.clear_header("Content-Type")
-        if self.request_id:
-            self._set_own_headers()
-
-    def _set_own_headers(self) -> None:
+        if not self.request_id:
+            return
         self.set_header("x-request-id", self.request_id)
         for name, value in cors_headers(self.facts, self.gateway.settings).items():
             self.set_header(name, value)
 
     def prepare(self) -> Awaitable[None] | None:
         """Decide from the head alone; the body is not read before that."""
-        self._set_own_headers()
+        self.set_default_headers()
         if self.ends_connection:
             prevent_keep_alive(self.request)
         if is_large_head(self.request.uri or "", self.head_lines):

@@ -91,6 +91,8 @@ ACCOUNT = entity(
 ACCOUNT_LIST = entity(
     "AccountList", Field("accounts", ACCOUNT, many=True, required=True)
 )
+VISIT = entity("Visit", Field("account", nullable=True, default=None, bounds=_SHORT))
+ADMITTED = entity("Visitor", Field("key", required=True))
 PROBE = entity("Probe", Field("model", nullable=True, default=None, bounds=_SHORT))
 PROBED = entity(
     "Probed",

@@ -18,6 +18,7 @@ from gateway.admission.client_address import (
 from gateway.admission.failed_keys import FailedKeys
 from gateway.errors import ForbiddenOrigin, InvalidApiKey, TooManyFailedKeys
 from gateway.keys.key import Key, KeyRing
+from gateway.keys.visitors import Visitors
 from gateway.settings import Settings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -31,6 +32,7 @@ class Access:
     """Authenticates requests, by the policy of their route."""
 
     def __init__(self, settings: Settings, ring: KeyRing) -> None:
+        self.visitors = Visitors()
         self._settings = settings
         self._ring = ring
         self._failed = FailedKeys()
@@ -45,6 +47,8 @@ class Access:
             is_preflight = facts.policy is AccessPolicy.PREFLIGHT
             return None if is_preflight else self._valid_key(facts, now)
         check_origin(facts, self._settings)
+        if visitor := self.visitors.find(presented_token(facts.headers), now):
+            return visitor
         if facts.policy is AccessPolicy.SIDE:
             return self._present_key(facts, now)
         if facts.policy is AccessPolicy.PROXY and not self._ring.ever_made:

@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-import secrets
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,11 +11,9 @@ import aiohttp
 import click
 from environs import EnvValidationError
 
-from gateway.admin import keys
-from gateway.cli.admin_client import find_client
+from gateway.cli.admin_client import Client, find_client
 from gateway.cli.base import (
     Commands,
-    apply_change,
     local_settings_and_json,
     run_query,
     secrets_of,
@@ -29,10 +26,10 @@ from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import SILENCE, Visit
 from gateway.doctor.egress_check import check_egress
 from gateway.doctor.findings import Finding, Level, fail, ok, warn
+from gateway.doctor.real_turns import REAL_SURFACES, Spent, real_turns
+from gateway.pricing.pricing import Prices
 from gateway.repository.accounts import load_accounts
-from gateway.repository.audit import shell_actor
-from gateway.repository.keys import keys_ever_made
-from gateway.settings import Settings
+from gateway.settings import COMMAND, Settings
 from gateway.store.database import StoreUnavailable, UnusableDatabase
 from gateway.store.encryption import UnusableKey
 from gateway.upstream.http import open_session
@@ -49,6 +46,8 @@ _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 @click.option("--url", help="The gateway's address as clients have it.")
 @click.option("--key", envvar="GATEWAY_API_KEY", help="An API key, for its clients.")
 @click.option("--quick", is_flag=True, help="Without the 70 seconds of silence.")
+@click.option("--real", is_flag=True, help="Send real turns, which cost some tokens.")
+@click.option("--yes", is_flag=True, help="Do not ask before that.")
 @click.option(
     "--codex-home",
     "home",
@@ -64,16 +63,19 @@ def doctor(
     url: str | None,
     key: str | None,
     home: Path,
-    quick: bool,
     as_json: bool,
+    **wanted: bool,
 ) -> None:
     """Look at the gateway as its clients do.
 
     Through what stands in between, such as a proxy. Takes 75 seconds, for one check
-    is a long silence. No request is sent upstream. On the gateway's own machine a
-    key is made for the time of the visit where keys are in use; elsewhere give one.
+    is a long silence. No request is sent upstream, unless --real asks for it: one
+    tiny turn an account and surface. On the gateway's own machine it comes in by
+    itself; elsewhere give it a key.
     """
     client = find_client(settings)
+    quick = wanted["quick"]
+    names = _consent(client, yes=wanted["yes"]) if wanted["real"] else []
     own = client.url if client is not None else _configured_url(settings)
     url = (url or settings.public_url or own).rstrip("/")
     is_home = settings.data_dir.is_dir()
@@ -90,11 +92,14 @@ def doctor(
         tell(finding)
     if not quick and not as_json:
         click.echo(_LONG_WAIT, err=True)
-    with (
-        _visiting_key(settings, key, is_running=client is not None) as visiting,
-        Progress("Waiting", unit="s", quiet=as_json) as progress,
-    ):
+    visiting = _visiting_key(client, key)
+    with Progress("Waiting", unit="s", quiet=as_json) as progress:
         asyncio.run(_visit((url, visiting), quick, tell, progress))
+    if client is not None and wanted["real"]:
+        spent = Spent(Prices(settings.prices).table)
+        for name in names:
+            asyncio.run(_send_turns((url, _visitor(client, name)), name, spent, tell))
+        tell(spent.finding())
     failed = sum(finding.level is Level.FAIL for finding in found)
     warned = sum(finding.level is Level.WARN for finding in found)
     if not as_json:
@@ -117,20 +122,40 @@ def _configured_url(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-@contextmanager
-def _visiting_key(
-    settings: Settings, key: str | None, *, is_running: bool
-) -> Iterator[str | None]:
-    """The key given, else one that lives as long as the visit, else none."""
-    if key is not None or not is_running or not run_query(settings, keys_ever_made):
-        yield key
-        return
-    actor, name = shell_actor(), f"doctor-{secrets.token_hex(4)}"
-    made = apply_change(settings, keys.create_key, name, {"expires": "1h"}, actor)
-    try:
-        yield made.token.reveal()
-    finally:
-        apply_change(settings, keys.remove_key, name, actor)
+def _visiting_key(client: Client | None, key: str | None) -> str | None:
+    """The key given, else one of the running gateway's for a visitor, else none."""
+    return key if key is not None or client is None else _visitor(client, None)
+
+
+def _visitor(client: Client, account: str | None) -> str:
+    """A key that lasts for minutes, and whose requests leave no row."""
+    return str(client.call("POST", "/api/visits", {"account": account})["key"])
+
+
+def _consent(client: Client | None, *, yes: bool) -> list[str]:
+    """The accounts to send real turns to, once the owner has said yes."""
+    if client is None:
+        raise click.ClickException(f"--real needs a running gateway: `{COMMAND}`")
+    listed = client.call("GET", "/api/accounts")["accounts"]
+    names = [one["name"] for one in listed if one["state"] != "paused"]
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("--real spends tokens: say --yes, too")
+        turns = len(names) * len(REAL_SURFACES)
+        asked = f"Send {turns} tiny turns to upstream? They cost some tokens each."
+        click.confirm(asked, abort=True, err=True)
+    return names
+
+
+async def _send_turns(
+    visiting: tuple[str, str],
+    account: str,
+    spent: Spent,
+    tell: Callable[[Finding], None],
+) -> None:
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        async for finding in real_turns(Visit(session, *visiting), account, spent):
+            tell(finding)
 
 
 async def _visit(

@@ -104,6 +104,11 @@ class Key:
     concurrency: int | None = None
     rules: RequestRules = NO_RULES
 
+    @property
+    def is_visitor(self) -> bool:
+        """Whether it is the doctor's, whose requests leave no row."""
+        return self.id < 0
+
     def is_expired(self, now: float) -> bool:
         return self.expires_at is not None and now >= self.expires_at
 

@@ -112,13 +112,19 @@ class TurnRunner:
                 take_outcome(exchange, turn.reader)
                 self._note_model(exchange)
                 exchange.charged = self._metering.settle(turn.metered, turn_end(turn))
-            self.exchange_ended.publish(exchange.as_row())
+            self._tell(exchange)
 
     def note_refusal(self, request: ClientRequest, error: GatewayError) -> None:
         """Leave the row of a request that was refused before its body was read."""
         exchange = Exchange(request)
         exchange.fail(error)
-        self.exchange_ended.publish(exchange.as_row())
+        self._tell(exchange)
+
+    def _tell(self, exchange: Exchange) -> None:
+        """A doctor's visit is nobody's use: it stands in no log and in no figure."""
+        key = exchange.request.key
+        if key is None or not key.is_visitor:
+            self.exchange_ended.publish(exchange.as_row())
 
     def stop(self, exchange: Exchange) -> None:
         """Have a running turn end, and its client told that the operator did it."""

@@ -30,6 +30,7 @@ from handlers.admin.metrics import MetricsHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.admin.turns import TurnCutHandler, TurnsHandler
+from handlers.admin.visits import VisitsHandler
 from handlers.base import RouteOptions
 
 ADMIN = RouteOptions(access=AccessPolicy.SIDE)
@@ -64,6 +65,7 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/rules", RuleCountsHandler, ADMIN),
     (r"/api/turns", TurnsHandler, ADMIN),
     (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
+    (r"/api/visits", VisitsHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SURFACES = ("codex", "socket", "v1", "chat")
 _AGENTS = {
     "codex": "codex_exec/0.171.0 (Debian 13.0.0; x86_64) demo",
     "v1": "OpenAI/Python 3.57.0",
