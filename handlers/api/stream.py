@@ -12,7 +12,7 @@ from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
 from handlers.bodies import BodyHandler
 from handlers.wire.raw_stream import ClientStream
-from handlers.wire.response_end import break_off, has_begun
+from handlers.wire.response_end import break_off, cancel_handler, has_begun
 
 
 class StreamHandler(BodyHandler):
@@ -29,8 +29,13 @@ class StreamHandler(BodyHandler):
         """Cancel the handler: every `finally` below it runs, and no more."""
         super().on_connection_close()
         self._client_gone = True
-        if self._task is not None:
-            self._task.cancel()
+        task, self._task = self._task, None  # which would hold the handler
+        if task is not None:
+            cancel_handler(task)
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        self._task = None
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """After the first byte, break the connection instead of an error response."""

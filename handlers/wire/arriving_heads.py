@@ -12,6 +12,7 @@ from collections.abc import Hashable
 
 from tornado.iostream import BaseIOStream, IOStream
 
+from gateway.errors import forget_traceback
 from handlers.wire.deadlines import Deadlines
 
 assert {"read_from_fd", "_read_buffer_size"} <= set(
@@ -55,6 +56,8 @@ class CountedStream(IOStream):
     def close_fd(self) -> None:
         self._unread.end(self)
         super().close_fd()
+        if self.error is not None:  # Tornado keeps it: without the frames it met
+            forget_traceback(self.error)
 
 
 class ArrivingHeads:

@@ -5,6 +5,10 @@ Relies on what Tornado does not document, seen in 4.5, 6.1 and 6.6:
 whose response is finished.
 """
 
+import asyncio
+from contextlib import suppress
+from typing import Any
+
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
@@ -31,3 +35,15 @@ def close_connection(request: HTTPServerRequest) -> None:
     """Close the connection of a finished response."""
     if isinstance(request.connection, HTTP1Connection):
         request.connection.close()
+
+
+def cancel_handler(task: "asyncio.Task[Any]") -> None:
+    """Cancel a handler's task, and let go of all that its traceback holds."""
+    task.add_done_callback(_take_cancellation)
+    task.cancel()
+
+
+def _take_cancellation(task: "asyncio.Task[Any]") -> None:
+    """Take the error from the task: Tornado's frames hold one another by it."""
+    with suppress(asyncio.CancelledError):
+        task.exception()

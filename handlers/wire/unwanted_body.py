@@ -7,7 +7,8 @@ of a small body. Otherwise it is sent at once, what is under way is read and thr
 away, up to a bound, and only then the connection ends.
 
 Relies on what Tornado does not document, seen in 4.5, 6.1 and 6.6:
-`HTTP1Connection.stream` and its `socket`.
+`HTTP1Connection.stream` and its `socket`, and `HTTPServerRequest._body_future`, which
+fails when the connection is closed.
 """
 
 import asyncio
@@ -19,8 +20,10 @@ from contextlib import suppress
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream
+from tornado.web import RequestHandler
 
 assert {"stream"} <= set(HTTP1Connection.__init__.__code__.co_names)
+assert {"_body_future"} <= set(RequestHandler.on_connection_close.__code__.co_names)
 assert {"socket"} <= set(IOStream.__init__.__code__.co_names)
 
 # Of a body that nobody wants. A connection whose refused body was smaller is kept.
@@ -47,6 +50,7 @@ class IncomingBody:
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.Future[None] | None = None
+        self._on_end: Callable[[], object] | None = None
 
     def should_be_awaited(self) -> bool:
         """Whether a refusal waits for the rest; else it ends the connection."""
@@ -110,11 +114,25 @@ class IncomingBody:
             self._timer = None
         if self._pause is not None and not self._pause.done():
             self._pause.set_result(None)
+        self._on_end = None
 
     def _stop(self) -> None:
+        on_end = self._on_end
         self.cancel()
         self.remaining, self._is_chunked = 0, False
-        self._on_end()
+        if on_end is not None:
+            on_end()
+
+
+def forget_unread_body(request: HTTPServerRequest) -> None:
+    """Let go of the handler that waits for a body whose client has hung up.
+
+    It meets an error that its request holds, and with the traceback all of itself.
+    """
+    waiting = request._body_future
+    if waiting.done() and (error := waiting.exception()) is not None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(error.with_traceback, None)  # when it has been raised
 
 
 def shut_down_writing(request: HTTPServerRequest) -> None:
