@@ -21,9 +21,8 @@ from gateway.keys.texts.times import (
     short_duration,
 )
 
-# What a key may enforce.
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
-TIERS = ("auto", "default", "priority", "flex", "fast")
+# An effort or a tier: which there are is upstream's business, and each may be new.
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,15}", re.ASCII)
 
 TOKEN_START = "sk-cgw-"
 # Enough to tell keys apart in a list, too little to guess the rest of 32 bytes.
@@ -137,14 +136,14 @@ class Key:
         )
 
 
-def known_tier(word: str | None) -> str | None:
-    """A service tier as the log may have it; a client may send any text."""
-    return word if word in (None, "scale", *TIERS) else "other"
+def is_word(text: str) -> bool:
+    """Whether it may be the name of a reasoning effort or a service tier."""
+    return _WORD.fullmatch(text) is not None
 
 
-def known_effort(word: str | None) -> str | None:
-    """A reasoning effort as the log may have it."""
-    return word if word in (None, "max", *EFFORTS) else "other"
+def plain_word(text: str | None) -> str | None:
+    """An effort or a tier as the log may have it; a client may send any text."""
+    return text if text is None or is_word(text) else "other"
 
 
 class Flaw(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import orjson
 
 from gateway.errors import GatewayError, InvalidPayload
-from gateway.keys.key import known_effort, known_tier
+from gateway.keys.key import plain_word
 from gateway.keys.metering import NOTHING_CHARGED, Charged
 from gateway.keys.model_errors import plain_name
 from gateway.protocol.facts import LONGEST_LOGGED, Failure, LoggedError, Usage
@@ -55,6 +55,7 @@ class Exchange:
     response_id: str | None = None
     upstream_request_id: str | None = None
     answered_tier: str | None = None
+    served_model: str | None = None  # by which it is priced, where it is another
     usage: Usage | None = None
     charged: Charged = NOTHING_CHARGED
     status: ExchangeStatus = "interrupted"
@@ -127,9 +128,9 @@ class Exchange:
             "model": plain_name(self.model),
             "requested_model": plain_name(self.requested_model),
             "is_known_model": self.is_known_model,
-            "requested_tier": known_tier(self.requested_tier),
-            "service_tier": known_tier(self.answered_tier),
-            "reasoning_effort": known_effort(self.reasoning_effort),
+            "requested_tier": plain_word(self.requested_tier),
+            "service_tier": plain_word(self.answered_tier),
+            "reasoning_effort": plain_word(self.reasoning_effort),
             "status": self.status,
             "http_status": self.http_status,
             "error_code": self.error_code,
@@ -175,5 +176,6 @@ class Exchange:
             "switch_cause": self.switch_cause,
             "attempts": self.attempts,
             "counted": self.charged.counted,
+            "served": self.served_model,
             "error": {"type": self.error_type, "param": self.error_param},
         }

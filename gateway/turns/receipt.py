@@ -12,6 +12,7 @@ from gateway.failover.decision import (
     WaitOut,
 )
 from gateway.keys.metering import TurnEnd
+from gateway.keys.model_errors import plain_name
 from gateway.protocol.facts import NOT_LOGGED, Failure
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.exchange import Exchange
@@ -61,6 +62,8 @@ def take_outcome(exchange: Exchange, reader: OutcomeReader) -> None:
     exchange.usage = reader.usage or exchange.usage
     exchange.response_id = reader.response_id or exchange.response_id
     exchange.answered_tier = reader.service_tier
+    if reader.model != exchange.model:
+        exchange.served_model = plain_name(reader.model)
 
 
 def turn_end(turn: Turn) -> TurnEnd:

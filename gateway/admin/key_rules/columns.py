@@ -91,14 +91,14 @@ def _accounts(rule: str, names: list[str]) -> str:
 
 
 def _effort(rule: str, value: str) -> str:
-    if value not in key.EFFORTS:
-        raise Unacceptable(f"effort is one of {', '.join(key.EFFORTS)}", param=rule)
+    if not key.is_word(value):
+        raise Unacceptable("effort is a word, as in low or xhigh", param=rule)
     return value
 
 
 def _tier(rule: str, value: str) -> str:
-    if value not in key.TIERS:
-        raise Unacceptable(f"tier is one of {', '.join(key.TIERS)}", param=rule)
+    if not key.is_word(value):
+        raise Unacceptable("tier is a word, as in flex or priority", param=rule)
     return "priority" if value == "fast" else value
 
 

@@ -68,6 +68,8 @@ def _model(row: Record) -> str:
     parts = [row["model"] or "-"]
     if row["requested_model"] not in (None, row["model"]):
         parts.append(f"asked for as {row['requested_model']}")
+    if row["receipt"].get("served"):
+        parts.append(f"served as {row['receipt']['served']}")
     if row["service_tier"] or row["requested_tier"]:
         parts.append(f"tier {row['service_tier'] or row['requested_tier']}")
     if row["reasoning_effort"]:

@@ -82,7 +82,7 @@ def test_disable_enable_rotate_remove(commands):
         ("--limit", "tokens 2M"),
         ("--limit", "tokens 2M/2y"),
         ("--expires", "soon"),
-        ("--enforce-effort", "heroic"),
+        ("--enforce-effort", "very high"),
         ("--accounts", "nobody"),
         ("--rpm", "-1"),
         ("--rpm", "0"),

@@ -16,6 +16,7 @@ from gateway.keys.key import (
     generate,
     parse_expiry,
     parse_limit,
+    plain_word,
     prefix,
 )
 
@@ -216,6 +217,17 @@ def test_any_text_is_a_limit_or_a_value_error(text):
 )
 def test_expiry_is_a_span_or_a_date(text, moment):
     assert parse_expiry(text, NOW) == moment
+
+
+@pytest.mark.parametrize(
+    ("told", "logged"),
+    [
+        *[(word, word) for word in (None, "xhigh", "ultrafast", "a_b-1", "x" * 16)],
+        *[(text, "other") for text in ("", "Zq7", "two words", "x" * 17, "é", "a\n")],
+    ],
+)
+def test_efforts_and_tiers_are_no_list_of_ours(told, logged):
+    assert plain_word(told) == logged
 
 
 @pytest.mark.parametrize(

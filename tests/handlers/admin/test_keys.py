@@ -147,7 +147,7 @@ async def test_the_last_key_gone_opens_no_door(serving, operator):
         ({"expires": "yesterday"}, "expires"),
         ({"expires": "2001-01-01"}, "expires"),
         ({"rpm": 0}, "rpm"),
-        ({"enforce_effort": "heroic"}, "enforce_effort"),
+        ({"enforce_effort": "very high"}, "enforce_effort"),
         ({"enforce_tier": "first class"}, "enforce_tier"),
         ({"models": ["gpt-5*"], "enforce_model": "o3"}, "enforce_model"),
     ],

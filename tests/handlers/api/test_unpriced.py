@@ -48,6 +48,7 @@ async def test_a_model_without_a_price_counts_as_the_dearest(serving, upstream):
     dearest = 60 * 1000  # of the shipped standard prices
     assert row["cost_microdollars"] is None
     assert row["receipt"]["counted"] == dearest
+    assert row["receipt"]["served"] == "gpt-99"
     assert await spent(serving, key) == dearest
     told = (await serving.get("/v1/usage", headers=key)).json
     assert (told["request_count"], told["unpriced_requests"]) == (1, 1)
