@@ -15,6 +15,7 @@ COMMANDS = {
     "help": "guide.topics:topics",
     "keys": "keys:keys",
     "logs": "reports.logs:logs",
+    "prices": "upkeep.prices:prices",
     "recorder": "recorder:recorder",
     "rules": "reports.logs:rules",
     "strategy": "admin:strategy",

@@ -25,6 +25,7 @@ class PriceTable:
 
     def __init__(self, own: PriceList) -> None:
         """`own`: an owner's, before the shipped ones."""
+        self.own = own.models
         self.models = (*own.models, *shipped_models())
         self.accounts = own.accounts
         every = chain(self.models, *own.accounts.values())
@@ -48,6 +49,11 @@ class PriceTable:
             model = tier = None
         known = account if account in self._finders else None
         return self._quote(model, tier_name(tier), known)
+
+    def entry(self, model: str, account: str | None = None) -> PricedModel | None:
+        """All that is known of a model."""
+        known = account if account in self._finders else None
+        return self._finders[known].find(model)
 
     def has_price(self, model: str | None, tier: str | None, usage: Usage) -> bool:
         """Whether the prices of all accounts, or those of some, have it."""

@@ -177,5 +177,6 @@ class Exchange:
             "attempts": self.attempts,
             "counted": self.charged.counted,
             "served": self.served_model,
+            "known_model": self.is_known_model,
             "error": {"type": self.error_type, "param": self.error_param},
         }

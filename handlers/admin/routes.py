@@ -28,6 +28,12 @@ from handlers.admin.logs import (
 )
 from handlers.admin.metrics import MetricsHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
+from handlers.admin.prices import (
+    PriceCheckHandler,
+    PriceReloadHandler,
+    PricesHandler,
+    RecostHandler,
+)
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.admin.turns import TurnCutHandler, TurnsHandler
 from handlers.admin.visits import VisitsHandler
@@ -66,6 +72,10 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/turns", TurnsHandler, ADMIN),
     (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
     (r"/api/visits", VisitsHandler, ADMIN),
+    (r"/api/prices", PricesHandler, ADMIN),
+    (r"/api/prices/check", PriceCheckHandler, ADMIN),
+    (r"/api/prices/recost", RecostHandler, ADMIN),
+    (r"/api/prices/reload", PriceReloadHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),

@@ -151,6 +151,10 @@ class Sums:
         for key, sums in by_key.items():
             self._add(key, map(sum, zip(*sums, strict=True)))
 
+    def adjust(self, key: RollupKey, **changes: int) -> None:
+        """Add to some measures of a group alone."""
+        self._add(key, [changes.get(name, 0) for name in MEASURES])
+
     def merge(self, other: "Sums") -> None:
         for key, sums in other.groups():
             self._add(key, sums)
@@ -206,7 +210,8 @@ def _key(row: Cleaned, is_known: bool) -> RollupKey:
 
 def _sums(row: Cleaned) -> tuple[int, ...]:
     status, first_output, *tokens, cost, duration = _summed_columns(row)
-    is_unpriced = cost is None and any(tokens)  # what used nothing has no price to miss
+    asked, _, _, answered, _ = tokens
+    is_unpriced = cost is None and asked + answered > 0
     return (
         1,
         int(status == "error"),

@@ -1,0 +1,122 @@
+"""Costs in the log: what is used of which model, and rows that are counted again.
+
+Run these through `Store.read` and `Store.write`; times are unix milliseconds.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import peewee as pw
+
+from gateway.store import database, models
+from gateway.store.log.log_rows import HOUR_MS, OTHER_MODELS, RollupKey, Sums
+from gateway.store.log.queries import Record
+from gateway.store.models import RequestLog
+
+USAGE_COLUMNS = (
+    "input_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+)
+_COLUMNS = (
+    *("id", "created_at", "api_key_id", "account_id", "model", "status"),
+    *("requested_tier", "service_tier", *USAGE_COLUMNS),
+    *("cost_microdollars", "receipt"),
+)
+_HAS_USAGE = "input_tokens + output_tokens > 0"
+_SEEN = ("model", "tier", "account_id", "requests", "unpriced", "shortest", "longest")
+
+
+def models_seen(since: int) -> list[Record]:
+    """Models as served, by tier and account, with the shortest and longest input."""
+    is_sqlite = isinstance(models.database.obj, pw.SqliteDatabase)
+    served = "json_extract(receipt, '$.served')"
+    if not is_sqlite:
+        served = "receipt::json ->> 'served'"
+    found = _select(
+        "SELECT served, tier, account_id, COUNT(*), SUM(unpriced), MIN(input_tokens), "
+        f"MAX(input_tokens) FROM (SELECT COALESCE({served}, model) AS served, "
+        "COALESCE(service_tier, requested_tier) AS tier, account_id, input_tokens, "
+        "CASE WHEN cost_microdollars IS NULL THEN 1 ELSE 0 END AS unpriced "
+        f"FROM request_log WHERE created_at >= ? AND {_HAS_USAGE}) AS seen "
+        "GROUP BY served, tier, account_id ORDER BY COUNT(*) DESC, served, tier",
+        since,
+    )
+    return [dict(zip(_SEEN, map(_plain, row), strict=True)) for row in found]
+
+
+def id_before(since: int) -> int:
+    """The id that all rows since then come after."""
+    [(first,)] = _select("SELECT MIN(id) FROM request_log WHERE created_at >= ?", since)
+    return int(first or 1) - 1
+
+
+def rows_to_count(since: int, after: int, limit: int) -> list[Record]:
+    """Rows that used something, in the order of writing, for `change_costs`."""
+    is_sqlite = isinstance(models.database.obj, pw.SqliteDatabase)
+    lock = "" if is_sqlite else "FOR UPDATE"  # SQLite has one writer at a time
+    found = _select(
+        f"SELECT {', '.join(_COLUMNS)} FROM request_log "
+        f"WHERE id > ? AND created_at >= ? AND {_HAS_USAGE} ORDER BY id LIMIT ? {lock}",
+        *(after, since, limit),
+    )
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+    return [{**row, "receipt": _read(row["receipt"])} for row in rows]
+
+
+def _read(receipt: str) -> dict[str, Any]:
+    try:
+        told = json.loads(receipt)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def change_costs(changed: Iterable[tuple[Record, int | None]]) -> None:
+    """Give rows another cost, and the sums the difference; in one transaction."""
+    changed, sums = list(changed), Sums()
+    for row, cost in changed:
+        before = row["cost_microdollars"]
+        sums.adjust(
+            _rollup_key(row),
+            unpriced=(cost is None) - (before is None),
+            cost_microdollars=(cost or 0) - (before or 0),
+        )
+    table = RequestLog._meta.table_name
+    database.execute_many(
+        models.database.obj,
+        f"UPDATE {table} SET cost_microdollars = ? WHERE id = ?",
+        [(cost, row["id"]) for row, cost in changed],
+    )
+    sums.write(models.database.obj)
+
+
+def _rollup_key(row: Record) -> RollupKey:
+    """The sums that have the row; those of models upstream does not know are one."""
+    hour = row["created_at"] // HOUR_MS * HOUR_MS
+    group = hour, row["api_key_id"] or 0, row["account_id"] or 0
+    own, known = (*group, row["model"] or ""), row["receipt"].get("known_model")
+    if row["status"] == "success" or not row["model"] or known:
+        return own
+    # Rows of earlier releases do not tell.
+    return own if known is None and _has_sums(own) else (*group, OTHER_MODELS)
+
+
+def _has_sums(key: RollupKey) -> bool:
+    query = (
+        "SELECT 1 FROM usage_hour WHERE start = ? AND api_key_id = ? "
+        "AND account_id = ? AND model = ?"
+    )
+    return bool(_select(query, *key))
+
+
+def _select(query: str, *values: Any) -> list[tuple[Any, ...]]:
+    return database.select(models.database.obj, query, values)
+
+
+def _plain(value: Any) -> Any:
+    """PostgreSQL sums into a Decimal."""
+    return value if value is None or isinstance(value, str) else int(value)
