@@ -168,7 +168,8 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
         async def call(gateway: Gateway, account: Account) -> dict[str, Any]:
             return asdict(await send_probe(gateway, account, model))
 
-        found = asyncio.run(_alone(settings, name, call))
+        with without_gateway(settings, "accounts probe"):
+            found = asyncio.run(_alone(settings, name, call))
     if found["ok"]:
         sentence = (
             f"'{found['account']}' answered with {found['model']} "
@@ -211,7 +212,8 @@ def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:
         )
     else:
         call = partial(use_reset, actor=shell_actor()) if use else shown_resets
-        found = asyncio.run(_alone(settings, name, call))
+        with without_gateway(settings, "accounts resets"):
+            found = asyncio.run(_alone(settings, name, call))
     outcome = f"Upstream says '{found['outcome']}'. " if use else ""
     left = text(found.get("available_count"))
     sentence = f"{outcome}'{found['account']}' has {left} banked."

@@ -116,8 +116,10 @@ class Client:
             return self._is_no_gateway(f"with status {status}")
         if refused.code != "admin_token_required":
             return refused
-        whose = TOKEN_VARIABLE if self.running is None else "the data directory"
-        return Refused(status, refused.code, f"{self} has another admin token: {whose}")
+        where = TOKEN_VARIABLE if self.running is None else "the data directory"
+        return Refused(
+            status, refused.code, f"{self} refuses the admin token of {where}"
+        )
 
     def _is_no_gateway(self, answered: str) -> GatewayDoesNotAnswer:
         return GatewayDoesNotAnswer(

@@ -35,7 +35,7 @@ def back_up(
         raise BackupFailed(f"{file}: {error.strerror}") from error
     try:
         least = _copy(str(database.database), file, progress)
-        counted = _count(file)
+        counted = check_copy(file)
         if any(counted[table] < number for table, number in least.items()):
             raise BackupFailed("The copy has fewer rows than the database")
     except BaseException as error:
@@ -56,19 +56,30 @@ def _copy(source: str, file: Path, progress: Progress | None) -> dict[str, int]:
         origin.isolation_level = None
         origin.execute("BEGIN")
         counted = _count_tables(origin)
-        origin.backup(
-            copy,
-            pages=STEP_PAGES,
-            progress=lambda _, left, whole: progress and progress(whole - left, whole),
-        )
+        copy_pages(origin, copy, progress)
         return counted
 
 
-def _count(file: Path) -> dict[str, int]:
+def copy_pages(
+    origin: sqlite3.Connection, copy: sqlite3.Connection, progress: Progress | None
+) -> None:
+    origin.backup(
+        copy,
+        pages=STEP_PAGES,
+        progress=lambda _, left, whole: progress and progress(whole - left, whole),
+    )
+
+
+def check_copy(file: Path, check: str = "quick_check") -> dict[str, int]:
+    """The rows of a database's copy by table. Raises BackupFailed when it is damaged.
+
+    What was beside the file is in it then. The slower `integrity_check` compares the
+    indexes, too.
+    """
     with closing(sqlite3.connect(file)) as copy:
         # Out of WAL, so that the one file is all there is.
         copy.execute("PRAGMA journal_mode = delete")
-        [verdict] = copy.execute("PRAGMA quick_check(1)").fetchone()
+        [verdict] = copy.execute(f"PRAGMA {check}(1)").fetchone()
         if verdict != "ok":
             raise BackupFailed(f"The copy is damaged: {verdict}")
         return _count_tables(copy)

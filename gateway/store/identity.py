@@ -70,13 +70,16 @@ def is_empty(database: pw.Database) -> bool:
     return not select(database, _HAS_ROWS)[0][0]
 
 
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Makes no file and changes none; a database's log beside it is read, too."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
 def _ask_file(path: Path, query: str) -> str | None:
     if not path.is_file():
         return None
     try:
-        with closing(
-            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        ) as file:
+        with closing(open_read_only(path)) as file:
             found = file.execute(query).fetchone()
     except sqlite3.Error:  # no database, none of ours, or locked
         return None

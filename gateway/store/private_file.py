@@ -17,7 +17,7 @@ def create_file(path: Path, text: str) -> None:
         pass  # another process was first
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def give_name(written: Path, path: Path) -> None:
@@ -33,7 +33,7 @@ def give_name(written: Path, path: Path) -> None:
 def replace_file(path: Path, text: str) -> None:
     """Replace the file's text, all or nothing, even when power is cut."""
     _write_temporary(path, text).replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _write_temporary(path: Path, text: str) -> Path:
@@ -46,7 +46,7 @@ def _write_temporary(path: Path, text: str) -> Path:
     return Path(name)
 
 
-def _sync(directory: Path) -> None:
+def sync_folder(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

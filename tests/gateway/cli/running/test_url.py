@@ -35,7 +35,7 @@ async def test_what_needs_the_database_says_so(shell):
     ("url", "token", "said"),
     [
         ("{here}", None, "GATEWAY_ADMIN_TOKEN is not set"),
-        ("{here}", "wrong", "has another admin token"),
+        ("{here}", "wrong", "refuses the admin token of GATEWAY_ADMIN_TOKEN"),
         ("{here}", "wr\u00f6ng", "characters that no token has"),
         ("http://127.0.0.1:1", "t", "does not answer: "),
         ("http://gateway.example", "t", "read the admin token on its way"),

@@ -1,0 +1,1 @@
+"""Databases taken elsewhere and brought back, with the gateway stopped."""
