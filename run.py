@@ -2,7 +2,9 @@
 """The command line: serves without arguments; `--help` lists the commands."""
 
 import sys
-from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 (whoever has an older one hears so)
+    sys.exit(f"This needs Python 3.11 or newer, and is run by {sys.version.split()[0]}")
 
 try:
     import click
@@ -13,17 +15,9 @@ try:
     from gateway.cli.guide.exit_status import ExitStatus
     from gateway.settings import PACKAGE, PROGRAM, Settings
 except ModuleNotFoundError as error:
-    here = Path(__file__).resolve().parent
-    python = here / ".venv" / "bin" / "python"
-    if sys.executable == str(python):
-        sys.exit(f"{error}: {python} -m pip install -r {here / 'requirements.txt'}")
-    if python.exists():
-        sys.exit(f"{error}: start it with {python} {' '.join(sys.argv)}")
-    sys.exit(
-        f"{error}. First:\n  python3 -m venv {here / '.venv'}\n"
-        f"  {python} -m pip install -r {here / 'requirements.txt'}\n"
-        f"then start it with {python} {' '.join(sys.argv)}"
-    )
+    from gateway.cli.guide.missing_packages import advice
+
+    sys.exit(advice(error, sys.argv, "requirements.txt"))
 
 
 def show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:

@@ -112,13 +112,35 @@ def test_without_its_packages_it_says_which_command_to_use(tmp_path, has_venv):
     if has_venv:
         python.parent.mkdir(parents=True)
         python.touch()
-    shutil.copy(ROOT / "run.py", tmp_path)
-    bare = [sys.executable, "-I", "-S", str(tmp_path / "run.py"), "keys", "list"]
+    for name in ("run.py", "gateway/cli/guide/missing_packages.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    bare = [sys.executable, "-S", str(tmp_path / "run.py"), "keys", "list"]
     done = subprocess.run(bare, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("No module named")
     assert ("pip install -r" in done.stderr) is not has_venv
     assert f"start it with {python} {tmp_path / 'run.py'} keys list" in done.stderr
+
+
+TOOLS = sorted((ROOT / "tests" / "tools").glob("[!f]*/__main__.py"))  # fuzz asks more
+
+
+@pytest.mark.operator
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda path: path.parent.name)
+def test_a_tool_without_its_packages_says_which_command_to_use(tool):
+    words = ["-m", f"tests.tools.{tool.parent.name}", "--quick"]
+    bare = [Path(sys.base_prefix) / "bin" / "python3", "-S", *words]
+    done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("No module named")
+    assert f"start it with {ROOT}/.venv/bin/python -m tests.tools" in done.stderr
+    assert done.stderr.endswith(" --quick\n")
+
+
+def test_run_py_can_be_executed():
+    assert os.access(ROOT / "run.py", os.X_OK)
+    assert (ROOT / "run.py").read_text().startswith("#!/usr/bin/env python3\n")
 
 
 def test_the_version_is_that_of_the_project(commands):
