@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from gateway.accounts.account import Account
 from gateway.accounts.affinity import Bindings
+from gateway.accounts.health import TOKEN_ENDED
 from gateway.accounts.lease import Lease
 from gateway.accounts.verdicts import Met, Verdicts
 from gateway.events import Topic
@@ -98,6 +99,22 @@ class Observer:
             self._bindings.answer(keys, conversation, account.id, lease.lost_home, now)
         if had_failed:
             self.account_changed.publish(account)
+
+    def probed(
+        self, lease: Lease, windows: Sequence[Window], *, counts_apart: bool
+    ) -> None:
+        """The operator's own request went well: what its model counts in has room.
+
+        `counts_apart`: in a limit of some models only, which tells nothing of others.
+        """
+        account = lease.account
+        self.success(lease)
+        if not counts_apart:
+            account.health.lift_limit()
+            if account.health.login_reason == TOKEN_ENDED:
+                account.health.logged_in()
+        account.record_windows(windows, self._clock())  # it may have been the last
+        self.account_changed.publish(account)
 
     def settle(self, lease: Lease) -> None:
         """The account made encrypted items: the conversation stays where they are."""

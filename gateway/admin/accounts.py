@@ -16,6 +16,7 @@ from gateway.admin.entities import ACCOUNT_CHANGE
 from gateway.admin.entity import Changed
 from gateway.admin.errors import AlreadyThere, Unacceptable
 from gateway.admin.names import find_row, free_name, unlike_others
+from gateway.admin.views import show_account
 from gateway.repository import accounts, audit
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
@@ -201,6 +202,13 @@ def set_paused(name: str, actor: str, *, paused: bool) -> Changed:
     row.save(only=["is_paused", "updated_at"])
     audit.record(actor, "account.pause" if paused else "account.resume", row.name)
     return Changed.between(str(row.name), before, _settings_of(row))
+
+
+def resume_account(name: str, secrets: SecretBox, actor: str) -> dict[str, Any]:
+    """Back into service where no gateway runs, and how it fares by the database."""
+    changed, now = set_paused(name, actor, paused=False), time.time()
+    row = find_row(AccountRow, changed.name, exact=True)
+    return show_account(accounts.account_of(row, secrets, now), now) | changed.shown()
 
 
 def change_account(account: str, changes: dict[str, Any], actor: str) -> Changed:

@@ -87,6 +87,11 @@ ACCOUNT = entity(
     Field("last_error", _LAST_ERROR, nullable=True),
     Field("models", int, nullable=True),
     *CHANGES,
+    Field(
+        "ruling",
+        choices=("well", "login", "refused", "none"),
+        description="what the judge said, in the answer to resume; none: nothing",
+    ),
 )
 ACCOUNT_LIST = entity(
     "AccountList", Field("accounts", ACCOUNT, many=True, required=True)
@@ -103,7 +108,8 @@ PROBED = entity(
     *similar_fields("error code residency_hint", nullable=True),
     Field("first_event_ms", int, nullable=True),
     Field("duration_ms", int),
-    Field("state"),
+    *similar_fields("state why"),
+    Field("until", float, nullable=True),
 )
 _FILTER = (
     *similar_fields("key account model", bounds=_SHORT),

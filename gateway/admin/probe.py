@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -13,7 +13,9 @@ from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
 from gateway.admin.errors import Unacceptable
 from gateway.app import Gateway
+from gateway.protocol.facts import Window
 from gateway.protocol.lenient_json import text
+from gateway.protocol.limit_windows import named_limit, windows
 from gateway.protocol.local_failures import stream_incomplete, stream_silent
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.sse import EventScanner, EventTooLarge
@@ -42,7 +44,9 @@ class Probed:
     first_event_ms: int | None = None
     duration_ms: int = 0
     residency_hint: str | None = None  # what upstream routes its workspace by
-    state: str = ""
+    state: str = ""  # after it, and what still holds
+    why: str = ""
+    until: float | None = None
 
 
 async def probe(gateway: Gateway, account: Account, model: str | None) -> Probed:
@@ -59,8 +63,10 @@ async def probe(gateway: Gateway, account: Account, model: str | None) -> Probed
     lease = await gateway.pool.lease(demand)
     started = time.monotonic()
     try:
-        await _send(gateway, lease, found, started)
-        gateway.pool.observer.success(lease)
+        told = await _send(gateway, lease, found, started)
+        gateway.pool.observer.probed(
+            lease, told.windows, counts_apart=told.counts_apart
+        )
         found.ok, found.status = True, 200
     except UpstreamFault as fault:
         failure = fault.failure
@@ -72,7 +78,9 @@ async def probe(gateway: Gateway, account: Account, model: str | None) -> Probed
     found.duration_ms = round((time.monotonic() - started) * 1000)
     if account.is_chatgpt:
         found.residency_hint = await _residency_hint(gateway, account)
-    found.state = account.health.status(time.time()).value
+    now, health = time.time(), account.health
+    found.state, found.why = health.status(now).value, health.why(now)
+    found.until = health.until(now)
     return found
 
 
@@ -100,7 +108,14 @@ async def _residency_hint(gateway: Gateway, account: Account) -> str | None:
     return None
 
 
-async def _send(gateway: Gateway, lease: Lease, found: Probed, started: float) -> None:
+class _Told(NamedTuple):
+    """What a good answer told of the limits that its model counts in."""
+
+    windows: tuple[Window, ...]
+    counts_apart: bool  # in a limit of some models only
+
+
+async def _send(gateway: Gateway, lease: Lease, found: Probed, started: float) -> _Told:
     """Raises UpstreamFault unless the answer comes to its good end."""
     account, settings = lease.account, gateway.settings
     url = url_of(Endpoint.RESPONSES, account, settings.upstream_base_url)
@@ -119,19 +134,30 @@ async def _send(gateway: Gateway, lease: Lease, found: Probed, started: float) -
             try:
                 response = await http.send(url, headers, body)
                 with closing(response):
-                    await _read(response, settings.idle_timeout, found, started)
-                return
+                    reader = await _read(
+                        response, settings.idle_timeout, found, started
+                    )
+                return _told(response, reader)
             except UpstreamFault as fault:
                 is_old = fault.failure.status == 401 and not is_last
                 if not is_old or not await gateway.tokens.refresh_after_401(
                     account, used
                 ):
                     raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _told(response: UpstreamResponse, reader: OutcomeReader) -> _Told:
+    is_named = reader.windows and all(one.limit for one in reader.windows)
+    return _Told(
+        (*windows(response.headers, time.time()), *reader.windows),
+        bool(is_named or named_limit(response.headers)),
+    )
 
 
 async def _read(
     response: UpstreamResponse, idle_timeout: float, found: Probed, started: float
-) -> None:
+) -> OutcomeReader:
     scanner, reader = EventScanner(), OutcomeReader()
     while chunk := await _next(response, idle_timeout):
         if found.first_event_ms is None:
@@ -148,6 +174,7 @@ async def _read(
         raise UpstreamFault(
             stream_incomplete("The stream ended before the response did")
         )
+    return reader
 
 
 async def _next(response: UpstreamResponse, idle_timeout: float) -> bytes:

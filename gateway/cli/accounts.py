@@ -9,6 +9,7 @@ import click
 
 from gateway.admin import accounts as admin
 from gateway.admin.entities import ACCOUNT_CHANGE
+from gateway.admin.entity import Changed
 from gateway.admin.views import stored_accounts
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
@@ -29,6 +30,7 @@ from gateway.cli.output import (
     print_change,
     print_result,
     print_table,
+    still_holds,
 )
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
@@ -134,6 +136,14 @@ def _readable(row: dict[str, Any], now: float) -> dict[str, Any]:
     }
 
 
+_JUDGED = {
+    "well": "Its judge finds its token and its way well.",
+    "login": "Its judge refuses its token.",
+    "refused": "Its judge refuses it.",
+    "none": "Its judge gave no answer that decides anything.",
+    "": "No gateway runs here that could ask its judge.",
+}
+
 add_change_command(
     accounts,
     "pause",
@@ -141,13 +151,24 @@ add_change_command(
     {"state": "paused"},
     ("Take an account out of service; its running requests end.", "Paused '{}'."),
 )
-add_change_command(
-    accounts,
-    "resume",
-    partial(admin.set_paused, paused=False),
-    {"state": "resumed"},
-    ("Put a paused account back into service.", "Resumed '{}'."),
-)
+
+
+@accounts.command("resume")
+@click.argument("name", shell_complete=names_of("accounts"))
+@settings_and_json
+def resume(settings: Settings, name: str, as_json: bool) -> None:
+    """Put an account back into service; say what still holds.
+
+    The running gateway asks whoever judges the account: a limit is upstream's word.
+    """
+    row = apply_change(settings, admin.resume_account, name, SECRETS, shell_actor())
+    changed = Changed(row["name"], row["before"], row["after"])
+    told = {field: row.get(field) for field in ("state", "why", "until", "ruling")}
+    judged = _JUDGED[told["ruling"] or ""]
+    sentence = f"Resumed '{changed.name}'. {judged}{still_holds(row)}"
+    print_change(changed, sentence, as_json=as_json, **told)
+
+
 add_change_command(
     accounts,
     "remove",

@@ -24,7 +24,7 @@ from gateway.cli.admin_client import find_client, path_of, remote_url
 from gateway.cli.base import SECRETS, apply_change, secrets_of, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
-from gateway.cli.output import print_json, print_result, text
+from gateway.cli.output import print_json, print_result, still_holds, text
 from gateway.cli.running.alone import without_gateway
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
@@ -173,11 +173,12 @@ def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> No
     if found["ok"]:
         sentence = (
             f"'{found['account']}' answered with {found['model']} "
-            f"in {found['duration_ms']} ms."
+            f"in {found['duration_ms']} ms.{still_holds(found)}"
         )
     else:
         status = f" (status {found['status']})" if found["status"] else ""
-        sentence = f"'{found['account']}' failed{status}: {found['error']}"
+        words = f"'{found['account']}' failed{status}: {found['error']}"
+        sentence = words.rstrip(".") + "." + still_holds(found)
     if hint := found["residency_hint"]:
         sentence += f" Upstream routes its workspace by {hint!a}: see --residency."
     print_result(found, sentence, as_json=as_json)

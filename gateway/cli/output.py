@@ -73,6 +73,15 @@ def _value(field: str, value: Any) -> str:
     return format_time(value) if field.endswith("_at") else text(value)
 
 
+def still_holds(account: OutputRow) -> str:
+    """The sentence about what keeps an account from its work; "" when nothing does."""
+    if account["state"] == "active":
+        return ""
+    until = account["until"]
+    so_long = f" until {format_time(until)}" if until else ""
+    return f" It is {account['state'].replace('_', ' ')}{so_long}: {account['why']}."
+
+
 def text(value: Any) -> str:
     if value is None or value == "":
         return "-"

@@ -132,13 +132,19 @@ class Judges:
         return account.credentials.access_token != used
 
     async def _judge_and_refresh(self, account: Account, used: Secret | None) -> None:
-        flight = self._flight(account)
-        await asyncio.wait({flight})
-        is_ruled = not flight.cancelled() and flight.exception() is None
-        is_open = not is_ruled or flight.result() is Ruling.NONE
+        is_open = await self.ask(account, None) is Ruling.NONE
         if is_open and account.credentials.access_token == used:
             # The judge decides nothing: the token may still be old.
             await self._tokens.refresh_after_401(account, used)
+
+    async def ask(
+        self, account: Account, seconds: float | None = ANSWER_SECONDS
+    ) -> Ruling:
+        """What the judge says of an account now; NONE, too, when it takes longer."""
+        flight = self._flight(account)
+        await asyncio.wait({flight}, timeout=seconds)
+        is_ruled = flight.done() and not flight.cancelled() and not flight.exception()
+        return flight.result() if is_ruled else Ruling.NONE
 
     async def close(self) -> None:
         """End the calls that requests have waited for."""
@@ -167,7 +173,7 @@ class Judges:
         elif question.is_handshake:
             await self._within(question, self._shake_hands(account))
         else:
-            await asyncio.wait({self._flight(account)}, timeout=ANSWER_SECONDS)
+            await self.ask(account)
 
     def _flight(self, account: Account) -> "asyncio.Task[Ruling]":
         """The one call about an account's token that is under way."""

@@ -135,17 +135,28 @@ class AccountHandler(AdminHandler):
 
 class AccountPauseHandler(AdminHandler):
     operations: ClassVar = {"post": Operation("Take out of service", ACCOUNT)}
-    paused: ClassVar[bool] = True
 
     async def post(self, name: str) -> None:
-        change = partial(accounts.set_paused, paused=self.paused)
-        changed = await self.change(change, name, self.actor)
+        pause = partial(accounts.set_paused, paused=True)
+        changed = await self.change(pause, name, self.actor)
         self.answer(account_answer(self.gateway, changed.name, changed))
 
 
-class AccountResumeHandler(AccountPauseHandler):
-    operations: ClassVar = {"post": Operation("Put back into service", ACCOUNT)}
-    paused = False
+class AccountResumeHandler(AdminHandler):
+    operations: ClassVar = {
+        "post": Operation(
+            "Put back into service, and ask its judge what still holds", ACCOUNT
+        )
+    }
+
+    async def post(self, name: str) -> None:
+        gateway, resume = self.gateway, partial(accounts.set_paused, paused=False)
+        changed = await self.change(resume, name, self.actor)
+        account = find_account(gateway, changed.name)
+        account.health.resume()  # marks end, also where it was not paused
+        ruling = await gateway.judges.ask(account)
+        told = account_answer(gateway, changed.name, changed)
+        self.answer(told | {"ruling": ruling.value})
 
 
 class AccountProbeHandler(AdminHandler):

@@ -130,6 +130,12 @@ ROUTES: dict[str, Route] = {
             "POST", path_of("accounts", name, "pause" if paused else "resume"), {}
         )
     ),
+    "admin.accounts.resume_account": Route(
+        lambda name, secrets, actor: Call(
+            "POST", path_of("accounts", name, "resume"), {}
+        ),
+        dict,
+    ),
     "admin.accounts.change_account": Route(
         lambda account, changes, actor: Call(
             "PATCH", path_of("accounts", account), changes

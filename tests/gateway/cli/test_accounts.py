@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 import stat
+import time
 from functools import partial
 
 import pytest
@@ -239,3 +240,21 @@ async def test_access_tokens_are_imported_from_files_and_from_stdin(
         assert "Nothing was imported." in done.err
         assert "sesame" not in done.err
     assert token.encode() not in (commands.data_dir / "gateway.db").read_bytes()
+
+
+def test_a_resumed_account_says_what_still_holds(commands, auth_file):
+    commands.good("accounts", "import", auth_file("ada"))
+    until = time.time() + 3600
+    limit = {"window": "primary", "since": until - 7200, "until": until, "by": "them"}
+    with sqlite3.connect(commands.data_dir / "gateway.db") as database:
+        database.execute(
+            "UPDATE account SET is_paused = 1, state_detail = ?",
+            (json.dumps({"limit": limit}),),
+        )
+    database.close()
+    resumed = commands.good("accounts", "resume", "ada")
+    assert "paused: yes → no" in resumed.out
+    assert "No gateway runs here that could ask" in resumed.out
+    assert f"limited until {format_time(until)}: primary limit, says" in resumed.out
+    row = commands.good("accounts", "resume", "ada", "--json").row
+    assert (row["state"], row["until"], row["ruling"]) == ("limited", until, None)
