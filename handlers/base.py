@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -107,14 +108,9 @@ class BaseHandler(RequestHandler):
             raise MethodNotAllowed
 
     @classmethod
-    def allowed_methods(cls) -> list[str]:
+    def allowed_methods(cls) -> tuple[str, ...]:
         """The methods it serves: HEAD where GET is (RFC 9110, 9.1)."""
-        own = [
-            method
-            for method in RequestHandler.SUPPORTED_METHODS
-            if getattr(cls, method.lower()) is not getattr(BaseHandler, method.lower())
-        ]
-        return [*own, "HEAD"] if "GET" in own else own
+        return _methods_of(cls)  # type: ignore[arg-type]
 
     def head(self, *args: str, **kwargs: str) -> "Awaitable[None] | None":
         """The head of what GET answers; Tornado leaves the body out."""
@@ -207,3 +203,13 @@ def _gateway_error(raised: object, status: int) -> GatewayError:
     if isinstance(raised, GatewayError):
         return raised
     return _ERROR_OF_STATUS.get(status, GatewayError)()
+
+
+@cache
+def _methods_of(handler: type[BaseHandler]) -> tuple[str, ...]:
+    own = tuple(
+        method
+        for method in RequestHandler.SUPPORTED_METHODS
+        if getattr(handler, method.lower()) is not getattr(BaseHandler, method.lower())
+    )
+    return (*own, "HEAD") if "GET" in own else own

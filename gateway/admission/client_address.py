@@ -171,7 +171,11 @@ def is_https(facts: RequestFacts, settings: Settings) -> bool:
 
 def client_network(facts: RequestFacts, settings: Settings) -> str:
     """The address that attempts are counted by: one IPv6 client has a whole /64."""
-    text = client_address(facts, settings)
+    return _network_of(client_address(facts, settings))
+
+
+@lru_cache(maxsize=1024)
+def _network_of(text: str) -> str:
     address = _address(text)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))

@@ -55,7 +55,7 @@ class RequestRules:
 
     def with_those_of(self, key: "RequestRules") -> "RequestRules":
         """Both together, where a key's go first."""
-        if key == NO_RULES:
+        if not (key.tools or key.aliases):
             return self
         return RequestRules(self.tools + key.tools, self.aliases + key.aliases)
 

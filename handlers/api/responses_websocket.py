@@ -40,8 +40,8 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
             self.set_header("x-codex-turn-state", turn_state)
 
     @classmethod
-    def allowed_methods(cls) -> list[str]:
-        return ["GET"]  # an upgrade has no head to ask for alone
+    def allowed_methods(cls) -> tuple[str, ...]:
+        return ("GET",)  # an upgrade has no head to ask for alone
 
     async def get(self, *args: str, **kwargs: str) -> None:
         """The channel counts as a socket of its sender's from here on."""

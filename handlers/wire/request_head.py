@@ -69,9 +69,11 @@ def prevent_keep_alive(request: HTTPServerRequest) -> None:
 
 def accept_expectation(request: HTTPServerRequest) -> None:
     """Have Tornado answer "100 Continue" in any case (RFC 9110, 10.1.1)."""
-    if request.headers.get("Expect", "").strip().lower() == "100-continue":
-        request.headers["Expect"] = "100-continue"
+    headers = request.headers
+    if "Expect" in headers and headers["Expect"].strip().lower() == "100-continue":
+        headers["Expect"] = "100-continue"
 
 
 def is_upgrade(request: HTTPServerRequest) -> bool:
-    return request.headers.get("upgrade", "").lower() == "websocket"
+    headers = request.headers
+    return "Upgrade" in headers and headers["Upgrade"].lower() == "websocket"
