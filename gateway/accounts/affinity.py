@@ -8,6 +8,7 @@ tenant can name another's conversation. Time is an argument (unix seconds).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
@@ -23,6 +24,7 @@ LONGEST_AWAY = 300.0
 # The date of use is written again only after an hour: a busy conversation would
 # else cost one row per request, and only the seven days depend on it.
 TOUCH_INTERVAL = 3_600.0
+_LONGEST_KEPT = 128  # characters of an identifier whose key is kept
 
 Keys = tuple[tuple[str, str], ...]  # (kind, scoped key), strongest first
 
@@ -66,8 +68,17 @@ class Affinity(NamedTuple):
 
 def scoped(key_id: int | None, kind: str, value: str) -> str:
     """The key of one identifier: at most 48 characters, whatever the client sent."""
+    make = _kept if len(value) <= _LONGEST_KEPT else _scoped
+    return make(key_id, kind, value)
+
+
+def _scoped(key_id: int | None, kind: str, value: str) -> str:
     digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16)
     return f"{key_id or 0}:{kind}:{digest.hexdigest()}"
+
+
+# A turn asks for its response's key twice, and each of a conversation's for the same.
+_kept = lru_cache(maxsize=1_024)(_scoped)
 
 
 @dataclass(slots=True, eq=False)

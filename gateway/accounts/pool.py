@@ -154,6 +154,8 @@ class Pool:
 
     def serve_queue(self) -> None:
         """Grant what can be granted, in turn; refuse those for whom no wait helps."""
+        if not self._queue:
+            return
         selections: dict[Demand, Selection] = {}
         for waiter in self._queue:
             # Equal demands share one selection, until a grant changes an account.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gateway.errors import GatewayError
 from gateway.protocol.facts import Origin
@@ -14,7 +15,12 @@ _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.:/-]")
 
 def plain_name(model: str | None) -> str | None:
     """A model's name as logs and messages may have it."""
-    return model and _NOT_PLAIN.sub("_", model[:LONGEST_NAME])
+    return model and _plain(model[:LONGEST_NAME])
+
+
+@lru_cache(maxsize=256)
+def _plain(name: str) -> str:
+    return _NOT_PLAIN.sub("_", name)
 
 
 class ModelNotAllowed(GatewayError):

@@ -63,10 +63,11 @@ class ModelLookups:
 
     def _is_unlisted(self, model: str) -> bool:
         """Whether every account has a catalogue, and none this model."""
-        catalogues = [one.catalogue for one in self._pool.accounts.values()]
-        return bool(catalogues) and all(
-            one is not None and model not in one.models for one in catalogues
-        )
+        for account in self._pool.accounts.values():
+            catalogue = account.catalogue
+            if catalogue is None or model in catalogue.models:
+                return False
+        return bool(self._pool.accounts)
 
     def _may_look(self, sender: str) -> bool:
         """Whether a look is due; it is counted then."""

@@ -6,6 +6,7 @@ What an attempt is, the transport says; what follows a failed one, `failover` de
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -123,7 +124,7 @@ class AttemptLoop:
         try:
             # Another attempt is not begun after the time for it, whatever the queue.
             left = LAST_ATTEMPT_SECONDS - turn.exchange.elapsed_ms / 1000
-            async with asyncio.timeout(left if progress.failures else None):
+            async with asyncio.timeout(left) if progress.failures else nullcontext():
                 lease = turn.lease = await self._pool.lease(demand)
         except PreviousResponseNotFound:
             raise  # upon which the client sends everything again

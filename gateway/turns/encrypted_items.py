@@ -16,6 +16,8 @@ from gateway.protocol.lenient_json import child, load_object
 _Key = int | None  # the number of an API key
 _Payload = dict[str, Any]
 MARK = b'"encrypted_content"'
+_REASONING = ("reasoning",)
+_SEALED = ("compaction", "reasoning")
 # A long conversation has some hundred such items; an entry takes 65 bytes.
 MOST_ITEMS = 50_000
 
@@ -43,14 +45,13 @@ class EncryptedItems:
 
         Only the first can go on from it, and others cannot read the second.
         """
-        makers: dict[str, int] = {}
-        for kind in ("compaction", "reasoning"):
-            for _, item in _sealed(payload, kind):
-                if (maker := self._maker(key, item)) is not None:
-                    makers[kind] = maker
-                    if kind == "compaction":
-                        break
-        return makers.get("compaction"), makers.get("reasoning")
+        compacted_by = reasoned_by = None
+        for _, item in _sealed(payload, _SEALED):
+            if item["type"] == "reasoning":
+                reasoned_by = self._maker(key, item) or reasoned_by
+            else:
+                compacted_by = compacted_by or self._maker(key, item)
+        return compacted_by, reasoned_by
 
     def foreign_reasoning(
         self, key: _Key, payload: _Payload, account_id: int
@@ -58,7 +59,7 @@ class EncryptedItems:
         """Indexes of the `input` items that this account cannot read."""
         return frozenset(
             index
-            for index, item in _sealed(payload, "reasoning")
+            for index, item in _sealed(payload, _REASONING)
             if self._maker(key, item) not in (None, account_id)
         )
 
@@ -69,17 +70,19 @@ class EncryptedItems:
 
 def all_reasoning(payload: _Payload) -> frozenset[int]:
     """Indexes of every encrypted reasoning item, whoever made it."""
-    return frozenset(index for index, _ in _sealed(payload, "reasoning"))
+    return frozenset(index for index, _ in _sealed(payload, _REASONING))
 
 
-def _sealed(payload: _Payload, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _sealed(
+    payload: _Payload, kinds: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, Any]]]:
     items = payload.get("input")
     if not isinstance(items, list):
         return
     for index, item in enumerate(items):
         if (
             isinstance(item, dict)
-            and item.get("type") == kind
+            and item.get("type") in kinds
             and item.get("encrypted_content")
         ):
             yield index, item

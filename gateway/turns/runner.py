@@ -83,7 +83,7 @@ class TurnRunner:
                 exchange,
                 self.sealed,
                 demand,
-                metered_turn(request, loaded, demand, obeys_cap=self._caps(demand)),
+                metered_turn(request, loaded, demand),
                 loaded,
                 WholeAnswer(self._room, sender_of(request.key, request.client.network)),
                 anchor=loaded.previous_response_id,
@@ -150,6 +150,8 @@ class TurnRunner:
         if key is not None and model is not None and not key.allows(model):
             accounts = self._pool.accounts.values()
             raise ModelNotAllowed(model, usable_models(accounts, turn.demand))
+        if turn.metered.most_output and not self._caps(turn.demand):
+            turn.metered.most_output = 0
         await self._metering.reserve(turn.metered)
 
     def _note_model(self, exchange: Exchange) -> None:

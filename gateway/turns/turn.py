@@ -225,10 +225,8 @@ def _needed_kind(
     return None, None
 
 
-def metered_turn(
-    request: ClientRequest, loaded: Loaded, demand: Demand, *, obeys_cap: bool
-) -> MeteredTurn:
-    """What the key's limits see of a turn; `obeys_cap`: `max_output_tokens` holds."""
+def metered_turn(request: ClientRequest, loaded: Loaded, demand: Demand) -> MeteredTurn:
+    """What the key's limits see of a turn, if `max_output_tokens` holds."""
     anchor, asked = loaded.previous_response_id, (loaded.payload or {})
     return MeteredTurn(
         request.key,
@@ -239,5 +237,5 @@ def metered_turn(
         size=request.input_size,
         names=tuple(name for _, name in demand.conversation_keys),
         previous=anchor and scoped(demand.key_id, "response", anchor),
-        most_output=count(asked.get("max_output_tokens")) if obeys_cap else 0,
+        most_output=count(asked.get("max_output_tokens")),
     )

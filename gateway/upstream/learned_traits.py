@@ -36,14 +36,13 @@ class LearnedTraits:
         bound = _bound(headers.get(LARGEST_MESSAGE, ""))
         for key in {_key(url, None), _key(url, model)}:
             before = self._learned.get(key)
-            self._learned.put(
-                key,
-                _Traits(
-                    included if is_sane and included.isprintable() else None,
-                    # Not every answer speaks of it: the last that did counts.
-                    bound or (before.max_message_bytes if before else None),
-                ),
+            traits = _Traits(
+                included if is_sane and included.isprintable() else None,
+                # Not every answer speaks of it: the last that did counts.
+                bound or (before.max_message_bytes if before else None),
             )
+            if traits != before:
+                self._learned.put(key, traits)
 
     def knows_any(self, urls: Collection[str]) -> bool:
         """Whether something was learned of any of them."""
