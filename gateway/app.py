@@ -71,6 +71,7 @@ class Gateway:
         self.settings = settings
         self.secrets = secrets
         self.is_draining = False
+        self.started_at = time.time()
         self.supervisor = Supervisor()
         self.channels = ClientSockets(settings.sockets_per_key)
         self.store = Store(

@@ -61,6 +61,7 @@ _WINDOW = entity(
     Field("used_percent", float),
     Field("window_minutes", int, nullable=True),
     Field("resets_at", float, nullable=True),
+    Field("runs_out_at", float, nullable=True, description="at its pace, before that"),
     *similar_fields("seen_at age", float),
     Field("live", bool, description="told by an answer, not polled"),
 )

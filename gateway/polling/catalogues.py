@@ -56,7 +56,7 @@ class Catalogues:
         self._calls = calls
         self._base = upstream_base_url.rstrip("/")
         self._clock = clock
-        self._version = NEWEST_KNOWN
+        self.asks_as = NEWEST_KNOWN
         self.lookups = ModelLookups(pool, self.refresh)
         self._due: dict[int, float] = {}
         # As which version the catalogue was asked for that an account has.
@@ -88,7 +88,7 @@ class Catalogues:
         So it does when the first answer to a newer version is shorter: a version
         that upstream does not like must not cost models.
         """
-        known, version = account.catalogue, self._version
+        known, version = account.catalogue, self.asks_as
         try:
             answer = await self._calls.get(
                 account, self._url(account), etag=known.etag if known else None
@@ -123,8 +123,8 @@ class Catalogues:
         """Ask as the newest client whose turn upstream completed; `row` of the log."""
         if row["status"] == "success" and row["response_id"]:
             version = believed_version(row["user_agent"])
-            if version is not None and version > self._version:
-                self._version = version
+            if version is not None and version > self.asks_as:
+                self.asks_as = version
                 self._due.clear()  # there may be models for it
 
     def listing(
@@ -152,7 +152,7 @@ class Catalogues:
     def _url(self, account: Account) -> str:
         if not account.is_chatgpt:
             return (account.base_url or "").rstrip("/") + "/models"
-        return f"{self._base}/codex/models?client_version={self._version}"
+        return f"{self._base}/codex/models?client_version={self.asks_as}"
 
 
 def _described(

@@ -23,6 +23,8 @@ _NAMED_USED = re.compile(
 )
 _NOT_OF_IDS = re.compile(r"[^a-z0-9_]+")
 LONGEST_LIMIT_NAME = 64
+# Of a window, before its pace means something: the first turns of a week say nothing.
+LEAST_PASSED = 0.02
 # Of limits of some models, that are kept of one account.
 MOST_NAMED_WINDOWS = 16
 
@@ -50,6 +52,29 @@ class SeenWindow(NamedTuple):
         if resets_at is not None and resets_at <= now:
             return 0.0
         return self.window.used_percent
+
+    def runs_out_at(self, now: float) -> float | None:
+        """See `runs_out_at`; None where its length or end is not known, too."""
+        minutes, until = self.window.window_minutes, self.window.resets_at
+        if minutes is None or until is None or until <= now:
+            return None
+        since = until - minutes * 60
+        return runs_out_at(self.window.used_percent / 100, since, until, self.at)
+
+
+def runs_out_at(used: float, since: float, until: float, seen: float) -> float | None:
+    """When a window is used up, at the pace it had from its beginning until `seen`.
+
+    `used` is a share, times are unix seconds. None: it lasts until it ends, or too
+    little of it has passed to say.
+    """
+    passed = seen - since
+    if used >= 1:
+        return seen
+    if used <= 0 or passed < LEAST_PASSED * (until - since):
+        return None
+    end = since + passed / used
+    return end if end < until else None
 
 
 def windows(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:

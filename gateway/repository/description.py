@@ -41,6 +41,7 @@ def _window(seen: SeenWindow, now: float) -> dict[str, Any]:
         "used_percent": seen.used_percent(now),
         "window_minutes": seen.window.window_minutes,
         "resets_at": seen.window.resets_at,
+        "runs_out_at": seen.runs_out_at(now),
         "seen_at": seen.at,
         "age": max(0.0, now - seen.at),
         "live": seen.live,

@@ -35,6 +35,7 @@ from handlers.admin.prices import (
     RecostHandler,
 )
 from handlers.admin.settings import ReloadHandler, SettingsHandler
+from handlers.admin.status import StatusHandler
 from handlers.admin.turns import TurnCutHandler, TurnsHandler
 from handlers.admin.visits import VisitsHandler
 from handlers.base import RouteOptions
@@ -69,6 +70,7 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/logs" + _NAME, LogHandler, ADMIN),
     (r"/api/usage", UsageReportHandler, ADMIN),
     (r"/api/rules", RuleCountsHandler, ADMIN),
+    (r"/api/status", StatusHandler, ADMIN),
     (r"/api/turns", TurnsHandler, ADMIN),
     (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
     (r"/api/visits", VisitsHandler, ADMIN),

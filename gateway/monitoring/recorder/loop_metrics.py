@@ -1,5 +1,6 @@
 """LoopMetrics: lag and blocks of the event loop, and recordings of them."""
 
+from collections import deque
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -20,6 +21,7 @@ class LoopMetrics:
             registry=registry,
             buckets=LAG_BUCKETS,
         )
+        self._latest = deque[float](maxlen=120)  # a minute of half seconds
         counter = partial(Counter, namespace=namespace, registry=registry)
         self._blocked = counter(
             "loop_blocked",
@@ -39,6 +41,12 @@ class LoopMetrics:
 
     def observe_lag(self, seconds: float) -> None:
         self._lag.observe(max(0.0, seconds))
+        self._latest.append(max(0.0, seconds))
+
+    @property
+    def worst_lag(self) -> float:
+        """Seconds, of the last minute."""
+        return max(self._latest, default=0.0)
 
     def count_block(self, cause: BlockCause) -> None:
         self._blocked.labels(cause).inc()
