@@ -10,9 +10,10 @@ try:
     import click
     from environs import EnvValidationError
 
-    from gateway.cli.base import Commands, pass_settings, version
+    from gateway.cli.base import Commands, pass_settings
     from gateway.cli.commands import COMMANDS
     from gateway.cli.guide.exit_status import ExitStatus
+    from gateway.process.release import version
     from gateway.settings import PACKAGE, PROGRAM, Settings
 except ModuleNotFoundError as error:
     from gateway.cli.guide.missing_packages import advice

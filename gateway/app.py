@@ -71,7 +71,6 @@ class Gateway:
         self.settings = settings
         self.secrets = secrets
         self.is_draining = False
-        self.started_at = time.time()
         self.supervisor = Supervisor()
         self.channels = ClientSockets(settings.sockets_per_key)
         self.store = Store(
@@ -150,6 +149,7 @@ class Gateway:
 
     async def start_parts(self) -> None:
         """Start all parts; those already started are stopped if one fails."""
+        self.started_at = time.time()
         async with AsyncExitStack() as opened:
             await self._open(opened)
             self._opened = opened.pop_all()

@@ -9,12 +9,15 @@ from gateway.admin.entities import ACCOUNT
 from gateway.admin.key_rules.entities import KEY
 from gateway.admin.names import find_row
 from gateway.keys.key import Key
+from gateway.keys.limiter import Limiter
 from gateway.repository.accounts import load_accounts
 from gateway.repository.description import describe_account
 from gateway.repository.keys import load_keys
 from gateway.repository.options import shown_rules
+from gateway.repository.startup import stored_counters
 from gateway.store import models
 from gateway.store.encryption import SecretBox
+from gateway.store.log.activity import last_uses
 
 
 def show_account(
@@ -58,8 +61,15 @@ def show_key(key: Key, names: dict[int, str], now: float) -> dict[str, Any]:
 
 
 def stored_keys() -> list[dict[str, Any]]:
-    now, names = time.time(), account_names()
-    return [show_key(key, names, now) for key in load_keys()]
+    """All keys with what is used of their limits, as the database has it."""
+    now, names, uses = time.time(), account_names(), last_uses()
+    limiter = Limiter()
+    limiter.ledger.restore(stored_counters(now))
+    return [
+        show_key(key, names, now)
+        | {"usage": limiter.report(key, now), "last_used_at": uses.get(key.id)}
+        for key in load_keys()
+    ]
 
 
 def stored_key(name: str) -> dict[str, Any]:

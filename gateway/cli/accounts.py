@@ -1,7 +1,6 @@
 """`run.py accounts …`"""
 
 import os
-import time
 from functools import partial
 from typing import Any
 
@@ -10,8 +9,6 @@ import click
 from gateway.admin import accounts as admin
 from gateway.admin.entities import ACCOUNT_CHANGE
 from gateway.admin.entity import Changed
-from gateway.admin.views import stored_accounts
-from gateway.cli.admin_client import find_client
 from gateway.cli.base import (
     SECRETS,
     Commands,
@@ -20,26 +17,23 @@ from gateway.cli.base import (
     apply_change,
     given_values,
     name_argument,
-    run_query,
     settings_and_json,
 )
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import (
-    format_duration,
-    format_time,
     print_change,
     print_result,
-    print_table,
     still_holds,
 )
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
-from gateway.settings import PROGRAM, Settings
+from gateway.settings import Settings
 
 
 @click.group(
     cls=Commands,
     elsewhere={
+        "list": "reports.listings:list_accounts",
         "import": "accounts_online:import_logins",
         "login": "accounts_online:login",
         "probe": "accounts_online:probe",
@@ -82,58 +76,6 @@ def add(settings: Settings, /, api_key_env: str, as_json: bool, **given: Any) ->
         f"Added account '{made.name}'.",
         as_json=as_json,
     )
-
-
-@accounts.command("list")
-@settings_and_json
-def list_accounts(settings: Settings, as_json: bool) -> None:
-    """All accounts: state, why, until when, windows, load."""
-    client = find_client(settings)
-    rows: list[dict[str, Any]]
-    if client is not None:
-        rows = client.call("GET", "/api/accounts")["accounts"]
-    else:
-        rows = run_query(settings, stored_accounts, SECRETS)
-    if as_json:
-        print_table(rows, (), as_json=True)
-        return
-    if not rows:
-        click.echo(f"No accounts yet; `{PROGRAM} accounts import FILE` adds one.")
-        return
-    columns = ("id", "name", "plan", "token_ends", "state", "why", "until", "windows")
-    now = time.time()
-    shown = [_readable(row, now) for row in rows]
-    print_table(shown, (*columns, "in_flight", "last_error"), as_json=False)
-
-
-def _window_name(one: dict[str, Any]) -> str:
-    """Whose it is and how long: which place it has says neither."""
-    minutes = one["window_minutes"]
-    length = one["name"] if minutes is None else format_duration(minutes * 60)
-    return f"{one['limit']} {length}" if one["limit"] else length
-
-
-def _readable(row: dict[str, Any], now: float) -> dict[str, Any]:
-    windows = [
-        f"{_window_name(one)} {one['used_percent']:.0f} % "
-        f"({format_duration(one['age'])} old)"
-        for one in row["windows"]
-    ]
-    error = row["last_error"]
-    when = (
-        ""
-        if error is None
-        else f"{format_duration(now - error['at'])} ago: {error['message']}"
-    )
-    return row | {
-        "plan": row["plan"] or ("API key" if row["kind"] == "api_key" else None),
-        "token_ends": format_time(row["token_expires_at"])
-        if row["auth"] == "access_token"
-        else None,
-        "until": format_time(row["until"]),
-        "windows": windows,
-        "last_error": when[:70],
-    }
 
 
 _JUDGED = {

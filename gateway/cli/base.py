@@ -1,10 +1,8 @@
 """What every command shares: settings, the database, output, errors."""
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module, metadata
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import click
@@ -27,7 +25,7 @@ from gateway.errors import GatewayError
 from gateway.process.inherited_sockets import UnusableDescriptor
 from gateway.process.lockfile import AlreadyRunning
 from gateway.repository.audit import shell_actor
-from gateway.settings import PACKAGE, PROGRAM, Settings
+from gateway.settings import Settings
 from gateway.store.database import StoreUnavailable, UnusableDatabase
 from gateway.store.encryption import UnusableKey
 
@@ -137,14 +135,6 @@ def _reason(error: Exception) -> str:
         return str(error)
     said = " ".join(str(cause).split())[:_LONGEST_REASON]
     return f"{error} (GATEWAY_DATABASE_URL): {said}"
-
-
-def version() -> str:
-    """The release, as pyproject.toml has it."""
-    if PROGRAM == PACKAGE:
-        return metadata.version(PACKAGE)
-    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
-    return str(tomllib.loads(project.read_text())["project"]["version"])
 
 
 class Count(click.ParamType[int | str]):

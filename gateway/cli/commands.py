@@ -20,6 +20,7 @@ COMMANDS = {
     "recorder": "recorder:recorder",
     "restore": "upkeep.database:restore",
     "rules": "reports.logs:rules",
+    "status": "reports.status:status",
     "strategy": "admin:strategy",
     "tools": "admin:tools",
     "turns": "reports.turns:turns",

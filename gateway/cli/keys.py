@@ -10,7 +10,7 @@ import click
 from gateway.admin import keys as admin
 from gateway.admin.entity import Entity
 from gateway.admin.key_rules.entities import KEY_CHANGE, NEW_KEY, ROTATION
-from gateway.admin.views import stored_key, stored_keys
+from gateway.admin.views import stored_key
 from gateway.cli.admin_client import find_client, path_of
 from gateway.cli.base import (
     Commands,
@@ -29,12 +29,11 @@ from gateway.cli.output import (
     print_change,
     print_json,
     print_result,
-    print_table,
     text,
 )
 from gateway.cli.running.database import describe_change, say_once
 from gateway.repository.audit import record, shell_actor
-from gateway.settings import PROGRAM, Settings
+from gateway.settings import Settings
 from gateway.store.database import transaction
 from gateway.store.log.retention import remove_log_of_key
 
@@ -44,7 +43,6 @@ FIRST_KEY = (
     "This is the first key: from now on every client needs one, local ones too, also "
     "after the last key is removed."
 )
-NO_KEYS = f"No keys yet; `{PROGRAM} keys create NAME` makes one."
 # One text each time the option is given; the others are separated by commas.
 _REPEATED = {
     "limits": "--limit",
@@ -57,7 +55,7 @@ _REPEATED = {
 _NO_OPTIONS = ("name", "disabled")
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, elsewhere={"list": "reports.listings:list_keys"})
 def keys() -> None:
     """API keys: who may use the gateway, and how much."""
 
@@ -129,27 +127,6 @@ def _show_made(made: admin.Made, what: str, as_json: bool) -> None:
     # The key alone on standard output, so that it can be piped.
     click.echo(f"{what} key '{made.name}'. It is shown this once:", err=True)
     click.echo(made.token.reveal())
-
-
-@keys.command("list")
-@settings_and_json
-def list_keys(settings: Settings, as_json: bool) -> None:
-    """All keys and what they may do."""
-    rows = run_query(settings, stored_keys)
-    if not rows and not as_json:
-        click.echo(NO_KEYS)
-        return
-    columns = ["id", "name", "prefix", "state", "expires_at", "models", "accounts"]
-    if not as_json:
-        rows = [_readable(row) for row in rows]
-        columns += ["overlap"] if any(row["overlap"] for row in rows) else []
-    print_table(rows, (*columns, "limits"), as_json=as_json)
-
-
-def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    until = row["old_expires_at"]
-    overlap = until and f"{row['old_prefix']} until {format_time(until)}"
-    return row | {"expires_at": format_time(row["expires_at"]), "overlap": overlap}
 
 
 @keys.command("show")

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from gateway.admin.views import stored_accounts
-from gateway.cli.base import secrets_of, version
+from gateway.cli.base import secrets_of
 from gateway.cli.running.connection import opened_database
 from gateway.doctor.first_steps import NAME, first_steps, shown
+from gateway.process.release import version
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.settings import Settings
 from gateway.store.identity import place_of

@@ -1,4 +1,4 @@
-"""Which database it is: in words without a password, and past all its names."""
+"""Which database it is, in words without a password, past all its names; its size."""
 
 import sqlite3
 from contextlib import closing
@@ -36,6 +36,16 @@ def place_of(url: str) -> str:
     host = parts.hostname or asked.get("host", ["a local socket"])[0]
     port = f":{parts.port or asked.get('port', [_PORT])[0]}".removesuffix(f":{_PORT}")
     return f"PostgreSQL {parts.path.strip('/')} at {host}{port}"
+
+
+def database_bytes(database: pw.Database) -> int:
+    """Of a connected one; SQLite's without what its log holds."""
+    query = (
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        if isinstance(database, pw.SqliteDatabase)
+        else "SELECT pg_database_size(current_database())"
+    )
+    return int(select(database, query)[0][0])
 
 
 def served_by(url: str) -> str | None:

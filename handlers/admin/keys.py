@@ -20,6 +20,7 @@ from gateway.admin.views import show_key
 from gateway.app import Gateway
 from gateway.keys.key import Key
 from gateway.repository import audit
+from gateway.store.log.activity import last_uses
 from gateway.store.log.retention import remove_log_of_key
 from handlers.admin.base import AdminHandler, Operation
 
@@ -35,10 +36,11 @@ class KeysHandler(AdminHandler):
         ),
     }
 
-    def get(self) -> None:
-        now = time.time()
+    async def get(self) -> None:
+        uses = await self.gateway.store.read(last_uses)
+        shown = (whole_key(self.gateway, key) for key in self.gateway.ring)
         self.answer(
-            {"keys": [key_answer(self.gateway, k, now) for k in self.gateway.ring]}
+            {"keys": [one | {"last_used_at": uses.get(one["id"])} for one in shown]}
         )
 
     async def post(self) -> None:
@@ -56,12 +58,12 @@ class KeyHandler(AdminHandler):
     }
 
     def get(self, name: str) -> None:
-        self.answer(whole_key(self.gateway, name))
+        self.answer(found_key(self.gateway, name))
 
     async def patch(self, name: str) -> None:
         rules = await self.fields()
         changed = await self.change(keys.change_key, name, rules, self.actor)
-        self.answer(whole_key(self.gateway, changed.name) | changed.shown())
+        self.answer(found_key(self.gateway, changed.name) | changed.shown())
 
     async def delete(self, name: str) -> None:
         gone = await self.change(keys.remove_key, name, self.actor)
@@ -87,7 +89,7 @@ class KeyResetHandler(AdminHandler):
     async def delete(self, name: str) -> None:
         await self.gateway.flush()  # so that what was used is told
         changed = await self.change(keys.reset_usage, name, self.actor)
-        self.answer(whole_key(self.gateway, changed.name) | changed.shown())
+        self.answer(found_key(self.gateway, changed.name) | changed.shown())
 
 
 class KeyLogHandler(AdminHandler):
@@ -114,8 +116,12 @@ def key_answer(gateway: Gateway, key: Key, now: float) -> dict[str, Any]:
     return show_key(key, names, now)
 
 
-def whole_key(gateway: Gateway, name: str) -> dict[str, Any]:
+def found_key(gateway: Gateway, name: str) -> dict[str, Any]:
+    return whole_key(gateway, find_named(gateway.ring, KEY_WORD, name))
+
+
+def whole_key(gateway: Gateway, key: Key) -> dict[str, Any]:
     """A key with what is used of its limits."""
-    key, now = find_named(gateway.ring, KEY_WORD, name), time.time()
+    now = time.time()
     usage = gateway.limiter.report(key, now)
     return key_answer(gateway, key, now) | {"usage": usage}

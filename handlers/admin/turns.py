@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from gateway.admin.live.turns import TURN, TURN_LIST, cut_turn, running_turns
-from gateway.repository import audit
 from handlers.admin.base import AdminHandler, Operation
 
 
@@ -23,4 +22,4 @@ class TurnCutHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         await self.read_body()  # what is left of it would end the connection
-        self.answer(await cut_turn(self.gateway, name, audit.API))
+        self.answer(await cut_turn(self.gateway, name, self.actor))

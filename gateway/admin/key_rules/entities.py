@@ -139,6 +139,7 @@ KEY = entity(
     TOOL_RULES.in_answer(nullable=False),
     ALIASES.in_answer(nullable=False),
     Field("usage", dict, many=True, description="each limit's running window"),
+    Field("last_used_at", float, nullable=True),
     *CHANGES,
 )
 KEY_LIST = entity("KeyList", Field("keys", KEY, many=True, required=True))

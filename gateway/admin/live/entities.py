@@ -40,7 +40,7 @@ _LAG = entity(
 )
 _DATABASE = entity(
     "DatabaseState",
-    *similar_fields("kind place"),
+    Field("place"),
     Field("bytes", int, nullable=True),
     Field("problem", nullable=True),
 )

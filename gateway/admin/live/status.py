@@ -20,11 +20,12 @@ from gateway.protocol.limit_windows import runs_out_at
 from gateway.repository.keys import load_keys
 from gateway.repository.startup import stored_counters
 from gateway.settings import Settings
+from gateway.store import models
 from gateway.store.database import StoreUnavailable
 from gateway.store.encryption import SecretBox
-from gateway.store.log.recent_errors import recent_errors
+from gateway.store.identity import database_bytes, place_of
+from gateway.store.log.activity import recent_errors
 from gateway.store.models import now_ms
-from gateway.store.place import database_bytes, database_kind, database_place
 
 # What a person can take in at a glance.
 MOST_LIMITS = 50
@@ -116,18 +117,21 @@ def _limits(keys: Iterable[Key], limiter: Limiter, now: float) -> list[Shown]:
         if not (key.disabled or key.is_expired(now))
         for one in limiter.ledger.all_counters(key, now)
     ]
-    return sorted(shown, key=lambda row: -row["used_percent"])[:MOST_LIMITS]
+    return sorted(shown, key=_percent, reverse=True)[:MOST_LIMITS]
+
+
+def _percent(limit: Shown) -> float:
+    return float(limit["used_percent"])
 
 
 def _from_database(settings: Settings) -> Shown:
-    size = database_bytes(settings.database_url)
+    size = database_bytes(models.database.obj)
     return {"errors": recent_errors(now_ms()), "database": _database(settings, size)}
 
 
 def _database(settings: Settings, size: int | None) -> Shown:
-    url = settings.database_url
-    shown = {"kind": database_kind(url), "place": database_place(url), "bytes": size}
-    return {**shown, "problem": None}
+    place = place_of(settings.database_url)
+    return {"place": place, "bytes": size, "problem": None}
 
 
 def _recording(data_dir: Path) -> Shown | None:

@@ -90,9 +90,13 @@ EXAMPLES = {
     "recorder": ("recorder", "recorder --json"),
     "rules": ("rules --since 7d",),
     "serve": ("serve", "serve                           # GATEWAY_PORT=8080 in .env"),
+    "status": ("status", "status --watch"),
     "strategy": ("strategy", "strategy round_robin"),
     "tools": ("tools", "tools 'refuse web_search' 'strip mcp*'", "tools --clear"),
     "turns": ("turns", "turns --json"),
     "turns cut": ("turns cut 0123abcd              # the beginning of its id",),
-    "usage": ("usage --by model --since 7d", "usage --by day --key laptop"),
+    "usage": (
+        "usage --by key --by day --since 'this week'",
+        "usage --by model --since 7d",
+    ),
 }

@@ -17,7 +17,8 @@ from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import format_time, json_line, print_json, print_table
 from gateway.cli.reports.receipt import print_receipt
 from gateway.cli.screen.columns import columns
-from gateway.cli.screen.lines import NARROW, print_lines, terminal_width
+from gateway.cli.screen.fitting import is_narrow
+from gateway.cli.screen.lines import print_lines
 from gateway.cli.screen.zone import shell_zone, zone_line
 from gateway.settings import Settings
 from gateway.store.log import queries
@@ -62,7 +63,7 @@ def logs(
                 print_json(row)
             return
         click.echo(zone_line())
-        readable = partial(_readable, is_narrow=(terminal_width() or NARROW) < NARROW)
+        readable = partial(_readable, narrow=is_narrow())
         print_lines(_COLUMNS, map(readable, there), map(readable, later))
 
 
@@ -91,13 +92,13 @@ def pages(wanted: LogFilter, limit: int | None) -> Iterator[Record]:
         left = None if left is None else left - len(rows)
 
 
-def _readable(row: Record, *, is_narrow: bool) -> Record:
+def _readable(row: Record, *, narrow: bool) -> Record:
     took, transport = row["duration_ms"], row["transport"]
     when, id = format_time(row["created_at"] / 1000), row["request_id"]
     outcome = row["error_code"] or row["status"]
     return {
-        "time": when[5:] if is_narrow else when,
-        "id": id[: 8 if is_narrow else 12],
+        "time": when[5:] if narrow else when,
+        "id": id[: 8 if narrow else 12],
         "via": f"{row['surface']}/{'ws' if transport == 'websocket' else transport}",
         **{name: row[name] for name in ("key", "account", "model")},
         "outcome": "ok" if outcome == "success" else outcome,

@@ -12,6 +12,7 @@ class Column:
     is_number: bool = False  # set to the right, and never cut
     is_whole: bool = False  # never cut either
     is_extra: bool = False  # where there is room for it
+    is_share: bool = False  # of something that ends: the more, the worse
     styles: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -19,6 +20,9 @@ class Column:
         return self.name.replace("_", " ").upper()
 
     def style_of(self, words: str) -> str:
+        if self.is_share and words.endswith(" %"):
+            share = float(words[:-2])
+            return "red" if share >= 95 else "yellow" if share >= 80 else ""
         return self.styles.get(words, self.styles.get("", ""))
 
 
@@ -27,6 +31,7 @@ def columns(
     numbers: str = "",
     whole: str = "time id",
     extra: str = "",
+    shares: str = "",
     **styles: Mapping[str, str],
 ) -> list[Column]:
     """Columns by their names; each text has names of one sort."""
@@ -36,6 +41,7 @@ def columns(
             is_number=name in numbers.split(),
             is_whole=name in whole.split(),
             is_extra=name in extra.split(),
+            is_share=name in shares.split(),
             styles=styles.get(name, {}),
         )
         for name in names.split()

@@ -1,14 +1,14 @@
-"""Tables on a terminal: fitted to its width, and coloured unless NO_COLOR says no."""
+"""What is shown on a terminal only: colour, unless NO_COLOR says no."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
+from rich.live import Live
 from rich.text import Text
 
-from gateway.cli.output import OutputRow, text
-from gateway.cli.screen.columns import Column
+from gateway.cli.output import OutputRow
+from gateway.cli.screen.fitting import GAP, Lines
 
 
 def terminal() -> Console:
@@ -16,20 +16,24 @@ def terminal() -> Console:
     return Console(highlight=False)
 
 
-def fitted_table(rows: Sequence[OutputRow], shown: Sequence[Column]) -> Table:
-    """A table whose long cells end in "…" where the terminal is narrow."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    told = [[text(row.get(one.name)) for row in rows] for one in shown]
-    for column, cells in zip(shown, told, strict=True):
-        is_whole = bool(cells) and (column.is_number or column.is_whole)
-        table.add_column(
-            column.title,
-            justify="right" if column.is_number else "left",
-            no_wrap=True,
-            min_width=max(map(cell_len, cells)) if is_whole else None,
-        )
-    for row in zip(*told, strict=True):
-        # Never markup: clients choose some of the words.
-        styles = [one.style_of(cell) for one, cell in zip(shown, row, strict=True)]
-        table.add_row(*map(Text, row, styles))
-    return table
+def coloured_line(lines: Lines, row: OutputRow) -> Text:
+    """A line of a table. Never markup: clients choose some of the words."""
+    line = Text(" " * GAP).join(map(Text, lines.cells(row), lines.styles(row)))
+    line.rstrip()
+    return line
+
+
+def redraw(
+    draw: Callable[[int], Iterable[tuple[Lines, OutputRow]]], pause: float
+) -> None:
+    """Draw lines for the terminal's width every so many seconds, until interrupted."""
+    console = terminal()
+
+    def drawn() -> Group:
+        return Group(*(coloured_line(*one) for one in draw(console.width)))
+
+    with Live(drawn(), console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            live.refresh()
+            time.sleep(pause)
+            live.update(drawn())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.cli.screen.columns import columns
-from gateway.cli.screen.lines import Lines
+from gateway.cli.screen.fitting import Lines
 from gateway.store.log.log_rows import DAY_MS, HOUR_MS
 from tests.gateway.cli.test_recorder import record, row
 

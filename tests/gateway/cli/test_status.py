@@ -1,0 +1,126 @@
+"""`run.py status` and the lists, of the database alone."""
+
+import time
+
+import pytest
+
+from gateway.cli.reports.status import parts_of
+from gateway.cli.reports.windows import short_limit
+from gateway.settings import Settings
+from gateway.store.models import now_ms
+from tests.gateway.cli.test_recorder import record, row
+
+__all__ = ["record"]
+
+
+def test_without_a_gateway_it_says_so_and_what_the_database_knows(
+    commands, record, auth_file
+):
+    commands.good("accounts", "import", auth_file("ada"))
+    commands.good("keys", "create", "bob", "--limit", "tokens 2M/7d")
+    record(row(1), row(2, status="error", error_origin="upstream"))
+    told = commands.good("status", "--json").row
+    assert told["gateway"] is None
+    assert told["errors"]["by_origin"] == {"upstream": 1}
+    assert told["limits"][0]["limit"] == "tokens 2000000/7d"
+    out = commands.good("status").out
+    assert f"none runs on {commands.data_dir}" in out
+    assert "1 of 2 requests failed: upstream 1" in out
+    assert "ada@demo.example  active" in out
+
+
+def test_watching_needs_a_terminal_or_json(commands):
+    done = commands("status", "--watch")
+    assert (done.status, "--watch needs a terminal" in done.err) == (2, True)
+
+
+def told(**changed):
+    """An answer of `/api/status`, of a gateway that is well."""
+    now = time.time()
+    return {
+        "at": now,
+        "gateway": {
+            **{"version": "1.2.3", "python": "3.11", "codex_version": "0.171.0"},
+            **{"pid": 7, "started_at": now, "uptime": 90_000.0},
+            **{"turns": 3, "sockets": 2, "readiness": {"accounts": "ok"}},
+            "warnings": {},
+        },
+        "accounts": [],
+        "limits": [],
+        "errors": {"requests": 0, "failed": 0, "by_origin": {}},
+        "queues": dict.fromkeys(("accounts", "keys", "log", "lost_rows"), 0),
+        "lag": {"loop": 0.002, "writer": 0.0},
+        "database": {"place": "/gateway.db", "bytes": 2048, "problem": None},
+        "recording": None,
+        **changed,
+    }
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    def shown(answer):
+        parts = parts_of(answer, Settings.from_env())
+        return [row for part in parts for row in part.rows]
+
+    return shown
+
+
+def limit(percent, runs_out_at):
+    now = time.time()
+    used = {"used": 10**6, "maximum": 10**6, "used_percent": percent}
+    window = {"key": "bob", "limit": "tokens 1000000/7d", "resets_at": now + 9e5}
+    return {**used, **window, "runs_out_at": runs_out_at}
+
+
+def test_limits_are_shown_that_are_near_or_will_be(screen):
+    soon = time.time() + 7200.5
+    limits = [limit(85.0, None), limit(40.0, soon), limit(40.0, None)]
+    near = [row for row in screen(told(limits=limits)) if "window" in row]
+    assert [row["runs_out_in"] for row in near] == ["lasts", "2 h"]
+    assert near[0]["window"] == "tokens 1M/7d"
+    assert near[0]["amount"] == "1,000,000"
+    facts = {row["what"] for row in screen(told()) if "what" in row}
+    assert "keys" in facts
+
+
+def test_what_is_wrong_stands_there(screen):
+    answer = told(errors=None, database={**told()["database"], "problem": "is gone"})
+    answer["gateway"]["readiness"] = {"database": "is gone", "drain": "draining"}
+    answer["gateway"]["warnings"] = {"clock": "is 90 s ahead"}
+    facts = [(row["what"], row["is"]) for row in screen(answer)]
+    assert ("not ready", "database: is gone") in facts
+    assert ("not ready", "drain: draining") in facts
+    assert ("warning", "clock: is 90 s ahead") in facts
+    assert sum(what == "not ready" for what, _ in facts) == 2
+
+
+def test_keys_are_listed_with_what_is_used_and_their_last_use(commands, record):
+    limits = ("--limit", "tokens 2M/7d", "--limit", "cost 5/30d", "--rpm", "30")
+    commands.good("keys", "create", "bob", *limits)
+    commands.good("keys", "create", "new")
+    assert "1970" not in commands.good("keys", "list").out
+    at = now_ms() - 3_600_000
+    record(row(1, api_key_id=1, created_at=at))
+    bob, new = commands.rows("keys", "list")
+    assert abs(bob["last_used_at"] * 1000 - at) < 2
+    assert (new["last_used_at"], new["usage"]) == (None, [])
+    assert [one["limit_type"] for one in bob["usage"]] == [
+        *("total_tokens", "cost_usd"),
+        "requests",
+    ]
+    lines = commands.good("keys", "list").out.splitlines()
+    assert [line.split()[1] for line in lines[2:]] == ["bob", "bob", "bob", "new"]
+    assert "$0.00" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("limit", "short"),
+    [
+        ("tokens 2000000/7d", "tokens 2M/7d"),
+        ("requests 1500/1d model=gpt-5*", "requests 1500/1d model=gpt-5*"),
+        ("requests 3000/1d", "requests 3k/1d"),
+        ("cost 5.5/30d", "cost 5.5/30d"),
+    ],
+)
+def test_large_limits_are_short(limit, short):
+    assert short_limit(limit) == short
