@@ -53,8 +53,8 @@ def main(ctx: click.Context) -> None:
         messages = error.error_messages
         for name in messages:
             reasons = messages[name] if isinstance(messages, dict) else ()
-            click.echo(": ".join([name, *reasons]), err=True)
-        click.echo(f"`{PROGRAM} help NAME` says what a setting takes.", err=True)
+            told = f"{': '.join([name, *reasons])} `{PROGRAM} help {name}` says more."
+            click.echo(told, err=True)
         ctx.exit(ExitStatus.USAGE)
     if ctx.invoked_subcommand is None:
         ctx.invoke(serve)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -25,11 +26,17 @@ from gateway.errors import GatewayError
 from gateway.process.inherited_sockets import UnusableDescriptor
 from gateway.process.lockfile import AlreadyRunning
 from gateway.repository.audit import shell_actor
-from gateway.settings import Settings
+from gateway.settings import PROGRAM, Settings
 from gateway.store.database import StoreUnavailable, UnusableDatabase
 from gateway.store.encryption import UnusableKey
 
 _LONGEST_REASON = 300
+# What is not there, whoever says so, and the command that lists what is.
+_LISTED = {
+    "There is no API key": "keys list",
+    "There is no account": "accounts list",
+    "There is no request": "logs",
+}
 
 pass_settings = click.make_pass_decorator(Settings)
 _json_option = click.option(
@@ -129,12 +136,20 @@ def _clear_errors() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """The error, and what the database's driver said: it names host and port only."""
-    cause = error.__cause__
-    if not isinstance(error, StoreUnavailable) or cause is None:
-        return str(error)
-    said = " ".join(str(cause).split())[:_LONGEST_REASON]
-    return f"{error} (GATEWAY_DATABASE_URL): {said}"
+    """The error, with what the operator may look at."""
+    told, cause = str(error), error.__cause__
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, UnusableDatabase):
+        return f"{told} (GATEWAY_DATABASE_URL, GATEWAY_DATA_DIR)"
+    if isinstance(error, StoreUnavailable) and cause is not None:
+        # The driver names host and port only.
+        said = " ".join(str(cause).split())[:_LONGEST_REASON]
+        return f"{told} (GATEWAY_DATABASE_URL): {said}"
+    for missing, command in _LISTED.items():
+        if told.startswith(missing) and "did you mean" not in told:
+            return f"{told}: `{PROGRAM} {command}` shows those there are"
+    return told
 
 
 class Count(click.ParamType[int | str]):
@@ -144,6 +159,23 @@ class Count(click.ParamType[int | str]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
         return "" if value == "" else int(click.INT.convert(value, param, ctx))
+
+
+class Address(click.ParamType[str]):
+    """Where a gateway is, without a slash at its end."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        try:
+            parts = urlsplit(value)
+            is_url = bool(parts.hostname) and parts.scheme in ("http", "https")
+            is_bare = parts.port != 0 and not (parts.query or parts.username)
+        except ValueError:  # brackets, or a port, that are none
+            is_url = is_bare = False
+        if not (is_url and is_bare):
+            self.fail(f"'{value}' is no URL as in https://host[:port]", param, ctx)
+        return str(value).rstrip("/")
 
 
 def given_values(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from environs import EnvValidationError
 
 from gateway.cli.admin_client import Client, find_client
 from gateway.cli.base import (
+    Address,
     Commands,
     local_settings_and_json,
     run_query,
@@ -43,7 +44,7 @@ _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
 @click.command(cls=Command)
-@click.option("--url", help="The gateway's address as clients have it.")
+@click.option("--url", type=Address(), help="The gateway's address as clients have it.")
 @click.option("--key", envvar="GATEWAY_API_KEY", help="An API key, for its clients.")
 @click.option("--quick", is_flag=True, help="Without the 70 seconds of silence.")
 @click.option("--real", is_flag=True, help="Send real turns, which cost some tokens.")

@@ -1,10 +1,14 @@
 """What a start tells the owner: the address, what there is, what to do next."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from gateway.admin.views import stored_accounts
 from gateway.cli.base import secrets_of
 from gateway.cli.running.connection import opened_database
+from gateway.doctor.configuration_checks import names_of_settings
+from gateway.doctor.findings import Level
 from gateway.doctor.first_steps import NAME, first_steps, shown
 from gateway.process.release import version
 from gateway.repository.keys import keys_ever_made, load_keys
@@ -21,6 +25,12 @@ def start_screen(settings: Settings) -> Callable[[int], str]:
         keys = len(load_keys()) if keys_ever_made() else None
     steps = first_steps(settings, [row["state"] for row in accounts], keys)
 
+    wrong = [
+        f"  {'ignored':<9} {finding.message}"
+        for finding in names_of_settings(os.environ, Path(".env"))
+        if finding.level is Level.FAIL
+    ]
+
     def lines(port: int) -> str:
         host = "127.0.0.1" if settings.host in _ANYWHERE else settings.host
         url = (
@@ -35,6 +45,6 @@ def start_screen(settings: Settings) -> Callable[[int], str]:
             "database": place_of(settings.database_url),
             "next": steps["next"],
         }
-        return f"{NAME} {version()}\n{shown(rows)}"
+        return "\n".join([f"{NAME} {version()}", shown(rows), *wrong])
 
     return lines

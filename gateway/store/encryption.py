@@ -59,7 +59,8 @@ class SecretBox:
         except ValueError:
             # Not `from`: the cause may hold the key.
             raise UnusableKey(
-                "An encryption key is 32 bytes in URL-safe base64, as "
+                f"{self.file or 'GATEWAY_ENCRYPTION_KEY'}: an encryption key is 32 "
+                "bytes in URL-safe base64, as "
                 "cryptography.fernet.Fernet.generate_key() makes them"
             ) from None
         self._keys = tuple(keys)

@@ -24,6 +24,7 @@ class Topic(NamedTuple):
 
 
 _OPERATING = "docs/operating.md"
+_BACKUPS = "Backups, and moving to another database"
 TOPICS = {
     "quickstart": Topic("an account, a start, a client", "README.md", "Use it"),
     "install": Topic("in a clone, or as a command", "README.md", "Try it"),
@@ -36,7 +37,8 @@ TOPICS = {
     "keys": Topic("who may use the gateway", _OPERATING, "Keys"),
     "limits": Topic("what a key may spend", _OPERATING, "Keys"),
     "logs": Topic("what happened: logs, usage, explain", _OPERATING, "The record"),
-    "backup": Topic("a copy, and how to put it back", _OPERATING, "The record"),
+    "backup": Topic("a copy, and how to put it back", _OPERATING, _BACKUPS),
+    "database": Topic("another one: SQLite, PostgreSQL", _OPERATING, _BACKUPS),
     "prices": Topic("what a turn costs", "docs/prices.md"),
     "errors": Topic("every error: cause, fix, whose fault", "docs/errors.md"),
     "settings": Topic("every GATEWAY_ setting", "docs/settings.md"),

@@ -21,6 +21,8 @@ def one_line(error: click.UsageError) -> click.ClickException:
     told = [error.message]
     if not isinstance(error, click.NoSuchOption | NoSuchCommand):
         told = [error.format_message()]
+    if told[0][-1:] not in (".", "?"):
+        told[0] += "."
     told += [question(_meant(error))]
     if error.ctx is not None:
         told.append(f"`{error.ctx.command_path} --help` has examples.")

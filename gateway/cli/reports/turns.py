@@ -49,7 +49,9 @@ def cut(settings: Settings, id: str, as_json: bool) -> None:
 def _client(settings: Settings) -> Client:
     client = find_client(settings)
     if client is None:
-        raise click.ClickException(f"No gateway runs on {settings.data_dir}.")
+        raise click.ClickException(
+            f"No gateway runs on {settings.data_dir}; --url names one elsewhere."
+        )
     return client
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.base import Commands, local_settings_and_json, secrets_of
+from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_result
 from gateway.cli.progress import Progress
 from gateway.cli.running.alone import without_gateway
@@ -13,6 +14,7 @@ from gateway.repository.accounts import load_accounts
 from gateway.settings import Settings
 from gateway.store.database import (
     StoreUnavailable,
+    UnusableDatabase,
     cause_of,
     disconnect,
     migrate,
@@ -50,10 +52,10 @@ def migrate_database(settings: Settings, as_json: bool) -> None:
 @click.argument("url")
 @local_settings_and_json
 def copy_database(settings: Settings, url: str, as_json: bool) -> None:
-    """Copy all rows to another, empty database: SQLite and PostgreSQL, both ways.
+    """Copy all rows to another, empty database.
 
-    URL as in GATEWAY_DATABASE_URL. Leave its password to ~/.pgpass or PGPASSWORD: a
-    command line is visible to others.
+    SQLite and PostgreSQL, both ways. URL as in GATEWAY_DATABASE_URL. Leave its
+    password to ~/.pgpass or PGPASSWORD: a command line is visible to others.
     """
     source, target = place_of(settings.database_url), place_of(url)
     if source == target:
@@ -61,6 +63,8 @@ def copy_database(settings: Settings, url: str, as_json: bool) -> None:
     try:
         with without_gateway(settings, "database copy", url):
             counted = _copied(settings, url, quiet=as_json)
+    except UnusableDatabase as error:
+        raise click.ClickException(str(error)) from error  # no setting's
     except StoreUnavailable as error:  # either of both: the driver's words say which
         told = f"{cause_of(error)}. Nothing was copied."
         raise click.ClickException(told) from error
@@ -97,13 +101,14 @@ def _copied(settings: Settings, url: str, *, quiet: bool) -> dict[str, int]:
         disconnect(target)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @local_settings_and_json
 def restore(settings: Settings, file: Path, as_json: bool) -> None:
-    """Put a backup in the place of the SQLite database, which is kept aside.
+    """Put a backup in the place of the SQLite database.
 
-    The file is checked first, and brought up to date.
+    The one that was there is kept aside. The file is checked first, and brought up
+    to date.
     """
     path = sqlite_path(settings.database_url)
     if path is None:

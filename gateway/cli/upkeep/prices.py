@@ -12,7 +12,7 @@ from gateway.admin.costs.price_report import check_prices, show_prices
 from gateway.admin.costs.recost import SUMMED, recost_page
 from gateway.admin.reports import parse_since
 from gateway.cli.admin_client import Client, find_client
-from gateway.cli.base import connected_database, run_query, settings_and_json
+from gateway.cli.base import Commands, connected_database, run_query, settings_and_json
 from gateway.cli.output import print_result
 from gateway.cli.progress import Progress
 from gateway.cli.screen.columns import columns
@@ -31,14 +31,17 @@ _RECOSTED = columns(f"model {_COUNTED}", _COUNTED)
 _since = click.option("--since", default="30d", show_default=True, help="7d or a date.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @click.option("--model", help="What counts for one model.")
 @click.option("--account", help="At one account.")
 @settings_and_json
 def prices(
     settings: Settings, model: str | None, account: str | None, as_json: bool
 ) -> None:
-    """What counts, in dollars for a million tokens, from where, as of when."""
+    """The prices that count, from where, as of when.
+
+    In dollars for a million tokens.
+    """
     if click.get_current_context().invoked_subcommand is not None:
         return
     client = find_client(settings)
@@ -84,7 +87,9 @@ def reload(settings: Settings, as_json: bool) -> None:
     """Have the running gateway read the file of GATEWAY_PRICES again."""
     client = find_client(settings)
     if client is None:
-        raise click.ClickException(f"No gateway runs on {settings.data_dir}.")
+        raise click.ClickException(
+            f"No gateway runs on {settings.data_dir}; --url names one elsewhere."
+        )
     shown = client.call("POST", "/api/prices/reload", {})
     file = shown["file"]
     done = f"{file} counts." if file else "The gateway has no GATEWAY_PRICES."

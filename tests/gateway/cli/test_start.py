@@ -75,6 +75,7 @@ def test_settings_show_no_password(monkeypatch):
     [
         ({}, ["http://127.0.0.1:8080", "this machine only", "accounts login", "/gate"]),
         ({"GATEWAY_HOST": "::1"}, ["http://[::1]:8080"]),
+        ({"GATEWAY_PROT": "1"}, ["  ignored   GATEWAY_PROT in", "GATEWAY_PORT?"]),
         ({"GATEWAY_PUBLIC_URL": "https://gw.example"}, [" https://gw.example\n"]),
     ],
 )

@@ -92,8 +92,8 @@ async def test_a_change_is_the_shell_s_and_a_refusal_is_told(serving, shell):
     done = await shell("keys", "create", "--name", "k")
     assert done.status == 1
     assert "Error: There is an API key 'k' already\n" in done.err
-    done = await shell("keys", "update", "k", "--enforce-effort", "heroic")
-    assert (done.status, "effort is one of" in done.err) == (1, True)
+    done = await shell("keys", "update", "k", "--limit", "much")
+    assert (done.status, "write MEASURE AMOUNT" in done.err) == (1, True)
     actors = await serving.gateway.store.read(
         lambda: [row.actor for row in AuditLog.select() if row.actor != "test"]
     )
