@@ -110,8 +110,7 @@ class Gateway:
         self.judges = Judges(pool, tokens, self.usage, self.catalogues, self._sockets)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
         lookups = self.catalogues.lookups
-        refuses = settings.unpriced == "refuse"
-        metering = Metering(self.limiter, self.prices, refuses_unpriced=refuses)
+        metering = Metering(self.limiter, self.prices, settings.unpriced)
         self.turns = TurnRunner(
             pool, tokens, self.judges, metering, self.body_budget, lookups
         )

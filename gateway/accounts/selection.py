@@ -11,12 +11,7 @@ from dataclasses import dataclass
 
 from gateway.accounts.account import Account
 from gateway.accounts.affinity import Bindings, Conversation
-from gateway.accounts.eligibility import (
-    REMOVED,
-    Demand,
-    Ineligibility,
-    Reason,
-)
+from gateway.accounts.eligibility import REMOVED, Demand, Ineligibility, Reason
 from gateway.accounts.lease import Lease
 from gateway.accounts.refusals import passed_over, refusal
 from gateway.accounts.strategies import Strategy, choose

@@ -11,13 +11,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from gateway.protocol.facts import Failure
-from gateway.protocol.failure_kind import (
-    KINDS,
-    FailureKind,
-    KindRules,
-    Tries,
-    kind_of,
-)
+from gateway.protocol.failure_kind import KINDS, FailureKind, KindRules, Tries, kind_of
 
 # Another attempt starts at most this long after the request began: beyond it the
 # client would rather have the error, and a first answer may still be running.

@@ -64,6 +64,16 @@ class Charge(NamedTuple):
 
 
 # Of a charge, if it has so much output.
+class Charged(NamedTuple):
+    """What a turn is charged: tokens and micro-dollars."""
+
+    usage: Usage | None = None  # None: upstream took nothing on
+    cost: int | None = None  # None: there is no price for it
+    counted: int | None = None  # by its key's cost limits instead, at the highest rates
+
+
+NOTHING_CHARGED = Charged()
+
 _AMOUNTS: dict[Measure, Callable[[Charge, int], int]] = {
     Measure.TOKENS: lambda charge, output: charge.input + output,
     Measure.INPUT: lambda charge, output: charge.input,

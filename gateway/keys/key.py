@@ -20,6 +20,7 @@ from gateway.keys.texts.times import (
     parse_moment,
     short_duration,
 )
+from gateway.settings import UNPRICED
 
 # An effort or a tier: which there are is upstream's business, and each may be new.
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,15}", re.ASCII)
@@ -101,6 +102,7 @@ class Key:
     limits: tuple[Limit, ...] = ()
     rpm: int | None = None
     concurrency: int | None = None
+    unpriced: str | None = None  # one of UNPRICED; None: as for all keys
     rules: RequestRules = NO_RULES
 
     @property
@@ -118,6 +120,13 @@ class Key:
     def allows(self, model: str) -> bool:
         """Asked after enforcement: what counts is the model that goes upstream."""
         return not self.models or any(fnmatchcase(model, glob) for glob in self.models)
+
+    def refuses_unpriced(self, model: str | None, by_default: str) -> bool:
+        """Whether a cost limit refuses what it cannot count; `by_default`: of all."""
+        return (self.unpriced or by_default) == UNPRICED[1] and any(
+            limit.measure is Measure.COST and limit.applies_to(model)
+            for limit in self.limits
+        )
 
     @property
     def is_restricted(self) -> bool:

@@ -7,9 +7,9 @@ or the endpoint does not count, the charge is an estimate of what it will have c
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from gateway.keys.counters import Charge
+from gateway.keys.counters import NOTHING_CHARGED, Charge, Charged
 from gateway.keys.input_estimate import ConversationInput, InputSize
-from gateway.keys.key import Key, Measure
+from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
 from gateway.keys.media_tokens import LONGEST_SPEECH, seconds_tokens
 from gateway.keys.model_errors import ModelNotPriced
@@ -20,6 +20,7 @@ from gateway.protocol.facts import Usage
 from gateway.protocol.lenient_json import child
 from gateway.protocol.numbers import seconds
 from gateway.protocol.outcome import read_usage
+from gateway.settings import UNPRICED
 
 # A streamed token comes in an event of 150 to 300 bytes; the low end counts more
 # tokens, for a stream that was cut off is to be counted with at least what it was.
@@ -56,27 +57,14 @@ class TurnEnd(NamedTuple):
     seconds: float | None  # since upstream had the request; None: it never had it
 
 
-class Charged(NamedTuple):
-    """What a turn is charged: tokens and micro-dollars."""
-
-    usage: Usage | None = None  # None: upstream took nothing on
-    cost: int | None = None  # None: there is no price for it
-    counted: int | None = None  # by its key's cost limits instead, at the highest rates
-
-
-NOTHING_CHARGED = Charged()
-
-
 class Metering:
     """Reserves for turns and settles them; remembers what upstream counted."""
 
     def __init__(
-        self, limiter: Limiter, prices: Prices, *, refuses_unpriced: bool = False
+        self, limiter: Limiter, prices: Prices, unpriced: str = UNPRICED[0]
     ) -> None:
-        """`refuses_unpriced`: where a cost limit holds, else it counts the dearest."""
-        self._limiter = limiter
-        self._prices = prices
-        self._refuses_unpriced = refuses_unpriced
+        """`unpriced`: what cost limits make of a turn without a price."""
+        self._limiter, self._prices, self._unpriced = limiter, prices, unpriced
         self._history = limiter.history
         self._inputs = ConversationInput()
 
@@ -88,21 +76,15 @@ class Metering:
                 turn.names, turn.previous, turn.size
             )
         usage = Usage(input_tokens=turn.expected_input)
-        quote = self._prices.table.quote(turn.model, turn.tier)
-        expected = Charge(usage, None, turn.model, quote, turn.most_output)
+        model, table = turn.model, self._prices.table
+        quote = table.quote(model, turn.tier)
+        expected = Charge(usage, None, model, quote, turn.most_output)
         if turn.key is not None:
-            if self._refuses_unpriced:
-                self._refuse_unpriced(turn.key, turn, usage)
+            refuses = turn.key.refuses_unpriced(model, self._unpriced)
+            if refuses and not table.has_price(model, turn.tier, usage):
+                raise ModelNotPriced(model, turn.tier)
             expected = self._history.expect(turn.key.id, turn.kind, expected)
         turn.reservation = await self._limiter.reserve(turn.key, expected, turn.model)
-
-    def _refuse_unpriced(self, key: Key, turn: MeteredTurn, usage: Usage) -> None:
-        """Raises ModelNotPriced where a cost limit could not count the turn."""
-        if any(
-            limit.measure is Measure.COST and limit.applies_to(turn.model)
-            for limit in key.limits
-        ) and not self._prices.table.has_price(turn.model, turn.tier, usage):
-            raise ModelNotPriced(turn.model, turn.tier)
 
     def settle(self, turn: MeteredTurn, end: TurnEnd) -> Charged:
         """Charge what upstream counted or will have counted.

@@ -46,6 +46,7 @@ def key_of(row: models.ApiKeyRow, limits: list[Limit]) -> Key:
         limits=tuple(limits),
         rpm=row.rpm,
         concurrency=row.concurrency,
+        unpriced=row.unpriced,
         rules=parse_rules(_list(row.tools) or (), _list(row.aliases) or ()),
     )
 

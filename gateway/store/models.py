@@ -86,6 +86,7 @@ class ApiKeyRow(BaseModel):
     enforced_tier = pw.CharField(max_length=16, null=True)
     rpm = pw.IntegerField(null=True)
     concurrency = pw.IntegerField(null=True)
+    unpriced = pw.CharField(max_length=16, null=True)
     tools = pw.TextField(null=True)  # JSON list of rules
     aliases = pw.TextField(null=True)  # JSON list of NAME=MODEL
     expires_at = pw.BigIntegerField(null=True)

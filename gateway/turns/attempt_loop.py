@@ -13,11 +13,7 @@ from typing import TypeVar
 from gateway.accounts.account import Account
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
-from gateway.errors import (
-    GatewayError,
-    PreviousResponseNotFound,
-    forget_traceback,
-)
+from gateway.errors import GatewayError, PreviousResponseNotFound, forget_traceback
 from gateway.failover.decision import (
     ASSUMED_WAIT,
     LAST_ATTEMPT_SECONDS,

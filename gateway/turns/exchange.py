@@ -12,8 +12,8 @@ from typing import Any, Literal
 import orjson
 
 from gateway.errors import GatewayError, InvalidPayload
+from gateway.keys.counters import NOTHING_CHARGED, Charged
 from gateway.keys.key import plain_word
-from gateway.keys.metering import NOTHING_CHARGED, Charged
 from gateway.keys.model_errors import plain_name
 from gateway.protocol.facts import LONGEST_LOGGED, Failure, LoggedError, Usage
 from gateway.turns.client_request import ClientRequest, Loaded

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from gateway.admin.entity import CHANGES, Field, entity, similar_fields
+from gateway.settings import UNPRICED
 
 _SHORT = (1, 128)
 _COUNT = (1, 1_000_000)
@@ -92,6 +93,12 @@ KEY_CHANGE = entity(
     Field("rpm", int, nullable=True, bounds=_COUNT, help="Requests a minute."),
     Field("concurrency", int, nullable=True, bounds=_COUNT, help="Requests at a time."),
     Field(
+        "unpriced",
+        nullable=True,
+        choices=UNPRICED,
+        help="What its cost limits make of a model without a price.",
+    ),
+    Field(
         "expires",
         nullable=True,
         description="12h, 90 days, 3 months, or a date",
@@ -134,7 +141,10 @@ KEY = entity(
         KEY_CHANGE[f"enforce_{rule}"].in_answer()
         for rule in ("model", "effort", "tier")
     ),
-    *(KEY_CHANGE[name].in_answer() for name in ("accounts", "rpm", "concurrency")),
+    *(
+        KEY_CHANGE[name].in_answer()
+        for name in ("accounts", "rpm", "concurrency", "unpriced")
+    ),
     KEY_CHANGE["limits"].in_answer(nullable=False),
     TOOL_RULES.in_answer(nullable=False),
     ALIASES.in_answer(nullable=False),

@@ -26,7 +26,7 @@ _GROUPS = {
     ),
     "How much": (
         *("limits", "add_limits", "raise_limits", "drop_limits"),
-        *("rpm", "concurrency", "priority"),
+        *("rpm", "concurrency", "priority", "unpriced"),
     ),
     "Output": ("as_json", "markdown", "kind", "output", "force", "follow"),
 }

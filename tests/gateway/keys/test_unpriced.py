@@ -69,10 +69,10 @@ def test_an_accounts_own_price_is_what_its_turns_cost(limiter, tmp_path):
     assert charged(limiter, "gpt-5.4", prices=prices, account="two").cost == 2_650
 
 
-def reserve(limiter, a_key, model, tier=None, tokens=1_000):
+def reserve(limiter, a_key, model, tier=None, tokens=1_000, by_default="refuse"):
     size = InputSize(tokens)
     turn = MeteredTurn(a_key, model, tier, "x", generates=True, size=size)
-    metering = Metering(limiter, Prices(), refuses_unpriced=True)
+    metering = Metering(limiter, Prices(), by_default)
     asyncio.run(metering.reserve(turn))
 
 
@@ -103,3 +103,10 @@ def test_an_owner_may_have_it_refused(limiter, model, tier, tokens):
 )
 def test_what_is_not_refused(limiter, a_key, model, tier):
     reserve(limiter, a_key, model, tier)
+
+
+def test_a_key_may_say_it_for_itself(limiter):
+    limits = (limit(10**9, Measure.COST),)
+    with pytest.raises(ModelNotPriced):
+        reserve(limiter, key(*limits, unpriced="refuse"), "unknown", by_default="x")
+    reserve(limiter, key(*limits, id=2, unpriced="dearest"), "unknown")

@@ -14,10 +14,9 @@ from gateway.accounts.suspicion import Witness
 from gateway.accounts.verdicts import Met
 from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender
-from gateway.keys.counters import Charge
+from gateway.keys.counters import Charge, Charged
 from gateway.keys.key import Key, KeyRing
 from gateway.keys.limiter import Limiter
-from gateway.keys.metering import Charged
 from gateway.monitoring.metrics import NAMESPACE, Metrics
 from gateway.monitoring.recorder.files import recordings
 from gateway.monitoring.recorder.recorder import Recorder

@@ -84,6 +84,16 @@ async def test_an_owner_may_have_them_refused(serving, upstream, prices, path):
 
 
 @pytest.mark.gen_test
+async def test_a_key_may_say_it_for_itself(serving, prices):
+    await serving.restart(prices=prices({"models": [GOLD]}))
+    key = {"x-api-key": await serving.add_key(**BUDGET, unpriced="refuse")}
+    answered = await serving.ask(body=of_mini(), headers=key)
+    assert (answered.status, answered.error["code"]) == (403, "model_not_priced")
+    await serving.change_key(unpriced=None)
+    assert (await serving.ask(body=of_mini(), headers=key)).status == 200
+
+
+@pytest.mark.gen_test
 async def test_a_socket_is_told_by_a_frame_and_stays(serving, upstream, prices):
     await serving.restart(prices=prices({"models": [GOLD]}), unpriced="refuse")
     key = {"x-api-key": await serving.add_key(**BUDGET)}
