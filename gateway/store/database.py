@@ -134,6 +134,7 @@ def _open_postgresql(url: str) -> pw.Database:
         )
     settings = parse(url, unquote_password=True, unquote_user=True)
     settings.setdefault("connect_timeout", int(LOCK_TIMEOUT))
+    settings.setdefault("client_encoding", "UTF8")  # texts of an SQL_ASCII one, too
     database: pw.Database = PooledPostgresqlDatabase(
         settings.pop("database"),
         prefer_psycopg3=True,
