@@ -11,12 +11,12 @@ import orjson
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
-from gateway.admission.browser_apps import cors_headers
 from gateway.admission.client_address import (
     AccessPolicy,
     client_address,
     client_network,
 )
+from gateway.admission.origins import cors_headers
 from gateway.app import Gateway
 from gateway.errors import (
     GatewayError,

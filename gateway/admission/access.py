@@ -6,9 +6,7 @@ everything else, on whatever a stranger sends.
 
 from collections.abc import Mapping
 
-from gateway.admission.browser_apps import is_trusted_app
 from gateway.admission.client_address import (
-    AUTHORITY,
     AccessPolicy,
     RequestFacts,
     client_network,
@@ -16,16 +14,11 @@ from gateway.admission.client_address import (
     why_key_needed,
 )
 from gateway.admission.failed_keys import FailedKeys
-from gateway.errors import ForbiddenOrigin, InvalidApiKey, TooManyFailedKeys
+from gateway.admission.origins import check_origin, is_trusted_app
+from gateway.errors import InvalidApiKey, TooManyFailedKeys
 from gateway.keys.key import Key, KeyRing
 from gateway.keys.visitors import Visitors
 from gateway.settings import Settings
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-# Sec-Fetch-Site of requests that no page of another origin has made; "" is no
-# browser. A page on another port of this machine is of another origin, too, and
-# for a picture or a script it sends no Origin: only "same-site" shows it.
-_NO_FOREIGN_PAGE = frozenset({"", "same-origin", "none"})
 
 
 class Access:
@@ -78,25 +71,6 @@ class Access:
         raise InvalidApiKey
 
 
-def check_origin(facts: RequestFacts, settings: Settings) -> None:
-    """Refuse what a web page of another origin makes a browser send."""
-    site = facts.headers.get("sec-fetch-site", "").strip().lower()
-    if site not in _NO_FOREIGN_PAGE:
-        raise ForbiddenOrigin
-    text = facts.headers.get("origin")
-    if text is None:
-        return
-    origin = _origin(text.strip().lower())
-    if origin is None:  # "null" is the origin of a sandboxed frame or a file
-        raise ForbiddenOrigin
-    # TLS may end before us, so the scheme of the Host is taken from the Origin.
-    if origin == _origin(f"{origin[0]}://{facts.host}"):
-        return
-    # A proxy may hand on a Host without its port, or one of its own.
-    if origin != _origin(settings.public_url.lower()):
-        raise ForbiddenOrigin
-
-
 def presented_token(headers: Mapping[str, str]) -> str | None:
     """The token presented as a key; `x-api-key` wins over a bearer token.
 
@@ -107,13 +81,3 @@ def presented_token(headers: Mapping[str, str]) -> str | None:
         return token
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def _origin(text: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of a lower-case origin; None when it is not one."""
-    scheme, _, authority = text.partition("://")
-    match = AUTHORITY.fullmatch(authority)
-    if match is None or scheme not in _DEFAULT_PORTS:
-        return None
-    port = match["port"]
-    return scheme, match["host"], int(port) if port else _DEFAULT_PORTS[scheme]

@@ -5,7 +5,7 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher
 
-from gateway.admission.browser_apps import BASE_PATH, PREFLIGHT_HEADERS
+from gateway.admission.origins import BASE_PATH, PREFLIGHT_HEADERS
 from handlers.bodies import BodilessHandler
 
 

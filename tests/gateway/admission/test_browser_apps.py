@@ -6,8 +6,8 @@ import pytest
 from environs import EnvValidationError
 
 from gateway.admission.access import Access
-from gateway.admission.browser_apps import cors_headers
 from gateway.admission.client_address import AccessPolicy
+from gateway.admission.origins import cors_headers
 from gateway.errors import ForbiddenOrigin, InvalidApiKey
 from gateway.keys.key import KeyRing
 from gateway.settings import Settings
