@@ -77,6 +77,10 @@ class GatewayProcess:
         async with aiohttp.ClientSession() as session:
             await asyncio.wait_for(self._healthy(session), 30)
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL for one that does not end; no error when not started."""
         process, self._process = self._process, None
