@@ -1,5 +1,6 @@
 """The command line, one file for each family of commands.
 
-A command changes the database by the functions of `gateway.admin`, and has the
-running gateway take the change over; it never holds a rule of its own.
+A command calls the functions of `gateway.admin` by `apply_change` and `run_query`:
+the gateway that runs does it, or the command in the database (`running`). It never
+holds a rule of its own.
 """

@@ -12,6 +12,7 @@ import click
 from gateway.admin.token import admin_token
 from gateway.admission.client_address import is_loopback
 from gateway.cli.running.api_routes import Route, path_of
+from gateway.cli.running.database import check_same
 from gateway.errors import GatewayError
 from gateway.process.lockfile import RunningGateway, find_running
 from gateway.repository.audit import shell_actor
@@ -129,7 +130,10 @@ class Client:
 
 
 def find_client(settings: Settings) -> Client | None:
-    """A client of the gateway of `--url`, else of the one that runs here, else None."""
+    """A client of the gateway of `--url`, else of the one that runs here, else None.
+
+    Raises OtherDatabase when the settings name another database than it has.
+    """
     url = remote_url()
     if url is not None:
         return _remote_client(url)
@@ -142,6 +146,8 @@ def find_client(settings: Settings) -> Client | None:
             f"{what} (process {running.pid}) has {settings.data_dir}; try again when "
             "it is done"
         )
+    if settings.names_database:
+        check_same(settings, running)
     return Client(running.url, admin_token(settings.data_dir), running)
 
 

@@ -17,7 +17,6 @@ from gateway.cli.base import (
     Count,
     add_change_command,
     apply_change,
-    connected_database,
     given_values,
     name_argument,
     run_query,
@@ -31,7 +30,7 @@ from gateway.cli.output import (
     print_result,
     text,
 )
-from gateway.cli.running.database import describe_change, say_once
+from gateway.cli.running.connection import changed_database
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import Settings
 from gateway.store.database import transaction
@@ -217,14 +216,13 @@ def delete_log(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
 
 
 def _delete_log(settings: Settings, name: str) -> dict[str, Any]:
-    with connected_database(settings) as database:
+    with changed_database(settings) as database:
         key_id, shown = admin.logged_key(name)
         rows = 0
         while removed := remove_log_of_key(key_id):
             rows += removed
         with transaction(database):
             record(shell_actor(), "key.delete_log", shown, rows=rows)
-    say_once(describe_change(settings, (), empty=False))
     return {"name": shown, "rows": rows}
 
 

@@ -73,6 +73,14 @@ def connected_database(settings: Settings) -> Iterator[pw.Database]:
 
 
 @contextmanager
+def changed_database(settings: Settings) -> Iterator[pw.Database]:
+    """The same, for a change in pieces where no gateway runs; its place is told."""
+    with connected_database(settings) as database:
+        yield database
+    say_once(describe_change(settings, (), empty=False))
+
+
+@contextmanager
 def opened_database(settings: Settings, is_served: bool | None) -> Iterator[_Opened]:
     """The same whatever runs; what is served keeps its schema. None: to be seen."""
     database = open_database(settings.database_url)
@@ -129,9 +137,7 @@ def apply_change(settings: Settings, function: Callable[..., T], *args: Any) -> 
         except GatewayDoesNotAnswer as error:
             _fail_at_end(str(error))
         return result
-    if client.running is not None and settings.names_database:
-        check_same(settings, client.running)
-    elif client.running is not None:
+    if client.running is not None:
         note_other(settings, client.running)
     made: T = client.ask(route, *args)
     return made

@@ -15,6 +15,7 @@ from gateway.cli.admin_client import Client, find_client
 from gateway.cli.base import Commands, connected_database, run_query, settings_and_json
 from gateway.cli.output import print_result
 from gateway.cli.progress import Progress
+from gateway.cli.running.connection import changed_database
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
 from gateway.pricing.pricing import Prices
@@ -142,7 +143,8 @@ def _pages(settings: Settings, since: str, dry: bool) -> Iterator[list[Record]]:
             if after is None:
                 return
     table, start = Prices(settings.prices).table, parse_since(since, time.time())
-    with connected_database(settings) as database:
+    opened = connected_database if dry else changed_database
+    with opened(settings) as database:
         while True:
             with transaction(database):
                 page = recost_page(table, start, after, shell_actor(), dry)

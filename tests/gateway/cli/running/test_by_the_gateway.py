@@ -105,7 +105,10 @@ async def test_settings_that_name_another_database_are_refused(
     serving, shell, tmp_path
 ):
     other = f"sqlite:///{tmp_path}/other.db"
-    for words in (["keys", "create", "--name", "k"], ["keys", "list"], ["logs"]):
+    for words in (
+        *(["keys", "create", "k"], ["accounts", "pause", "one"], ["turns"], ["logs"]),
+        *(["keys", "list"], ["accounts", "list"], ["accounts", "rotate-key"]),
+    ):
         done = await shell(*words, GATEWAY_DATABASE_URL=other)
         assert done.status == 1
         assert f"{tmp_path}/other.db" in done.err

@@ -1,5 +1,7 @@
 """`--url` reaches a gateway elsewhere, with its admin token."""
 
+import asyncio
+
 import pytest
 
 from tests.serving import V1, payload
@@ -54,3 +56,17 @@ async def test_what_is_wrong_is_one_clear_line(shell, upstream, url, token, said
     assert said in done.err
     assert shell.token not in done.err
     assert done.out == ""
+
+
+async def test_the_token_is_not_taken_to_where_an_answer_leads(shell):
+    async def redirect(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        where = f"location: {shell.url}/api/keys\r\ncontent-length: 0\r\n"
+        writer.write(f"HTTP/1.1 302 Found\r\n{where}\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(redirect, "127.0.0.1", 0) as started:
+        port = started.sockets[0].getsockname()[1]
+        url = ("--url", f"http://127.0.0.1:{port}")
+        done = await shell("keys", "list", *url, GATEWAY_ADMIN_TOKEN=shell.token)
+    assert (done.status, "answered with status 302" in done.err) == (1, True)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -65,6 +67,26 @@ def test_what_needs_the_gateway_stopped_is_refused_while_one_runs_elsewhere(
     assert done.status == 1
     assert "needs the gateway stopped" in done.err
     assert own.place in done.err
+
+
+def test_the_schema_of_a_database_that_is_served_stays(commands):
+    commands.good("keys", "list")
+    path = commands.data_dir / "gateway.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        latest = "(SELECT MAX(id) FROM schema_migration)"
+        database.execute(f"DELETE FROM schema_migration WHERE id = {latest}")
+    lock = FileLock(lock_path(path), Holder("else", "/srv/gw on other"))
+    lock.open()
+    lock.take_first()
+    try:
+        for words in (["keys", "create", "k"], ["keys", "list"]):
+            assert "of an older release: restart it" in commands(*words).err
+        told = commands(
+            "config", "check", GATEWAY_UPSTREAM_BASE_URL="http://127.0.0.1:1"
+        )
+        assert "WARN  database: " in told.out
+    finally:
+        lock.close()
 
 
 def test_a_command_at_work_keeps_others_and_gateways_out(commands, tmp_path):

@@ -1,7 +1,7 @@
 """All rows of SQLite in a real PostgreSQL, and back."""
 
 import itertools
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,11 +25,13 @@ _names = itertools.count()
 def opened(url):
     """A connected database of this release; the tables belong to none."""
     database = open_database(url)
-    with closing(database), database.connection_context():
-        migrate(database)
-        yield database
-    if hasattr(database, "close_all"):
-        database.close_all()
+    try:
+        with database.connection_context():
+            migrate(database)
+            yield database
+    finally:
+        if hasattr(database, "close_all"):
+            database.close_all()
 
 
 @pytest.fixture
