@@ -23,6 +23,7 @@ from gateway.monitoring.metrics import Metrics
 from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
 from gateway.monitoring.supervisor import Supervisor
+from gateway.notifications.configured import open_notifications
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.judges import Judges
 from gateway.polling.reset_credits import ResetCredits
@@ -118,6 +119,7 @@ class Gateway:
             settings, self.turns, self.pool, self._http, self._learned, self._limits
         )
         self.metrics = Metrics(self, by_key=settings.metrics_keys)
+        self.notifications = open_notifications(self, session, settings)
         self._recorder = Recorder(
             settings.data_dir, partial(sample_gateway, self), self.metrics.loop
         )
@@ -171,6 +173,9 @@ class Gateway:
         self.pool.observer.failure_met.subscribe(self.judges.note_failure)
         self.turns.exchange_ended.subscribe(self.store.writer.log)
         self.turns.exchange_ended.subscribe(self.metrics.observe)
+        self.notifications.settled.subscribe(
+            lambda one: self.metrics.count_notice(one.channel, one.kind)
+        )
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
         await self.changes.begin()
@@ -190,6 +195,7 @@ class Gateway:
             ("persist", self._persist_regularly),
             ("database_file", self.store.watch_file),
             ("changes", self.changes.run),
+            *self.notifications.tasks(),
         ):
             self.supervisor.start(name, run)
 
@@ -256,6 +262,7 @@ class Gateway:
         told = {
             "database_lock": self.database_lock.problem,
             "prices": self.prices.problem,
+            "notifications": self.notifications.problem,
             "clock": describe_skew(self.calls.clock_skew),
         }
         return {subject: text for subject, text in told.items() if text}

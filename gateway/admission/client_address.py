@@ -12,7 +12,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from gateway.settings import Network, Settings
+from gateway.settings import Settings
+from gateway.settings.parsers import Network
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 # Who sends one of these, or any X-Forwarded-*, is not the client itself.

@@ -16,6 +16,7 @@ COMMANDS = {
     "help": "guide.topics:topics",
     "keys": "keys:keys",
     "logs": "reports.logs:logs",
+    "notify": "upkeep.notify:notify",
     "prices": "upkeep.prices:prices",
     "recorder": "recorder:recorder",
     "restore": "upkeep.database:restore",

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from itertools import product
 from typing import Any, get_args
 
 from prometheus_client import (
@@ -19,7 +20,7 @@ from gateway.monitoring.key_series import KeySeries
 from gateway.monitoring.observed import Observed
 from gateway.monitoring.recorder.loop_metrics import LoopMetrics
 from gateway.protocol.facts import Origin
-from gateway.store.log.log_rows import OTHER_MODELS, has_known_model
+from gateway.store.log.log_rows import OTHER_MODELS, unpriced_model
 
 # A first event within a tenth of a second up to the longest that is waited for.
 FIRST_EVENT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -27,6 +28,8 @@ _TOKENS = tuple(
     (kind, f"{kind}_tokens")
     for kind in ("input", "cached", "cache_write", "output", "reasoning")
 )
+NOTICE_CHANNELS = ("webhook", "ntfy", "mail")
+NOTICE_OUTCOMES = ("told", "failed", "given_up")
 # Models with a series of their own among those without a price.
 MOST_UNPRICED = 50
 # The origins of refusals; errors of others are failures.
@@ -34,7 +37,7 @@ _REFUSING = ("client", "gateway")
 # A fault of ours, which is no refusal.
 _DEFECT = {GatewayError.code}
 
-_OF_EXCHANGES = (
+_COUNTERS = (
     (
         "requests",
         "Exchanges that ended.",
@@ -48,6 +51,11 @@ _OF_EXCHANGES = (
     ("cost_dollars", "Cost of answers with a known price.", ("account",)),
     ("unpriced_requests", "Answers that cost something unknown.", ("model",)),
     ("errors", "Exchanges that failed, by whose fault it was.", ("origin",)),
+    (
+        "notifications",
+        "Attempts to tell operators something, by channel.",
+        ("channel", "outcome"),
+    ),
     ("refusals", "Requests refused by the gateway itself, by error code.", ("code",)),
 )
 
@@ -71,11 +79,14 @@ class Metrics:
             self._cost,
             self._unpriced,
             self._errors,
+            self._notices,
             self._refusals,
-        ) = (counter(*described) for described in _OF_EXCHANGES)
+        ) = (counter(*described) for described in _COUNTERS)
         # There from the start: a series that begins at 1 is no increase.
         for origin in get_args(Origin):
             self._errors.labels(origin)
+        for channel, outcome in product(NOTICE_CHANNELS, NOTICE_OUTCOMES):
+            self._notices.labels(channel, outcome)
         first_event = Histogram(
             "first_event_seconds",
             "From the request to the first event of its answer.",
@@ -115,10 +126,8 @@ class Metrics:
                 counted[self._tokens, (kind, account)] += row[column]
         if row["cost_microdollars"]:
             counted[self._cost, (account,)] += row["cost_microdollars"] / 1_000_000
-        elif row["cost_microdollars"] is None and (
-            row["input_tokens"] > 0 or row["output_tokens"] > 0
-        ):
-            counted[self._unpriced, (self._model(row),)] += 1
+        elif (model := unpriced_model(row)) is not None:
+            counted[self._unpriced, (self._model_label(model),)] += 1
         if row["error_origin"]:
             counted[self._errors, (row["error_origin"],)] += 1
         if self._keys is not None:
@@ -134,6 +143,10 @@ class Metrics:
         """
         self._refusals.labels(code).inc()
 
+    def count_notice(self, channel: str, outcome: str) -> None:
+        """Count an attempt to tell operators something."""
+        self._notices.labels(channel, outcome).inc()
+
     def text(self) -> bytes:
         """The exposition format; some milliseconds of CPU."""
         for (counter, labels), amount in self._counted.items():
@@ -141,11 +154,9 @@ class Metrics:
         self._counted.clear()
         return generate_latest(self.registry)
 
-    def _model(self, row: Mapping[str, Any]) -> str:
+    def _model_label(self, model: str) -> str:
         """The model as a label; clients name them, so that there is a bound."""
-        model, known = row["model"], self._unpriced_models
-        if not has_known_model(row):
-            return OTHER_MODELS
+        known = self._unpriced_models
         if len(known) < MOST_UNPRICED:
             known.add(model)
         return model if model in known else OTHER_MODELS

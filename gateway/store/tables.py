@@ -15,6 +15,7 @@ from gateway.store.models import (
     UsageDay,
     UsageHour,
 )
+from gateway.store.notices import NoticeRow
 
 TABLES: tuple[type[BaseModel], ...] = (
     AccountRow,
@@ -29,4 +30,5 @@ TABLES: tuple[type[BaseModel], ...] = (
     BindingRow,
     AuditLog,
     SettingRow,
+    NoticeRow,
 )

@@ -55,9 +55,7 @@ class TunnelConnector(aiohttp.BaseConnector):
         super().__init__(limit=0)
         self._proxy = proxy
         self._upstream_tls = ssl.create_default_context()
-        self._proxy_tls = (
-            ssl.create_default_context() if proxy.scheme == "https" else None
-        )
+        self._proxy_tls = _tls_of(proxy)
 
     async def _create_connection(
         self,
@@ -68,7 +66,7 @@ class TunnelConnector(aiohttp.BaseConnector):
         ends = asyncio.get_running_loop().time() + (timeout.sock_connect or math.inf)
         try:
             async with asyncio.timeout_at(ends):
-                transport = await self._tunnel(req.url)
+                _, transport = await open_tunnel(self._proxy, req.url, self._proxy_tls)
         except TimeoutError as error:
             raise EgressProxyFailed(
                 "The egress proxy gave no connection in time"
@@ -85,36 +83,6 @@ class TunnelConnector(aiohttp.BaseConnector):
             raise
         protocol.connection_made(transport)
         return protocol
-
-    async def _tunnel(self, target: URL) -> asyncio.Transport:
-        """A connection to the proxy that leads on to the target."""
-        loop, proxy = asyncio.get_running_loop(), self._proxy
-        reader = asyncio.StreamReader(MOST_REPLY_BYTES)
-        try:
-            transport, _ = await loop.create_connection(
-                lambda: asyncio.StreamReaderProtocol(reader),
-                proxy.raw_host or "",
-                proxy.port or 0,
-                ssl=self._proxy_tls,
-            )
-        except ssl.SSLError as error:
-            raise EgressProxyFailed(
-                "The TLS handshake with the egress proxy failed"
-            ) from error
-        except OSError as error:
-            raise EgressProxyFailed("The egress proxy cannot be reached") from error
-        try:
-            if proxy.scheme == "socks5":
-                await _open_socks(proxy, target, reader, transport)
-            else:
-                await _open_http(proxy, target, reader, transport)
-        except (OSError, EOFError, asyncio.LimitOverrunError) as error:
-            transport.abort()
-            raise EgressProxyFailed("The egress proxy broke off") from error
-        except BaseException:
-            transport.abort()
-            raise
-        return transport
 
     async def _secure(
         self,
@@ -136,6 +104,64 @@ class TunnelConnector(aiohttp.BaseConnector):
             raise aiohttp.ClientConnectorSSLError(req.connection_key, error) from error
         assert secured is not None
         return secured
+
+
+async def open_stream(
+    settings: Settings, target: URL
+) -> tuple[asyncio.StreamReader, asyncio.Transport]:
+    """A connection that is not HTTP's, by the same way; its owner gives the deadline.
+
+    Raises OSError, or EgressProxyFailed.
+    """
+    if settings.egress_proxy is not None:
+        proxy = URL(settings.egress_proxy.reveal())
+        loop = asyncio.get_running_loop()  # certificates are read from the disk
+        proxy_tls = await loop.run_in_executor(None, _tls_of, proxy)
+        return await open_tunnel(proxy, target, proxy_tls)
+    return await _connect(target, None)
+
+
+async def open_tunnel(
+    proxy: URL, target: URL, proxy_tls: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.Transport]:
+    """A connection to the proxy that leads on to the target."""
+    try:
+        reader, transport = await _connect(proxy, proxy_tls)
+    except ssl.SSLError as error:
+        raise EgressProxyFailed(
+            "The TLS handshake with the egress proxy failed"
+        ) from error
+    except OSError as error:
+        raise EgressProxyFailed("The egress proxy cannot be reached") from error
+    try:
+        if proxy.scheme == "socks5":
+            await _open_socks(proxy, target, reader, transport)
+        else:
+            await _open_http(proxy, target, reader, transport)
+    except (OSError, EOFError, asyncio.LimitOverrunError) as error:
+        transport.abort()
+        raise EgressProxyFailed("The egress proxy broke off") from error
+    except BaseException:
+        transport.abort()
+        raise
+    return reader, transport
+
+
+async def _connect(
+    target: URL, tls: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.Transport]:
+    reader = asyncio.StreamReader(MOST_REPLY_BYTES)
+    transport, _ = await asyncio.get_running_loop().create_connection(
+        lambda: asyncio.StreamReaderProtocol(reader),
+        target.raw_host or "",
+        target.port or 0,
+        ssl=tls,
+    )
+    return reader, transport
+
+
+def _tls_of(proxy: URL) -> ssl.SSLContext | None:
+    return ssl.create_default_context() if proxy.scheme == "https" else None
 
 
 async def _open_http(

@@ -27,6 +27,7 @@ from handlers.admin.logs import (
     UsageReportHandler,
 )
 from handlers.admin.metrics import MetricsHandler
+from handlers.admin.notices import NoticesHandler, NoticeTestHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.prices import (
     PriceCheckHandler,
@@ -78,6 +79,8 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/prices/check", PriceCheckHandler, ADMIN),
     (r"/api/prices/recost", RecostHandler, ADMIN),
     (r"/api/prices/reload", PriceReloadHandler, ADMIN),
+    (r"/api/notifications", NoticesHandler, ADMIN),
+    (r"/api/notifications/test", NoticeTestHandler, ADMIN),
     (r"/api/settings", SettingsHandler, ADMIN),
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),

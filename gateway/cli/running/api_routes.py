@@ -166,6 +166,9 @@ ROUTES: dict[str, Route] = {
     "admin.reports.count_rules": Route(
         lambda since, now: _asked("rules", since=since), itemgetter("rules")
     ),
+    "admin.live.notices.list_notices": Route(
+        lambda most: _asked("notifications", limit=most), itemgetter("notices")
+    ),
     "admin.reports.find_exchange": Route(
         lambda name: Call("GET", path_of("logs", name)), dict
     ),

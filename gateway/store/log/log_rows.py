@@ -200,6 +200,18 @@ def has_known_model(row: LogRow) -> bool:
     return row.get("status") == "success" or bool(row.get("is_known_model"))
 
 
+def unpriced_model(row: LogRow) -> str | None:
+    """The model of an answer, or of a refusal, for want of a price; None for others.
+
+    OTHER_MODELS for one that upstream does not know.
+    """
+    is_unpriced = row["cost_microdollars"] is None
+    has_used = row["input_tokens"] > 0 or row["output_tokens"] > 0
+    if not (is_unpriced and has_used) and row["error_code"] != "model_not_priced":
+        return None
+    return row["model"] if has_known_model(row) else OTHER_MODELS
+
+
 def _key(row: Cleaned, is_known: bool) -> RollupKey:
     """What a row counts for."""
     created_at, key, account, model = _key_columns(row)

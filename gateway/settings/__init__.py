@@ -1,34 +1,29 @@
 """Settings of one process, read once from the environment and a `.env` file."""
 
-import re
 import sys
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
-from environs import Env, EnvError, validate
-from yarl import URL
+from environs import Env, EnvValidationError, validate
 
 from gateway.secret import Secret
+from gateway.settings.parsers import PARSERS, Network
 
 # What an owner types: the package of an installed gateway, or run.py in a clone.
 PACKAGE = "codexgate"
 PROGRAM = PACKAGE if PACKAGE in sys.modules else "run.py"
 COMMAND = PACKAGE if PACKAGE in sys.modules else "python run.py"
 
-Network = IPv4Network | IPv6Network
-PROXY_SCHEMES = ("http", "https", "socks5")
-MOST_CREDENTIAL_BYTES = 255  # RFC 1929, section 2
 UNPRICED = ("dearest", "refuse")
 MEBIBYTE = 1024 * 1024
 _OWN_FILE = "gateway.db"
-_HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
-_ORIGIN = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:]+\])(?P<port>:[0-9]{1,5})?"
-)
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
+# What one setting needs others for.
+_NEEDS = {
+    "notify_webhook_url": ("notify_webhook_secret",),
+    "notify_ntfy_token": ("notify_ntfy_url",),
+    "notify_mail_url": ("notify_mail_from", "notify_mail_to"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +55,13 @@ class Settings:
     log_retention_days: int
     prices: Path | None  # an owner's own, before those shipped
     unpriced: str  # what a cost limit makes of it: one of UNPRICED
+    notify_webhook_url: Secret | None  # whoever knows it can often post there
+    notify_webhook_secret: Secret | None
+    notify_ntfy_url: Secret | None  # its last part is the topic, a kind of password
+    notify_ntfy_token: Secret | None
+    notify_mail_url: Secret | None  # the server's, with credentials
+    notify_mail_from: str
+    notify_mail_to: tuple[str, ...]
     metrics_keys: bool  # series with the names of keys
     drain_seconds: float  # that running turns get after SIGTERM
     encryption_key: Secret | None  # None: a key file in the data dir
@@ -80,16 +82,14 @@ class Settings:
         env = Env(eager=False)
         if Path(dotenv).is_file():
             env.read_env(dotenv, recurse=False)
-        env.add_parser("networks", _networks)
-        env.add_parser("hosts", _hosts)
-        env.add_parser("origins", _origins)
-        env.add_parser("proxy", _proxy)
-        env.add_parser("secret", lambda text: Secret(text) if text else None)
+        for name, parser in PARSERS.items():
+            env.add_parser(name, parser)
         with env.prefixed("GATEWAY_"):
             values = _read(env)
         env.seal()  # raises here, before a half-read value is used
         prices = values["prices"]
         values["prices"] = Path(prices).expanduser().absolute() if prices else None
+        _check_together(values)
         values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
         if not values["database_url"]:
             values["database_url"] = f"sqlite:///{values['data_dir'] / _OWN_FILE}"
@@ -139,69 +139,26 @@ def _read(env: Any) -> dict[str, Any]:
         "prices": env.str("PRICES", ""),
         "unpriced": env.str("UNPRICED", UNPRICED[0], validate=validate.OneOf(UNPRICED)),
         "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
+        "notify_webhook_url": env.secret_url("NOTIFY_WEBHOOK_URL", ""),
+        "notify_webhook_secret": env.signing("NOTIFY_WEBHOOK_SECRET", ""),
+        "notify_ntfy_url": env.topic("NOTIFY_NTFY_URL", ""),
+        "notify_ntfy_token": env.secret("NOTIFY_NTFY_TOKEN", ""),
+        "notify_mail_url": env.mail_server("NOTIFY_MAIL_URL", ""),
+        "notify_mail_from": env.address("NOTIFY_MAIL_FROM", ""),
+        "notify_mail_to": env.addresses("NOTIFY_MAIL_TO", ""),
         "metrics_keys": env.bool("METRICS_KEYS", False),
         "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),
         "encryption_key": env.secret("ENCRYPTION_KEY", ""),
     }
 
 
-def _networks(value: str) -> tuple[Network, ...]:
-    """Parse "10.0.0.0/8, ::1/128"; a single address is a network of one."""
-    try:
-        return tuple(
-            ip_network(part.strip()) for part in value.split(",") if part.strip()
-        )
-    except ValueError as error:
-        raise EnvError(str(error)) from error
-
-
-def _proxy(value: str) -> Secret | None:
-    """Parse a proxy's URL. No message has the value: it holds a password."""
-    if not value:
-        return None
-    try:
-        url = URL(value)
-        has_more = url.query_string or url.fragment or url.path not in ("", "/")
-        is_proxy = url.scheme in PROXY_SCHEMES and url.host and not has_more
-        if not is_proxy or not url.explicit_port:
-            raise ValueError
-    except ValueError:
-        raise EnvError(
-            "Give http, https or socks5://[user:password@]host:port"
-        ) from None
-    for text in (url.user or "", url.password or ""):
-        if len(text.encode()) > MOST_CREDENTIAL_BYTES or not text.isprintable():
-            raise EnvError("User and password are printable, of 255 bytes at most")
-    return Secret(value)
-
-
-def _hosts(value: str) -> frozenset[str]:
-    """Parse "gateway.lan, codex.example": names as a Host header has them."""
-    names = {part.strip().lower() for part in value.split(",") if part.strip()}
-    for name in names:
-        if _HOST_NAME.fullmatch(name) is None:
-            raise EnvError(f"{name!a} is no host name (without scheme and port)")
-    return frozenset(names)
-
-
-def _origins(value: str) -> frozenset[str]:
-    """Parse "https://app.example, http://localhost:5173" as browsers write origins."""
-    return frozenset(_origin(part.strip()) for part in value.split(",") if part.strip())
-
-
-def _origin(text: str) -> str:
-    match = _ORIGIN.fullmatch(text.lower())
-    if match is None:
-        raise EnvError(
-            f"{text!a} is no origin: write scheme and host, and the port unless it is "
-            "the usual one, without wildcard, path or slash: https://app.example"
-        )
-    if match["scheme"] == "http" and not _LOOPBACK.fullmatch(match["host"]):
-        raise EnvError(
-            f"{text!a}: http is for this machine only (localhost, 127.0.0.1, [::1]); "
-            "others need https"
-        )
-    port = match["port"] or ""
-    if port == _DEFAULT_PORTS[match["scheme"]]:
-        port = ""
-    return f"{match['scheme']}://{match['host']}{port}"
+def _check_together(values: dict[str, Any]) -> None:
+    """Raise for settings that say nothing without others."""
+    lacking = {
+        f"GATEWAY_{needed.upper()}": [f"GATEWAY_{name.upper()} needs it"]
+        for name, others in _NEEDS.items()
+        for needed in others
+        if values[name] and not values[needed]
+    }
+    if lacking:
+        raise EnvValidationError("Settings are missing", lacking)
