@@ -27,20 +27,19 @@ class Topic(Generic[T]):
 
     def __init__(self) -> None:
         self._subscribers: tuple[Callable[[T], None], ...] = ()
-
-    @property
-    def has_subscribers(self) -> bool:
-        """Asked before an event is built that costs something."""
-        return bool(self._subscribers)
+        # Asked before an event is built that costs something.
+        self.has_subscribers = False
 
     def subscribe(self, subscriber: Callable[[T], None]) -> None:
         """Have it called with every event from now on; a second time is the first."""
         if subscriber not in self._subscribers:
             self._subscribers = (*self._subscribers, subscriber)
+            self.has_subscribers = True
 
     def unsubscribe(self, subscriber: Callable[[T], None]) -> None:
         """Unknown subscribers are ignored."""
         self._subscribers = tuple(one for one in self._subscribers if one != subscriber)
+        self.has_subscribers = bool(self._subscribers)
 
     def publish(self, event: T) -> None:
         """Call every subscriber; never raises."""

@@ -30,6 +30,7 @@ class BodilessHandler(BaseHandler):
 
     has_own_door: ClassVar[bool] = False  # it authenticates by something else
     _refusal: GatewayError | None = None
+    _has_deadline = False  # for its body, or the rest of one that is refused
     _limit: int | None = None  # of the body, where there is one
 
     def initialize(
@@ -70,12 +71,15 @@ class BodilessHandler(BaseHandler):
     def begin_body_deadline(self) -> None:
         """The body is read from now on."""
         if self.incoming.is_arriving:
+            self._has_deadline = True
             self.connections.bodies.begin(self.incoming, is_side_call=self.is_side_call)
 
     def end_body_deadline(self) -> None:
         """The body has arrived, or does not matter any more."""
-        self.connections.bodies.end(self.incoming)
-        self.connections.refusals.end(self.incoming)
+        if self._has_deadline:
+            self._has_deadline = False
+            self.connections.bodies.end(self.incoming)
+            self.connections.refusals.end(self.incoming)
 
     def refuse(self, error: GatewayError) -> bool:
         """Whether the error is raised later, in place of the request's method."""
@@ -86,6 +90,7 @@ class BodilessHandler(BaseHandler):
         if is_later:
             setattr(self, self._method_name, self._raise_refusal)
         if is_later and self.incoming.is_arriving:
+            self._has_deadline = True
             self.connections.refusals.begin(self.incoming, self._send_refusal)
         return is_later
 

@@ -79,7 +79,7 @@ class LoadedRequest:
 
     def refusal_by(self, *, chatgpt_account: bool) -> Problem | None:
         """What keeps the request from a kind of account; the other kind takes it."""
-        return self._problems.get(_kind(chatgpt_account))
+        return self._problems.get("chatgpt" if chatgpt_account else "api_key")
 
     def without_items(self, indexes: frozenset[int]) -> "LoadedRequest":
         """The same request without these items of its `input`.

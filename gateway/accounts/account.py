@@ -135,7 +135,7 @@ class Account:
 
     @property
     def is_full(self) -> bool:
-        return self.in_flight >= self.cap
+        return self.in_flight >= (self.concurrency or DEFAULT_CONCURRENCY)
 
     def serves(self, model: str | None, now: float) -> bool:
         """Whether it has the model; without a catalogue, whether it was not refused."""

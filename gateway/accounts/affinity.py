@@ -62,7 +62,7 @@ class Affinity(NamedTuple):
             ("cache", self.prompt_cache_key),
         )
         return tuple(
-            (kind, scoped(key_id, kind, value)) for kind, value in named if value
+            [(kind, scoped(key_id, kind, value)) for kind, value in named if value]
         )
 
 

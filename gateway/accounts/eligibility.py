@@ -38,14 +38,12 @@ class Demand:
     prefers_key: bool = False
     probe: bool = False  # the operator's: goes through in any state
     conversation_keys: Keys = field(init=False)  # what names it, of this client's
+    # Among whom the accounts are shared fairly: keys, else networks.
+    sender: int | str = field(init=False)
 
     def __post_init__(self) -> None:
         self.conversation_keys = self.affinity.conversation_keys(self.key_id)
-
-    @property
-    def sender(self) -> int | str:
-        """Among whom the accounts are shared fairly: keys, else networks."""
-        return self.network if self.key_id is None else self.key_id
+        self.sender = self.network if self.key_id is None else self.key_id
 
     @property
     def witness(self) -> Witness:
@@ -177,7 +175,7 @@ def _is_healthy(
     # What it failed of here may have marked it: no reason to wait for another failure.
     if account.id in demand.excluded:
         return Ineligibility(Reason.FAILED, "failed for this request")
-    mark = health.current_mark(now)
+    mark = health.mark and health.current_mark(now)
     if mark is not None and not mark.is_suspicion:
         return _passing(Reason.COOLING, health.why(now), mark.until, now)
     edge_until = verdicts.base(account).edge_until
@@ -211,10 +209,10 @@ def _is_trusted(
     until = verdicts.suspicions.until(demand.sender, account.id, demand.model, now)
     if until is not None:
         return _passing(Reason.SUSPECTED, "failed for this client", until, now)
-    mark = account.health.current_mark(now)
+    mark = account.health.mark and account.health.current_mark(now)
     if mark is not None:
         return _passing(Reason.SUSPECTED, account.health.why(now), mark.until, now)
-    if account.health.is_tried(now):
+    if account.health.on_trial and account.health.is_tried(now):
         return Ineligibility(Reason.ON_TRIAL, "on trial, and its probe is running")
     return None
 

@@ -7,6 +7,7 @@ counted twice or in a window that never admitted it.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import add
 from typing import NamedTuple
 
 from gateway.keys.key import Key, Limit, Measure
@@ -34,36 +35,45 @@ class Charge(NamedTuple):
     is_expected: bool = True
 
     @property
-    def input(self) -> int:
-        return max(0, self.usage.input_tokens)
-
-    @property
     def output(self) -> int:
         return max(0, self.usage.output_tokens)
 
-    def price(self, output: int) -> int:
+    def amount(self, measure: Measure) -> int:
+        return self._amount(measure, self.output)
+
+    def bounds(self, measure: Measure, remaining: int) -> tuple[int, int]:
+        """What to reserve of a limit of which so much remains; what it is at most."""
+        output = self.output
+        expected = self._amount(measure, output)
+        largest = self._amount(measure, max(output, self.most_output))
+        if not self.is_expected:
+            half = self._amount(measure, 0) + remaining // 2
+            expected = min(max(expected, half), largest)
+        expected = max(1, expected)
+        return expected, max(expected, largest)
+
+    def _amount(self, measure: Measure, output: int) -> int:
+        """If it has so much output."""
+        if measure is Measure.COST:
+            return self._price(output)
+        return _AMOUNTS[measure](max(0, self.usage.input_tokens), output)
+
+    def _price(self, output: int) -> int:
         """The cost in micro-dollars; of an unknown price, the highest there is."""
         if self.cost is not None or self.quote is None:
             return self.cost or 0
         return self.quote.at_most(self.usage._replace(output_tokens=output))
 
-    def amount(self, measure: Measure) -> int:
-        return _AMOUNTS[measure](self, self.output)
 
-    def amount_of(self, measure: Measure, remaining: int) -> int:
-        """What to reserve of a limit of which so much remains."""
-        expected = self.amount(measure)
-        if not self.is_expected:
-            half = _AMOUNTS[measure](self, 0) + remaining // 2
-            expected = min(max(expected, half), self.largest(measure))
-        return max(1, expected)
-
-    def largest(self, measure: Measure) -> int:
-        """What it comes to when it writes all it can."""
-        return _AMOUNTS[measure](self, max(self.output, self.most_output))
+# Of so much input and output.
+_AMOUNTS: dict[Measure, Callable[[int, int], int]] = {
+    Measure.TOKENS: add,
+    Measure.INPUT: lambda input, output: input,
+    Measure.OUTPUT: lambda input, output: output,
+    Measure.REQUESTS: lambda input, output: 1,
+}
 
 
-# Of a charge, if it has so much output.
 class Charged(NamedTuple):
     """What a turn is charged: tokens and micro-dollars."""
 
@@ -73,14 +83,6 @@ class Charged(NamedTuple):
 
 
 NOTHING_CHARGED = Charged()
-
-_AMOUNTS: dict[Measure, Callable[[Charge, int], int]] = {
-    Measure.TOKENS: lambda charge, output: charge.input + output,
-    Measure.INPUT: lambda charge, output: charge.input,
-    Measure.OUTPUT: lambda charge, output: output,
-    Measure.COST: Charge.price,
-    Measure.REQUESTS: lambda charge, output: 1,
-}
 
 
 class Hold(NamedTuple):
@@ -123,7 +125,15 @@ class WindowCounter:
     def is_exhausted(self) -> bool:
         return self.used >= self.limit.maximum
 
-    def fits(self, estimate: Charge) -> bool:
+    def hold(self, estimate: Charge) -> Hold:
+        """What a turn is to set aside: all it is expected to use, and one at least.
+
+        Even more than what remains: cut to that, it would be too little once
+        others settle below their estimates, and two turns would overshoot.
+        """
+        return Hold(self, *estimate.bounds(self.limit.measure, self.remaining))
+
+    def fits(self, hold: Hold) -> bool:
         """Whether a turn may run beside those that do; one alone always may.
 
         Two of which less remains than both are expected to use run one after the
@@ -131,30 +141,19 @@ class WindowCounter:
         not cost too much even if all of them take the most they can, or a key would
         prepare many large turns by tiny ones.
         """
+        maximum = self.limit.maximum
         if self.reserved <= 0:
             return not self.is_exhausted
-        measure, maximum = self.limit.measure, self.limit.maximum
-        amount = estimate.amount_of(measure, self.remaining)
-        if self.used + self.reserved + amount > maximum:
+        if self.used + self.reserved + hold.reserved > maximum:
             return False
-        if self.running < 2:
-            return True
-        largest = self.used + self.largest + estimate.largest(measure)
-        return largest <= _MOST_AT_ONCE * maximum
+        largest = self.used + self.largest + hold.largest
+        return self.running < 2 or largest <= _MOST_AT_ONCE * maximum
 
-    def reserve(self, estimate: Charge) -> Hold:
-        """Reserve all that the turn is expected to use, and one at least.
-
-        Even more than what remains: cut to that, it would be too little once
-        others settle below their estimates, and two turns would overshoot.
-        """
-        measure = self.limit.measure
-        amount = estimate.amount_of(measure, self.remaining)
-        hold = Hold(self, amount, max(amount, estimate.largest(measure)))
+    def reserve(self, hold: Hold) -> None:
+        """The turn runs."""
         self.reserved += hold.reserved
         self.largest += hold.largest
         self.running += 1
-        return hold
 
     def free(self, hold: Hold) -> None:
         """The turn has ended."""

@@ -7,7 +7,7 @@ and the ratios are data, each with its source.
 
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -118,27 +118,30 @@ class _Walk:
             elif name in _SCHEMAS:
                 total += _schema_tokens(value)
             elif isinstance(value, list):
-                self._count(value)
+                self._values += len(value)
                 stack += [(name, one, detail) for one in value]
             elif isinstance(value, dict) and name != _UNSEEN_OBJECT:
-                self._count(value)
-                total += _ITEM_TOKENS if name == "input" else 0
-                start = f"{name}." if name in _FILE_OBJECTS else ""
-                detail = value.get("detail")
-                for key, one in value.items():
-                    name = start + key
-                    if isinstance(one, str):  # nearly all are
-                        total += _STRINGS.get(name, _text)(one, detail)
-                    else:
-                        stack.append((name, one, detail))
+                self._values += len(value)
+                total += _open(name, value, stack)
             elif isinstance(value, _NUMBERS) and not isinstance(value, bool):
                 total += 1  # of embeddings, say: a token as its number
+            if self._values > _MOST_VALUES:
+                raise _Unusual
         return total
 
-    def _count(self, values: Sized) -> None:
-        self._values += len(values)
-        if self._values > _MOST_VALUES:
-            raise _Unusual
+
+def _open(name: str, value: dict[str, Any], stack: list[tuple[str, Any, Any]]) -> int:
+    """Of an object's own strings; what else it holds is put on the stack."""
+    total = _ITEM_TOKENS if name == "input" else 0
+    start = f"{name}." if name in _FILE_OBJECTS else ""
+    detail = value.get("detail")
+    for key, one in value.items():
+        name = start + key
+        if not isinstance(one, str):
+            stack.append((name, one, detail))
+        elif name not in _UNREAD:
+            total += _STRINGS.get(name, _text)(one, detail)
+    return total
 
 
 def _schema_tokens(value: Any) -> int:
@@ -182,11 +185,16 @@ def _audio(data: str, detail: Any) -> int:
     return audio_tokens(_decoded(data))
 
 
-# What a string of a name is; what is not here is text. Ids and switches the model does
-# not read, or as one token.
+# Ids and switches the model does not read, or as one token.
+_UNREAD = frozenset(
+    (
+        *("id", "call_id", "type", "role", "status", "phase", "detail", "verbosity"),
+        *("image_url.detail", "input_audio.format"),
+    )
+)
+# What a string of a name is; what is not here is text.
 _STRINGS: Mapping[str, Callable[[str, Any], int]] = {
-    **dict.fromkeys(("id", "call_id", "type", "role", "status", "phase"), _nothing),
-    **dict.fromkeys(("detail", "verbosity", "image_url.detail"), _nothing),
+    **dict.fromkeys(_UNREAD, _nothing),
     **dict.fromkeys(
         ("image_url", "image_url.url", "image", "images", "mask"), _picture
     ),
@@ -194,7 +202,6 @@ _STRINGS: Mapping[str, Callable[[str, Any], int]] = {
     "result": _result,
     "file_data": _document,
     "input_audio.data": _audio,
-    "input_audio.format": _nothing,
 }
 
 

@@ -73,8 +73,9 @@ class Limiter:
             raise limit_reached("requests per minute", "", resets_at)
         if key.rpm and self.usage_changed.has_subscribers:
             self.usage_changed.publish(UsageDelta(key.id, starts=(now,)))
-        if key.id not in self._waiting and not self._against(key, counters, estimate):
-            return self._admit(key, counters, estimate)
+        holds = [counter.hold(estimate) for counter in counters]
+        if key.id not in self._waiting and not self._against(key, holds):
+            return self._admit(key, holds)
         return await self._wait(key, estimate, model)
 
     def check_rate(self, key: Key, arriving: int) -> None:
@@ -154,18 +155,15 @@ class Limiter:
         """The key's quota as the two windows the Codex client shows."""
         return quota_windows(self.ledger.all_counters(key, now))
 
-    def _against(
-        self, key: Key, counters: list[WindowCounter], estimate: Charge
-    ) -> "list[WindowCounter | None]":
+    def _against(self, key: Key, holds: list[Hold]) -> "list[WindowCounter | None]":
         """The counters that keep a turn waiting; None among them for a place."""
-        full = [counter for counter in counters if not counter.fits(estimate)]
+        full = [hold.counter for hold in holds if not hold.counter.fits(hold)]
         return [*full] if self._rate.has_room(key) else [*full, None]
 
-    def _admit(
-        self, key: Key, counters: list[WindowCounter], estimate: Charge
-    ) -> Reservation:
+    def _admit(self, key: Key, holds: list[Hold]) -> Reservation:
         self._rate.change_running(key, 1)
-        holds = [counter.reserve(estimate) for counter in counters]
+        for hold in holds:
+            hold.counter.reserve(hold)
         if self.usage_changed.has_subscribers:
             deltas = tuple(
                 CounterDelta(one.counter.limit.id, one.counter.start, one.reserved, 0)
@@ -210,14 +208,15 @@ class Limiter:
             except KeyLimitReached as error:
                 turn.admitted.set_exception(error)
                 continue
-            against = self._against(turn.key, counters, turn.estimate)
+            holds = [counter.hold(turn.estimate) for counter in counters]
+            against = self._against(turn.key, holds)
             turn.waits_for = [
                 one for one in counters if one in claimed or one in against
             ]
             if against or turn.waits_for:
                 claimed.update(against)
             else:
-                admitted = self._admit(turn.key, counters, turn.estimate)
+                admitted = self._admit(turn.key, holds)
                 turn.admitted.set_result(admitted)
 
     async def _wait(self, key: Key, estimate: Charge, model: str | None) -> Reservation:

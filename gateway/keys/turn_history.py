@@ -109,10 +109,11 @@ class TurnHistory:
         turns = self._turns.get((key_id, name))
         expected = turns.expected() if turns is not None else None
         if expected is None:
-            usage = Usage(asked.input, output_tokens=min(LEAST_OUTPUT, most))
+            input, output = asked.usage.input_tokens, min(LEAST_OUTPUT, most)
         else:
+            input = asked.usage.input_tokens + expected.unforeseen
             output = min(max(LEAST_OUTPUT, expected.output), most)
-            usage = Usage(asked.input + expected.unforeseen, output_tokens=output)
+        usage = Usage(input, output_tokens=output)
         is_expected = expected is not None
         return Charge(usage, asked.cost, asked.model, asked.quote, most, is_expected)
 

@@ -111,7 +111,9 @@ def request_headers(client: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name in of_connection:
         passed.pop(name, None)
     return {
-        name: value for name, value in passed.items() if not _is_of_login(name, value)
+        name: value
+        for name, value in passed.items()
+        if not (name.startswith(_LOGIN_FAMILIES) and _is_of_login(name, value))
     }
 
 

@@ -84,7 +84,10 @@ def windows(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
     """
     found = []
     for name, used, minutes, reset in _WINDOW_FIELDS:
-        told = headers.get(used), headers.get(minutes), headers.get(reset)
+        percent = headers.get(used)
+        if percent is None:
+            continue
+        told = percent, headers.get(minutes), headers.get(reset)
         window = window_of(name, *told, now)
         if window is not None:
             found.append(window)

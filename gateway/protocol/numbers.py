@@ -37,6 +37,8 @@ def number(value: Any) -> float | None:
 
 def count(value: Any, largest: int = LARGEST_COUNT) -> int:
     """A number of tokens; 0 for whatever is not one."""
+    if type(value) is int and 0 <= value <= largest:
+        return value  # nearly always
     found = number(value)
     return 0 if found is None else int(_clamp(found, largest))
 

@@ -80,7 +80,7 @@ class Exchange:
     def mark(self, name: str) -> None:
         """Remember when a phase ended, the first time it does."""
         if name not in self.marks:
-            self.marks[name] = self.elapsed_ms
+            self.marks[name] = round((time.monotonic() - self.started) * 1000)
 
     @property
     def elapsed_ms(self) -> int:

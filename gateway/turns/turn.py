@@ -235,7 +235,7 @@ def metered_turn(request: ClientRequest, loaded: Loaded, demand: Demand) -> Mete
         kind=loaded.model or request.route.value,
         generates=request.route in (Endpoint.RESPONSES, Endpoint.COMPACT),
         size=request.input_size,
-        names=tuple(name for _, name in demand.conversation_keys),
+        names=tuple([name for _, name in demand.conversation_keys]),
         previous=anchor and scoped(demand.key_id, "response", anchor),
         most_output=count(asked.get("max_output_tokens")),
     )

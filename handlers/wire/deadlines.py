@@ -19,7 +19,7 @@ class Deadlines:
 
     def begin(self, waiter: Hashable, on_timeout: Callable[[], object]) -> None:
         """Start a wait; a waiter that has one already starts again."""
-        self.end(waiter)  # or it would keep its place among the older ones
+        self._waits.pop(waiter, None)  # or it would keep its place among the older ones
         loop = asyncio.get_running_loop()
         until = loop.time() + self._seconds
         self._waits[waiter] = until, on_timeout

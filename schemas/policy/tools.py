@@ -6,6 +6,7 @@ A table of rules by surface and kind of account: defaults, the owner's, and a ke
 from collections.abc import Mapping, Set
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
 from marshmallow import ValidationError
@@ -17,6 +18,7 @@ KindOfAccount = Literal["chatgpt", "api_key"]
 KINDS_OF_ACCOUNT: tuple[KindOfAccount, ...] = ("chatgpt", "api_key")
 _OTHERS = {"chatgpt": "an account with an API key", "api_key": "a ChatGPT account"}
 
+_TYPE = itemgetter("type")
 _RENAMED = {"web_search_preview": "web_search"}
 
 # Of the Responses API and of Codex (platform.openai.com, November 2026).
@@ -80,6 +82,7 @@ class _Taken(NamedTuple):
 
     strip: Mapping[KindOfAccount, Set[str]]
     refuse: Mapping[KindOfAccount, Set[str]]
+    is_renamed: bool  # one of them
     new_shapes: tuple[str, ...]
 
 
@@ -141,17 +144,18 @@ class ToolPolicy:
 
         unknown = sorted(kinds - KNOWN_TYPES - named)[:MOST_SHAPES]
         shapes = tuple(kind[:LONGEST_SHAPE] for kind in unknown)
-        return _Taken(of("strip"), of("refuse"), shapes)
+        is_renamed = not _RENAMED.keys().isdisjoint(kinds)
+        return _Taken(of("strip"), of("refuse"), is_renamed, shapes)
 
     def apply(self, tools: list[Any]) -> tuple[list[Any], list[str]]:
         """Rename tools, and strip what no account gets; the same list if none is."""
-        is_renamed = not _RENAMED.keys().isdisjoint(_types_among(tools))
-        current = list(map(rename_tool, tools)) if is_renamed else tools
-        stripped = self._taken(current).strip
-        kept, changes = _without(current, stripped["chatgpt"] & stripped["api_key"])
-        if is_renamed:
-            changes.append("web_search_preview tool renamed")
-        return kept, changes
+        taken, renamed = self._taken(tools), []
+        if taken.is_renamed:
+            tools = list(map(rename_tool, tools))
+            taken = self._taken(tools)
+            renamed.append("web_search_preview tool renamed")
+        kept, changes = _without(tools, taken.strip["chatgpt"] & taken.strip["api_key"])
+        return kept, changes + renamed
 
     def strip_for(
         self, account: KindOfAccount, payload: dict[str, Any]
@@ -160,8 +164,11 @@ class ToolPolicy:
         tools = payload.get("tools")
         if not isinstance(tools, list):
             return payload, []
-        kept, changes = _without(tools, self._taken(tools).strip[account])
-        return ({**payload, "tools": kept}, changes) if changes else (payload, [])
+        types = self._taken(tools).strip[account]
+        if not types:
+            return payload, []
+        kept, changes = _without(tools, types)
+        return {**payload, "tools": kept}, changes
 
     def new_shapes(self, tools: Any) -> tuple[str, ...]:
         """Types that neither the API nor a rule has, the first few: they pass."""
@@ -185,7 +192,7 @@ class ToolPolicy:
             return {}
         found = {}
         for account, types in self._taken(tools).refuse.items():
-            first = _first(tools, types)
+            first = _first(tools, types) if types else None
             if first is not None:
                 text = f"tools[{first[0]}].type {first[1]} needs {_OTHERS[account]}"
                 found[account] = Problem(("tools",), text)
@@ -201,7 +208,7 @@ def tool_policy(surface: Surface, rules: tuple[TypeRule, ...] = ()) -> ToolPolic
 def _types_among(tools: list[Any]) -> frozenset[object]:
     """The types of the tools: a dozen for the hundreds that a client may send."""
     try:
-        return frozenset([tool["type"] for tool in tools])  # nearly always possible
+        return frozenset(map(_TYPE, tools))  # nearly always possible
     except (TypeError, KeyError):
         return frozenset(map(tool_type, tools))
 

@@ -58,7 +58,9 @@ class Model:
         ]
 
     async def ask(self, key, model, truth, extra):
-        estimate = spend(truth.input + extra, truth.output, truth.cost + extra)
+        estimate = spend(
+            truth.usage.input_tokens + extra, truth.output, truth.cost + extra
+        )
         task = asyncio.ensure_future(self.limiter.reserve(key, estimate, model))
         self.turns.append(Turn(key, model, truth, task))
         await self.look(key)
@@ -228,7 +230,7 @@ async def play(keys, script, exact):
         match name:
             case "ask":
                 number, asked, truth, extra = arguments
-                extra = extra if exact else -min(extra, truth.input)
+                extra = extra if exact else -min(extra, truth.usage.input_tokens)
                 await model.ask(keys[number], asked, truth, extra)
             case "settle" | "release":
                 await model.end(arguments[0], took_nothing=name == "release")

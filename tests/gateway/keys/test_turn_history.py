@@ -21,7 +21,12 @@ def finish(history, *outputs, key=1, name="gpt-5.5", input=0):
 
 def expected(history, asked=ASKED, key=1, name="gpt-5.5"):
     charge = history.expect(key, name, asked)
-    return charge.input, charge.output, charge.most_output, charge.is_expected
+    return (
+        charge.usage.input_tokens,
+        charge.output,
+        charge.most_output,
+        charge.is_expected,
+    )
 
 
 def test_before_five_turns_have_finished_only_the_bounds_are_known():
