@@ -102,7 +102,8 @@ class Metering:
         quote = self._prices.table.quote(
             end.model or turn.model, end.tier or turn.tier, end.account
         )
-        cost, most = quote.cost(usage), quote.at_most(usage)
+        cost = quote.cost(usage)
+        most = quote.highest.cost(usage) if cost is None else cost
         is_guess = end.usage is None and end.status == "interrupted"
         turn.reservation.settle(usage, most, within_reserved=is_guess)
         is_counted = cost is None and turn.reservation.limits_cost

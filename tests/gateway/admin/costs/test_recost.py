@@ -14,7 +14,7 @@ from gateway.protocol.facts import Usage
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
-from gateway.store.log.costs import USAGE_COLUMNS
+from gateway.store.log.costs import USAGE_COLUMNS, models_seen
 from gateway.store.models import AccountRow, AuditLog, RequestLog, UsageDay, UsageHour
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import NOW, log_row
@@ -183,3 +183,26 @@ def test_a_long_log_is_counted_in_pages(database):
     assert recost(database)["gpt-5.4"]["changed"] == PAGE_ROWS + 3
     [day] = UsageDay.select()
     assert (day.cost_microdollars, day.unpriced) == (2_500 * (PAGE_ROWS + 3), 0)
+
+
+@pytest.mark.operator
+def test_postgresql_counts_the_same(server):
+    opened = open_database(server.url)
+    models.database.initialize(opened)
+    try:
+        with opened.connection_context():
+            migrate(opened)
+            served = json.dumps({"served": "gpt-6-luna"})
+            fill(opened, [used(), used(receipt=served), used(model="unknown")])
+            told = recost(opened)
+            assert told["gpt-5.4"]["cost_after"] == 2_500 + 100
+            assert told["unknown"]["unpriced_after"] == 1
+            assert [row["cost_microdollars"] for row in stored()] == [2_500, 100, None]
+            seen = [(one["model"], one["unpriced"]) for one in models_seen(0)]
+            assert sorted(seen) == [("gpt-5.4", 0), ("gpt-6-luna", 0), ("unknown", 1)]
+            days = list(UsageDay.select().dicts())
+            assert sum(one["cost_microdollars"] for one in days) == 2_600
+            assert sum(one["unpriced"] for one in days) == 1
+    finally:
+        models.database.initialize(None)
+        opened.close_all()
