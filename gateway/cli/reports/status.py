@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import click
 
-from gateway.admin.live.status import stored_status
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import connected_database, secrets_of, settings_and_json
 from gateway.cli.guide.help_page import Command
@@ -73,6 +72,9 @@ def _ask(settings: Settings) -> Shown:
     client = find_client(settings)
     if client is not None:
         return client.call("GET", "/api/status")
+    # With the whole gateway's modules, which one that runs has loaded itself.
+    from gateway.admin.live.status import stored_status
+
     with connected_database(settings):
         return stored_status(settings, secrets_of(settings))
 

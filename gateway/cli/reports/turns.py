@@ -8,13 +8,17 @@ from gateway.cli.admin_client import Client, find_client, path_of
 from gateway.cli.base import Commands, settings_and_json
 from gateway.cli.output import format_bytes, format_duration, print_result
 from gateway.cli.screen.columns import columns
+from gateway.cli.screen.fitting import is_narrow
 from gateway.cli.screen.lines import show_table
 from gateway.settings import Settings
 
 _PHASES = {"answering": "green", "waiting": "yellow"}
 _NUMBERS = "age in out silent"
 _COLUMNS = columns(
-    f"id {_NUMBERS} phase key account model client", _NUMBERS, phase=_PHASES
+    f"id {_NUMBERS} phase key account model client",
+    _NUMBERS,
+    whole="id phase",
+    phase=_PHASES,
 )
 
 
@@ -58,7 +62,7 @@ def _client(settings: Settings) -> Client:
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
-        "id": row["id"][:12],
+        "id": row["id"][: 8 if is_narrow() else 12],
         "age": format_duration(row["age"]),
         "silent": format_duration(row["silence"]),
         "in": format_bytes(row["request_bytes"]),

@@ -9,11 +9,13 @@ from gateway.admin import reports
 from gateway.cli.base import run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
-from gateway.cli.output import print_table
+from gateway.cli.output import format_time, print_table
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
 from gateway.cli.screen.zone import shell_zone, zone_line
 from gateway.settings import Settings
+from gateway.store.log.calendar import zone_named
+from gateway.store.log.log_rows import HOUR_MS
 from gateway.store.log.queries import Record
 from gateway.store.log.usage_sums import GROUPINGS
 
@@ -50,7 +52,9 @@ def usage(
     if as_json:
         print_table(rows, (), as_json=True)
         return
-    click.echo(f"Since {wanted['since']}. {zone_line()}")
+    zone = zone_named(wanted["time_zone"])
+    since = reports.parse_since(wanted["since"], time.time(), zone) // HOUR_MS * HOUR_MS
+    click.echo(f"Since {format_time(since / 1000)[:-3]}. {zone_line()}")
     total = {name: sum(row[name] for row in rows) for name in (*_SUMMED, *_TOKENS)}
     shown = [{one: row[one] for one in groups} | _readable(row) for row in rows]
     if len(rows) > 1:

@@ -1,0 +1,51 @@
+"""What happened lately, as both kinds of database tell it."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from gateway.store import models
+from gateway.store.identity import database_bytes
+from gateway.store.log.activity import last_uses, recent_errors
+from gateway.store.models import ApiKeyRow, RequestLog, UsageDay, now_ms
+from tests.gateway.store.log.test_queries import START
+from tests.gateway.store.store_rows import log_row, make_store
+from tests.gateway.store.test_postgres import running as on_postgres
+
+
+@asynccontextmanager
+async def on_sqlite(directory):
+    store = make_store(directory)
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()
+
+
+def told(at):
+    for number, digest in ((7, "d"), (8, "e"), (9, "f")):
+        ApiKeyRow.create(id=number, name=digest, prefix="p", digest=digest)
+    for number, origin in enumerate(("client", "account", "account", None)):
+        status = "error" if origin else "success"
+        row = log_row(request_id=f"{number:032x}", created_at=at, api_key_id=7)
+        RequestLog.create(**{**row, "status": status, "error_origin": origin})
+    UsageDay.create(start=START, api_key_id=8, account_id=1, model="m")
+    return recent_errors(at), last_uses(), database_bytes(models.database.obj)
+
+
+async def check(opened):
+    at = now_ms()
+    async with opened as store:
+        errors, uses, size = await store.write(told, at)
+    assert (errors["requests"], errors["failed"]) == (4, 3)
+    assert list(errors["by_origin"].items()) == [("account", 2), ("client", 1)]
+    assert uses == {7: at / 1000, 8: START / 1000}
+    assert size > 10_000
+
+
+def test_sqlite_tells_what_happened_lately(tmp_path):
+    asyncio.run(check(on_sqlite(tmp_path)))
+
+
+def test_postgresql_tells_what_happened_lately(server, tmp_path):
+    asyncio.run(check(on_postgres(server, tmp_path)))
