@@ -161,23 +161,28 @@ async def _go_on(target: Target, sent: bytes) -> None:
 
 async def _disguise(target: Target) -> None:
     """A socket that says what is hardly a turn, at a rate."""
-    upgrade = send(f"GET {CODEX} HTTP/1.1", *UPGRADE, target.with_key)
-    disguised = disguised_turns()
     while True:
-        reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
-        reading = asyncio.create_task(reader.read(-1))
         try:
-            writer.write(upgrade)
-            while not reading.done():
-                await asyncio.sleep(1 / FRAMES_A_SECOND)
-                writer.write(next(disguised))
-                await writer.drain()
-                target.note("disguised turns", "sent")
-        except ConnectionError:
+            await _say_hardly_a_turn(target)
+        except (OSError, RuntimeError):  # uvloop has the latter for closed transports
             target.note("disguised turns", "cut")
-        finally:
-            reading.cancel()
-            writer.transport.abort()
+            await asyncio.sleep(PAUSE)
+
+
+async def _say_hardly_a_turn(target: Target) -> None:
+    disguised = disguised_turns()
+    reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+    reading = asyncio.create_task(reader.read(-1))
+    try:
+        writer.write(send(f"GET {CODEX} HTTP/1.1", *UPGRADE, target.with_key))
+        while not reading.done():
+            await asyncio.sleep(1 / FRAMES_A_SECOND)
+            writer.write(next(disguised))
+            await writer.drain()
+            target.note("disguised turns", "sent")
+    finally:
+        reading.cancel()
+        writer.transport.abort()
 
 
 async def _send(
@@ -200,7 +205,7 @@ async def _send(
             await rest(reader)
     except TimeoutError:
         pass  # he leaves
-    except ConnectionError:
+    except OSError:
         came += ", reset"
     finally:
         target.note(name, came)
