@@ -142,8 +142,9 @@ def _tune_runtime() -> None:
     """
     gc.collect()
     gc.freeze()
-    # The loop stands still meanwhile: the middle generation grows to 120,000 objects.
-    gc.set_threshold(20_000, 5, 80)
+    # The loop stands still meanwhile, for a millisecond a thousand objects that live:
+    # the middle generation is looked through before it has grown past 30,000.
+    gc.set_threshold(10_000, 2, 300)
     # So long the loop waits for a thread that writes rows or parses a body: with the
     # default of 5 ms, one turn in a hundred would take that much longer.
     sys.setswitchinterval(SWITCH_SECONDS)
