@@ -147,6 +147,10 @@ def test_pip_installs_a_gateway_that_serves(wheel, tmp_path, version):
     home = {"GATEWAY_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": ""}
     assert re.fullmatch(r"codexgate \d+\.\d+\.\d+\n", run(command, "--version", **home))
     assert "`codexgate keys create" in run(command, "keys", "list", **home)
+    assert "## Keys" in run(command, "help", "limits", **home)
+    assert "-F _codexgate_completion codexgate" in run(
+        command, "completion", "show", "bash", **home
+    )
 
 
 @pytest.mark.parametrize("tool", ["pipx", "uv"])
