@@ -25,6 +25,7 @@ from gateway.cli.base import SECRETS, apply_change, secrets_of, settings_and_jso
 from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import print_json, print_result, still_holds, text
+from gateway.cli.progress import waiting
 from gateway.cli.running.alone import without_gateway
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
@@ -64,7 +65,8 @@ def import_logins(
     """
     if name is not None and len(files) > 1:
         raise click.UsageError("--name is for one file.")
-    found = asyncio.run(_identify(settings, _read_all(files)))
+    with waiting("Asking upstream", quiet=as_json):
+        found = asyncio.run(_identify(settings, _read_all(files)))
     is_here = remote_url() is None  # else the gateway has other files
     logins = [
         NewLogin(one, name, str(path) if is_here and path != STDIN else None)
@@ -159,17 +161,18 @@ def _show_code(code: DeviceCode, as_json: bool) -> None:
 @settings_and_json
 def probe(settings: Settings, name: str, model: str | None, as_json: bool) -> None:
     """Send one small real request at an account, whatever its state."""
+
+    async def call(gateway: Gateway, account: Account) -> dict[str, Any]:
+        return asdict(await send_probe(gateway, account, model))
+
     client = find_client(settings)
-    if client is not None:
-        path, body = path_of("accounts", name, "probe"), {"model": model}
-        found = client.call("POST", path, body, timeout=PROBE_SECONDS)
-    else:
-
-        async def call(gateway: Gateway, account: Account) -> dict[str, Any]:
-            return asdict(await send_probe(gateway, account, model))
-
-        with without_gateway(settings, "accounts probe"):
-            found = asyncio.run(_alone(settings, name, call))
+    with waiting("Asking upstream", quiet=as_json):
+        if client is not None:
+            path, body = path_of("accounts", name, "probe"), {"model": model}
+            found = client.call("POST", path, body, timeout=PROBE_SECONDS)
+        else:
+            with without_gateway(settings, "accounts probe"):
+                found = asyncio.run(_alone(settings, name, call))
     if found["ok"]:
         sentence = (
             f"'{found['account']}' answered with {found['model']} "
@@ -207,14 +210,14 @@ async def _alone(
 def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:
     """Show an account's banked resets, or use one."""
     client = find_client(settings)
-    if client is not None:
-        found = client.call(
-            "POST" if use else "GET", path_of("accounts", name, "resets")
-        )
-    else:
-        call = partial(use_reset, actor=shell_actor()) if use else shown_resets
-        with without_gateway(settings, "accounts resets"):
-            found = asyncio.run(_alone(settings, name, call))
+    with waiting("Asking upstream", quiet=as_json):
+        if client is not None:
+            path = path_of("accounts", name, "resets")
+            found = client.call("POST" if use else "GET", path)
+        else:
+            call = partial(use_reset, actor=shell_actor()) if use else shown_resets
+            with without_gateway(settings, "accounts resets"):
+                found = asyncio.run(_alone(settings, name, call))
     outcome = f"Upstream says '{found['outcome']}'. " if use else ""
     left = text(found.get("available_count"))
     sentence = f"{outcome}'{found['account']}' has {left} banked."
@@ -228,12 +231,13 @@ def resets(settings: Settings, name: str, use: bool, as_json: bool) -> None:
 def rotate_key(settings: Settings, as_json: bool) -> None:
     """Encrypt all credentials with a new key; destroy the old."""
     client = find_client(settings)
-    if client is not None:
-        path = path_of("accounts", "rotate-key")
-        rotated = Rotated(**client.call("POST", path, {}, timeout=PROBE_SECONDS))
-    else:
-        with without_gateway(settings, "accounts rotate-key"):
-            rotated = asyncio.run(_rotate(settings, secrets_of(settings)))
+    with waiting("Encrypting", quiet=as_json):
+        if client is not None:
+            path = path_of("accounts", "rotate-key")
+            rotated = Rotated(**client.call("POST", path, {}, timeout=PROBE_SECONDS))
+        else:
+            with without_gateway(settings, "accounts rotate-key"):
+                rotated = asyncio.run(_rotate(settings, secrets_of(settings)))
     sentence = f"A new key encrypts the credentials of {rotated.resealed} accounts."
     if rotated.unreadable:
         sentence += f" Of {rotated.unreadable} they could not be read; log in again."

@@ -21,7 +21,7 @@ from gateway.cli.base import (
 )
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_json, printable
-from gateway.cli.progress import Progress
+from gateway.cli.progress import Progress, waiting
 from gateway.cli.running.database import NeedsRestart
 from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import SILENCE, Visit
@@ -199,13 +199,13 @@ def check(as_json: bool) -> None:
     Status 1 when something failed. Nothing is changed and no token is sent.
     """
     failed = 0
-    for finding in _findings():
+    for finding in _findings(quiet=as_json):
         tell_finding(finding, as_json)
         failed += finding.level is Level.FAIL
     raise SystemExit(1 if failed else 0)
 
 
-def _findings() -> Iterable[Finding]:
+def _findings(*, quiet: bool) -> Iterable[Finding]:
     yield from configuration_checks.names_of_settings(os.environ, DOTENV)
     try:
         settings = Settings.from_env(str(DOTENV))
@@ -224,7 +224,9 @@ def _findings() -> Iterable[Finding]:
     else:
         yield ok("database", f"can be used; {len(accounts)} accounts")
         urls |= {account.base_url for account in accounts if account.base_url}
-    yield from asyncio.run(_upstreams(settings, urls))
+    with waiting("Asking upstream", quiet=quiet):
+        found = asyncio.run(_upstreams(settings, urls))
+    yield from found
 
 
 async def _upstreams(settings: Settings, urls: Iterable[str]) -> list[Finding]:

@@ -30,6 +30,7 @@ from gateway.cli.output import (
     print_result,
     text,
 )
+from gateway.cli.progress import waiting
 from gateway.cli.running.connection import changed_database
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import Settings
@@ -206,11 +207,12 @@ def delete_log(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
             raise click.UsageError("Nobody can be asked here: give --yes.")
         click.confirm(f"Delete the log of '{name}' for good?", abort=True, err=True)
     client = find_client(settings)
-    if client is not None:
-        path = path_of("keys", name, "logs")
-        found = client.call("DELETE", path, timeout=LONGEST_DELETION)
-    else:
-        found = _delete_log(settings, name)
+    with waiting("Deleting", quiet=as_json):
+        if client is not None:
+            path = path_of("keys", name, "logs")
+            found = client.call("DELETE", path, timeout=LONGEST_DELETION)
+        else:
+            found = _delete_log(settings, name)
     sentence = f"Deleted {found['rows']} rows of '{found['name']}'; its sums stay."
     print_result(found, sentence, as_json=as_json)
 

@@ -5,6 +5,8 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Self, TextIO, TypeVar
 
 from gateway.cli.output import format_duration
@@ -77,6 +79,10 @@ class Progress:
             self.update(number, whole)
             yield row
 
+    def tick(self, whole: float | None = None) -> None:
+        """Say how many seconds it has been, of so many."""
+        self.update(self._clock() - self._started, whole)
+
     async def wait(
         self, coming: AsyncIterator[T], whole: float | None = None
     ) -> AsyncIterator[T]:
@@ -85,7 +91,7 @@ class Progress:
             following = asyncio.ensure_future(anext(coming, None))
             try:
                 while not (await asyncio.wait({following}, timeout=_TICK))[0]:
-                    self.update(self._clock() - self._started, whole)
+                    self.tick(whole)
             finally:
                 following.cancel()
             self.clear()
@@ -103,6 +109,25 @@ class Progress:
             return told
         left = (self._clock() - self._started) * (whole - done) / done
         return f"{told}, {format_duration(left)} left"
+
+
+@contextmanager
+def waiting(label: str, *, quiet: bool = False) -> Iterator[None]:
+    """Tells the seconds of what does not tell how far it is; for calls that block."""
+    is_over = Event()
+    with Progress(label, unit="s", quiet=quiet) as progress:
+
+        def tick() -> None:
+            while not is_over.wait(_TICK):
+                progress.tick()
+
+        ticking = Thread(target=tick, daemon=True)
+        ticking.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            ticking.join()
 
 
 def _bar(done: float, whole: float) -> str:

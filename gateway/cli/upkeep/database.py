@@ -7,7 +7,7 @@ import click
 from gateway.cli.base import Commands, local_settings_and_json, secrets_of
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_result
-from gateway.cli.progress import Progress
+from gateway.cli.progress import Progress, waiting
 from gateway.cli.running.alone import without_gateway
 from gateway.cli.running.connection import opened_database
 from gateway.repository.accounts import load_accounts
@@ -39,6 +39,7 @@ def migrate_database(settings: Settings, as_json: bool) -> None:
     """Bring the database up to date, as the gateway's next start would."""
     place = place_of(settings.database_url)
     with (
+        waiting("Migrating", quiet=as_json),
         without_gateway(settings, "database migrate"),
         opened_database(settings, is_served=False) as opened,
     ):

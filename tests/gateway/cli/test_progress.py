@@ -2,10 +2,12 @@
 
 import asyncio
 import io
+import threading
+import time
 
 import pytest
 
-from gateway.cli.progress import BETWEEN_LINES, FIRST_WORD, Progress
+from gateway.cli.progress import BETWEEN_LINES, FIRST_WORD, Progress, waiting
 
 
 class Terminal(io.StringIO):
@@ -115,3 +117,15 @@ def test_a_wait_tells_its_seconds_and_makes_room_for_what_comes(monkeypatch, clo
     asyncio.run(main())
     assert file.getvalue().startswith("first")
     assert file.getvalue().endswith("\r\033[Ksecond")
+
+
+@pytest.mark.operator
+def test_what_blocks_tells_its_seconds_and_leaves_nothing_behind(capfd):
+    before = threading.active_count()
+    with waiting("Asking upstream"):
+        time.sleep(FIRST_WORD + 0.6)
+    assert capfd.readouterr().err.startswith("Asking upstream: ")
+    with waiting("Asking upstream", quiet=True):
+        time.sleep(FIRST_WORD + 0.6)
+    assert capfd.readouterr().err == ""
+    assert threading.active_count() == before
