@@ -6,8 +6,8 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from gateway.protocol.sse import events
 from gateway.settings import PACKAGE, PROGRAM, Settings
 from gateway.upstream.logins.auth_json import parse_login
 from handlers.process import StopSignals, run
-from handlers.server import Server
+from handlers.server import CannotListen, Server
 
 ACCOUNTS = ("ada", "grace")
 VISITOR = "you"  # the key of who watches a demo with life
@@ -68,7 +68,7 @@ async def _demo(
         lock = started.enter_context(lock_data_dir(settings.data_dir))
         server = Server(await Gateway.start(settings))
         started.push_async_callback(server.stop)
-        server.listen()
+        _listen(server)
         lock.publish(server.running)
         await _add_accounts(server.gateway, upstream)
         url = f"http://127.0.0.1:{server.port}"
@@ -84,9 +84,10 @@ async def _demo(
         request_id = await _show_turn(url, key, show)
         await server.gateway.flush()
         show("Meanwhile, in another terminal, in this folder:\n")
-        for words in ("logs", f"explain {request_id[:12]}", "accounts list"):
+        for words in ("logs", f"explain {request_id[:12]}", "status"):
             show(f"  {command_here(settings.data_dir)} {words}")
-        show("\nA prompt can choose its answer, as demo:tool(ls) does: `demo --help`.")
+        show("\nA prompt can choose its answer, as demo:tool(ls) does; see")
+        show(f"  {program_here()} demo --help")
         show("Ctrl-C ends it, and takes its data along.")
         await signals.first.wait()
     return 0
@@ -94,17 +95,37 @@ async def _demo(
 
 def _settings(port: int, folder: Path, upstream_url: str) -> Settings:
     """Nothing of the owner's own database, key, accounts or network."""
+    with no_settings():
+        default = Settings.from_env(dotenv=os.devnull)
     return replace(
-        Settings.from_env(dotenv=os.devnull),
+        default,
         host="127.0.0.1",
         port=port,
         data_dir=folder,
         database_url=f"sqlite:///{folder / 'gateway.db'}",
         upstream_base_url=f"{upstream_url}/backend-api",
         auth_base_url=upstream_url,
-        encryption_key=None,
-        websockets=True,
     )
+
+
+@contextmanager
+def no_settings() -> Iterator[None]:
+    """Without the owner's settings in the environment, be they right or wrong."""
+    owners = {n: v for n, v in os.environ.items() if n.startswith("GATEWAY_")}
+    try:
+        for name in owners:
+            del os.environ[name]
+        yield
+    finally:
+        os.environ.update(owners)
+
+
+def _listen(server: Server) -> None:
+    try:
+        server.listen()
+    except CannotListen as error:
+        # Its words are for a gateway that is told so by the setting.
+        raise OSError(str(error).replace("set GATEWAY_PORT", "give --port")) from error
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
@@ -126,13 +147,16 @@ def command_here(folder: Path) -> str:
     names = ("GATEWAY_DATABASE_URL", "GATEWAY_ENCRYPTION_KEY")
     is_set = Path(".env").is_file()
     emptied = [f"{name}=" for name in names if is_set or name in os.environ]
-    program = [sys.argv[0]]
-    if PROGRAM != PACKAGE:
-        program = [_short(sys.executable), _short(sys.argv[0])]
-    elif shutil.which(PACKAGE) == sys.argv[0]:
-        program = [PACKAGE]
     setting = f"GATEWAY_DATA_DIR={shlex.quote(str(folder))}"
-    return " ".join([setting, *emptied, shlex.join(program)])
+    return " ".join([setting, *emptied, program_here()])
+
+
+def program_here() -> str:
+    """The program as it was started, as short as this folder allows."""
+    if PROGRAM != PACKAGE:
+        return shlex.join([_short(sys.executable), _short(sys.argv[0])])
+    is_on_path = shutil.which(PACKAGE) == sys.argv[0]
+    return PACKAGE if is_on_path else shlex.quote(sys.argv[0])
 
 
 def _short(file: str) -> str:

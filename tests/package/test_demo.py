@@ -1,8 +1,10 @@
 """The demo as its first user has it: what it prints can be run as it stands."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OWN = {
     "GATEWAY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
     "GATEWAY_ENCRYPTION_KEY": "no key",
-    "GATEWAY_PORT": "1",
+    "GATEWAY_EGRESS_PROXY": "http://127.0.0.1:1",
 }
 
 
@@ -43,6 +45,7 @@ def demo(*options):
         assert process.wait(30) == 0
     finally:
         process.kill()
+        process.wait()
         process.stdout.close()
 
 
@@ -70,16 +73,34 @@ def printed(shown):
 def test_its_commands_work_on_its_own_data_whatever_the_owner_has_set():
     with demo() as (shown, _):
         commands = printed(shown)
-        assert commands.keys() == {"logs", "explain", "accounts"}
-        (row,) = run(commands["logs"]).splitlines()
-        assert "v1/http" in row
+        assert commands.keys() == {"logs", "explain", "status"}
+        request_id = commands["explain"].split()[-1]
+        assert request_id in run(commands["logs"])
         explained = run(commands["explain"])
-        assert explained.startswith(f"request:    {row.split()[2]}")
+        assert request_id in explained
         assert "answered" in explained
-        assert "ada@demo.example" in run(commands["accounts"])
+        assert "ada@demo.example" in run(commands["status"])
         folder = Path(re.search(r"GATEWAY_DATA_DIR=(\S+)", shown)[1])
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_a_port_that_is_taken_is_told_with_the_option():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "run.py", "demo", "--port", port],
+            cwd=ROOT,
+            # Settings that could not even be read are none of its business.
+            env=os.environ | {"GATEWAY_PORT": "http", "GATEWAY_DRAIN_SECONDS": "-1"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "give --port" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_life_fills_every_report():
@@ -87,21 +108,22 @@ def test_a_life_fills_every_report():
         logs = printed(shown)["logs"]
 
         def ask(words):
-            return run(logs.removesuffix("logs") + words).splitlines()
+            lines = run(logs.removesuffix("logs") + words + " --json").splitlines()
+            return [json.loads(line) for line in lines]
 
-        days = [line.split() for line in ask("usage --by day --since 30d")[1:]]
+        days = ask("usage --by day --since 30d")
         assert len(days) >= 14
-        assert sum(int(day[2]) for day in days) > 5  # errors
-        assert sum(int(day[3]) for day in days) > 2  # interrupted
+        assert sum(day["errors"] for day in days) > 5
+        assert sum(day["interrupted"] for day in days) > 2
         for group, least in (("key", 4), ("model", 3), ("account", 2)):
-            assert len(ask(f"usage --by {group} --since 30d")) > least
-        surfaces = {row.split()[3] for row in ask("logs --limit 1000")}
-        assert surfaces >= {"codex/http", "v1/http", "chat/http"}
-        shown_keys = "\n".join(ask("keys list"))
-        assert re.search(r"^\d+ +ci .*requests 40/1d$", shown_keys, re.M)
+            assert len(ask(f"usage --by {group} --since 30d")) >= least
+        surfaces = {row["surface"] for row in ask("logs --limit 1000")}
+        assert surfaces >= {"codex", "v1", "chat"}
+        limits = {key["name"]: key["limits"] for key in ask("keys list")}
+        assert limits["ci"] == ["requests 40/1d"]
+        assert "you" in limits
         key = re.search(r"sk-cgw-[\w-]+", shown)[0]
         url = re.search(r"http://127.0.0.1:\d+", shown)[0]
-        assert "you" in shown_keys
         told = run(f"curl -s -H 'x-api-key: {key}' {url}/v1/usage")
         assert told.startswith("{")
 
