@@ -90,7 +90,10 @@ class Client:
                 raise self._refused(error.code, error.read()) from error
         except OSError as error:
             reason = getattr(error, "reason", error)
-            raise GatewayDoesNotAnswer(f"{self} does not answer: {reason}") from error
+            told = f"{self} does not answer: {reason}"
+            if isinstance(reason, TimeoutError) and method != "GET":
+                told += "; whether the change was made is not known"
+            raise GatewayDoesNotAnswer(told) from error
         try:
             return dict(json.loads(content))
         except (ValueError, TypeError) as error:

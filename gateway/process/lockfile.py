@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO
 
@@ -130,7 +130,14 @@ def _read(file: IO[str]) -> RunningGateway:
     """What the holder published; of process 0 while it is being written."""
     file.seek(0)
     try:
-        return RunningGateway(**json.load(file))
+        told = json.load(file)
+        # A later release may tell more.
+        known = {
+            one.name: told[one.name]
+            for one in fields(RunningGateway)
+            if one.name in told
+        }
+        return RunningGateway(**known)
     except (ValueError, TypeError):
         return RunningGateway(0)
 

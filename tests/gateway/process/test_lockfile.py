@@ -77,6 +77,21 @@ def test_a_lock_of_another_directory_is_no_use(tmp_path):
         assert find_running(tmp_path / "new") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"pid": 5, "host": "", "port": 80}', RunningGateway(5, "", 80)),
+        ('{"pid": 5, "port": 80, "newer": 1}', RunningGateway(5, "", 80)),
+        ("[]", RunningGateway(0)),
+        ("half a li", RunningGateway(0)),
+    ],
+)
+def test_what_another_release_or_a_crash_wrote_is_read(tmp_path, text, found):
+    with lock_data_dir(tmp_path):
+        (tmp_path / "gateway.lock").write_text(text)
+        assert find_running(tmp_path, timeout=0) == found
+
+
 def test_an_ipv6_address_becomes_a_url():
     assert RunningGateway(1, "::1", 80).url == "http://[::1]:80"
     assert RunningGateway(1, "::", 80).url == "http://127.0.0.1:80"
