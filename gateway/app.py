@@ -157,6 +157,7 @@ class Gateway:
 
     async def _open(self, opened: AsyncExitStack) -> None:
         """Start the parts; `opened` closes them, the last registered first."""
+        opened.push_async_callback(self._session.close)  # whatever else fails
         opened.push_async_callback(self.database_lock.release)
         await self.database_lock.acquire()
         # A peer counts on what this process held until its rows are written.

@@ -73,3 +73,4 @@ async def test_a_process_of_another_data_directory_does_not_start(serving, tmp_p
     assert f"{serving.settings.data_dir} on " in out.decode()
     assert f"{elsewhere} on " in out.decode()
     assert b"Traceback" not in out
+    assert b"Unclosed" not in out
