@@ -40,6 +40,7 @@ from handlers.wire.request_head import (
     request_facts,
 )
 from handlers.wire.response_end import close_connection
+from handlers.wire.response_head import begin_head
 from schemas.surfaces import Surface
 
 _ERROR_OF_STATUS: Mapping[int, type[GatewayError]] = {
@@ -82,9 +83,11 @@ class BaseHandler(RequestHandler):
         self.facts = request_facts(self.request, self.head_lines, options.access)
         accept_expectation(self.request)
 
+    def clear(self) -> None:
+        begin_head(self)
+        self.set_default_headers()
+
     def set_default_headers(self) -> None:
-        self.clear_header("Server")
-        self.clear_header("Content-Type")
         if not self.request_id:
             return
         self.set_header("x-request-id", self.request_id)

@@ -31,7 +31,11 @@ class CountedStream(IOStream):
 
     def __init__(self, connection: socket.socket, unread: Deadlines) -> None:
         super().__init__(connection)
+        super().set_nodelay(True)
         self._unread = unread
+
+    def set_nodelay(self, value: bool) -> None:
+        """It is for good: Tornado would turn it off and on with every response."""
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         size = super().read_from_fd(buf)

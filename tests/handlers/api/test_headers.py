@@ -1,6 +1,8 @@
 """Headers: allow-lists both ways, seen from the raw bytes."""
 
 import json
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -178,6 +180,7 @@ async def test_the_client_sees_what_is_for_it(serving, upstream):
         "date",
     }
     assert found["x-codex-turn-state"] == "ts-1"
+    assert abs(parsedate_to_datetime(found["date"]).timestamp() - time.time()) < 10
     assert found["x-request-id"] != "their own"
     assert len(found["x-request-id"]) == 32
 

@@ -63,3 +63,19 @@ def test_who_takes_nothing_is_hung_up_on():
         assert whole.exception() is not None
 
     streaming(scenario, 0.05)
+
+
+def test_what_is_written_never_waits_for_an_acknowledgement():
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            theirs = socket.create_connection(server.getsockname())
+            ours, _ = server.accept()
+        unread = Deadlines(60)
+        stream = CountedStream(ours, unread)
+        stream.set_nodelay(False)  # as Tornado does behind each response
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        stream.close()
+        unread.close()
+        theirs.close()
+
+    asyncio.run(main())
