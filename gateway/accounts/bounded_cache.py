@@ -79,10 +79,10 @@ class SharedCache(Generic[T]):
 
     def get(self, name: str) -> T | None:
         """The value; reading it counts as use."""
-        share = self._shares.get(_owner(name))
+        share = self._shares.get(name[: name.index(":")])
         if share is None:
             return None
-        key = hash_key(name)
+        key = hash(name) & _BITS
         value = share.pop(key, None)
         if value is not None:
             share[key] = value
@@ -90,8 +90,8 @@ class SharedCache(Generic[T]):
 
     def put(self, name: str, value: T) -> None:
         """Store the value as the one its owner used last."""
-        share = self._shares.setdefault(_owner(name), {})
-        key = hash_key(name)
+        share = self._shares.setdefault(name[: name.index(":")], {})
+        key = hash(name) & _BITS
         self._size += share.pop(key, None) is None
         share[key] = value
         if self._size > self._most:
@@ -103,9 +103,5 @@ class SharedCache(Generic[T]):
                 self._forget((oldest,))
 
     def drop(self, name: str) -> None:
-        share = self._shares.get(_owner(name), {})
+        share = self._shares.get(name[: name.index(":")], {})
         self._size -= share.pop(hash_key(name), None) is not None
-
-
-def _owner(name: str) -> str:
-    return name[: name.index(":")]

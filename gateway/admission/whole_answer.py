@@ -2,8 +2,6 @@
 that are folded into one. What they hold comes from the budget of what clients send.
 """
 
-from functools import partial
-
 from gateway.admission.body_budget import BodyBudget, BudgetLease, Sender
 from gateway.errors import GatewayOverloaded, UpstreamUnavailable
 from gateway.protocol.local_failures import protocol_error
@@ -16,16 +14,18 @@ class WholeAnswer:
     """What one such answer holds, within its client's share; `release` frees it."""
 
     def __init__(self, budget: BodyBudget, sender: Sender) -> None:
-        self._open_lease = partial(budget.open_lease, sender)
-        self._lease = self._open_lease()
-        # What could never be taken is refused for good, and not for now.
-        self._limit = min(LARGEST_ANSWER_BYTES, budget.largest_share)
+        self._budget = budget
+        self._sender = sender
+        self._lease: BudgetLease | None = None  # most answers need not be whole
         self.lost_bytes = 0  # that upstream had sent when there was no more room
 
     def take(self, size: int) -> None:
         """Make room for so much more. Raises UpstreamUnavailable, GatewayOverloaded."""
+        if self._lease is None:
+            self._lease = self._budget.open_lease(self._sender)
         held = self._lease.held
-        if held + size > self._limit:
+        # What could never be taken is refused for good, and not for now.
+        if held + size > min(LARGEST_ANSWER_BYTES, self._budget.largest_share):
             raise UpstreamUnavailable(
                 protocol_error("The upstream answer is too large")
             )
@@ -43,8 +43,10 @@ class WholeAnswer:
     def keep(self, size: int) -> BudgetLease:
         """As `become`, past the end of its turn: for the caller to release."""
         self.become(size)
-        kept, self._lease = self._lease, self._open_lease()
+        kept, self._lease = self._lease, None
+        assert kept is not None
         return kept
 
     def release(self) -> None:
-        self._lease.release()
+        if self._lease is not None:
+            self._lease.release()

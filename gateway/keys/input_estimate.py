@@ -240,15 +240,16 @@ class ConversationInput:
         known = self._counted.get(previous_response or "")
         if known is not None:
             return min(known.input + known.output + size.items, LARGEST_INPUT)
+        tokens = size.tokens
         for name in names:
             known = self._counted.get(name)
             # A shorter one was compacted, or is another's of the same name.
-            if known is not None and size.tokens >= known.estimated:
-                grown = known.input + size.tokens - known.estimated
+            if known is not None and tokens >= known.estimated:
+                grown = known.input + tokens - known.estimated
                 # Whatever the name was used for before: estimates are no more than
                 # twice what is counted.
-                return min(max(grown, size.tokens // 2), LARGEST_INPUT)
-        return size.tokens
+                return min(max(grown, tokens // 2), LARGEST_INPUT)
+        return tokens
 
     def note(self, names: Sequence[str], usage: Usage, estimated: int) -> None:
         """What upstream counted of a request that was estimated to be so large."""

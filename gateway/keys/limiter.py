@@ -65,7 +65,8 @@ class Limiter:
         if key is None:
             return NO_RESERVATION
         now = self._clock()
-        self._admit_waiting(key.id)  # a new window may have begun
+        if self._waiting:
+            self._admit_waiting(key.id)  # a new window may have begun
         counters = self.ledger.counters(key, model, now)
         refuse_exhausted(counters)
         resets_at = self._rate.count(key, now)
@@ -188,7 +189,8 @@ class Limiter:
         self._rate.change_running(key, -1)
         if self.usage_changed.has_subscribers:
             self.usage_changed.publish(UsageDelta(key.id, -1, (), tuple(deltas)))
-        self._admit_waiting(key.id)
+        if self._waiting:
+            self._admit_waiting(key.id)
 
     def _admit_waiting(self, key_id: int) -> None:
         """Admit or refuse, in their order, the waiting turns that no longer need to.

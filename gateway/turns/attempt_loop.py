@@ -39,6 +39,7 @@ from gateway.upstream import UpstreamFault
 from gateway.upstream.tokens import TokenSource
 
 T = TypeVar("T")
+_NO_DEADLINE = nullcontext()
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ class AttemptLoop:
         try:
             # Another attempt is not begun after the time for it, whatever the queue.
             left = LAST_ATTEMPT_SECONDS - turn.exchange.elapsed_ms / 1000
-            async with asyncio.timeout(left) if progress.failures else nullcontext():
+            async with asyncio.timeout(left) if progress.failures else _NO_DEADLINE:
                 lease = turn.lease = await self._pool.lease(demand)
         except PreviousResponseNotFound:
             raise  # upon which the client sends everything again

@@ -72,10 +72,10 @@ class Turn:
     drops_reasoning: bool = False  # upstream could not read some of it
     made_encrypted_items: bool = False
     sent_at: float | None = None  # monotonic; None while upstream has no request
+    request: ClientRequest = field(init=False)
 
-    @property
-    def request(self) -> ClientRequest:
-        return self.exchange.request
+    def __post_init__(self) -> None:
+        self.request = self.exchange.request
 
     @property
     def is_anchored(self) -> bool:
