@@ -6,6 +6,7 @@ A topic belongs to the part that publishes on it:
     Pool.account_changed       an account whose state may be worth storing
     Bindings.binding_changed   a binding that is to be stored
     Limiter.place_freed        a key of which a turn has ended
+    ChannelQueue.settled       what became of an attempt to tell operators something
     Limiter.usage_changed      what one step of a turn adds to its key's usage
 
 Subscribers are called at once and in the order they came, on the publisher's stack:

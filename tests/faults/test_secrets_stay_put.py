@@ -24,6 +24,15 @@ WRONG_KEY = "sk-cgw-0123456789-that-nobody-made-abcdef"
 WRONG_TOKEN = "an-admin-token-that-is-not-the-one"
 # What Codex sends along when it has a login of its own; no part is like the accounts'.
 CLIENTS_OWN = "eyJjbGllbnQi.eyJvd24iOiJsb2dpbiJ9.0123456789-of-the-clients-own"
+# Of notifications, none of which is taken.
+CHANNELS = {
+    "webhook": "hooks-0123456789-that-only-we-know",
+    "webhook's secret": "whsec_"
+    + base64.b64encode(b"0123456789-of-the-webhooks").decode(),
+    "ntfy": "topic-0123456789-that-nobody-guesses",
+    "ntfy's token": "tk_0123456789abcdefghijklmnopqrs",
+    "mail": "password-0123456789-of-the-mail-server",
+}
 # Files that are there to hold a secret, by the secret they hold.
 PIECE = 20  # characters of a secret that are too many: 15 of a key are shown
 ONE = "one@demo.example"
@@ -38,6 +47,7 @@ COMMANDS = (
     "usage",
     "usage --by account --json",
     "config check",
+    "notify list --json",
     "strategy",
     "recorder",
     "recorder --json",
@@ -205,12 +215,20 @@ def files(folder):
 async def test_no_secret_is_found_where_it_does_not_belong(upstream, start_process):
     proxy = await EgressProxy().start()
     process = await start_process(
-        program="tests.faults.blockable", EGRESS_PROXY=proxy.url("socks5")
+        program="tests.faults.blockable",
+        EGRESS_PROXY=proxy.url("socks5"),
+        NOTIFY_WEBHOOK_URL=f"{upstream.url}/{CHANNELS['webhook']}",
+        NOTIFY_WEBHOOK_SECRET=CHANNELS["webhook's secret"],
+        NOTIFY_NTFY_URL=f"{upstream.url}/{CHANNELS['ntfy']}",
+        NOTIFY_NTFY_TOKEN=CHANNELS["ntfy's token"],
+        NOTIFY_MAIL_URL=f"smtp://ada:{CHANNELS['mail']}@127.0.0.1:1",
+        NOTIFY_MAIL_FROM="gateway@example.com",
+        NOTIFY_MAIL_TO="ada@example.com",
     )
     folder = process.folder / "data"
     async with aiohttp.ClientSession() as session:
         run = Run(process, upstream, session)
-        run.secrets["password of the proxy"] = PASSWORD
+        run.secrets |= CHANNELS | {"password of the proxy": PASSWORD}
         robot = upstream.add_account("robot")
         token = run.secrets["access token"] = robot.personal_access_token
         token_file = process.folder / "auth" / "token.json"
@@ -255,6 +273,7 @@ async def test_no_secret_is_found_where_it_does_not_belong(upstream, start_proce
         content for name, content in places.items() if "recordings/" in name
     )
     assert proxy.targets
+    assert b"account.login_ended" in run.said["notify list --json"]
     await proxy.stop()
     # And no account, nor the clients' login, was shown to another's upstream.
     for received in upstream.requests:
