@@ -3,8 +3,6 @@
 import asyncio
 import os
 import shlex
-import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -18,9 +16,10 @@ from gateway.admin.accounts import save_login
 from gateway.app import Gateway
 from gateway.demo.life.life import PAST_DAYS, DemoLife
 from gateway.demo.upstream import ScriptedUpstream
+from gateway.doctor.first_steps import program_here
 from gateway.process.lockfile import lock_data_dir
 from gateway.protocol.sse import events
-from gateway.settings import PACKAGE, PROGRAM, Settings
+from gateway.settings import Settings
 from gateway.upstream.logins.auth_json import parse_login
 from handlers.process import StopSignals, run
 from handlers.server import CannotListen, Server
@@ -149,21 +148,6 @@ def command_here(folder: Path) -> str:
     emptied = [f"{name}=" for name in names if is_set or name in os.environ]
     setting = f"GATEWAY_DATA_DIR={shlex.quote(str(folder))}"
     return " ".join([setting, *emptied, program_here()])
-
-
-def program_here() -> str:
-    """The program as it was started, as short as this folder allows."""
-    if PROGRAM != PACKAGE:
-        return shlex.join([_short(sys.executable), _short(sys.argv[0])])
-    is_on_path = shutil.which(PACKAGE) == sys.argv[0]
-    return PACKAGE if is_on_path else shlex.quote(sys.argv[0])
-
-
-def _short(file: str) -> str:
-    """The path from here, where it is below."""
-    path = Path(file).absolute()
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 async def _show_turn(

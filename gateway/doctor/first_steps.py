@@ -1,11 +1,15 @@
 """What an owner has so far, and the command that comes next."""
 
+import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 from gateway.accounts.health import AccountStatus
 from gateway.admission.client_address import is_loopback
-from gateway.settings import PROGRAM, Settings
+from gateway.settings import PACKAGE, PROGRAM, Settings
 
 NAME = "Codex Gateway"
 _LOGGED_OUT = {AccountStatus.REAUTH_REQUIRED.value, AccountStatus.TOKEN_ENDED.value}
@@ -26,20 +30,38 @@ def first_steps(
 
 
 def _next(settings: Settings, states: Counter[str], keys: int | None) -> str:
+    program = program_here()
     if not states:
-        return f"`{PROGRAM} accounts login` adds an account"
+        return f"`{program} accounts login` adds an account"
     if states.keys() <= _LOGGED_OUT:
-        return f"`{PROGRAM} accounts login`: every account needs a new login"
+        return f"`{program} accounts login`: every account needs a new login"
     if states.keys() <= _OUT_OF_SERVICE:
-        return f"`{PROGRAM} accounts resume NAME`: no account is in service"
+        return f"`{program} accounts resume NAME`: no account is in service"
     if keys is None and not is_loopback(settings.host):
         return (
-            f"`{PROGRAM} keys create NAME` makes the first key; until then "
+            f"`{program} keys create NAME` makes the first key; until then "
             "other machines are refused, but those in GATEWAY_UNAUTHENTICATED_CIDRS"
         )
-    return f"`{PROGRAM} codex-config` prints the lines for Codex"
+    return f"`{program} codex-config` prints the lines for Codex"
 
 
 def shown(rows: dict[str, str]) -> str:
     """One line each, names in a column."""
     return "\n".join(f"  {name:<9} {text}" for name, text in rows.items())
+
+
+def program_here() -> str:
+    """The program as it was started, and can be from this folder."""
+    started = sys.argv[0]
+    if PROGRAM == PACKAGE:
+        is_on_path = shutil.which(PACKAGE) == started
+        return PACKAGE if is_on_path else shlex.quote(started)
+    if Path(started).name != PROGRAM:
+        return PROGRAM
+    return shlex.join([_short(sys.executable), _short(started)])
+
+
+def _short(file: str) -> str:
+    """The path from here, where it is below."""
+    path, here = Path(file).absolute(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

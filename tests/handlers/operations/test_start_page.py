@@ -1,11 +1,12 @@
 """The page at /: what strangers and who sits at this machine read there."""
 
+import sys
 from html.parser import HTMLParser
 
 import pytest
 
 from gateway.accounts.health import AccountStatus
-from gateway.doctor.first_steps import first_steps
+from gateway.doctor.first_steps import first_steps, program_here
 from gateway.settings import Settings
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -111,3 +112,20 @@ def test_the_next_step_is_the_first_that_is_missing(
     assert set(states) <= set(AccountStatus)
     settings = Settings.from_env("/nonexistent")
     assert word in first_steps(settings, states, keys)["next"]
+
+
+@pytest.mark.parametrize(
+    ("python", "program", "shown"),
+    [
+        (".venv/bin/python", "run.py", ".venv/bin/python run.py"),
+        ("/usr/bin/python3", "a folder/run.py", "/usr/bin/python3 'a folder/run.py'"),
+        ("/usr/bin/python3", "/srv/pytest", "run.py"),
+    ],
+)
+def test_the_command_is_one_that_can_be_typed_here(
+    monkeypatch, tmp_path, python, program, shown
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / python))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / program)])
+    assert program_here() == shown
