@@ -172,7 +172,7 @@ class Gateway:
         opened.push_async_callback(self.tokens.close)
         self.pool.observer.account_changed.subscribe(self._changed.add)
         self.pool.observer.failure_met.subscribe(self.judges.note_failure)
-        self.turns.exchange_ended.subscribe(self.store.writer.log)
+        self.turns.exchange_ended.subscribe(self.store.refusals.log)
         self.turns.exchange_ended.subscribe(self.metrics.observe)
         self.notifications.settled.subscribe(
             lambda one: self.metrics.count_notice(one.channel, one.kind)
@@ -279,6 +279,7 @@ class Gateway:
         Nothing is lost but the one value that cannot be handed over.
         """
         writer, now = self.store.writer, time.time()
+        self.store.refusals.hand_over()
         for row in self.pool.bindings.dirty():
             writer.bind(row.key, row.account_id, row.used_at)
         for limit_id, window_start, used in self.limiter.ledger.take_increments():

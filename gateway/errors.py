@@ -33,6 +33,9 @@ class GatewayError(Exception):
     type: str = "server_error"
     message: ClassVar[str] = "Internal server error"
     origin: Origin = "gateway"
+    is_logged = False  # in a turn's row; all others leave a light one
+    request_id: str | None = None  # where its turn has not begun
+    for_owner: dict[str, Any] | None = None  # `reason`, `api_key_id`; for no client
 
     def __init__(
         self,

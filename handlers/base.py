@@ -17,6 +17,7 @@ from gateway.admission.client_address import (
     client_network,
 )
 from gateway.admission.origins import cors_headers
+from gateway.admission.refused_request import light_row
 from gateway.app import Gateway
 from gateway.errors import (
     GatewayError,
@@ -69,6 +70,7 @@ class BaseHandler(RequestHandler):
     """Base of all handlers; their dependencies are given to `initialize`."""
 
     current_key: Key | None = None
+    is_unlogged = False  # an operator's own mistakes
     request_id = ""  # until `initialize`: Tornado sets the first headers before
 
     def initialize(
@@ -121,11 +123,19 @@ class BaseHandler(RequestHandler):
 
     def authenticate(self) -> None:
         """Raises GatewayError unless the request may come in."""
-        try:
-            self.current_key = self.gateway.access.admit(self.facts, time.time())
-        except GatewayError as error:
-            self.gateway.metrics.refuse(error.code)
-            raise
+        self.current_key = self.gateway.access.admit(self.facts, time.time())
+
+    def note_refusal(self, error: GatewayError) -> None:
+        """Leave a light row, unless a turn has left one, or nobody is to know."""
+        if error.is_logged or self.is_unlogged:
+            return
+        gateway, key = self.gateway, self.current_key
+        gateway.metrics.refuse(error.code)
+        if not gateway.access.is_visit(self.facts, time.time()):
+            row = light_row(error, self.facts, gateway.settings, key)
+            door = type(self).__name__.removesuffix("Handler")
+            named = {"request_id": error.request_id or self.request_id, "door": door}
+            gateway.store.refusals.note({**row, **named, "surface": self.surface.api})
 
     def client_facts(self) -> ClientFacts:
         headers = self.facts.headers
@@ -173,6 +183,7 @@ class BaseHandler(RequestHandler):
         error = _gateway_error(raised, status_code)
         if raised is not None:
             forget_traceback(raised)  # it was logged, if it is worth that
+        self.note_refusal(error)
         for name, value in error.headers(codex=self.surface.is_codex).items():
             self.set_header(name, value)
         if isinstance(error, MethodNotAllowed):  # RFC 9110, 15.5.6

@@ -25,6 +25,7 @@ from gateway.app import Gateway
 from gateway.protocol.sse import events
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.store.log.refusals import refusal_page
 from gateway.store.models import RequestLog
 from gateway.turns.keepalive import STREAM_TIMING
 from gateway.upstream.logins.auth_json import parse_login
@@ -235,6 +236,13 @@ class Serving:
 
     def socket(self, path=CODEX, **more):
         return self.session.ws_connect(path, **more)
+
+    async def refused(self, count=1):
+        """The light rows of what was turned away, oldest first."""
+        await self.gateway.flush()
+        found = await self.gateway.store.read(refusal_page)
+        assert len(found) == count, found
+        return found[::-1]
 
     async def rows(self, count=1):
         """The request log, oldest first, once it has `count` rows."""

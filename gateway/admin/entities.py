@@ -117,10 +117,7 @@ _FILTER = (
     Field("since", description="30m, 7d ago, this week, or a date"),
 )
 _NEXT = "`next` of the page before"
-LOG_QUERY = entity(
-    "LogQuery",
-    *_FILTER,
-    Field("status", choices=LOG_STATUSES),
+_PAGE = (
     Field("limit", int, default=50, bounds=(1, LONGEST_PAGE), is_query=True),
     Field(
         "before",
@@ -131,6 +128,7 @@ LOG_QUERY = entity(
         description=_NEXT,
     ),
 )
+LOG_QUERY = entity("LogQuery", *_FILTER, Field("status", choices=LOG_STATUSES), *_PAGE)
 USAGE_QUERY = entity(
     "UsageQuery",
     *_FILTER,
@@ -155,6 +153,42 @@ def _log_field(column: pw.Field) -> Field:
 
 
 LOG_ROW = entity("LogRow", *map(_log_field, RequestLog._meta.sorted_fields))
+EXPLAINED = entity(
+    "ExplainedRequest",
+    *(field for field in LOG_ROW.fields if field.name != "status"),
+    Field("status", choices=(*LOG_STATUSES, "refused"), description="refused: light"),
+    *similar_fields("door reason", description="of a request refused at the door"),
+)
+# The fields that a light row has in common with a whole one have the same names.
+REFUSAL = entity(
+    "Refusal",
+    Field("request_id", nullable=True, description="none: a count of one minute's"),
+    *similar_fields("created_at http_status requests id", int),
+    *similar_fields("client_address surface door error_code reason status"),
+    Field("key", nullable=True),
+)
+REFUSAL_QUERY = entity(
+    "RefusalQuery",
+    *(field for field in _FILTER if field.name in ("key", "since")),
+    *_PAGE,
+)
+REFUSAL_PAGE = entity(
+    "RefusalPage",
+    Field("refusals", REFUSAL, many=True, required=True),
+    Field("next", int, nullable=True, required=True),
+)
+AUDIT_QUERY = entity("AuditQuery", _FILTER[-1], Field("actor", bounds=(1, 80)), *_PAGE)
+AUDIT_ROW = entity(
+    "AuditRow",
+    *similar_fields("id at", int),
+    *similar_fields("actor action target"),
+    Field("detail", dict, description="what was before and after, and the like"),
+)
+AUDIT_PAGE = entity(
+    "AuditPage",
+    Field("changes", AUDIT_ROW, many=True, required=True),
+    Field("next", int, nullable=True, required=True),
+)
 LOG_PAGE = entity(
     "LogPage",
     Field("logs", LOG_ROW, many=True, required=True),

@@ -13,8 +13,9 @@ from gateway.admin.views import account_names, key_names
 from gateway.keys.texts.times import parse_moment
 from gateway.store.log import calendar, queries
 from gateway.store.log.queries import LogFilter, LogStatus, Record
+from gateway.store.log.refusals import find_refusal, refusal_page
 from gateway.store.log.usage_sums import GROUPINGS, Grouping, usage_report
-from gateway.store.models import AccountRow, ApiKeyRow
+from gateway.store.models import AccountRow, ApiKeyRow, AuditLog
 
 DEFAULT_SPAN = "30d"
 _NAMED_AT_ONCE = 1000  # rows; the names are read for each so many
@@ -63,13 +64,53 @@ def find_exchange(name: str) -> Record:
 
     Raises NotThere, or Unacceptable when there are several.
     """
-    found = queries.find_log(name)
+    logged = queries.find_log(name)
+    is_id = len(name) >= queries.SHORTEST_PREFIX and "\0" not in name
+    refused = find_refusal(name) if is_id and not logged else []
+    found = logged or refused
     if not found:
         raise NotThere("request", name)
     if len(found) > 1:
         ids = ", ".join(row["request_id"] for row in found[:5])
         raise Unacceptable(f"'{name}' may be any of {ids}")
-    return named(found)[0]
+    return named(found)[0] if logged else _refused(found)[0]
+
+
+def refused_rows(wanted: dict[str, Any], now: float) -> list[Record]:
+    """What was turned away at the door, the newest first: of a `key`, `since` then,
+    up to `limit`, `before` the row with that id. Raises as `log_filter`.
+    """
+    chosen = log_filter({n: wanted.get(n) for n in ("key", "since")}, now)
+    return _refused(
+        refusal_page(
+            since=chosen.since,
+            api_key_id=chosen.api_key_id,
+            before=wanted.get("before"),
+            limit=wanted["limit"],
+        )
+    )
+
+
+def _refused(rows: list[Record]) -> list[Record]:
+    names = key_names()
+    outcome = {"status": "refused"}
+    return [row | outcome | {"key": _name(names, row["api_key_id"])} for row in rows]
+
+
+def audit_rows(wanted: dict[str, Any], now: float) -> list[Record]:
+    """Who changed what, the newest first: of an `actor` (or a part of the name),
+    `since` then, up to `limit`, `before` the row with that id. Raises Unacceptable.
+    """
+    table, since = AuditLog, wanted.get("since")
+    rows = table.select().order_by(table.id.desc()).limit(wanted["limit"])
+    if since is not None:
+        rows = rows.where(table.at >= parse_since(since, now))
+    if wanted.get("actor"):
+        rows = rows.where(table.actor.contains(wanted["actor"]))
+    if wanted.get("before") is not None:
+        rows = rows.where(table.id < wanted["before"])
+    found: Any = rows.dicts()
+    return [row | {"detail": _read(row["detail"], {})} for row in found]
 
 
 def named(rows: list[Record]) -> list[Record]:

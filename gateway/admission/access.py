@@ -50,6 +50,11 @@ class Access:
             raise InvalidApiKey(why_key_needed(facts, self._settings))
         return self._valid_key(facts, now)
 
+    def is_visit(self, facts: RequestFacts, now: float) -> bool:
+        """Whether a doctor sent it, as whom or as nobody: it leaves no row."""
+        told = facts.headers.get("x-gateway-visit") or presented_token(facts.headers)
+        return self.visitors.find(told, now) is not None
+
     def _present_key(self, facts: RequestFacts, now: float) -> Key | None:
         # The token here is often the client's own ChatGPT login: no failure.
         key, flaw = self._ring.check(presented_token(facts.headers) or "", now)
@@ -58,7 +63,9 @@ class Access:
     def _valid_key(self, facts: RequestFacts, now: float) -> Key:
         token = presented_token(facts.headers)
         if token is None:
-            raise InvalidApiKey("Missing API key in Authorization header")
+            missing = InvalidApiKey("Missing API key in Authorization header")
+            missing.for_owner = {"reason": "no key was presented"}
+            raise missing
         key, flaw = self._ring.check(token, now)
         if key is not None and flaw is None:
             return key
@@ -66,9 +73,10 @@ class Access:
         # the same address present. Nor does the answer tell one flaw from another.
         wait = self._failed.count(client_network(facts, self._settings), now)
         # A handshake is never answered 429: clients would retry it at once.
-        if wait and not facts.is_upgrade:
-            raise TooManyFailedKeys(retry_after=wait)
-        raise InvalidApiKey
+        is_late = wait and not facts.is_upgrade
+        error = TooManyFailedKeys(retry_after=wait) if is_late else InvalidApiKey()
+        error.for_owner = {"reason": flaw, "api_key_id": key and key.id}
+        raise error
 
 
 def presented_token(headers: Mapping[str, str]) -> str | None:

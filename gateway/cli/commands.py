@@ -4,6 +4,7 @@ COMMANDS = {
     "accounts": "accounts:accounts",
     "admin": "admin:admin",
     "aliases": "admin:aliases",
+    "audit": "reports.refusals:audit",
     "backup": "upkeep.export:backup",
     "codex-config": "codex_config:codex_config",
     "completion": "guide.completion:completion",

@@ -4,6 +4,7 @@ import peewee as pw
 
 from gateway.store.database import execute_many
 from gateway.store.log.log_rows import Sums, clean, has_known_model, write_log
+from gateway.store.log.refusals import write_refusals
 from gateway.store.log.rule_counts import write_rule_counts
 from gateway.store.write_queue import Batch
 
@@ -48,3 +49,5 @@ def _write_latest(database: pw.Database, batch: Batch) -> None:
     ):
         if rows:
             execute_many(database, statement, rows)
+    if batch.refusals:
+        write_refusals(database, batch.refusals)

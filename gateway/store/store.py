@@ -23,6 +23,7 @@ from gateway.store.database import (
     translated_errors,
 )
 from gateway.store.encryption import SecretBox
+from gateway.store.log.refusals import Refusals
 from gateway.store.writer import Writer
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Store:
         self.secrets = secrets
         self._lock_timeout = lock_timeout
         self.writer = Writer(capacity=capacity, log_retention_days=log_retention_days)
+        self.refusals = Refusals(self.writer.log, self.writer.refuse)
         self._database: pw.Database | None = None
         self._file: FileIdentity | None = None
         self.file_trouble: str | None = None  # what is wrong with SQLite's file
@@ -98,6 +100,7 @@ class Store:
 
     async def stop(self, drain_seconds: float = 10.0) -> None:
         """Write what waits, for at most so many seconds, and close."""
+        self.refusals.hand_over(at_end=True)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._readers, self.writer.stop, drain_seconds)
         self._readers.shutdown()

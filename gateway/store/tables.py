@@ -1,5 +1,6 @@
 """All tables: what migrations make, and a backup counts."""
 
+from gateway.store.log.refusals import RefusedRequest
 from gateway.store.models import (
     AccountClaimRow,
     AccountRow,
@@ -27,6 +28,7 @@ TABLES: tuple[type[BaseModel], ...] = (
     UsageHour,
     UsageDay,
     RuleDay,
+    RefusedRequest,
     BindingRow,
     AuditLog,
     SettingRow,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from gateway.store.log.log_rows import LogRow, Sums, clean, has_known_model
+from gateway.store.log.refusals import LightRow
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -23,6 +24,7 @@ BUSY_ROWS = 20
 
 MAX_JOBS = 1_000
 MAX_QUEUED_BINDINGS = 100_000
+MAX_QUEUED_REFUSALS = 2_000
 # Distinct hour, key, account and model of rows that found no room.
 MAX_SPILLED = 10_000
 
@@ -59,6 +61,7 @@ class Batch:
     # Limit id, window start → spent.
     counters: Counter[tuple[int, int]] = field(default_factory=Counter)
     states: dict[int, StoredHealth] = field(default_factory=dict)
+    refusals: list[LightRow] = field(default_factory=list)
 
     def parts(self) -> Iterator["Batch"]:
         """Each thing alone; it has left the batch when the next one is asked for."""
@@ -74,11 +77,12 @@ class Batch:
             yield Batch(counters=Counter(counter))
         for state in _singly(self.states):
             yield Batch(states=state)
+        while self.refusals:
+            yield Batch(refusals=[self.refusals.pop()])
 
     def __bool__(self) -> bool:
-        return bool(
-            self.rows or self.spilled or self.bindings or self.counters or self.states
-        )
+        latest = self.bindings or self.counters or self.states
+        return bool(self.rows or self.spilled or latest or self.refusals)
 
 
 def _singly(things: dict[K, V]) -> Iterator[dict[K, V]]:
@@ -140,6 +144,15 @@ class Backlog:
             self._accepted += 1
             # Otherwise the thread is awake already, or about to look by itself.
             if len(self._rows) in (1, BATCH_ROWS):
+                self._changed.notify()
+
+    def put_refusal(self, row: LightRow) -> None:
+        with self._changed:
+            waiting = self._pending.refusals
+            if self._closed or len(waiting) >= MAX_QUEUED_REFUSALS:
+                return
+            waiting.append(row)
+            if len(waiting) == 1:
                 self._changed.notify()
 
     def put_binding(self, key: str, binding: tuple[int, int]) -> None:

@@ -23,6 +23,7 @@ from gateway.store.database import (
     translated_errors,
 )
 from gateway.store.log.log_rows import LogRow
+from gateway.store.log.refusals import LightRow
 from gateway.store.log.retention import Retention
 from gateway.store.write_queue import Backlog, Batch, Job, StoredHealth
 
@@ -60,6 +61,10 @@ class Writer:
         It is the writer's from now on. Texts are cut to their columns' lengths.
         """
         self._backlog.put_row(row)
+
+    def refuse(self, row: LightRow) -> None:
+        """Have a refused request's light row written; it waits with few others."""
+        self._backlog.put_refusal(row)
 
     def bind(self, key: str, account_id: int, used_at: int) -> None:
         """Remember a binding; `key` of at most 80 characters, `used_at` in unix ms."""

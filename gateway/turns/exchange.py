@@ -91,7 +91,7 @@ class Exchange:
 
     def fail(self, error: GatewayError) -> None:
         """Record the error the client got."""
-        self.status, self.http_status = "error", error.status
+        self.status, self.http_status, error.is_logged = "error", error.status, True
         own = LoggedError(error.code, error.type, error.param, str(error))
         self.take_words(error.redacted or own)
         self.error_origin, self.error_phase = error.origin, error.phase
@@ -159,6 +159,8 @@ class Exchange:
             "changes": orjson.dumps(self.changes).decode(),
             "receipt": orjson.dumps(self.receipt()).decode(),
             "rules_met": self._rules_met(),
+            "is_refusal": self.refused_by is not None and not self.attempts,
+            "network": client.network,
         }
 
     def _rules_met(self) -> list[tuple[RuleKind, str]]:

@@ -114,12 +114,6 @@ class TurnRunner:
                 exchange.charged = self._metering.settle(turn.metered, turn_end(turn))
             self._tell(exchange)
 
-    def note_refusal(self, request: ClientRequest, error: GatewayError) -> None:
-        """Leave the row of a request that was refused before its body was read."""
-        exchange = Exchange(request)
-        exchange.fail(error)
-        self._tell(exchange)
-
     def _tell(self, exchange: Exchange) -> None:
         """A doctor's visit is nobody's use: it stands in no log and in no figure."""
         key = exchange.request.key

@@ -173,7 +173,9 @@ class WebSocketSession:
                 return  # the close says it
             if isinstance(error, StoppedByOperator):
                 await self.kept.drop()  # on which upstream goes on with it
-            told = error_frame(error, request_id, codex=self._view.is_codex)
+            told = error_frame(
+                error, request_id or error.request_id, codex=self._view.is_codex
+            )
             await written(sink(told))
         finally:
             message.free()

@@ -49,10 +49,12 @@ class AdminHandler(BodyHandler):
         facts = self.facts
         check_origin(facts, self.gateway.settings)
         if self.is_open_to_local and is_local(facts):
+            self.is_unlogged = True
             return
         presented = facts.headers.get("x-admin-token") or presented_token(facts.headers)
         if not is_token(presented, _token_of(self.gateway.settings.data_dir)):
             raise AdminTokenRequired
+        self.is_unlogged = True
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """One of the path or the query. PostgreSQL has no place for a NUL."""

@@ -1,13 +1,17 @@
 """/api/logs, /api/usage and /api/rules: the record, off the loop."""
 
 import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gateway.admin import reports
 from gateway.admin.entities import (
+    AUDIT_PAGE,
+    AUDIT_QUERY,
+    EXPLAINED,
     LOG_PAGE,
     LOG_QUERY,
-    LOG_ROW,
+    REFUSAL_PAGE,
+    REFUSAL_QUERY,
     RULE_COUNTS,
     RULE_COUNTS_QUERY,
     USAGE,
@@ -35,11 +39,40 @@ class LogsHandler(AdminHandler):
         self.answer({"logs": rows, "next": last})
 
 
+class RefusalsHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation(
+            "A page of what was refused at the door", REFUSAL_PAGE, query=REFUSAL_QUERY
+        )
+    }
+
+    async def get(self) -> None:
+        wanted = self.query()
+        rows = await self.gateway.store.read(reports.refused_rows, wanted, time.time())
+        self.answer({"refusals": rows, "next": next_page(rows, wanted)})
+
+
+class AuditHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation("A page of who changed what", AUDIT_PAGE, query=AUDIT_QUERY)
+    }
+
+    async def get(self) -> None:
+        wanted = self.query()
+        rows = await self.gateway.store.read(reports.audit_rows, wanted, time.time())
+        self.answer({"changes": rows, "next": next_page(rows, wanted)})
+
+
+def next_page(rows: list[Record], wanted: dict[str, Any]) -> int | None:
+    """`before` of the next page; None when there is none."""
+    return rows[-1]["id"] if len(rows) == wanted["limit"] else None
+
+
 class LogHandler(AdminHandler):
     operations: ClassVar = {
         "get": Operation(
             "One request, by its id, the id's beginning or the response's id",
-            LOG_ROW,
+            EXPLAINED,
         )
     }
 

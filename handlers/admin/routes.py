@@ -21,8 +21,10 @@ from handlers.admin.keys import (
     KeysHandler,
 )
 from handlers.admin.logs import (
+    AuditHandler,
     LogHandler,
     LogsHandler,
+    RefusalsHandler,
     RuleCountsHandler,
     UsageReportHandler,
 )
@@ -69,6 +71,8 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/keys" + _NAME + "/logs", KeyLogHandler, ADMIN),
     (r"/api/logs", LogsHandler, ADMIN),
     (r"/api/logs" + _NAME, LogHandler, ADMIN),
+    (r"/api/refusals", RefusalsHandler, ADMIN),
+    (r"/api/audit", AuditHandler, ADMIN),
     (r"/api/usage", UsageReportHandler, ADMIN),
     (r"/api/rules", RuleCountsHandler, ADMIN),
     (r"/api/status", StatusHandler, ADMIN),

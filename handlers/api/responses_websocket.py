@@ -102,9 +102,15 @@ class ResponsesSocket(LingeringWebSocketHandler, BodilessHandler):
 
     def _request_of(self, frame: Frame) -> ClientRequest:
         """One turn's request. A key disabled meanwhile is refused here."""
-        key = self.gateway.access.admit(self.facts, time.time())
+        client = self._client._replace(request_id=new_request_id())
+        try:
+            key = self.gateway.access.admit(self.facts, time.time())
+        except GatewayError as error:
+            error.request_id = client.request_id
+            self.note_refusal(error)
+            raise
         return responses_request(
-            self._client._replace(request_id=new_request_id()),
+            client,
             key,
             self.surface,
             frame,

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from gateway.admission.body_budget import BudgetLease
 from gateway.errors import GatewayError
 from gateway.keys.key import Key
-from gateway.turns.client_request import ClientRequest
 from gateway.turns.http import Reply
 from gateway.upstream.endpoints import Endpoint
 from handlers.bodies import BodyHandler
@@ -64,17 +63,6 @@ class ReplyHandler(StreamHandler):
         try:
             await self.gateway.arrivals.enter(key)
         except GatewayError as error:
-            size = self.incoming.remaining
-            request = ClientRequest(
-                self.client_facts(),
-                self.surface.api,
-                "http",
-                self.endpoint,
-                key,
-                size,
-                load=None,
-            )
-            self.gateway.turns.note_refusal(request, error)
             if not self.refuse(error):
                 raise
             return

@@ -42,6 +42,7 @@ EXAMPLES = {
         "aliases gpt-4o=gpt-5.5 nano=mini",
         "aliases --clear",
     ),
+    "audit": ("audit --since 7d", "audit --actor cli --limit 20"),
     "backup": ("backup ~/gateway-2026-12-01.db", "backup /mnt/gateway.db --force"),
     "codex-config": (
         "codex-config                    # prints the lines",
@@ -91,6 +92,7 @@ EXAMPLES = {
     ),
     "logs": (
         "logs --limit 20",
+        "logs --refused --since 1h       # turned away at the door, and why",
         "logs --key laptop --status error --since 2h --follow",
     ),
     "prices": ("prices", "prices --model gpt-5.5", "prices check"),

@@ -16,6 +16,7 @@ from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import format_time, json_line, print_json, print_table
 from gateway.cli.reports.receipt import print_receipt
+from gateway.cli.reports.refusals import print_refusal, print_refused
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.fitting import is_narrow
 from gateway.cli.screen.lines import print_lines
@@ -44,11 +45,17 @@ _COLUMNS = columns(
 @click.option("--since", help="30m, 7d, today, this week or a date.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("--refused", is_flag=True, help="What was turned away at the door.")
 @settings_and_json
-def logs(
-    settings: Settings, /, limit: int, follow: bool, as_json: bool, **wanted: Any
-) -> None:
-    """The request log, the newest row last."""
+def logs(settings: Settings, /, limit: int, as_json: bool, **wanted: Any) -> None:
+    """The request log, the newest row last.
+
+    With --refused the requests of a day that were turned away before their turn.
+    """
+    follow, refused = wanted.pop("follow"), wanted.pop("refused")
+    if refused:
+        print_refused(settings, {**wanted, "limit": limit}, follow, as_json)
+        return
     with connected_database(settings):
         zone = zone_named(shell_zone())
         chosen = reports.log_filter(wanted, time.time(), zone)
@@ -131,6 +138,8 @@ def explain(settings: Settings, request_id: str, as_json: bool) -> None:
     row = run_query(settings, reports.find_exchange, request_id)
     if as_json:
         print_json(row)
+    elif row["status"] == "refused":
+        print_refusal(row)
     else:
         print_receipt(row)
 

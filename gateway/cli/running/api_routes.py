@@ -166,6 +166,12 @@ ROUTES: dict[str, Route] = {
     "admin.reports.count_rules": Route(
         lambda since, now: _asked("rules", since=since), itemgetter("rules")
     ),
+    "admin.reports.refused_rows": Route(
+        lambda wanted, now: _asked("refusals", **wanted), itemgetter("refusals")
+    ),
+    "admin.reports.audit_rows": Route(
+        lambda wanted, now: _asked("audit", **wanted), itemgetter("changes")
+    ),
     "admin.live.notices.list_notices": Route(
         lambda most: _asked("notifications", limit=most), itemgetter("notices")
     ),

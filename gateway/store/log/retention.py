@@ -7,6 +7,7 @@ import peewee as pw
 
 from gateway.store.database import describe, transaction
 from gateway.store.log.log_rows import DAY_MS
+from gateway.store.log.refusals import REFUSALS_KEPT, RefusedRequest
 from gateway.store.log.rule_counts import remove_rule_counts
 from gateway.store.models import (
     AuditLog,
@@ -65,6 +66,7 @@ class Retention:
             or _remove_surplus_bindings()
             or _remove_counters(now - COUNTER_DAYS * DAY_MS)
             or _remove_before(AuditLog.at, now - AUDIT_DAYS * DAY_MS)
+            or _remove_before(RefusedRequest.created_at, now - REFUSALS_KEPT)
             or remove_rule_counts(now - RULE_DAYS * DAY_MS)
         )
         self.postpone(SLICE_PAUSE if removed else IDLE_PAUSE)
@@ -73,9 +75,12 @@ class Retention:
 
 def remove_log_of_key(api_key_id: int) -> int:
     """One slice of a key's rows; the sums over them stay."""
-    some = RequestLog.select(RequestLog.id).where(RequestLog.api_key_id == api_key_id)
-    slice = some.limit(SLICE_ROWS)
-    return int(RequestLog.delete().where(RequestLog.id.in_(slice)).execute())
+    for table in (RequestLog, RefusedRequest):
+        some = table.select(table.id).where(table.api_key_id == api_key_id)
+        gone = table.delete().where(table.id.in_(some.limit(SLICE_ROWS))).execute()
+        if gone:
+            return int(gone)
+    return 0
 
 
 def _remove_before(date: pw.Field, cutoff: int) -> int:

@@ -149,3 +149,13 @@ def test_a_key_s_log_is_deleted_when_that_is_meant(commands, key):
     actions = database.execute("SELECT action, target FROM audit_log").fetchall()
     database.close()
     assert actions[1:] == [("key.delete_log", "alice-laptop"), ("key.delete_log", "#2")]
+
+
+def test_the_audit_tells_who_changed_what(commands, key):
+    commands.good("keys", "update", "alice", "--rpm", "5")
+    rows = commands.rows("audit", "--since", "1h")
+    assert [row["action"] for row in rows] == ["key.create", "key.update"]
+    assert rows[-1]["detail"] == {"before": {"rpm": 30}, "after": {"rpm": 5}}
+    told = commands.good("audit", "--actor", "cli", "--limit", "1").out
+    assert "key.update  alice-laptop  before rpm 30; after rpm 5" in told
+    assert commands.rows("audit", "--actor", "api") == []

@@ -39,7 +39,8 @@ async def test_a_rate_that_is_used_up_is_said_before_the_body(serving, path, cod
     assert error["code"] == code
     assert serving.gateway.body_budget.used == 0
     writer.close()
-    (_, refused) = await serving.rows(2)
+    await serving.rows(1)
+    (refused,) = await serving.refused()
     assert refused["error_code"] == "usage_limit_reached"
     assert refused["api_key_id"] is not None
 

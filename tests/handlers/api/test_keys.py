@@ -42,7 +42,8 @@ async def test_codex_sees_when_its_limit_resets_and_is_not_told_to_wait(
     assert "retry-after" not in answered.headers
     assert not [n for n in answered.headers if n.startswith("x-ratelimit")]
     assert len(upstream.of()) == 1
-    _, row = await serving.rows(2)
+    await serving.rows(1)
+    (row,) = await serving.refused()
     assert (row["http_status"], row["error_code"]) == (429, "usage_limit_reached")
 
 

@@ -99,6 +99,6 @@ async def test_a_key_s_limits_count_what_upstream_told(serving, upstream):
     upstream.answer(ScriptedResponse.json(VECTORS), route="side", times=None)
     assert (await serving.ask(EMBEDDINGS, BODY, headers=given)).status == 200
     assert (await serving.ask(EMBEDDINGS, BODY, headers=given)).status == 429
-    await serving.rows(2)
+    await serving.rows(1)
     usage = (await serving.get("/v1/usage", headers=given)).json
     assert usage["total_tokens"] == 7
