@@ -72,7 +72,13 @@ def serve(settings: Settings) -> None:
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=2455, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=2455,
+    show_default=True,
+    help="0: any that is free.",
+)
 @click.option("--lenient", is_flag=True, help="Take what a real upstream would refuse.")
 @click.option("--life", is_flag=True, help="With keys that are used, and 14 past days.")
 def demo(port: int, lenient: bool, life: bool) -> None:

@@ -53,7 +53,12 @@ def accounts() -> None:
 @click.option("--base-url", required=True, help="Requests go to BASE-URL/responses.")
 @click.option("--priority", type=int, help="Lower goes first; default 100.")
 @click.option("--concurrency", type=Count(), help="Requests at a time.")
-@click.option("--websockets/--no-websockets", default=False, show_default=True)
+@click.option(
+    "--websockets/--no-websockets",
+    default=False,
+    show_default=True,
+    help="Whether it speaks them.",
+)
 @click.option(
     "--chat-parameters", is_flag=True, help=ACCOUNT_CHANGE["chat_parameters"].help
 )
@@ -125,7 +130,9 @@ add_change_command(
 @click.option("--rename", "new_name", help="Another name.")
 @click.option("--priority", type=int, help="Lower goes first.")
 @click.option("--concurrency", type=Count(), help="Requests at a time; '': any number.")
-@click.option("--websockets/--no-websockets", default=None)
+@click.option(
+    "--websockets/--no-websockets", default=None, help="Whether it speaks them."
+)
 @click.option("--residency", help=ACCOUNT_CHANGE["residency"].help)
 @click.option(
     "--chat-parameters/--no-chat-parameters",

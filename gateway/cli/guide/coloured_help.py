@@ -3,7 +3,7 @@
 Its own command classes would cost each command 20 ms, and put errors into boxes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -21,6 +21,7 @@ from rich_click.rich_help_rendering import RichClickRichPanel, get_rich_help_tex
 def coloured_page(
     ctx: click.Context,
     groups: Mapping[str, Sequence[click.Parameter]],
+    commands: Mapping[str, Iterable[str]],
     examples: Sequence[str],
 ) -> str:
     """The same as the plain page, in panels."""
@@ -34,9 +35,9 @@ def coloured_page(
         names = [one.opts[0] for one in parameters]
         panel = RichOptionPanel(title, options=names)
         formatter.write(panel.render(command, context, formatter))
-    if isinstance(ctx.command, click.Group):
-        listed = RichCommandPanel("Commands", commands=ctx.command.list_commands(ctx))
-        formatter.write(listed.render(command, context, formatter))
+    for title, listed in commands.items():
+        listing = RichCommandPanel(title, commands=list(listed))
+        formatter.write(listing.render(command, context, formatter))
     if examples:
         lines = Text("\n").join(map(Text, examples))
         formatter.write(RichClickRichPanel(lines, title="Examples", title_align="left"))

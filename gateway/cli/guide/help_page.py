@@ -31,6 +31,21 @@ _GROUPS = {
     "Output": ("as_json", "markdown", "kind", "output", "force", "follow"),
 }
 _OTHERS = "Options"
+# The program's commands by title.
+_COMMANDS = {
+    "Run it": (
+        *("serve", "demo", "status", "turns", "doctor", "config", "notify"),
+        *("help", "completion"),
+    ),
+    "Accounts and keys": (
+        *("accounts", "keys", "strategy", "tools", "aliases", "admin"),
+        "codex-config",
+    ),
+    "What happened": ("logs", "usage", "explain", "rules", "errors", "recorder"),
+    "Keep it": ("backup", "restore", "export", "database", "prices"),
+}
+_OTHER_COMMANDS = "Others"
+_WIDTH = 74  # of a row, without its margins
 _FEW = 6  # that need no groups
 
 
@@ -44,10 +59,11 @@ class Command(click.Command):
 def help_page(command: click.Command, ctx: click.Context) -> str:
     """Coloured on a terminal; plain in a pipe, a dumb terminal or with NO_COLOR."""
     groups, examples = option_groups(command, ctx), examples_of(ctx)
+    commands = command_groups(command, ctx)
     if is_coloured():
         from gateway.cli.guide.coloured_help import coloured_page
 
-        return coloured_page(ctx, groups, examples)
+        return coloured_page(ctx, groups, commands, examples)
     formatter = ctx.make_formatter()
     command.format_usage(ctx, formatter)
     command.format_help_text(ctx, formatter)
@@ -55,8 +71,9 @@ def help_page(command: click.Command, ctx: click.Context) -> str:
         records = [one.get_help_record(ctx) for one in parameters]
         with formatter.section(title):
             formatter.write_dl([record for record in records if record is not None])
-    if isinstance(command, click.Group):
-        command.format_commands(ctx, formatter)
+    for title, summaries in commands.items():
+        with formatter.section(title):
+            formatter.write_dl(list(summaries.items()), col_max=20)
     if examples:
         with formatter.section("Examples"):
             formatter.write("".join(f"  {line}\n" for line in examples))
@@ -76,6 +93,25 @@ def option_groups(
         title = titles.get(parameter.name or "", _OTHERS)
         groups.setdefault(title, []).append(parameter)
     return {title: found for title, found in groups.items() if found}
+
+
+def command_groups(
+    command: click.Command, ctx: click.Context
+) -> dict[str, dict[str, str]]:
+    """The commands of a group and their summaries, those of the program by title."""
+    if not isinstance(command, click.Group):
+        return {}
+    names = command.list_commands(ctx)
+    listed = dict(_COMMANDS) if ctx.parent is None else {"Commands": tuple(names)}
+    known = {one for group in listed.values() for one in group}
+    listed[_OTHER_COMMANDS] = tuple(one for one in names if one not in known)
+    width = _WIDTH - max(map(len, names))
+    groups: dict[str, dict[str, str]] = {}
+    for title, group in listed.items():
+        found = {one: command.get_command(ctx, one) for one in group}
+        summaries = {n: c.get_short_help_str(width) for n, c in found.items() if c}
+        groups |= {title: summaries} if summaries else {}
+    return groups
 
 
 def examples_of(ctx: click.Context) -> list[str]:

@@ -40,10 +40,16 @@ _COLUMNS = columns(
 @click.option(
     "--account", shell_complete=names_of("accounts"), help="Name of an account."
 )
-@click.option("--model")
-@click.option("--status", type=click.Choice(LOG_STATUSES))
+@click.option("--model", help="Name of a model.")
+@click.option("--status", type=click.Choice(LOG_STATUSES), help="How it ended.")
 @click.option("--since", help="30m, 7d, today, this week or a date.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    help="So many rows.",
+)
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--refused", is_flag=True, help="What was turned away at the door.")
 @settings_and_json

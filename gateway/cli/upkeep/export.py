@@ -41,14 +41,15 @@ _FIELDS = (*COLUMNS, "key", "account")
     type=click.Choice(["csv", "jsonl"]),
     default="jsonl",
     show_default=True,
+    help="For spreadsheets, or for programs.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="A file; not stdout.")
 @click.option("--key", shell_complete=names_of("keys"), help="Name of an API key.")
 @click.option(
     "--account", shell_complete=names_of("accounts"), help="Name of an account."
 )
-@click.option("--model")
-@click.option("--status", type=click.Choice(LOG_STATUSES))
+@click.option("--model", help="Name of a model.")
+@click.option("--status", type=click.Choice(LOG_STATUSES), help="How it ended.")
 @click.option("--since", help="2h, 7d, today, this week or a date.")
 @force_option
 @local_settings_and_json

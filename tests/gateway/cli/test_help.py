@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import shlex
 import subprocess
 import sys
@@ -32,11 +33,25 @@ def context(path):
 @each_command
 def test_a_command_has_a_summary_of_one_line_and_examples(path):
     help_text = TREE[path].get_help(context(path))
-    assert "..." not in help_text.partition("\nCommands:\n")[2]  # a summary, cut
+    assert "...\n" not in help_text.partition("\nOptions:\n")[2]  # a summary, cut
     examples = help_text.partition("\nExamples:\n")[2].splitlines()
     assert examples
     assert all(line.startswith(f"  {PROGRAM}") for line in examples)
     assert "\033" not in help_text
+
+
+@each_command
+def test_every_option_says_what_it_is_for(path):
+    options = [one for one in TREE[path].params if isinstance(one, click.Option)]
+    assert [one.opts for one in options if not one.help] == []
+
+
+def test_the_commands_are_listed_by_what_they_are_for():
+    text = TREE[""].get_help(context(""))
+    listed = text.partition("\nRun it:\n")[2].partition("\nExamples:\n")[0]
+    names = re.findall(r"^  (\S+)  ", listed, re.MULTILINE)
+    assert sorted(names) == TREE[""].list_commands(context(""))
+    assert "\nOthers:\n" not in text
 
 
 def test_no_example_is_of_a_command_that_does_not_exist():
