@@ -35,4 +35,4 @@ def taken_back() -> bool:
     It does not when somebody else cancelled it as well: the client has left.
     """
     task = asyncio.current_task()
-    return task is not None and task.uncancel() == 0
+    return task is not None and task.cancelling() == 1 and task.uncancel() == 0

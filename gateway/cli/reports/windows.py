@@ -45,7 +45,7 @@ def account_rows(accounts: Iterable[Row], now: float) -> Iterator[dict[str, Any]
 
 def _account_facts(account: Row, now: float) -> dict[str, Any]:
     error, why = account["last_error"], account["why"]
-    until = account["until"] and f" for {format_duration(account['until'] - now)}"
+    until = account["until"] and f" for {time_left(account['until'] - now)}"
     ago = error and f"{format_duration(now - error['at'])} ago: {error['message']}"
     ends = account["token_expires_at"] if account["auth"] == "access_token" else None
     return {
@@ -66,7 +66,7 @@ def _window(window: Row, now: float) -> dict[str, Any]:
     return {
         "window": f"{window['limit']} {length}" if window["limit"] else length,
         "used": f"{window['used_percent']:.0f} %",
-        "resets_in": (until and until > now and format_duration(until - now)) or None,
+        "resets_in": (until and until > now and time_left(until - now)) or None,
         "resets_at": until and moment(until),
         "runs_out_in": pace(window["runs_out_at"], now) if is_known else None,
         "age": format_duration(window["age"]),
@@ -81,9 +81,19 @@ def limit_rows_of(limits: Iterable[Row], now: float) -> Iterator[dict[str, Any]]
             "window": short_limit(one["limit"]),
             "used": f"{one['used_percent']:.0f} %",
             "amount": amount(one["limit"].split()[0], one["used"]),
-            "resets_in": format_duration(one["resets_at"] - now),
+            "resets_in": time_left(one["resets_at"] - now),
             "runs_out_in": pace(one["runs_out_at"], now),
         }
+
+
+def time_left(seconds: float) -> str:
+    """In two units: of hours, the minutes matter."""
+    minutes = max(0, round(seconds / 60))
+    for unit, size, smaller, part in (("d", 1440, "h", 60), ("h", 60, "min", 1)):
+        if minutes >= size:
+            whole, rest = divmod(minutes, size)
+            return f"{whole} {unit} {rest // part} {smaller}"
+    return f"{minutes} min"
 
 
 def moment(seconds: float) -> str:
@@ -101,7 +111,7 @@ def short_limit(limit: str) -> str:
 def pace(runs_out_at: float | None, now: float) -> str:
     if runs_out_at is None:
         return "lasts"
-    return format_duration(runs_out_at - now) if runs_out_at > now else "now"
+    return time_left(runs_out_at - now) if runs_out_at > now else "now"
 
 
 def amount(measure: str, number: int) -> str:

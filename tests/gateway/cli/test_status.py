@@ -5,7 +5,7 @@ import time
 import pytest
 
 from gateway.cli.reports.status import parts_of
-from gateway.cli.reports.windows import short_limit
+from gateway.cli.reports.windows import short_limit, time_left
 from gateway.settings import Settings
 from gateway.store.models import now_ms
 from tests.gateway.cli.test_recorder import record, row
@@ -76,7 +76,7 @@ def test_limits_are_shown_that_are_near_or_will_be(screen):
     soon = time.time() + 7200.5
     limits = [limit(85.0, None), limit(40.0, soon), limit(40.0, None)]
     near = [row for row in screen(told(limits=limits)) if "window" in row]
-    assert [row["runs_out_in"] for row in near] == ["lasts", "2 h"]
+    assert [row["runs_out_in"] for row in near] == ["lasts", "2 h 0 min"]
     assert near[0]["window"] == "tokens 1M/7d"
     assert near[0]["amount"] == "1,000,000"
     facts = {row["what"] for row in screen(told()) if "what" in row}
@@ -111,6 +111,20 @@ def test_keys_are_listed_with_what_is_used_and_their_last_use(commands, record):
     lines = commands.good("keys", "list").out.splitlines()
     assert [line.split()[1] for line in lines[2:]] == ["bob", "bob", "bob", "new"]
     assert "$0.00" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left"),
+    [
+        (-5, "0 min"),
+        (89, "1 min"),
+        (3599, "1 h 0 min"),
+        (9000, "2 h 30 min"),
+        (86400 * 6 + 7200, "6 d 2 h"),
+    ],
+)
+def test_what_is_left_is_told_in_two_units(seconds, left):
+    assert time_left(seconds) == left
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ async def test_before_any_output_it_is_an_error(
     (row,) = await serving.rows()
     told = (row["status"], row["error_code"], row["error_origin"])
     assert told == ("error", "stopped_by_operator", "gateway")
+    assert row["input_tokens"] > 0  # which upstream has read
     assert len(upstream.of()) == 1  # it was not tried again
     assert (await audit(serving))[-1] == ("api", "turn.cut", turn["id"])
 
@@ -150,6 +151,25 @@ async def test_a_socket_stays_whatever_is_stopped_on_it(
         *("error", "error"),
         "success",
     ]
+
+
+async def test_a_compaction_can_be_stopped(serving, operator, upstream):
+    upstream.answer(hanging(*BEGUN))
+    asking = asyncio.create_task(serving.ask(f"{CODEX}/compact"))
+    await cut(operator, (await only_turn(operator, "accepted"))["id"])
+    assert (await asking).error["code"] == "stopped_by_operator"
+
+
+async def test_a_client_that_has_left_is_not_made_to_stay(serving, upstream):
+    upstream.answer(hanging(*BEGUN))
+    turns = serving.gateway.turns
+    async with serving.stream() as response:
+        await next_event(response)
+        ((exchange, task),) = turns.running.items()
+        turns.stop(exchange)
+        task.cancel()  # as its connection's end does
+        (row,) = await serving.rows()
+    assert row["status"] == "interrupted"
 
 
 @pytest.mark.accounts("one")

@@ -25,8 +25,9 @@ async def on_sqlite(directory):
 def told(at):
     for number, digest in ((7, "d"), (8, "e"), (9, "f")):
         ApiKeyRow.create(id=number, name=digest, prefix="p", digest=digest)
-    for number, origin in enumerate(("client", "account", "account", None)):
-        status = "error" if origin else "success"
+    origins = ("client", "account", "account", None, "left")
+    for number, origin in enumerate(origins):
+        status = {None: "success", "left": "interrupted"}.get(origin, "error")
         row = log_row(request_id=f"{number:032x}", created_at=at, api_key_id=7)
         RequestLog.create(**{**row, "status": status, "error_origin": origin})
     UsageDay.create(start=START, api_key_id=8, account_id=1, model="m")
@@ -37,7 +38,7 @@ async def check(opened):
     at = now_ms()
     async with opened as store:
         errors, uses, size = await store.write(told, at)
-    assert (errors["requests"], errors["failed"]) == (4, 3)
+    assert (errors["requests"], errors["failed"]) == (5, 3)
     assert list(errors["by_origin"].items()) == [("account", 2), ("client", 1)]
     assert uses == {7: at / 1000, 8: START / 1000}
     assert size > 10_000
