@@ -26,6 +26,10 @@ _NEEDS = {
 }
 
 
+class _Unnamed(str):
+    """A value that nobody set: it follows from another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything an owner may set; times in seconds, sizes in bytes."""
@@ -73,8 +77,8 @@ class Settings:
 
     @property
     def names_database(self) -> bool:
-        """Whether it is another database than the data directory's own."""
-        return self.database_url != f"sqlite:///{self.own_file}"
+        """Whether an owner named one: without, a shell means that of its gateway."""
+        return not isinstance(self.database_url, _Unnamed)
 
     @classmethod
     def from_env(cls, dotenv: str = ".env") -> "Settings":
@@ -92,7 +96,8 @@ class Settings:
         _check_together(values)
         values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
         if not values["database_url"]:
-            values["database_url"] = f"sqlite:///{values['data_dir'] / _OWN_FILE}"
+            own_file = values["data_dir"] / _OWN_FILE
+            values["database_url"] = _Unnamed(f"sqlite:///{own_file}")
         for name in ("upstream_base_url", "auth_base_url", "public_url"):
             values[name] = values[name].rstrip("/")
         return cls(**values)

@@ -60,7 +60,7 @@ def _both(settings: Settings, running: RunningGateway) -> str:
 
 def warn_of_forgotten_file(settings: Settings, database: pw.Database) -> None:
     """Say so when the database is empty, and the data directory's own file is not."""
-    is_own = not settings.names_database
+    is_own = place_of(settings.database_url) == str(settings.own_file.resolve())
     if is_own or not is_empty(database) or not is_full_file(settings.own_file):
         return
     say_once(

@@ -6,6 +6,7 @@ from typing import Any
 import peewee as pw
 
 from gateway.store.database import describe, execute_many, select, transaction
+from gateway.store.identity import is_empty
 from gateway.store.models import BaseModel, SettingRow
 from gateway.store.tables import TABLES
 
@@ -26,6 +27,8 @@ def copy_rows(
     `progress` gets the rows done and in all. Gives the rows by table, counted on both
     sides. Raises CopyFailed.
     """
+    if is_empty(source):
+        raise CopyFailed("The database has neither accounts, nor keys, nor a log")
     counted = _count_tables(source)
     whole, done = sum(counted.values()), 0
     _check_empty(target)

@@ -68,6 +68,12 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(filled, words, said
     assert (filled.data_dir / "gateway.db").read_bytes() == before
 
 
+def test_a_database_that_was_just_made_is_no_source(commands, tmp_path):
+    done = commands("database", "copy", f"sqlite:///{tmp_path}/new.db")
+    assert (done.status, "has neither accounts" in done.err) == (1, True)
+    assert not (tmp_path / "new.db").exists()
+
+
 def test_postgresql_is_restored_with_its_own_tool(filled):
     env = {"GATEWAY_DATABASE_URL": "postgresql://me@127.0.0.1:1/gw"}
     done = filled("restore", "b.db", **env)

@@ -101,20 +101,30 @@ async def test_a_change_is_the_shell_s_and_a_refusal_is_told(serving, shell):
     assert actors[0].startswith("cli")
 
 
-async def test_settings_that_name_another_database_are_refused(
-    serving, shell, tmp_path
+async def test_a_file_of_settings_names_a_database_as_well(
+    shell, tmp_path, monkeypatch
 ):
-    other = f"sqlite:///{tmp_path}/other.db"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"GATEWAY_DATABASE_URL=sqlite:///{tmp_path}/x.db")
+    done = await shell("keys", "create", "k")
+    assert (done.status, f"{tmp_path}/x.db" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize("file", ["other.db", "shell/data/gateway.db"])
+async def test_settings_that_name_another_database_are_refused(
+    serving, shell, tmp_path, file
+):
+    other = f"sqlite:///{tmp_path}/{file}"
     for words in (
         *(["keys", "create", "k"], ["accounts", "pause", "one"], ["turns"], ["logs"]),
         *(["keys", "list"], ["accounts", "list"], ["accounts", "rotate-key"]),
     ):
         done = await shell(*words, GATEWAY_DATABASE_URL=other)
         assert done.status == 1
-        assert f"{tmp_path}/other.db" in done.err
+        assert f"{tmp_path}/{file}" in done.err
         assert shell.database in done.err
         assert "sk-cgw" not in done.out + done.err
-    assert not (tmp_path / "other.db").exists()
+    assert not (tmp_path / file).exists()
     assert not list(serving.gateway.ring)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.cli.running.alone import without_gateway
+from gateway.cli.serve import start_screen
 from gateway.process.database_lock import held_alone
 from gateway.process.lockfile import AlreadyRunning, lock_data_dir
 from gateway.process.session_locks import FileLock, Holder, lock_path
@@ -51,6 +52,20 @@ def test_a_full_file_in_the_data_directory_is_not_forgotten(commands, tmp_path):
     assert "is not" not in commands.good("keys", "list", **env).err
 
 
+def test_a_start_says_it_too(commands, tmp_path, capsys):
+    commands.good("keys", "create", "k")
+    settings = settings_of(commands, database_url=f"sqlite:///{tmp_path}/other.db")
+    start_screen(settings)
+    told = capsys.readouterr().err
+    assert told.startswith(f"Warning: the database {tmp_path}/other.db is empty")
+
+
+def settings_of(commands, **changes):
+    return replace(
+        Settings.from_env(dotenv=os.devnull), data_dir=commands.data_dir, **changes
+    )
+
+
 @pytest.mark.parametrize("words", [["accounts", "rotate-key"]])
 def test_what_needs_the_gateway_stopped_is_refused_while_one_runs_elsewhere(
     commands, tmp_path, words
@@ -91,11 +106,8 @@ def test_the_schema_of_a_database_that_is_served_stays(commands):
 
 def test_a_command_at_work_keeps_others_and_gateways_out(commands, tmp_path):
     commands.good("keys", "list")
-    settings = replace(
-        Settings.from_env(dotenv=os.devnull),
-        data_dir=commands.data_dir,
-        database_url=f"sqlite:///{commands.data_dir}/gateway.db",
-    )
+    url = f"sqlite:///{commands.data_dir}/gateway.db"
+    settings = settings_of(commands, database_url=url)
     with without_gateway(settings, "restore"):
         done = commands("keys", "create", "--name", "k")
         with (
