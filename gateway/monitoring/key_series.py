@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 from gateway.monitoring.observed import Observed
 
 # Keys with series of their own; all others, and requests without a key, share those of
-# the name "". Each has about fifteen series.
-MOST_KEYS = 500
+# the name "". A scrape takes 45 µs of each, on the event loop.
+MOST_KEYS = 200
 _NO_KEY = 0
 _TOKENS = ("input", "cached", "output")
 

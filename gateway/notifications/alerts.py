@@ -208,8 +208,9 @@ OF_ACCOUNTS = (
     Alert(
         "price.missing",
         "No price for {model}",
-        "Answers of {model} have no known price: sums leave them out, and limits on "
-        "cost count them at the dearest price there is.",
+        "A request of {model} has no known price, be it for the model, its tier or its "
+        "length: sums leave it out, and limits on cost count it at the dearest there "
+        f"is, or refuse it (GATEWAY_UNPRICED). `{COMMAND} prices check` says more.",
         _prices_missing,
         # Known to this process only: a new one has to see it first.
         rearms_after=30.0 * DAY,

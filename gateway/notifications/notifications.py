@@ -34,7 +34,7 @@ from gateway.store.notices import (
     open_marks,
     put_notices,
     settle_notice,
-    waiting_notices,
+    take_over_notices,
 )
 
 # Seconds between two looks at everything, and at least between two at accounts, which
@@ -197,7 +197,7 @@ class Notifications:
             return
         by_name = {one.channel.name: one for one in self._queues}
         try:
-            left = await self._gateway.store.read(waiting_notices, list(by_name))
+            left = await self._gateway.store.write(take_over_notices, list(by_name))
         except StoreUnavailable:
             return
         for row in left:

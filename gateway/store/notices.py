@@ -9,6 +9,8 @@ from gateway.store.models import BaseModel, now_ms
 
 KEPT_DAYS = 90
 _DAY_MS = 24 * 3_600_000
+# News of so long ago is none.
+TOO_LATE_MS = _DAY_MS
 
 StoredNotice = dict[str, Any]  # columns of `notice`, without the number
 
@@ -51,8 +53,11 @@ def settle_notice(message_id: str, channel: str, changes: StoredNotice) -> None:
     NoticeRow.update(changes).where(ours).execute()
 
 
-def waiting_notices(channels: Collection[str]) -> list[StoredNotice]:
-    """What an earlier process left to be told, oldest first."""
+def take_over_notices(channels: Collection[str]) -> list[StoredNotice]:
+    """What an earlier process left to be told, oldest first; gives up what is old."""
+    is_old = NoticeRow.created_at < now_ms() - TOO_LATE_MS
+    old = NoticeRow.update(next_at=None, answer="too late")
+    old.where(NoticeRow.next_at.is_null(False) & is_old).execute()
     waiting = NoticeRow.next_at.is_null(False) & NoticeRow.channel.in_(channels)
     found: Any = NoticeRow.select().where(waiting).order_by(NoticeRow.id).dicts()
     return list(found)

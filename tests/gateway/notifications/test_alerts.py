@@ -142,7 +142,9 @@ def test_a_failing_database_is_told_with_what_waits(parts):
 def test_a_name_is_shown_in_one_line_of_bounded_length(parts):
     long = "x" * 300
     told = found(parts, "price.missing", unpriced=["a\nb\u202ec", long])
-    assert told["a\nb\u202ec", 1].startswith("Answers of a\ufffdb\ufffdc have no known")
+    assert told["a\nb\u202ec", 1].startswith(
+        "A request of a\ufffdb\ufffdc has no known"
+    )
     assert "x" * 121 not in told[long, 1]
 
 

@@ -6,13 +6,14 @@ import pytest
 
 from gateway.store.notices import (
     KEPT_DAYS,
+    TOO_LATE_MS,
     NoticeRow,
     end_marks,
     latest_notices,
     open_marks,
     put_notices,
     settle_notice,
-    waiting_notices,
+    take_over_notices,
 )
 from tests.gateway.store.store_rows import NOW, make_store
 
@@ -76,9 +77,18 @@ def test_what_waits_is_found_until_it_is_told_or_given_up(run):
         run(put_notices, [notice(f"msg_{number}", scope=str(number))])
     run(settle_notice, "msg_0", "mail", {"next_at": None, "told_at": NOW})
     run(settle_notice, "msg_1", "ntfy", {"next_at": None})  # of another channel
-    waiting = run(waiting_notices, ["mail"])
+    waiting = run(take_over_notices, ["mail"])
     assert [row["message_id"] for row in waiting] == ["msg_1", "msg_2"]
-    assert run(waiting_notices, ["ntfy"]) == []
+    assert run(take_over_notices, ["ntfy"]) == []
+
+
+def test_what_is_old_is_told_nobody_any_more(run):
+    run(put_notices, [notice("msg_1", created_at=NOW - TOO_LATE_MS - 60_000)])
+    run(put_notices, [notice("msg_2", scope="s", created_at=NOW - 60_000)])
+    (left,) = run(take_over_notices, ["mail"])
+    assert left["message_id"] == "msg_2"
+    old = run(latest_notices, 2)[1]
+    assert (old["next_at"], old["told_at"], old["answer"]) == (None, None, "too late")
 
 
 def test_what_was_over_long_ago_goes(run):
