@@ -7,10 +7,11 @@ it has been given out, and whatever tells it whole adds the rest.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from gateway.protocol.chat.citations import Citations, Part, citations_in
 from gateway.protocol.chat.logprobs import Logprobs
+from gateway.protocol.facts import Origin
 from gateway.protocol.failures import event_failure
 from gateway.protocol.lenient_json import child, load_object, text
 
@@ -70,6 +71,8 @@ class ChatDeltas:
 
     def _fail(self, type: str, data: bytes) -> None:
         failure = event_failure(type, data, now=0)
+        # A stream that broke off ends with an event of the gateway's own.
+        told = child(child(load_object(data), "response"), "error").get("origin")
         is_requests = failure.origin == "client"
         by_origin = "invalid_request_error" if is_requests else "server_error"
         self.error = {
@@ -77,6 +80,7 @@ class ChatDeltas:
             "type": failure.type or by_origin,
             "code": failure.code or "server_error",
             "param": failure.param,
+            "origin": told if told in get_args(Origin) else failure.origin,
         }
 
     def nothing(self, event: dict[str, Any]) -> list[Delta]:

@@ -174,6 +174,7 @@ def test_a_failure_is_an_error_chunk_and_the_end(failure):
     events = [CREATED, *text_events(), failure, *text_events(index=9), ended()]
     chunks, is_done = stream(events)
     error = {"message": "m", "type": "server_error", "code": "c", "param": None}
+    error["origin"] = "upstream"
     assert chunks[-1] == {"error": error}
     assert len(chunks) == 3
     assert is_done
@@ -183,7 +184,7 @@ def test_a_failure_is_an_error_chunk_and_the_end(failure):
 def test_a_fault_of_the_requests_is_an_error_of_that_type():
     told = {"code": "context_length_exceeded", "message": "m"}
     failure = event("failed", response={"id": ID, "error": told})
-    error = {**told, "type": "invalid_request_error", "param": None}
+    error = {**told, "type": "invalid_request_error", "param": None, "origin": "client"}
     assert fold([failure]) == {"error": error}
 
 

@@ -98,7 +98,8 @@ async def test_a_chat_stream_that_is_cut_says_so(serving, upstream):
     body = {"model": "gpt-5.5", "messages": HELLO, "stream": True}
     answered = await serving.ask(CHAT, body)
     assert b'"error"' in answered.body
-    assert b"stream_incomplete" in answered.body
+    (error,) = [one["error"] for one in answered.events if "error" in one]
+    assert (error["code"], error["origin"]) == ("stream_incomplete", "network")
 
 
 @pytest.mark.parametrize(
