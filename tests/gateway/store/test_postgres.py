@@ -34,6 +34,7 @@ from gateway.store.models import (
 )
 from gateway.store.tables import TABLES
 from gateway.store.write_queue import StoredHealth
+from tests.gateway.store.log.test_activity import check
 from tests.gateway.store.log.test_queries import COMBINATIONS, START, passes
 from tests.gateway.store.log.test_usage_sums import group_of, named
 from tests.gateway.store.store_rows import NOW, log_row, make_store
@@ -197,6 +198,10 @@ def test_pages_and_reports_agree_with_plain_lists(server, tmp_path):
             assert len(rest) == 114
 
     asyncio.run(scenario())
+
+
+def test_what_happened_lately_is_told(server, tmp_path):
+    asyncio.run(check(running(server, tmp_path)))
 
 
 def test_old_rows_go(server, tmp_path):

@@ -9,7 +9,8 @@ from gateway.demo import faults
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from gateway.monitoring.recorder.files import write_recording
-from tests.serving import CODEX, V1, next_event, payload, until
+from gateway.store.store import FILE_TROUBLE
+from tests.serving import CODEX, V1, next_event, payload
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -93,12 +94,20 @@ async def test_the_last_block_is_told(serving, operator):
     assert abs(recording["at"] - time.time()) < 60
 
 
-async def test_a_lost_database_is_told_and_not_waited_for(serving, operator):
-    (serving.settings.data_dir / "gateway.db").rename(
-        serving.settings.data_dir / "moved.db"
-    )
-    await serving.gateway.store.write(lambda: None)
-    await until(lambda: serving.gateway.store.file_trouble)
+async def test_a_lost_database_is_told(serving, operator):
+    serving.gateway.store.file_trouble = FILE_TROUBLE
     told = await operator.get("/api/status")
-    assert "deleted or replaced" in told["database"]["problem"]
+    assert told["database"]["problem"] == FILE_TROUBLE
+    assert told["errors"] is not None
+
+
+async def test_a_database_that_cannot_be_read_is_not_waited_for(serving, operator):
+    folder = serving.settings.data_dir
+    (folder / "gateway.db").rename(folder / "moved.db")
+    (folder / "gateway.db").mkdir()
+    told = await operator.get("/api/status")
+    assert told["errors"] is None
+    assert "not available" in told["database"]["problem"]
     assert [one["name"] for one in told["accounts"]] == ["one", "two"]
+    (folder / "gateway.db").rmdir()
+    (folder / "moved.db").rename(folder / "gateway.db")

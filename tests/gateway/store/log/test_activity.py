@@ -9,7 +9,6 @@ from gateway.store.log.activity import last_uses, recent_errors
 from gateway.store.models import ApiKeyRow, RequestLog, UsageDay, now_ms
 from tests.gateway.store.log.test_queries import START
 from tests.gateway.store.store_rows import log_row, make_store
-from tests.gateway.store.test_postgres import running as on_postgres
 
 
 @asynccontextmanager
@@ -46,7 +45,3 @@ async def check(opened):
 
 def test_sqlite_tells_what_happened_lately(tmp_path):
     asyncio.run(check(on_sqlite(tmp_path)))
-
-
-def test_postgresql_tells_what_happened_lately(server, tmp_path):
-    asyncio.run(check(on_postgres(server, tmp_path)))
