@@ -41,7 +41,9 @@ _COMMANDS = {
         *("accounts", "keys", "strategy", "tools", "aliases", "admin"),
         "codex-config",
     ),
-    "What happened": ("logs", "usage", "explain", "rules", "errors", "recorder"),
+    "What happened": (
+        *("logs", "usage", "explain", "audit", "rules", "errors", "recorder"),
+    ),
     "Keep it": ("backup", "restore", "export", "database", "prices"),
 }
 _OTHER_COMMANDS = "Others"

@@ -48,7 +48,7 @@ _COLUMNS = columns(
     type=click.IntRange(1, 100_000),
     default=50,
     show_default=True,
-    help="So many rows.",
+    help="At most so many.",
 )
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--refused", is_flag=True, help="What was turned away at the door.")

@@ -61,7 +61,11 @@ def print_refusal(row: Record) -> None:
 @click.option("--since", help="30m, 7d, today, this week or a date.")
 @click.option("--actor", help="Who, or a part of the name: cli, api.")
 @click.option(
-    "--limit", type=click.IntRange(1, LONGEST_PAGE), default=50, show_default=True
+    "--limit",
+    type=click.IntRange(1, LONGEST_PAGE),
+    default=50,
+    show_default=True,
+    help="At most so many.",
 )
 @settings_and_json
 def audit(settings: Settings, /, as_json: bool, **wanted: Any) -> None:
