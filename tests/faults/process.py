@@ -3,7 +3,6 @@
 import asyncio
 import ctypes
 import os
-import signal
 import sqlite3
 import sys
 from contextlib import closing
@@ -45,7 +44,7 @@ class FaultyProcess(GatewayProcess):
         assert self._process is not None
         return self._process.pid
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
     async def ended(self, within: float = 15) -> int:

@@ -230,6 +230,18 @@ async def test_nothing_told_has_a_secret_or_a_clients_words(serving, upstream, t
         assert secret not in raw
 
 
+async def test_a_channel_that_hangs_keeps_no_turn_waiting(serving, told):
+    told.silence.clear()
+    end_login(serving, "two")
+    queue = serving.gateway.notifications._queues[0]
+    await until(lambda: queue.waiting == 0 and serving.gateway.notifications._ours)
+    for _ in range(20):
+        assert (await serving.ask()).status == 200
+    assert told.received.empty()
+    told.silence.set()
+    assert (await told.event())[0] == "account.login_ended"
+
+
 async def test_outcomes_are_counted(serving, told):
     end_login(serving)
     await told.event()
