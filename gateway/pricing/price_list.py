@@ -45,7 +45,7 @@ def read_price_list(document: bytes, source: str) -> PriceList:
     """
     try:
         told = json.loads(
-            document, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number
+            document, parse_float=_decimal, parse_int=_decimal, parse_constant=_decimal
         )
     except (ValueError, RecursionError) as error:
         raise UnusablePrices(f"{source}: no JSON: {error}") from error
@@ -59,8 +59,15 @@ class _Mistake(Exception):
     """What is wrong, and where."""
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+def _decimal(text: str) -> Decimal:
+    """A finite number, of any size that has one."""
+    try:
+        number = Decimal(text)
+    except ArithmeticError as error:
+        raise ValueError(f"{text[:_SHOWN]} is no number") from error
+    if not number.is_finite():
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 class _List:
@@ -87,7 +94,7 @@ class _List:
 
     def _model(self, told: Any, at: str) -> PricedModel:
         fields = _object(told, at, "match", "rates", "source", "date")
-        source = _word(fields.get("source", self._source), f"{at}.source")
+        source = _source(fields, at, self._source)
         told_at = _when(fields.get("date"), f"{at}.date") or self._date
         names = _each(fields.get("match"), f"{at}.match", _word)
 
@@ -116,9 +123,14 @@ def _rate(told: Any, at: str, source: str, told_at: str | None) -> Rate:
         tier_name(_word(fields.get("tier", ""), f"{at}.tier", _LONGEST_TIER, least=0)),
         int(above),
         TokenPrices.read(prices),
-        _word(fields.get("source", source), f"{at}.source"),
+        _source(fields, at, source),
         _when(fields.get("date"), f"{at}.date") or told_at,
     )
+
+
+def _source(fields: dict[str, Any], at: str, otherwise: str) -> str:
+    told = fields.get("source")
+    return otherwise if told is None else _word(told, f"{at}.source")
 
 
 def _object(told: Any, at: str, *known: str) -> dict[str, Any]:

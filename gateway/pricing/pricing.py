@@ -113,6 +113,8 @@ def read_own(file: Path | None) -> PriceList:
     if file is None:
         return PriceList((), {})
     try:
+        if file.exists() and not file.is_file():
+            raise UnusablePrices(f"{file}: is no file")  # a pipe may never end
         document = file.read_bytes()
     except OSError as error:
         raise UnusablePrices(f"{file}: {error.strerror}") from error

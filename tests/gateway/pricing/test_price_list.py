@@ -55,6 +55,7 @@ def test_a_list_with_a_mistake(document, told):
         ({**RATE, "input": True}, "rates[0].input: is a number of dollars"),
         ({**RATE, "cached": None}, "rates[0].cached: is a number of dollars"),
         ({**RATE, "output": 1e-7}, "at most 6 decimal places"),
+        ({**RATE, "output": 10**400}, "rates[0].output: is a number of dollars"),
         ({**RATE, "output": 1e300}, "rates[0].output: is a number of dollars"),
         ({**RATE, "above": -1}, "rates[0].above: is a whole number"),
         ({**RATE, "above": 1.5}, "rates[0].above: is a whole number"),
@@ -68,7 +69,17 @@ def test_a_rate_with_a_mistake(rate, told):
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000, b'{"date": NaN}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"date": NaN}',
+        b'{"date": 1e-99999999999999999999}',
+    ],
+)
 def test_what_is_no_json(text):
     with pytest.raises(UnusablePrices, match="file: no JSON"):
         read_price_list(text, "file")

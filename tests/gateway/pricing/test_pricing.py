@@ -1,6 +1,7 @@
 """Cost of a usage: cache, tiers, long context, and what is not known."""
 
 import json
+import os
 from fractions import Fraction
 
 import pytest
@@ -197,3 +198,14 @@ def test_a_list_with_a_mistake_leaves_the_one_before(tmp_path):
 def test_a_list_that_is_not_there_is_told(tmp_path):
     with pytest.raises(UnusablePrices, match=r"none\.json: No such file"):
         Prices(tmp_path / "none.json")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(UnusablePrices, match="is no file"):
+            Prices(path)
+
+
+def test_a_list_may_be_far_away(tmp_path):
+    folder = tmp_path / ("x" * 200)
+    folder.mkdir()
+    (folder / "own.json").write_text(json.dumps({"models": [entry("mine", input=3)]}))
+    assert cost("mine", Usage(10), table=Prices(folder / "own.json").table) == 30
