@@ -17,7 +17,7 @@ _LIMIT = entity(
     *similar_fields("key limit"),
     *similar_fields("used maximum", int, description="cost in micro-dollars"),
     Field("used_percent", float),
-    Field("resets_at", float),
+    *similar_fields("began_at resets_at", float),
     Field("runs_out_at", float, nullable=True, description="at its pace, before that"),
 )
 _ERRORS = entity(

@@ -108,6 +108,7 @@ def _limits(keys: Iterable[Key], limiter: Limiter, now: float) -> list[Shown]:
             "used": one.used,
             "maximum": one.limit.maximum,
             "used_percent": round(100 * one.used / one.limit.maximum, 1),
+            "began_at": one.start,
             "resets_at": one.end,
             "runs_out_at": runs_out_at(
                 one.used / one.limit.maximum, one.start, one.end, now

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway.admin import reports
-from gateway.admin.entities import LOG_STATUSES, LONGEST_PAGE
+from gateway.admin.entities import LOG_STATUSES
 from gateway.admin.failure_table import FAILURE_COLUMNS, as_markdown, failure_rows
 from gateway.cli.base import connected_database, run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
@@ -89,20 +89,6 @@ def _followed(wanted: LogFilter, last: int) -> Iterator[Record]:
             last = rows[-1]["id"]
         else:
             time.sleep(FOLLOW_SECONDS)
-
-
-def pages(wanted: LogFilter, limit: int | None) -> Iterator[Record]:
-    """Rows newest first, read a page at a time; None: all."""
-    before: int | None = None
-    left = limit
-    while left is None or left > 0:
-        size = min(LONGEST_PAGE, left or LONGEST_PAGE)
-        rows = reports.log_rows(wanted, before=before, limit=size)
-        yield from rows
-        if len(rows) < size:
-            return
-        before = rows[-1]["id"]
-        left = None if left is None else left - len(rows)
 
 
 def _readable(row: Record, *, narrow: bool) -> Record:

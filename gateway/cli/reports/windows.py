@@ -7,6 +7,7 @@ from typing import Any
 from gateway.cli.output import format_duration, format_time
 from gateway.cli.screen.columns import Column, columns
 from gateway.cli.screen.fitting import is_narrow
+from gateway.protocol.limit_windows import LEAST_PASSED
 
 Row = Mapping[str, Any]
 
@@ -62,13 +63,13 @@ def _window(window: Row, now: float) -> dict[str, Any]:
     """Whose it is and how long: which place it has says neither."""
     minutes, until = window["window_minutes"], window["resets_at"]
     length = window["name"] if minutes is None else format_duration(minutes * 60)
-    is_known = minutes is not None and until is not None and until > now
+    since = None if minutes is None or until is None else until - minutes * 60
     return {
         "window": f"{window['limit']} {length}" if window["limit"] else length,
         "used": f"{window['used_percent']:.0f} %",
         "resets_in": (until and until > now and time_left(until - now)) or None,
         "resets_at": until and moment(until),
-        "runs_out_in": pace(window["runs_out_at"], now) if is_known else None,
+        "runs_out_in": pace(window, since, now),
         "age": format_duration(window["age"]),
     }
 
@@ -82,7 +83,7 @@ def limit_rows_of(limits: Iterable[Row], now: float) -> Iterator[dict[str, Any]]
             "used": f"{one['used_percent']:.0f} %",
             "amount": amount(one["limit"].split()[0], one["used"]),
             "resets_in": time_left(one["resets_at"] - now),
-            "runs_out_in": pace(one["runs_out_at"], now),
+            "runs_out_in": pace(one, one["began_at"], now),
         }
 
 
@@ -108,10 +109,14 @@ def short_limit(limit: str) -> str:
     return limit
 
 
-def pace(runs_out_at: float | None, now: float) -> str:
-    if runs_out_at is None:
-        return "lasts"
-    return time_left(runs_out_at - now) if runs_out_at > now else "now"
+def pace(window: Row, since: float | None, now: float) -> str | None:
+    """When it runs out; None: too little of it has passed, or is known."""
+    end, until = window["runs_out_at"], window["resets_at"]
+    if end is not None:
+        return time_left(end - now) if end > now else "now"
+    if since is None or now - since < LEAST_PASSED * (until - since) or until <= now:
+        return None
+    return "lasts"
 
 
 def amount(measure: str, number: int) -> str:

@@ -15,20 +15,19 @@ from typing import IO, Any
 import click
 
 from gateway.admin import reports
-from gateway.admin.entities import LOG_STATUSES
+from gateway.admin.entities import LOG_STATUSES, LONGEST_PAGE
 from gateway.cli.base import connected_database, local_settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import json_line, print_result, text
 from gateway.cli.progress import Progress
-from gateway.cli.reports.logs import pages
 from gateway.cli.screen.zone import shell_zone
 from gateway.cli.upkeep.new_file import force_option, new_file
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
 from gateway.store.log.calendar import zone_named
 from gateway.store.log.log_rows import COLUMNS
-from gateway.store.log.queries import Record
+from gateway.store.log.queries import LogFilter, Record
 
 _FORMULA = frozenset("=+-@")
 _FIELDS = (*COLUMNS, "key", "account")
@@ -76,13 +75,21 @@ def export(
         ) as progress,
     ):
         zone = zone_named(shell_zone())
-        rows = pages(reports.log_filter(wanted, time.time(), zone), None)
+        rows = _pages(reports.log_filter(wanted, time.time(), zone))
         shown = progress.count(rows)
         if as_json or kind == "jsonl":
             for row in shown:
                 file.write(json_line(row) + "\n")
         else:
             _write_csv(shown, file)
+
+
+def _pages(wanted: LogFilter) -> Iterator[Record]:
+    """All rows, read a page at a time."""
+    before: int | None = None
+    while rows := reports.log_rows(wanted, before=before, limit=LONGEST_PAGE):
+        yield from rows
+        before = rows[-1]["id"]
 
 
 def _is_file(stream: IO[str]) -> bool:

@@ -65,18 +65,23 @@ def screen(monkeypatch):
     return shown
 
 
-def limit(percent, runs_out_at):
+def limit(percent, runs_out_at, passed=3e5):
     now = time.time()
     used = {"used": 10**6, "maximum": 10**6, "used_percent": percent}
-    window = {"key": "bob", "limit": "tokens 1000000/7d", "resets_at": now + 9e5}
+    times = {"began_at": now - passed, "resets_at": now + 3e5}
+    window = {"key": "bob", "limit": "tokens 1000000/7d", **times}
     return {**used, **window, "runs_out_at": runs_out_at}
 
 
 def test_limits_are_shown_that_are_near_or_will_be(screen):
     soon = time.time() + 7200.5
     limits = [limit(85.0, None), limit(40.0, soon), limit(40.0, None)]
+    limits += [limit(90.0, None, passed=60), limit(100.0, time.time() - 1)]
     near = [row for row in screen(told(limits=limits)) if "window" in row]
-    assert [row["runs_out_in"] for row in near] == ["lasts", "2 h 0 min"]
+    assert [row["runs_out_in"] for row in near] == [
+        *("lasts", "2 h 0 min"),
+        *(None, "now"),
+    ]
     assert near[0]["window"] == "tokens 1M/7d"
     assert near[0]["amount"] == "1,000,000"
     facts = {row["what"] for row in screen(told()) if "what" in row}
