@@ -11,7 +11,7 @@ import aiohttp
 import click
 from environs import EnvValidationError
 
-from gateway.cli.admin_client import Client, find_client
+from gateway.cli.admin_client import Client, Refused, find_client
 from gateway.cli.base import (
     Address,
     Commands,
@@ -130,7 +130,12 @@ def _visiting_key(client: Client | None, key: str | None) -> str | None:
 
 def _visitor(client: Client, account: str | None) -> str:
     """A key that lasts for minutes, and whose requests leave no row."""
-    return str(client.call("POST", "/api/visits", {"account": account})["key"])
+    try:
+        return str(client.call("POST", "/api/visits", {"account": account})["key"])
+    except Refused as error:
+        if error.status == 404 and account is None:
+            raise NeedsRestart from error  # it knows no visits
+        raise
 
 
 def _consent(client: Client | None, *, yes: bool) -> list[str]:
