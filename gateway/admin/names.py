@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
+from gateway.settings.suggestions import nearest
 from gateway.store.models import AccountRow, ApiKeyRow
 
 ACCOUNT_WORD, KEY_WORD = "account", "API key"
@@ -40,7 +41,8 @@ def find_named(things: Iterable[N], kind: str, name: str, *, exact: bool = False
         like = []
     if len(like) == 1 and not exact:
         return like[0]
-    raise NotThere(kind, name, [one.name for one in like])
+    meant = [one.name for one in like] or nearest(name, (one.name for one in held))
+    raise NotThere(kind, name, meant)
 
 
 def find_row(table: type[NamedRow], name: str, *, exact: bool = False) -> NamedRow:

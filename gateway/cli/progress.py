@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -66,7 +67,10 @@ class Progress:
             return
         if self._is_terminal:
             bar = "" if whole is None else f"{_bar(done, whole)} "
-            self._file.write(f"\r\033[K{self._label} {bar}{self._far(done, whole)}")
+            line = f"{self._label} {bar}{self._far(done, whole)}"
+            # What wraps would stay when it is cleared.
+            line = line[: shutil.get_terminal_size().columns - 1]
+            self._file.write(f"\r\033[K{line}")
             self._has_bar = True
         else:
             self._file.write(f"{self._label}: {self._far(done, whole)}\n")

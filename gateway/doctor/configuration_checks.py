@@ -11,10 +11,10 @@ from environs import EnvValidationError
 
 from gateway.doctor.client import describe_error
 from gateway.doctor.findings import Finding, fail, ok, warn
-from gateway.doctor.suggestions import nearest
 from gateway.pricing.price_list import UnusablePrices
 from gateway.pricing.pricing import read_own
 from gateway.settings import Settings
+from gateway.settings.suggestions import nearest
 
 PREFIX = "GATEWAY_"
 # Read by commands only.

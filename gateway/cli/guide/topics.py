@@ -9,8 +9,8 @@ from gateway.cli.guide.documents import described, section
 from gateway.cli.guide.help_page import Command, is_coloured
 from gateway.cli.guide.usage_errors import UsageLine
 from gateway.cli.output import printable
-from gateway.doctor.suggestions import nearest, question
 from gateway.settings import PROGRAM
+from gateway.settings.suggestions import nearest, question
 
 _LISTED = f"`{PROGRAM} help` lists them."
 

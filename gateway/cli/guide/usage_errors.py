@@ -5,7 +5,7 @@ from click.exceptions import NoSuchCommand
 
 from gateway.cli.guide.exit_status import ExitStatus
 from gateway.cli.output import printable
-from gateway.doctor.suggestions import nearest, question
+from gateway.settings.suggestions import nearest, question
 
 _WHOLE_NUMBER = ("a valid integer range", "a whole number")
 

@@ -22,7 +22,7 @@ from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import json_line, print_result, text
 from gateway.cli.progress import Progress
 from gateway.cli.screen.zone import shell_zone
-from gateway.cli.upkeep.new_file import force_option, new_file
+from gateway.cli.upkeep.new_file import force_option, new_file, own_files
 from gateway.settings import Settings
 from gateway.store.backup import BackupFailed, back_up
 from gateway.store.log.calendar import zone_named
@@ -66,7 +66,7 @@ def export(
     One object a line. --json is the same as --format jsonl.
     """
     with (
-        _destination(output, force) as file,
+        _destination(settings, output, force) as file,
         connected_database(settings),
         Progress(
             "Exporting",
@@ -101,12 +101,14 @@ def _is_file(stream: IO[str]) -> bool:
 
 
 @contextmanager
-def _destination(output: Path | None, force: bool) -> Iterator[IO[str]]:
+def _destination(
+    settings: Settings, output: Path | None, force: bool
+) -> Iterator[IO[str]]:
     if output is None:
         yield sys.stdout
         return
     with (
-        new_file(output, force=force) as written,
+        new_file(output, force=force, spared=own_files(settings)) as written,
         written.open("x", encoding="utf-8", newline="") as file,
     ):
         yield file
@@ -149,7 +151,7 @@ def backup(settings: Settings, file: Path, force: bool, as_json: bool) -> None:
     elsewhere.
     """
     with (
-        new_file(file, force=force) as written,
+        new_file(file, force=force, spared=own_files(settings)) as written,
         connected_database(settings) as database,
         Progress("Copying", unit="pages", quiet=as_json) as progress,
     ):

@@ -3,16 +3,24 @@
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from gateway.admin.token import FILE as ADMIN_TOKEN
+from gateway.process.lockfile import LOCK_FILE
+from gateway.settings import Settings
+from gateway.store.database import sqlite_path
+from gateway.store.encryption import KEY_FILE
 from gateway.store.private_file import give_name
 
 C = TypeVar("C", bound=Callable[..., object])
+
+_BESIDE = ("-wal", "-shm", ".lock")
+_OWN = (KEY_FILE, ADMIN_TOKEN, LOCK_FILE)
 
 
 def force_option(command: C) -> C:
@@ -22,15 +30,22 @@ def force_option(command: C) -> C:
     )(command)
 
 
+def own_files(settings: Settings) -> list[Path]:
+    """What the gateway lives on, and nobody means to replace by a copy of it."""
+    database = sqlite_path(settings.database_url) or settings.data_dir / "gateway.db"
+    beside = [database.with_name(database.name + end) for end in _BESIDE]
+    return [database, *beside, *(settings.data_dir / name for name in _OWN)]
+
+
 @contextmanager
-def new_file(path: Path, *, force: bool) -> Iterator[Path]:
+def new_file(path: Path, *, force: bool, spared: Sequence[Path] = ()) -> Iterator[Path]:
     """A place to write in, which gets its name when all went well.
 
-    A file of that name is replaced if the owner wants it; a link or a device never is,
-    nor what a link leads to. Raises ClickException, or
+    A file of that name is replaced if the owner wants it; a link, a device and what is
+    `spared` never are, nor what a link leads to. Raises ClickException, or
     OSError when the name was taken meanwhile.
     """
-    is_replaced = _may_be_replaced(path, force)
+    is_replaced = _may_be_replaced(path, force, spared)
     try:
         # Mode 0700, on the same file system.
         room = tempfile.TemporaryDirectory(prefix=".codexgate-", dir=path.parent)
@@ -46,7 +61,7 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
             give_name(written, path)
 
 
-def _may_be_replaced(path: Path, force: bool) -> bool:
+def _may_be_replaced(path: Path, force: bool, spared: Sequence[Path]) -> bool:
     """Whether there is one; asks, and ends the command when the answer is no."""
     try:
         found = path.lstat()
@@ -59,6 +74,8 @@ def _may_be_replaced(path: Path, force: bool) -> bool:
     if not stat.S_ISREG(found.st_mode):
         what = "a link" if path.is_symlink() else "no regular file"
         raise click.ClickException(f"{path} is {what}: name another file")
+    if any(one.exists() and path.samefile(one) for one in spared):
+        raise click.ClickException(f"{path} is the gateway's own: name another file")
     if force:
         return True
     told = f"{path} exists already"

@@ -81,6 +81,17 @@ def test_what_is_no_file_and_what_is_nowhere_is_refused(
         assert refused.err.count("\n") == 1
 
 
+@each_command
+@pytest.mark.parametrize("name", ["gateway.db", "encryption.key", "admin.token"])
+def test_what_the_gateway_lives_on_is_never_replaced(commands, command, name):
+    commands.good("admin", "token")
+    commands.good("accounts", "list")
+    before = (commands.data_dir / name).read_bytes()
+    refused = commands(*command, commands.data_dir / name, "--force")
+    assert (refused.status, "is the gateway's own" in refused.err) == (1, True)
+    assert (commands.data_dir / name).read_bytes() == before
+
+
 def test_a_failed_export_leaves_what_was_there(commands, tmp_path):
     path = tmp_path / "log"
     path.write_text("mine")

@@ -104,6 +104,8 @@ SHAPE = "write MEASURE AMOUNT/WINDOW [model=GLOB], as in 'tokens 2M/7d'"
 TIMES = "give 90 minutes, 12h, 3 days, 2 weeks, 3 months, or a date"
 REFUSED = [
     ("keys show nobody", "'nobody': `run.py keys list` shows those there are"),
+    ("keys show laptpo", "There is no API key 'laptpo'; did you mean laptop?"),
+    ("accounts pause adda@demo.example", "did you mean ada@demo.example?"),
     ("keys show la", "There is no API key 'la'; did you mean laptop, lab?"),
     ("keys remove lapt", "did you mean laptop?"),
     ("keys disable ''", "There is no API key ''"),
