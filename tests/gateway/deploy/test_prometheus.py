@@ -139,6 +139,8 @@ async def test_every_query_answers_in_a_real_prometheus(serving, upstream, tmp_p
         try:
             async with asyncio.timeout(25):
                 while left:
+                    for account in upstream.accounts.values():
+                        account.secondary_percent += 0.5
                     await ask(model=PRICED)
                     left = [one for one in left if not await prometheus.answers(one)]
                     await asyncio.sleep(0.25)
