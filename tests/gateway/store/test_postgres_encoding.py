@@ -1,7 +1,11 @@
 """PostgreSQL databases of other encodings than UTF-8."""
 
+import pytest
+
 from gateway.store.database import migrate, open_database
 from gateway.store.models import SettingRow
+
+pytestmark = pytest.mark.operator
 
 
 def test_a_database_without_an_encoding_serves_too(server):
