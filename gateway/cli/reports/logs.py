@@ -31,6 +31,7 @@ _COLUMNS = columns(
     "time id via key account model outcome http input output took",
     numbers="http input output took",
     extra="via http",
+    least=10,
     outcome={"ok": "green", "interrupted": "yellow", "": "red"},
 )
 

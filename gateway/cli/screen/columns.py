@@ -13,6 +13,7 @@ class Column:
     is_whole: bool = False  # never cut either
     is_extra: bool = False  # where there is room for it
     is_share: bool = False  # of something that ends: the more, the worse
+    least: int = 0  # characters, of what may come later
     styles: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -32,6 +33,7 @@ def columns(
     whole: str = "time id",
     extra: str = "",
     shares: str = "",
+    least: int = 0,
     **styles: Mapping[str, str],
 ) -> list[Column]:
     """Columns by their names; each text has names of one sort."""
@@ -42,6 +44,7 @@ def columns(
             is_whole=name in whole.split(),
             is_extra=name in extra.split(),
             is_share=name in shares.split(),
+            least=0 if name in f"{numbers} {whole}".split() else least,
             styles=styles.get(name, {}),
         )
         for name in names.split()

@@ -41,7 +41,7 @@ class Lines:
         self._cuts = room is not None
         seen = (self.titles, *sample)
         self._widths = {
-            one.name: max(len(text(row.get(one.name))) for row in seen)
+            one.name: max(one.least, *(len(text(row.get(one.name))) for row in seen))
             for one in self._shown
         }
         if room is not None:
