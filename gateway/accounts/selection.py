@@ -43,7 +43,10 @@ class Selection:
         demand = self.demand
         if demand.pinned is not None and self._account(demand.pinned) is None:
             raise NoAccounts("The account this request belongs to was removed")
-        if all(why is not None and not why.is_soft for why in self.verdicts.values()):
+        whys = self.verdicts.values()
+        if None not in whys and not any(
+            why is not None and why.is_soft for why in whys
+        ):
             error = refusal(self.ineligible, demand, self.now)
             if error is not None:
                 raise error
@@ -158,9 +161,9 @@ class Selection:
         self, account: Account, reason: str, conversation: Conversation | None
     ) -> Lease:
         demand = self.demand
-        lease = Lease(
-            account, demand, reason, passed_over(self.ineligible), attempt_at=self.now
-        )
+        ineligible = self.ineligible
+        others = passed_over(ineligible) if ineligible else ()
+        lease = Lease(account, demand, reason, others, attempt_at=self.now)
         lease.turn_state = self._turn_state(account, conversation)
         if demand.probe or demand.is_prewarm:
             return lease

@@ -180,6 +180,8 @@ class Witnesses:
             del self._met[next(iter(self._met))]
         return others
 
-    def clear(self, scope: Hashable) -> None:
+    def clear(self, *scopes: Hashable) -> None:
         """A request went well there."""
-        self._met.pop(scope, None)
+        if self._met:
+            for scope in scopes:
+                self._met.pop(scope, None)

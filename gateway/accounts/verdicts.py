@@ -106,12 +106,11 @@ class Verdicts:
         self.suspicions.acquit(client, account.id, model)
         account.grant_model(model)
         base_url = account.base_url or ""
-        for scope in (
+        self._witnesses.clear(
             (Blame.ACCOUNT, account.id),
             (Blame.UPSTREAM, base_url, None),
             (Blame.CAPACITY, base_url, model),
-        ):
-            self._witnesses.clear(scope)
+        )
         base = self._bases.get(base_url)
         if base is not None:
             base.trouble.pop(model, None)

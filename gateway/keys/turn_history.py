@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from math import ceil
 from statistics import median
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from gateway.keys.counters import Charge
 from gateway.protocol.facts import Usage
@@ -48,11 +48,6 @@ def largest_output(model: str | None) -> int:
     return next(most for glob, most in _LARGEST_OUTPUTS if fnmatchcase(name, glob))
 
 
-class _Spent(NamedTuple):
-    output: int
-    unforeseen: int  # input that no estimate had: what hosted tools found, say
-
-
 class _Latest:
     """The numbers of the last turns, also by size: each turn asks for a percentile."""
 
@@ -77,18 +72,18 @@ class _Latest:
 @dataclass(slots=True)
 class _Turns:
     outputs: _Latest = field(default_factory=_Latest)
+    # Input that no estimate had: what hosted tools found, say.
     unforeseen: _Latest = field(default_factory=_Latest)
     finished: int = 0
 
-    def append(self, spent: _Spent) -> None:
-        self.outputs.append(spent.output)
-        self.unforeseen.append(spent.unforeseen)
+    def append(self, output: int, unforeseen: int) -> None:
+        self.outputs.append(output)
+        self.unforeseen.append(unforeseen)
 
-    def expected(self) -> _Spent | None:
-        """None as long as too few are known."""
-        if self.finished < _FIRST_TURNS:
-            return None
-        return _Spent(self.outputs.percentile, self.unforeseen.percentile)
+    @property
+    def are_enough(self) -> bool:
+        """Whether they say what to expect."""
+        return self.finished >= _FIRST_TURNS
 
 
 class TurnHistory:
@@ -107,14 +102,12 @@ class TurnHistory:
         if asked.most_output:
             most = min(most, asked.most_output)
         turns = self._turns.get((key_id, name))
-        expected = turns.expected() if turns is not None else None
-        if expected is None:
-            input, output = asked.usage.input_tokens, min(LEAST_OUTPUT, most)
-        else:
-            input = asked.usage.input_tokens + expected.unforeseen
-            output = min(max(LEAST_OUTPUT, expected.output), most)
-        usage = Usage(input, output_tokens=output)
-        is_expected = expected is not None
+        input, output = asked.usage.input_tokens, LEAST_OUTPUT
+        is_expected = turns is not None and turns.are_enough
+        if turns is not None and is_expected:
+            input += turns.unforeseen.percentile
+            output = max(output, turns.outputs.percentile)
+        usage = Usage(input, output_tokens=min(output, most))
         return Charge(usage, asked.cost, asked.model, asked.quote, most, is_expected)
 
     def note_finished(
@@ -126,7 +119,7 @@ class TurnHistory:
             turns = self._turns[key_id, name] = _Turns()
         _keep_latest(self._turns, (key_id, name), _MOST_PAIRS)
         unforeseen = max(0, usage.input_tokens - estimated_input)
-        turns.append(_Spent(max(0, usage.output_tokens), unforeseen))
+        turns.append(max(0, usage.output_tokens), unforeseen)
         turns.finished += 1
 
     def note_broken_off(self, key_id: int, name: str, output_tokens: int) -> None:
@@ -136,9 +129,10 @@ class TurnHistory:
         expected to use little.
         """
         turns = self._turns.get((key_id, name))
-        expected = turns.expected() if turns is not None else None
-        if turns and expected is not None and output_tokens > expected.output:
-            turns.append(_Spent(output_tokens, expected.unforeseen))
+        if turns is None or not turns.are_enough:
+            return
+        if output_tokens > turns.outputs.percentile:
+            turns.append(output_tokens, turns.unforeseen.percentile)
 
     def note_speed(self, name: str, output_tokens: int, seconds: float) -> None:
         """How long upstream took for a whole answer."""

@@ -15,7 +15,7 @@ from gateway.accounts.eligibility import Demand, could_serve
 from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.accounts.refusals import usable_models
-from gateway.admission.body_budget import BodyBudget, sender_of
+from gateway.admission.body_budget import BodyBudget
 from gateway.admission.whole_answer import WholeAnswer
 from gateway.errors import ForeignCompaction, GatewayError
 from gateway.events import Topic
@@ -85,7 +85,7 @@ class TurnRunner:
                 demand,
                 metered_turn(request, loaded, demand),
                 loaded,
-                WholeAnswer(self._room, sender_of(request.key, request.client.network)),
+                WholeAnswer(self._room, request.key, request.client.network),
                 anchor=loaded.previous_response_id,
                 wants_stream=loaded.stream,
             )

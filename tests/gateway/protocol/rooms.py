@@ -1,7 +1,8 @@
 """Memory for answers that are folded."""
 
-from gateway.admission.body_budget import BodyBudget, Sender
+from gateway.admission.body_budget import BodyBudget
 from gateway.admission.whole_answer import WholeAnswer
+from gateway.keys.key import Key
 
 
 def unbounded(size: int) -> None:
@@ -10,4 +11,4 @@ def unbounded(size: int) -> None:
 
 def room_for(size: int) -> WholeAnswer:
     """What may have so many bytes."""
-    return WholeAnswer(BodyBudget(2 * size), Sender("key 1", has_key=True))
+    return WholeAnswer(BodyBudget(2 * size), Key(1, "", "", "", 0), "")
