@@ -39,11 +39,18 @@ class Field:
         assert self.bounds is not None
         low, high = self.bounds
         if not (low is None or low <= number) or number > high:
-            words = f"{self.name} {number} is out of range: {low} to {high}"
-            if self.nullable:  # 0 never means that there is no limit
-                words += "; to take the rule away give null, in a command ''"
+            words = f"{self.name}: {self.out_of_range(number)}"
             raise Unacceptable(words, param=self.name)
         return number
+
+    def out_of_range(self, number: object) -> str:
+        """What is said of a number that its bounds leave out."""
+        assert self.bounds is not None
+        low, high = self.bounds
+        words = f"{number} is out of range: {low} to {high}"
+        if self.nullable:  # 0 never means that there is no limit
+            words += "; to take the rule away give null, in a command ''"
+        return words
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class Exchange:
             "changes": orjson.dumps(self.changes).decode(),
             "receipt": orjson.dumps(self.receipt()).decode(),
             "rules_met": self._rules_met(),
-            "is_refusal": self.refused_by is not None and not self.attempts,
+            "is_refusal": 400 <= self.http_status < 500 and not self.attempts,
             "network": client.network,
         }
 

@@ -61,9 +61,11 @@ def _checks(field: Field) -> dict[str, Any]:
         return {"validate": validate.OneOf(field.choices)}
     if field.bounds is None:
         return {}
-    bounds = validate.Range if field.type is int else validate.Length
     low, high = field.bounds
-    return {"validate": bounds(min=low, max=high)}
+    if field.type is not int:
+        return {"validate": validate.Length(min=low, max=high)}
+    words = field.out_of_range("{input}")
+    return {"validate": validate.Range(min=low, max=high, error=words)}
 
 
 def first_message(error: ValidationError) -> tuple[str, str | None]:

@@ -64,7 +64,12 @@ def _offset(zone: tzinfo, first: int, last: int) -> str:
     return f"CASE {' '.join(cases)} ELSE {now} END" if cases else str(now)
 
 
+# Years end with 9999; a day before, for zones that are ahead.
+_LATEST = 253_402_214_400_000
+
+
 def _offset_at(zone: tzinfo, moment: int) -> int:
+    moment = min(moment, _LATEST)
     offset = datetime.fromtimestamp(moment / 1000, zone).utcoffset()
     return int((offset or timedelta()).total_seconds()) * 1000
 

@@ -73,7 +73,7 @@ class Refusals:
         """A turn's row. A key's limit leaves a light one, as do too many refusals."""
         if not row["is_refusal"]:
             self._log(row)
-        elif row["http_status"] == 429:
+        elif row["http_status"] == 429 and row["error_origin"] == "client":
             self.note({**row, "door": row["route"], "reason": row["error_message"]})
         elif self._has_room(_sender(row)):
             self._log(row)

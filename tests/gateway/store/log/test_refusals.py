@@ -43,6 +43,7 @@ class Door:
                 **{"network": "192.0.2.1", "client_address": "192.0.2.1"},
                 **{"created_at": int(self.now * 1000), "route": "responses"},
                 **{"surface": "v1", "error_code": "invalid_request_error"},
+                **{"error_origin": "client"},
                 **{"error_message": "the key's limit is reached", **row},
             }
         )
