@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import json
+import os
 import time
 from collections.abc import Mapping
 from typing import Protocol
@@ -117,8 +118,23 @@ async def _post(
     except EgressProxyFailed as error:
         raise ChannelFailed(str(error)) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        # Its text may have the URL, whose path is often the secret.
-        raise ChannelFailed(f"no answer ({type(error).__name__})") from error
+        raise ChannelFailed(_reason(error)) from error
     if not 200 <= status < 300:
         raise ChannelFailed(f"status {status}")
     return f"status {status}"
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer; never the URL, whose path is often the secret.
+
+    Strangers may read it at /health/ready: it has no address either.
+    """
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not trusted"
+        case aiohttp.ClientConnectorDNSError():
+            return "its name is not found"
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))):
+            return f"no connection ({os.strerror(number)})"
+        case _:
+            return f"no answer ({type(error).__name__})"

@@ -6,6 +6,8 @@ through the egress proxy.
 
 import asyncio
 import base64
+import os
+import socket
 import ssl
 from collections.abc import Iterable
 from email.message import EmailMessage
@@ -49,8 +51,8 @@ class Mail:
             reader, transport = await open_stream(settings, self._server)
         except EgressProxyFailed as error:
             raise ChannelFailed(str(error)) from error
-        except OSError as error:
-            raise ChannelFailed(f"no connection ({type(error).__name__})") from error
+        except (OSError, UnicodeError) as error:
+            raise ChannelFailed(_unreachable(error)) from error
         talk = _Conversation(reader, transport)
         try:
             await self._sign_in(talk)
@@ -183,6 +185,14 @@ def _message(notice: Notice, sender: str, people: Iterable[str]) -> bytes:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(notice.text)
     return message.as_bytes()
+
+
+def _unreachable(error: OSError | UnicodeError) -> str:
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return "its name is not found"
+    # Of several addresses the error has no number.
+    known = os.strerror(error.errno) if error.errno else "none of its addresses answers"
+    return f"no connection ({known})"
 
 
 def _domain(address: str) -> str:

@@ -55,7 +55,7 @@ async def test_a_test_goes_to_every_channel_and_says_what_each_answered(
         {
             "channel": "mail",
             "ok": False,
-            "answer": "no connection (ConnectionRefusedError)",
+            "answer": "no connection (Connection refused)",
         },
     ]
 

@@ -1,11 +1,13 @@
 """Webhooks that a foreign verifier takes, ntfy, and what is told when they fail."""
 
+import asyncio
 import base64
 import hmac
 import json
 import os
 import re
 import socket
+import ssl
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +21,7 @@ from gateway.notifications.notice import ChannelFailed, Notice
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.upstream.http import open_session
+from tests.certificates import certificate
 from tests.e2e.gateway_process import ROOT
 from tests.egress_proxy import EgressProxy
 from tests.gateway.notifications.receivers import SECRET
@@ -120,9 +123,23 @@ async def test_a_server_that_is_not_there_is_told_without_the_url():
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/{TOPIC}"
         async with session_of() as session:
             told = await failure(webhook(session, url))
-            assert told == "no answer (ClientConnectorError)"
+            assert told == "no connection (Connection refused)"
             told = await failure(Ntfy(session, Secret(url), None))
-            assert told == "no answer (ClientConnectorError)"
+            assert told == "no connection (Connection refused)"
+
+
+async def test_names_and_certificates_that_are_wrong_are_told(tmp_path):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate(tmp_path))
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    name = ".".join(["hooks" * 9] * 6)  # longer than one can be: no resolver is asked
+    async with session_of() as session:
+        told = await failure(webhook(session, f"https://127.0.0.1:{port}/{TOPIC}"))
+        assert told == "its certificate is not trusted"
+        told = await failure(webhook(session, f"https://{name}.invalid/{TOPIC}"))
+        assert told == "its name is not found"
+    server.close()
 
 
 async def test_a_server_that_is_silent_ends_at_the_deadline(receiver):

@@ -147,7 +147,11 @@ async def test_a_server_that_breaks_off_or_speaks_no_end_is_told(io_loop):
     assert told[0] == told[2] == "the server broke off (greeting)"
     assert told[1] == "greeting: the server's reply has no end"
     told = await failure(channel(f"smtp-plain://127.0.0.1:{port}"))
-    assert told == "no connection (ConnectionRefusedError)"
+    assert told == "no connection (Connection refused)"
+    # Longer than one can be: no resolver is asked.
+    for name in (".".join(["mail" * 9] * 6), "mail" * 20):
+        told = await failure(channel(f"smtp-plain://{name}.invalid:{port}"))
+        assert told == "its name is not found"
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
