@@ -61,7 +61,7 @@ async def test_what_was_logged_without_a_price_is_counted_when_there_is_one(
     await serving.rows()
     [finding] = (await operator.get("/api/prices/check"))["findings"]
     assert (finding["problem"], finding["model"]) == ("missing", "gpt-99")
-    prices({"models": [{"match": ["gpt-99"], "rates": RATES, "date": "2026-11-30"}]})
+    prices({"models": [{"match": ["gpt-99"], "rates": RATES, "date": "2099-01-01"}]})
     await operator.post("/api/prices/reload")
     [finding] = (await operator.get("/api/prices/check"))["findings"]
     assert finding["problem"] == "recost"

@@ -1,5 +1,6 @@
 """What the list is made of: two sources, and the rule where they disagree."""
 
+import json
 from datetime import date
 from decimal import Decimal
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from genai_prices.data import providers
 from gateway.pricing.price_list import read_price_list
 from gateway.pricing.pricing import shipped_models
 from gateway.pricing.rates import SCALE
+from tests.tools.prices.__main__ import LIST
 from tests.tools.prices.merging import as_json, choose, merge
 from tests.tools.prices.sources import Told, genai_rates, litellm_rates
 
@@ -113,7 +115,8 @@ def test_a_list_that_was_made_can_be_read():
 
 def test_the_shipped_list_is_that_of_the_pinned_release():
     release = version("genai-prices")
-    found = genai_rates(OPENAI, release, TODAY)
+    made_on = date.fromisoformat(json.loads(LIST.read_bytes())["date"])
+    found = genai_rates(OPENAI, release, made_on)
     compared = 0
     for model in shipped_models():
         for rate in model.rates:

@@ -1,7 +1,7 @@
 """What is told of prices: those that count, and what is wrong with them."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -93,10 +93,13 @@ def test_what_is_seen_and_has_no_price_is_missing(own, seen):
 
 def test_what_is_older_than_sixty_days_is_told_where_it_counts(own, seen):
     seen({"model": "gpt-5.5", "cost_microdollars": 1})
-    assert problems(Prices(), date(2026, 12, 13)) == []
-    [(problem, model, told)] = problems(Prices(), date(2026, 12, 14))
+    prices = Prices()
+    told_at = min(rate.date for rate in prices.table.entry("gpt-5.5").rates)
+    last = date.fromisoformat(told_at) + timedelta(days=60)
+    assert problems(prices, last) == []
+    [(problem, model, told)] = problems(prices, last + timedelta(days=1))
     assert (problem, model) == ("old", "gpt-5.5")
-    assert told.startswith("as of 2026-10-14 (genai-prices")
+    assert told.startswith(f"as of {told_at} (genai-prices")
 
 
 def test_an_owners_own_are_looked_at_seen_or_not(own, seen):
