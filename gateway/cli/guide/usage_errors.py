@@ -34,9 +34,7 @@ def one_line(error: click.UsageError) -> click.ClickException:
 def _meant(error: click.UsageError) -> list[str]:
     context = error.ctx
     if isinstance(error, NoSuchCommand) and context is not None:
-        group = context.command
-        assert isinstance(group, click.Group)
-        return nearest(error.command_name, group.list_commands(context))
+        return _commands(error.command_name, context)
     if isinstance(error, click.NoSuchOption) and context is not None:
         return _options(error.option_name, context)
     parameter = error.param if isinstance(error, click.BadParameter) else None
@@ -47,14 +45,32 @@ def _meant(error: click.UsageError) -> list[str]:
     return []
 
 
+def _commands(name: str, context: click.Context) -> list[str]:
+    """Of the group, or of one inside it: `login` is one of `accounts`."""
+    group = context.command
+    assert isinstance(group, click.Group)
+    names = group.list_commands(context)
+    inside = [
+        f"{one} {name}"
+        for one in names
+        if isinstance(found := group.get_command(context, one), click.Group)
+        and name in found.list_commands(context)
+    ]
+    return inside or nearest(name, {*names, *_known_options(context)})
+
+
 def _options(name: str, context: click.Context) -> list[str]:
     """A single letter stands for the long names that begin with it."""
-    known = {
+    known = _known_options(context)
+    if len(name.lstrip("-")) == 1:
+        return sorted(one for one in known if one.startswith("-" + name))[:2]
+    return nearest(name, known)
+
+
+def _known_options(context: click.Context) -> set[str]:
+    return {
         option
         for one in context.command.get_params(context)
         if isinstance(one, click.Option) and not one.hidden
         for option in (*one.opts, *one.secondary_opts)
     }
-    if len(name.lstrip("-")) == 1:
-        return sorted(one for one in known if one.startswith("-" + name))[:2]
-    return nearest(name, known)
