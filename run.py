@@ -86,9 +86,10 @@ def demo(port: int, lenient: bool, life: bool) -> None:
 
     A prompt can say what is to happen; docs/demo.md says more of each:
     demo:say(hello), demo:tool(3; ls), demo:long(50), demo:reasoning(done),
-    demo:refusal(no), demo:incomplete(max_output_tokens), demo:usage(50000),
-    demo:pause(5), demo:failed(server_error), demo:cut, demo:usage_limit(20),
-    demo:overloaded, demo:unavailable, demo:error, demo:unauthorized.
+    demo:refusal(no), demo:incomplete(max_output_tokens),
+    demo:usage(50000; 800; 40000), demo:pause(5), demo:failed(server_error), demo:cut,
+    demo:usage_limit(20), demo:overloaded, demo:unavailable, demo:error,
+    demo:unauthorized.
     """
     from handlers.demo import run_demo
 

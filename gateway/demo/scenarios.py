@@ -86,6 +86,11 @@ def _reasoning(
     return turn.text(argument or "I have thought about it.").completed().answer()
 
 
+def _usage(received: Received, turn: ScriptedTurn, argument: str) -> ScriptedResponse:
+    tokens = [int(_number(part)) for part in argument.split(";")[:3]]
+    return turn.text("That was a lot.").completed(usage(*tokens)).answer()
+
+
 def _failed(received: Received, turn: ScriptedTurn, argument: str) -> ScriptedResponse:
     code = argument or "server_error"
     if code in _LASTING:
@@ -142,11 +147,9 @@ DIRECTIVES: dict[str, Directive] = {
         ),
     ),
     "usage": Directive(
-        "usage(50000)",
-        "an answer that says it used so many input tokens",
-        lambda received, turn, tokens: (
-            turn.text("That was a lot.").completed(usage(int(_number(tokens)))).answer()
-        ),
+        "usage(50000; 800; 40000)",
+        "an answer that says what it used: tokens of input, of output, and cached",
+        _usage,
     ),
     "pause": Directive(
         "pause(5)",

@@ -50,7 +50,7 @@ PEOPLE = (
 LEFT = "demo:long(25)"  # who asks for this does not stay to the end
 # How often what happens; "no-such-model" is the client's own mistake.
 _PROMPTS = {
-    "demo:usage({tokens})": 60,
+    "demo:usage({tokens}; {output}; {cached})": 60,
     "demo:reasoning(I have thought about it.)": 10,
     "demo:long(20)": 8,
     "demo:refusal": 3,
@@ -116,4 +116,6 @@ def next_turn(rng: random.Random, *, is_past: bool = False) -> DemoTurn:
     if prompt == "no-such-model":
         model, prompt = "gpt-5-typo", "Who are you?"
     tokens = round(person.tokens * rng.lognormvariate(0, 0.6))
-    return DemoTurn(person, surface, model, prompt.format(tokens=tokens))
+    output, cached = round(tokens * rng.uniform(0.01, 0.2)), round(tokens * 0.7)
+    prompt = prompt.format(tokens=tokens, output=output, cached=cached)
+    return DemoTurn(person, surface, model, prompt)

@@ -45,6 +45,10 @@ async def test_directives_choose_a_scenario(upstream):
         assert failed[-1]["response"]["error"]["code"] == "slow_down"
         used = await one.events(body("demo:usage(4711)"))
         assert used[-1]["response"]["usage"]["input_tokens"] == 4711
+        used = await one.events(body("demo:usage(900; 30; 800)"))
+        told = used[-1]["response"]["usage"]
+        assert (told["output_tokens"], told["total_tokens"]) == (30, 930)
+        assert told["input_tokens_details"] == {"cached_tokens": 800}
 
 
 # Codes that end a login, a plan or a balance, as far as one turn's word can.
