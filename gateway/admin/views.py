@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.accounts.account import Account
 from gateway.accounts.verdicts import BaseUrl
+from gateway.admin.costs.cost_limits import tell_unpriced
 from gateway.admin.entities import ACCOUNT
 from gateway.admin.key_rules.entities import KEY
 from gateway.admin.names import find_row
@@ -67,7 +68,10 @@ def stored_keys() -> list[dict[str, Any]]:
     limiter.ledger.restore(stored_counters(now))
     return [
         show_key(key, names, now)
-        | {"usage": limiter.report(key, now), "last_used_at": uses.get(key.id)}
+        | {
+            "usage": tell_unpriced(key.id, limiter.report(key, now)),
+            "last_used_at": uses.get(key.id),
+        }
         for key in load_keys()
     ]
 

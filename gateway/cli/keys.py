@@ -31,6 +31,7 @@ from gateway.cli.output import (
     text,
 )
 from gateway.cli.progress import waiting
+from gateway.cli.reports.windows import unpriced_note
 from gateway.cli.running.connection import changed_database
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import Settings
@@ -154,7 +155,8 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
         model = f" of {text(one['model_filter'])}" if one["model_filter"] else ""
         click.echo(
             f"  {one['limit_type']}{window}{model}: {one['current_value']} of "
-            f"{one['max_value']} used, resets {one['reset_at'] or '-'}"
+            f"{one['max_value']} used{unpriced_note(one)}, "
+            f"resets {one['reset_at'] or '-'}"
         )
 
 

@@ -60,6 +60,7 @@ def limit_rows(
         row = _row(_TYPES[limit.measure], limit.window, limit.maximum, counter.used)
         row["reserved_value"] = min(counter.reserved, counter.remaining)
         row["model_filter"] = limit.model
+        row["began_at"] = iso_time(counter.start)
         row["reset_at"] = iso_time(counter.end)
         rows.append(row)
     if key.rpm:
@@ -115,6 +116,7 @@ def _row(kind: str, window: str | None, maximum: int, used: int) -> dict[str, An
         "reserved_value": 0,
         "remaining_value": max(0, maximum - used),
         "model_filter": None,
+        "began_at": None,
         "reset_at": None,
         "source": "api_key",
     }

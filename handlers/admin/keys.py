@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from gateway.admin import keys
+from gateway.admin.costs.cost_limits import tell_unpriced
 from gateway.admin.entities import NAMED
 from gateway.admin.key_rules.entities import (
     DELETED_LOG,
@@ -38,7 +39,8 @@ class KeysHandler(AdminHandler):
 
     async def get(self) -> None:
         uses = await self.gateway.store.read(last_uses)
-        shown = (whole_key(self.gateway, key) for key in self.gateway.ring)
+        shown = [whole_key(self.gateway, key) for key in self.gateway.ring]
+        await self.gateway.store.read(_tell_unpriced, shown)
         self.answer(
             {"keys": [one | {"last_used_at": uses.get(one["id"])} for one in shown]}
         )
@@ -57,8 +59,10 @@ class KeyHandler(AdminHandler):
         "delete": Operation("Remove a key", NAMED),
     }
 
-    def get(self, name: str) -> None:
-        self.answer(found_key(self.gateway, name))
+    async def get(self, name: str) -> None:
+        shown = found_key(self.gateway, name)
+        await self.gateway.store.read(_tell_unpriced, [shown])
+        self.answer(shown)
 
     async def patch(self, name: str) -> None:
         rules = await self.fields()
@@ -109,6 +113,11 @@ class KeyLogHandler(AdminHandler):
         note = partial(audit.record, rows=rows)
         await store.write(note, self.actor, "key.delete_log", shown)
         self.answer({"name": shown, "rows": rows})
+
+
+def _tell_unpriced(shown: list[dict[str, Any]]) -> None:
+    for one in shown:
+        tell_unpriced(one["id"], one["usage"])
 
 
 def key_answer(gateway: Gateway, key: Key, now: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from gateway.admin.costs.cost_limits import tell_unpriced
 from gateway.store.log.usage_sums import usage_report
 from handlers.bodies import BodilessHandler
 
@@ -14,8 +15,12 @@ class KeyUsageHandler(BodilessHandler):
         key = self.current_key
         assert key is not None  # the route's door lets nobody in without
         limits = self.gateway.limiter.report(key, time.time())
-        used = await self.gateway.store.read(_since_it_was_made, key.id)
+        used, limits = await self.gateway.store.read(_told, key.id, limits)
         self.write_json({**used, "limits": limits})
+
+
+def _told(key_id: int, limits: list[dict[str, Any]]) -> tuple[Any, Any]:
+    return _since_it_was_made(key_id), tell_unpriced(key_id, limits)
 
 
 def _since_it_was_made(key_id: int) -> dict[str, Any]:

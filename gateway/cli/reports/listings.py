@@ -16,6 +16,7 @@ from gateway.cli.reports.windows import (
     amount,
     moment,
     short_limit,
+    unpriced_note,
     window_columns,
 )
 from gateway.cli.screen.columns import columns
@@ -96,7 +97,7 @@ def _limit(limit: str, used: dict[str, Any]) -> dict[str, Any]:
     until, share = used["reset_at"], 100 * used["current_value"] / used["max_value"]
     return {
         "limit": short_limit(limit),
-        "used": amount(used["limit_type"], used["current_value"]),
+        "used": amount(used["limit_type"], used["current_value"]) + unpriced_note(used),
         "share": f"{share:.0f} %",
         "resets_at": until and moment(datetime.fromisoformat(until).timestamp()),
     }

@@ -119,6 +119,12 @@ def pace(window: Row, since: float | None, now: float) -> str | None:
     return "lasts"
 
 
+def unpriced_note(used: Mapping[str, Any]) -> str:
+    """What a cost limit counted at the dearest known."""
+    count = used.get("unpriced_requests")
+    return f" ({count:,} unpriced)" if count else ""
+
+
 def amount(measure: str, number: int) -> str:
     """Tokens, requests or dollars."""
     if measure.startswith("cost"):

@@ -96,3 +96,16 @@ def test_costs_are_counted_again(commands, logged, own):
 def test_only_a_running_gateway_reads_again(commands):
     done = commands("prices", "reload")
     assert (done.status, "No gateway runs on" in done.err) == (1, True)
+
+
+def test_a_limit_tells_what_it_counted_without_a_price(commands, logged):
+    commands.good("keys", "create", "ada", "--limit", "cost 5/30d")
+    [row] = commands.rows("keys", "list")
+    assert row["usage"][0]["unpriced_requests"] == 0
+    database = open_database(f"sqlite:///{commands.data_dir / 'gateway.db'}")
+    models.database.initialize(database)
+    with database.connection_context():
+        made = log_row(api_key_id=row["id"], model="gpt-99", input_tokens=1)
+        write_batch(database, Batch(rows=[(0.0, made)]))
+    models.database.initialize(None)
+    assert "$0.00 (1 unpriced)" in commands.good("keys", "list").out

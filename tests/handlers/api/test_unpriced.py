@@ -53,6 +53,7 @@ async def test_a_model_without_a_price_counts_as_the_dearest(serving, upstream):
     told = (await serving.get("/v1/usage", headers=key)).json
     assert (told["request_count"], told["unpriced_requests"]) == (1, 1)
     assert told["total_cost_usd"] == 0
+    assert told["limits"][0]["unpriced_requests"] == 1
 
 
 @pytest.mark.gen_test
