@@ -62,3 +62,12 @@ def test_systemd_waits_longer_than_the_gateway(monkeypatch):
     drain = Settings.from_env(dotenv="/dev/null").drain_seconds
     assert float(unit["Service"]["TimeoutStopSec"]) > drain + 20
     assert float(unit["Service"]["TimeoutStartSec"]) > HANDOVER_TIMEOUT
+
+
+def test_compose_asks_for_health_as_the_image_does():
+    """An image that podman builds by itself has lost the question."""
+    asked = [
+        re.findall(r"urlopen\('[^)]*\)", (DEPLOY / name).read_text())
+        for name in ("Containerfile", "compose.yaml")
+    ]
+    assert asked[0] == asked[1] != []
