@@ -12,7 +12,9 @@ class ExitStatus(IntEnum):
 
 # As docs/operating.md has it.
 MEANINGS = {
-    ExitStatus.DONE: "done; for `serve` and `demo`: ended by a signal, as meant",
+    ExitStatus.DONE: (
+        "done; for `serve`, `demo` and `status --watch`: ended by a signal, as meant"
+    ),
     ExitStatus.FAILED: (
         "it failed: what was named is not there, a value is refused, a check failed, "
         "a file exists, the database or the gateway does not answer"

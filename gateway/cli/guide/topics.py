@@ -29,6 +29,11 @@ TOPICS = {
     "quickstart": Topic("an account, a start, a client", "README.md", "Use it"),
     "install": Topic("in a clone, or as a command", "README.md", "Try it"),
     "share": Topic("keys, TLS, a service", "README.md", "Share it"),
+    "questions": Topic(
+        "what is asked every week, and the commands",
+        _OPERATING,
+        "The questions of every week",
+    ),
     "clients": Topic("Codex, SDKs and other programs", "docs/clients.md"),
     "codex": Topic(
         "the lines for Codex", "docs/clients.md", "Codex: CLI, desktop and IDE"
@@ -39,6 +44,9 @@ TOPICS = {
     "logs": Topic("what happened: logs, usage, explain", _OPERATING, "The record"),
     "backup": Topic("a copy, and how to put it back", _OPERATING, _BACKUPS),
     "database": Topic("another one: SQLite, PostgreSQL", _OPERATING, _BACKUPS),
+    "status": Topic(
+        "is all well, and what runs", _OPERATING, "Is all well, and what runs now"
+    ),
     "prices": Topic("what a turn costs", "docs/prices.md"),
     "errors": Topic("every error: cause, fix, whose fault", "docs/errors.md"),
     "settings": Topic("every GATEWAY_ setting", "docs/settings.md"),
@@ -53,6 +61,10 @@ TOPICS = {
     ),
     "restarts": Topic("without losing a turn; systemd", _OPERATING, "Restarts"),
     "upgrading": Topic("to a newer release, and back", "docs/upgrading.md"),
+    "notifications": Topic("webhook, ntfy, mail", _OPERATING, "Notifications"),
+    "strangers": Topic(
+        "what they reach, and what not", _OPERATING, "What strangers reach"
+    ),
     "metrics": Topic("for Prometheus", _OPERATING, "Metrics"),
     "admin-api": Topic("what commands do, over HTTP", _OPERATING, "The admin API"),
     "rules": Topic("what is changed and refused", "docs/rules.md"),

@@ -13,7 +13,7 @@ def test_a_topic_is_a_part_of_the_documents(commands, name):
     text = commands.good("help", name).out.rstrip("\n")
     assert text.count("\n") > 3
     assert text in (ROOT / topic.document).read_text()
-    assert len(f"  {'exit-codes':<10}  {topic.summary}") < 80
+    assert len(f"  {'notifications'}  {topic.summary}") < 80
     assert f"  {name} " in commands.good("help").out
 
 
