@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import sys
 
 import pytest
@@ -77,6 +78,12 @@ async def test_the_shipped_nginx_is_well_and_no_key_stays_behind(
     assert {"websocket", "buffering", "body", "models", "disk"} <= found.keys()
     keys = await gateway.run("keys", "list", "--json")
     assert [json.loads(line)["name"] for line in keys.splitlines()] == ["somebody"]
+    await gateway.stop()  # and writes what waits
+    with sqlite3.connect(gateway.folder / "data" / "gateway.db") as database:
+        for table in ("request_log", "refused_request", "usage_hour"):
+            rows = database.execute(f"SELECT * FROM {table}").fetchall()
+            assert rows == [], table
+    database.close()
 
 
 @pytest.mark.nightly
