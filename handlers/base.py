@@ -130,7 +130,7 @@ class BaseHandler(RequestHandler):
         if error.is_logged or self.is_unlogged:
             return
         gateway, key = self.gateway, self.current_key
-        gateway.metrics.refuse(error.code)
+        gateway.metrics.refuse(type(error).code)  # no word of upstream's
         if not gateway.access.is_visit(self.facts, time.time()):
             row = light_row(error, self.facts, gateway.settings, key)
             door = type(self).__name__.removesuffix("Handler")
