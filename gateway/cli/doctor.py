@@ -99,7 +99,9 @@ def doctor(
     if client is not None and wanted["real"]:
         spent = Spent(Prices(settings.prices).table)
         for name in names:
-            asyncio.run(_send_turns((url, _visitor(client, name)), name, spent, tell))
+            visiting, label = _visitor(client, name), f"Asking as {printable(name)}"
+            with Progress(label, unit="s", quiet=as_json) as progress:
+                asyncio.run(_send_turns((url, visiting), name, spent, tell, progress))
         tell(spent.finding())
     failed = sum(finding.level is Level.FAIL for finding in found)
     warned = sum(finding.level is Level.WARN for finding in found)
@@ -158,9 +160,11 @@ async def _send_turns(
     account: str,
     spent: Spent,
     tell: Callable[[Finding], None],
+    progress: Progress,
 ) -> None:
     async with aiohttp.ClientSession(trust_env=False) as session:
-        async for finding in real_turns(Visit(session, *visiting), account, spent):
+        turns = real_turns(Visit(session, *visiting), account, spent)
+        async for finding in progress.wait(turns):
             tell(finding)
 
 
