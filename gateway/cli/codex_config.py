@@ -15,7 +15,7 @@ from gateway.cli.base import Address, local_settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_result
 from gateway.settings import Settings
-from gateway.store.private_file import replace_file
+from gateway.store.private_file import create_file, replace_file
 
 PROVIDER = "gateway"
 CODEX_PATH = "/backend-api/codex"
@@ -203,6 +203,6 @@ def write_config(path: Path, provider: Provider) -> Path | None:
     kept = None
     if before is not None:
         kept = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.bak")
-        replace_file(kept, before)
+        create_file(kept, before)  # the first of a second is what the owner had
     replace_file(path, text)
     return kept

@@ -128,6 +128,15 @@ def test_the_old_file_is_copied_and_both_are_the_owners_alone(tmp_path):
     assert len(list(path.parent.iterdir())) == 2
 
 
+def test_what_the_owner_had_survives_two_changes_in_a_second(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('model = "mine"\n')
+    for port in range(1, 4):
+        write_config(path, Provider(f"http://127.0.0.1:{port}"))
+    kept = [one.read_text() for one in tmp_path.glob("*.bak")]
+    assert 'model = "mine"\n' in kept
+
+
 def test_a_link_to_a_file_elsewhere_stays_a_link(tmp_path):
     target, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
     target.write_text("")
