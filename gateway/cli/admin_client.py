@@ -4,6 +4,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,6 +51,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 # Past whatever proxy the environment names.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+_BEHIND_THE_REQUEST = (TimeoutError, ConnectionResetError)
 
 
 class Client:
@@ -83,20 +85,22 @@ class Client:
             },
         )
         try:
-            with _OPENER.open(request, timeout=timeout) as answer:
-                content = answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                raise self._refused(error.code, error.read()) from error
-        except OSError as error:
+            status, content = _exchange(request, timeout)
+        except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
-            told = f"{self} does not answer: {reason}"
-            if isinstance(reason, TimeoutError) and method != "GET":
+            is_broken = isinstance(reason, HTTPException)
+            why = "it breaks off, or is no HTTP server" if is_broken else reason
+            told = f"{self} does not answer: {why}"
+            # Sent as a whole, whatever came back.
+            is_uncertain = is_broken or isinstance(reason, _BEHIND_THE_REQUEST)
+            if is_uncertain and method != "GET":
                 told += "; whether the change was made is not known"
             raise GatewayDoesNotAnswer(told) from error
+        if not 200 <= status < 300:
+            raise self._refused(status, content)
         try:
             return dict(json.loads(content))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise self._is_no_gateway("without the JSON of one") from error
 
     def ask(self, route: Route, *args: Any) -> Any:
@@ -116,7 +120,7 @@ class Client:
         try:
             told = json.loads(body)["error"]
             refused = Refused(status, str(told["code"]), str(told["message"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return self._is_no_gateway(f"with status {status}")
         if refused.code != "admin_token_required":
             return refused
@@ -130,6 +134,16 @@ class Client:
             f"{self} answered {answered}: that is no gateway's admin API, or another "
             "release's"
         )
+
+
+def _exchange(request: urllib.request.Request, timeout: float) -> tuple[int, bytes]:
+    """Status and body, of errors, too. Raises OSError or HTTPException."""
+    try:
+        answer = _OPENER.open(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        return answer.status, answer.read()
 
 
 def find_client(settings: Settings) -> Client | None:

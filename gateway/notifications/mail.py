@@ -178,7 +178,9 @@ def _message(notice: Notice, sender: str, people: Iterable[str]) -> bytes:
     message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = ", ".join(people)
-    message["Subject"] = f"Codex Gateway: {notice.title}"
+    # An encoded word (RFC 2047) in a name would be decoded here, line breaks included.
+    title = notice.title.replace("=?", "= ?")
+    message["Subject"] = f"Codex Gateway: {title}"
     message["Date"] = formatdate(notice.at)
     # The same at every attempt: mail servers know a second one by it.
     message["Message-ID"] = f"<{notice.message_id}@{_domain(sender)}>"

@@ -108,10 +108,13 @@ class Refusals:
         return True
 
     def _count(self, row: LightRow) -> None:
-        # Only those who filled their own share have a number of their own.
-        is_known = self._rows[_sender(row)] >= SENDER_ROWS
-        nobody = {"api_key_id": None, "client_address": ""}
-        told = {**row, **({} if is_known else nobody)}
+        # Only those who filled their own share have a number of their own, and it is
+        # one: a key may come from any address, a network has 2**64 of them.
+        sender = _sender(row)
+        is_known = self._rows[sender] >= SENDER_ROWS
+        key = row["api_key_id"] if is_known else None
+        network = row["network"] if is_known and key is None else ""
+        told = {**row, "api_key_id": key, "client_address": network}
         self._beyond[tuple(told.get(name) for name in _GROUP)] += 1
 
 

@@ -77,6 +77,26 @@ async def test_starttls_then_a_password_then_the_mail(tls):
     assert message.get_content().splitlines() == TEXT.splitlines()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?a=0D=0ABcc=3A_eve=40example.com?=",
+        "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLmNvbQ0KDQpoaQ==?=",
+        "==?utf-8?q?=0A?=?utf-8?q?=0A?=",
+    ],
+)
+async def test_an_encoded_word_in_a_name_adds_no_header(name):
+    async with mail_server() as server:
+        notice = replace(NOTICE, title=f"Key {name}: 80 %")
+        await send_in_time(channel(f"smtp-plain://127.0.0.1:{server.port}"), notice)
+        _, _, raw = server.mails.get_nowait()
+    message = message_from_bytes(raw, policy=policy.default)
+    assert (message["bcc"], message.defects) == (None, [])
+    shown = name.replace("=?", "= ?")
+    assert message["subject"] == f"Codex Gateway: Key {shown}: 80 %"
+    assert message.get_content().splitlines() == TEXT.splitlines()
+
+
 async def test_tls_from_the_start_and_the_other_way_to_sign_in(tls):
     async with mail_server(tls=tls, is_tls_from_start=True, auth="LOGIN") as server:
         mail = channel(f"smtps://{LOGIN}127.0.0.1:{server.port}")

@@ -70,3 +70,39 @@ async def test_the_token_is_not_taken_to_where_an_answer_leads(shell):
         url = ("--url", f"http://127.0.0.1:{port}")
         done = await shell("keys", "list", *url, GATEWAY_ADMIN_TOKEN=shell.token)
     assert (done.status, "answered with status 302" in done.err) == (1, True)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+BROKEN = "breaks off, or is no HTTP server"
+UNKNOWN = "whether the change was made is not known"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", f"{BROKEN}; {UNKNOWN}"),
+        (OK + b"content-length: 9\r\n\r\n{}", f"{BROKEN}; {UNKNOWN}"),
+        (b"HTTP/1.1 403 No\r\ncontent-length: 9\r\n\r\n{}", BROKEN),
+        (OK + b"transfer-encoding: chunked\r\n\r\nzz\r\n", BROKEN),
+        (OK + b"x: " + b"y" * 70_000 + b"\r\n\r\n", BROKEN),
+        (OK + b"\r\n" + b"[" * 100_000, "without the JSON of one"),
+        (b"HTTP/1.1 500 No\r\n\r\n" + b"[" * 100_000, "with status 500"),
+        (b"", UNKNOWN),
+    ],
+)
+async def test_what_answers_oddly_is_one_clear_line(shell, answer, said):
+    async def reply(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"POST" in head
+        await reader.readuntil(b"}")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", 0) as started:
+        url = f"http://127.0.0.1:{started.sockets[0].getsockname()[1]}"
+        done = await shell(
+            "keys", "create", "bob", "--url", url, GATEWAY_ADMIN_TOKEN="t"
+        )
+    assert (done.status, done.out) == (1, "")
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1

@@ -19,13 +19,15 @@ class Door:
             self.logged.append, self.light.append, lambda: self.now
         )
 
-    def refuse(self, network="192.0.2.1", key=None, code="invalid_api_key"):
+    def refuse(
+        self, network="192.0.2.1", key=None, code="invalid_api_key", address=None
+    ):
         self.refusals.note(
             {
                 "request_id": "ab" * 16,
                 "created_at": int(self.now * 1000),
                 "api_key_id": key,
-                "client_address": network,
+                "client_address": address or network,
                 "network": network,
                 "surface": "v1",
                 "door": "Responses",
@@ -84,6 +86,16 @@ def test_all_together_have_six_hundred_and_strangers_beyond_are_one_number(door)
     door.refusals.hand_over(at_end=True)
     (counted,) = door.counted
     assert (counted["requests"], counted["client_address"]) == (4_400, "")
+
+
+@pytest.mark.parametrize(("key", "shown"), [(None, "2001:db8::/64"), (7, "")])
+def test_a_sender_s_number_is_one_row_from_however_many_addresses(door, key, shown):
+    for number in range(1_000):
+        door.refuse("2001:db8::/64", key, address=f"2001:db8::{number:x}")
+    door.refusals.hand_over(at_end=True)
+    (counted,) = door.counted
+    assert (counted["requests"], counted["client_address"]) == (940, shown)
+    assert counted["api_key_id"] == key
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), st.floats(0, 9))))
