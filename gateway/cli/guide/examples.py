@@ -36,7 +36,7 @@ EXAMPLES = {
         "accounts set work --rename team",
     ),
     "admin": ("admin token",),
-    "admin token": ("admin token", "admin token > admin.token"),
+    "admin token": ("admin token", "admin token --json"),
     "aliases": (
         "aliases",
         "aliases gpt-4o=gpt-5.5 nano=mini",
@@ -67,7 +67,7 @@ EXAMPLES = {
     "errors": ("errors", "errors --json"),
     "explain": ("explain 0123abcd            # the beginning of an x-request-id",),
     "export": (
-        "export --since 7d > log.jsonl",
+        "export --since 7d --output log.jsonl",
         "export --format csv --output log.csv --key laptop --status error",
     ),
     "help": ("help", "help limits", "help insufficient_quota", "help GATEWAY_PORT"),
