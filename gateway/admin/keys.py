@@ -93,7 +93,7 @@ def replace_token(name: str, actor: str, overlap: str | None = None) -> Made:
     token = key.generate()
     row.prefix, row.digest = key.prefix(token), key.digest(token)
     row.save()
-    audit.record(actor, "key.rotate", row.name, prefix=row.prefix, old_until=until)
+    audit.record(actor, "key.rotate", row.name, prefix=row.prefix, old_expires_at=until)
     return Made(row.name, Secret(token), row.prefix, False, row.old_prefix, until)
 
 

@@ -33,6 +33,7 @@ from gateway.cli.output import (
 from gateway.cli.progress import waiting
 from gateway.cli.reports.windows import unpriced_note
 from gateway.cli.running.connection import changed_database
+from gateway.keys.texts.limit_changes import lost_limits
 from gateway.repository.audit import record, shell_actor
 from gateway.settings import Settings
 from gateway.store.database import transaction
@@ -180,7 +181,11 @@ def update(
     if not rules:
         raise click.UsageError("Nothing to change: give at least one option.")
     changed = apply_change(settings, admin.change_key, name, rules, shell_actor())
-    print_change(changed, f"Changed key '{changed.name}'.", as_json=as_json)
+    sentence = f"Changed key '{changed.name}'."
+    sides = (side.get("limits", ()) for side in (changed.before, changed.after))
+    if lost := lost_limits(*sides):
+        sentence += f" It no longer has the limit of {', '.join(lost)}."
+    print_change(changed, sentence, as_json=as_json)
 
 
 @keys.command("reset-usage")

@@ -150,6 +150,7 @@ class Backlog:
         with self._changed:
             waiting = self._pending.refusals
             if self._closed or len(waiting) >= MAX_QUEUED_REFUSALS:
+                self.dropped += 1
                 return
             waiting.append(row)
             if len(waiting) == 1:

@@ -122,7 +122,8 @@ def read_overlap(text: str | None) -> int | None:
     except ValueError as error:
         raise Unacceptable(f"overlap {error}", param="overlap") from error
     if not now < end <= now + LONGEST_OVERLAP:
-        raise Unacceptable("overlap: it ends within a year from now", param="overlap")
+        words = f"overlap {text!r}: it has to end in the future, within a year"
+        raise Unacceptable(words, param="overlap")
     return int(end)
 
 

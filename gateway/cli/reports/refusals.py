@@ -77,11 +77,12 @@ def audit(settings: Settings, /, as_json: bool, **wanted: Any) -> None:
 
 
 def _readable_change(row: Record) -> Record:
-    told = [f"{name} {_plain(value)}" for name, value in row["detail"].items()]
+    told = [_plain(name, value) for name, value in row["detail"].items()]
     return {**row, "time": format_time(row["at"] / 1000), "detail": "; ".join(told)}
 
 
-def _plain(value: Any) -> str:
+def _plain(name: str, value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items()) or "-"
-    return text(value)
+        value = ", ".join(_plain(inner, one) for inner, one in value.items())
+    is_time = name.endswith("_at") and isinstance(value, int | float)
+    return f"{name} {format_time(value) if is_time else text(value)}"

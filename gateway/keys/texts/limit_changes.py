@@ -19,7 +19,7 @@ def add_limit(limits: Iterable[Limit], text: str) -> list[Limit]:
     """With "tokens 2M/7d" beside the others. Raises ValueError."""
     held, new = list(limits), parse_limit(text)
     for one in held:
-        if (one.measure, one.window, one.model) == (new.measure, new.window, new.model):
+        if _what(one) == _what(new):
             raise ValueError(f"there is {str(one)!r} already: raise it, or drop it")
     return [*held, new]
 
@@ -51,6 +51,16 @@ def drop_limit(limits: Iterable[Limit], text: str) -> list[Limit]:
         )
     meant = _meant(held, text, match)
     return [one for one in held if one is not meant]
+
+
+def lost_limits(before: Iterable[str], after: Iterable[str]) -> list[str]:
+    """The texts of limits that went, and not only to another maximum."""
+    kept = {_what(parse_limit(text)) for text in after}
+    return [text for text in before if _what(parse_limit(text)) not in kept]
+
+
+def _what(limit: Limit) -> tuple[str, str, str | None]:
+    return limit.measure, limit.window, limit.model
 
 
 def _read(text: str) -> re.Match[str] | None:

@@ -42,6 +42,10 @@ def test_single_limits_change_and_the_others_stay(commands, key):
     assert row["before"] == {"limits": ["tokens 4000000/7d", "cost 5.5/30d"]}
     assert row["after"] == {"limits": ["tokens 4000000/7d", "requests 9/1h"]}
     assert key()["limits"] == ["tokens 4000000/7d", "requests 9/1h"]
+    done = commands.good("keys", "update", "alice", "--limit", "tokens 3M/7d")
+    assert "no longer has the limit of requests 9/1h." in done.out
+    change = ("--limit", "tokens 4M/7d", "--limit", "requests 9/1h")
+    assert "no longer" not in commands.good("keys", "update", "alice", *change).out
     refused = commands("keys", "update", "alice-laptop", "--raise", "output +1")
     assert "the key has 'tokens 4000000/7d', 'requests 9/1h'" in refused.err
 
