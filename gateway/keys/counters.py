@@ -43,9 +43,8 @@ class Charge(NamedTuple):
 
     def bounds(self, measure: Measure, remaining: int) -> tuple[int, int]:
         """What to reserve of a limit of which so much remains; what it is at most."""
-        output = self.output
-        expected = self._amount(measure, output)
-        largest = self._amount(measure, max(output, self.most_output))
+        expected = self.amount(measure)
+        largest = self._amount(measure, max(self.output, self.most_output))
         if not self.is_expected:
             half = self._amount(measure, 0) + remaining // 2
             expected = min(max(expected, half), largest)

@@ -123,7 +123,7 @@ class Proxy:
             return relay
 
         try:
-            return await self._turns.run_attempts(turn, attempt)
+            return await self._turns.attempts.run(turn, attempt)
         except FailedStream as failed:
             return failed.relay  # the last word is upstream's own response.failed
 
@@ -149,7 +149,7 @@ class Proxy:
                 return await self._read_compaction(turn, response)
             return await self._read_document(turn, response)
 
-        return await self._turns.run_attempts(turn, attempt)
+        return await self._turns.attempts.run(turn, attempt)
 
     async def _send(self, turn: Turn, lease: Lease) -> UpstreamResponse:
         base_url = self._settings.upstream_base_url

@@ -2,17 +2,16 @@
 
 `TurnRunner.begin` is entered by both transports: it loads the payload, reserves the
 key's limits and, in one `finally`, frees the lease, settles the reservation and
-hands the row to the log. `TurnRunner.run_attempts` leases accounts until one of them
+hands the row to the log. `TurnRunner.attempts` leases accounts until one of them
 answers; what opening an attempt means is the transport's matter.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from gateway.accounts.eligibility import Demand, could_serve
-from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.accounts.refusals import usable_models
 from gateway.admission.body_budget import BodyBudget
@@ -35,8 +34,6 @@ from gateway.upstream.tokens import TokenSource
 # Names of models that are remembered; upstream has far fewer.
 MOST_MODELS = 1_000
 
-T = TypeVar("T")
-
 
 class TurnRunner:
     """Begins turns and wins accounts for them."""
@@ -53,7 +50,7 @@ class TurnRunner:
         self._pool = pool
         self._room = room
         self._lookups = lookups
-        self._attempts = AttemptLoop(pool, tokens, judges)
+        self.attempts = AttemptLoop(pool, tokens, judges)
         self._metering = metering
         self._completed_models: set[str] = set()
         self.exchange_ended = Topic[dict[str, Any]]()
@@ -91,7 +88,7 @@ class TurnRunner:
             )
             await self._reserve(turn)
             del loaded  # the turn lets go of it at the commit point
-            self._attempts.count_request(demand.sender)
+            self.attempts.count_request(demand.sender)
             yield turn
         except asyncio.CancelledError:
             if not (exchange.is_stopped and taken_back()):
@@ -163,12 +160,6 @@ class TurnRunner:
         return not any(
             one.is_chatgpt and could_serve(one, demand, now) for one in accounts
         )
-
-    async def run_attempts(
-        self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]
-    ) -> T:
-        """See `AttemptLoop.run`."""
-        return await self._attempts.run(turn, open_attempt)
 
     def _observe(self, turn: Turn) -> None:
         """Hand the pool what a committed turn told about its account."""

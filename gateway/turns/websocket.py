@@ -243,7 +243,7 @@ class WebSocketSession:
             return relay
 
         try:
-            return await self._turns.run_attempts(turn, attempt)
+            return await self._turns.attempts.run(turn, attempt)
         except FailedStream as failed:
             return failed.relay  # the last word is upstream's own response.failed
 

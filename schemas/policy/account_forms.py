@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from schemas.body.json import encode
 from schemas.items import items_for_chatgpt
 from schemas.parameters.unsupported import TRUNCATION_DEFAULTS, without_unsupported
-from schemas.policy.tools import KINDS_OF_ACCOUNT, KindOfAccount, ToolPolicy
+from schemas.policy.tools import KindOfAccount, ToolPolicy
 from schemas.reasons import Problem
 from schemas.surfaces import Surface
 
@@ -64,7 +64,7 @@ def bodies_of(
     own: bytes | None,
 ) -> dict[KindOfForm, bytes]:
     """The bodies that are known without encoding a payload that few accounts get."""
-    chatgpt, api_key = (forms[kind].payload for kind in KINDS_OF_ACCOUNT)
+    chatgpt, api_key = forms["chatgpt"].payload, forms["api_key"].payload
     bodies: dict[KindOfForm, bytes] = {}
     if chatgpt is not payload:
         bodies["chatgpt"] = encode(chatgpt)

@@ -29,11 +29,14 @@ _KNOWN = "SELECT start, kind, rule FROM rule_day WHERE start >= ?"
 
 def write_rule_counts(database: pw.Database, rows: Iterable[LogRow]) -> None:
     """Add what log rows tell in `rules_met`, inside the caller's transaction."""
-    met = Counter(
-        (row["created_at"] // DAY_MS * DAY_MS, kind, plain_rule(told))
+    words = Counter(
+        (row["created_at"] // DAY_MS * DAY_MS, kind, told)
         for row in rows
         for kind, told in row.get("rules_met", ())
     )
+    met = Counter[tuple[int, str, str]]()
+    for (start, kind, told), requests in words.items():  # few, in all of a batch
+        met[start, kind, plain_rule(told)] += requests
     if not met:
         return
     known = {*select(database, _KNOWN, (min(met)[0],))}
