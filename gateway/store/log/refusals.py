@@ -19,6 +19,8 @@ from gateway.store.models import BaseModel
 
 SENDER_ROWS = 60  # a minute
 ALL_ROWS = 600
+# Of whom no account can serve at present: their receipts tell an owner why.
+TIMES_FOR_OTHERS = 10
 REFUSALS_KEPT = 24 * 3_600_000  # ms
 _MINUTE = 60_000
 
@@ -71,11 +73,12 @@ class Refusals:
 
     def log(self, row: LogRow) -> None:
         """A turn's row. A key's limit leaves a light one, as do too many refusals."""
+        is_clients = row["error_origin"] == "client"
         if not row["is_refusal"]:
             self._log(row)
-        elif row["http_status"] == 429 and row["error_origin"] == "client":
+        elif row["http_status"] == 429 and is_clients:
             self.note({**row, "door": row["route"], "reason": row["error_message"]})
-        elif self._has_room(_sender(row)):
+        elif self._has_room(_sender(row), 1 if is_clients else TIMES_FOR_OTHERS):
             self._log(row)
         else:
             self._count({**row, "door": row["route"], "reason": _MORE})
@@ -100,9 +103,10 @@ class Refusals:
         self._rows.clear()
         self._minute = minute
 
-    def _has_room(self, sender: object) -> bool:
+    def _has_room(self, sender: object, times: int = 1) -> bool:
         self.hand_over()
-        if self._rows.total() >= ALL_ROWS or self._rows[sender] >= SENDER_ROWS:
+        is_full = self._rows.total() >= times * ALL_ROWS
+        if is_full or self._rows[sender] >= times * SENDER_ROWS:
             return False
         self._rows[sender] += 1
         return True

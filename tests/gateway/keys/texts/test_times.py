@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.keys.texts.times import parse_duration, parse_moment, short_duration
@@ -79,6 +79,7 @@ def test_a_duration_survives_being_written_and_read(minutes):
     assert len(written) <= 8  # the column of a limit's window
 
 
+@settings(max_examples=50)
 @given(st.text() | st.from_regex(r"[0-9]{0,9}[a-z .,]{0,9}( ago)?", fullmatch=True))
 def test_any_text_is_a_moment_or_a_value_error(text):
     with suppress(ValueError):

@@ -1,7 +1,7 @@
 """So many light rows a minute, and a count beyond: a flood writes no more than that."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.store.log.refusals import ALL_ROWS, SENDER_ROWS, Refusals
@@ -98,6 +98,7 @@ def test_a_sender_s_number_is_one_row_from_however_many_addresses(door, key, sho
     assert counted["api_key_id"] == key
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), st.floats(0, 9))))
 def test_every_refusal_is_a_row_or_counted(refused):
     door = Door()
@@ -117,6 +118,14 @@ def test_a_turn_s_row_is_written_and_refused_ones_only_so_many(door):
     door.refusals.hand_over(at_end=True)
     (counted,) = door.counted
     assert (counted["requests"], counted["door"]) == (40, "responses")
+
+
+def test_the_accounts_limits_leave_more_of_their_receipts(door):
+    for _ in range(700):
+        door.end(http_status=429, error_origin="account")
+    assert len(door.logged) == 10 * SENDER_ROWS
+    door.refusals.hand_over(at_end=True)
+    assert [row["requests"] for row in door.counted] == [100]
 
 
 def test_a_key_s_limit_leaves_a_light_row(door):
