@@ -39,15 +39,19 @@ class Marks:
         return True
 
     def end(
-        self, alert: Alert, conditions: Iterable[Condition], now: float
+        self, alert: Alert, conditions: Iterable[Condition], began: float
     ) -> Iterator[MarkKey]:
-        """Forget what holds no more; `conditions` are all that do."""
+        """Forget what holds no more; `conditions` are all that a look has found.
+
+        What came up since the look began (unix seconds) it may have passed over.
+        """
         held = {condition.scope for condition in conditions}
         for event, scope in tuple(self._since):
             if event == alert.event and scope not in held:
                 del self._since[event, scope]
         for (event, scope), mark in tuple(self._told.items()):
             is_gone = event == alert.event and scope not in held
-            if is_gone and now - mark.seen_at >= alert.rearms_after:
+            absent = began - mark.seen_at
+            if is_gone and absent > 0 and absent >= alert.rearms_after:
                 del self._told[event, scope]
                 yield event, scope

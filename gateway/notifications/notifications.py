@@ -125,8 +125,10 @@ class Notifications:
             self._marks = Marks(told, self._clock())
         keys_due = 0.0
         while not self._gateway.is_draining:
+            self._woken.clear()  # what wakes it from here on is looked at once more
             for alert in OF_ACCOUNTS:
-                self._let_go(alert, self._look_at(alert))
+                began = self._clock()
+                self._let_go(alert, self._look_at(alert), began)
             # Each turn looks at its own key; here windows end, and peers have spent.
             if time.monotonic() >= keys_due:
                 await self._look_at_keys()
@@ -134,7 +136,6 @@ class Notifications:
             await self._hand_over()
             await self._adopt()
             await self._save()
-            self._woken.clear()
             await asyncio.sleep(SPACING_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ALERT_SECONDS):
@@ -144,12 +145,12 @@ class Notifications:
         await asyncio.Future()  # its owner cancels it
 
     async def _look_at_keys(self) -> None:
+        began, held = self._clock(), list[Condition]()
         keys = tuple(key for key in self._gateway.ring if key.limits)
-        held: list[Condition] = []
         for at in range(0, len(keys), KEYS_AT_ONCE):
             held += self._look_at(OF_KEYS, keys[at : at + KEYS_AT_ONCE])
             await asyncio.sleep(0)
-        self._let_go(OF_KEYS, held)
+        self._let_go(OF_KEYS, held, began)
 
     def _look_at(self, alert: Alert, keys: Collection[Key] = ()) -> list[Condition]:
         """What holds; what of it is news waits to be handed over."""
@@ -163,10 +164,10 @@ class Notifications:
                 self._woken.set()
         return held
 
-    def _let_go(self, alert: Alert, held: list[Condition]) -> None:
-        """What holds no more may be told again."""
+    def _let_go(self, alert: Alert, held: list[Condition], began: float) -> None:
+        """What a look found to hold no more may be told again."""
         assert self._marks is not None
-        over = list(self._marks.end(alert, held, self._clock()))
+        over = list(self._marks.end(alert, held, began))
         if over:
             self._store_soon(partial(end_marks, over))
 

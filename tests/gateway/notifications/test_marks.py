@@ -14,7 +14,7 @@ def news(marks, what, level=1, *, now=NOW, scope="s"):
     return marks.is_news(what, Condition(scope, {}, level), now)
 
 
-def over(marks, what, *held, now=NOW):
+def over(marks, what, *held, now=NOW + 1):
     return list(marks.end(what, [Condition(one, {}) for one in held], now))
 
 
@@ -60,6 +60,13 @@ def test_it_has_to_be_over_for_a_while():
     assert over(marks, what, now=NOW + 118) == []
     assert over(marks, what, now=NOW + 119) == [("e", "s")]
     assert news(marks, what, now=NOW + 119)
+
+
+def test_what_came_up_while_one_was_looking_is_not_over():
+    marks, what = Marks([], NOW), alert()
+    news(marks, what, now=NOW + 5)
+    assert over(marks, what, now=NOW + 4) == over(marks, what, now=NOW + 5) == []
+    assert over(marks, what, now=NOW + 6) == [("e", "s")]
 
 
 def test_one_event_ends_no_other():
