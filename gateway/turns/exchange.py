@@ -159,7 +159,8 @@ class Exchange:
             "changes": orjson.dumps(self.changes).decode(),
             "receipt": orjson.dumps(self.receipt()).decode(),
             "rules_met": self._rules_met(),
-            "is_refusal": 400 <= self.http_status < 500 and not self.attempts,
+            # Nobody has worked for it, whoever ended it: who asks decides how many.
+            "is_refusal": self.status != "success" and self.account_id is None,
             "network": client.network,
         }
 

@@ -1,11 +1,14 @@
 """Whoever is turned away at the door leaves a light row, which tells why."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
 from tests.handlers.admin.operators import Operator
-from tests.serving import CHAT, CODEX, V1, payload, turn_on
+from tests.serving import CHAT, CODEX, V1, payload, turn_on, until
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
@@ -117,6 +120,27 @@ async def test_a_flood_of_bad_requests_fills_the_log_no_further(serving):
     serving.gateway.store.refusals.hand_over(at_end=True)
     (counted,) = await serving.refused()
     assert (counted["requests"], counted["http_status"]) == (10, 400)
+
+
+@pytest.mark.accounts("one")
+async def test_nor_does_one_of_requests_that_leave_before_an_account(serving, upstream):
+    """But a turn that an account has worked for is always there."""
+    turns, rows = serving.gateway.turns, []
+    turns.exchange_ended.subscribe(rows.append)
+    serving.account("one").concurrency = 1
+    begun = ScriptedTurn().text("one two three").completed().events[:2]
+    upstream.answer(ScriptedResponse((*begun, asyncio.Event())))
+    asking = asyncio.create_task(serving.ask(V1))
+    await until(lambda: upstream.of())
+    (first,) = turns.running
+    leaving = asyncio.create_task(serving.ask(V1))
+    await until(lambda: serving.gateway.pool.waiting)
+    leaving.cancel()
+    await until(lambda: rows)
+    turns.stop(first)
+    assert (await asking).status == 400
+    told = [(row["status"], row["is_refusal"]) for row in rows]
+    assert told == [("interrupted", True), ("error", False)]
 
 
 async def test_an_operator_s_own_mistakes_and_a_doctor_leave_none(serving):
