@@ -1,14 +1,13 @@
 """`run.py recorder`: what the flight recorder wrote when the loop was blocked."""
 
-import json
 from typing import Any
 
 import click
 
 from gateway.cli.base import local_settings_and_json
 from gateway.cli.guide.help_page import Command
-from gateway.cli.output import format_time, print_table, printable, text
-from gateway.monitoring.recorder.files import recordings
+from gateway.cli.output import format_time, print_json, print_table, text
+from gateway.monitoring.recorder.files import read_recording, recordings
 from gateway.settings import Settings
 
 SHOWN_SAMPLES = 20
@@ -25,11 +24,11 @@ def recorder(settings: Settings, as_json: bool) -> None:
     there = recordings(settings.data_dir)
     if not there:
         raise click.ClickException("no recording: the loop was not blocked")
-    lines = there[-1].read_text("utf-8").splitlines()
     if as_json:
-        click.echo(printable("\n".join(lines)))
+        for line in read_recording(there[-1]):
+            print_json(line)
         return
-    told = [json.loads(line) for line in lines]
+    told = list(read_recording(there[-1]))
     click.echo(there[-1])
     for line in told:
         if line["kind"] == "block":

@@ -1,7 +1,6 @@
 """One answer to whether all is well: of the gateway that runs, or of its database."""
 
 import asyncio
-import json
 import os
 import platform
 import time
@@ -14,7 +13,7 @@ from gateway.app import Gateway
 from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
 from gateway.monitoring.readiness import readiness
-from gateway.monitoring.recorder.files import recordings
+from gateway.monitoring.recorder.files import read_recording, recordings
 from gateway.process.release import version
 from gateway.protocol.limit_windows import runs_out_at
 from gateway.repository.keys import load_keys
@@ -140,11 +139,11 @@ def _recording(data_dir: Path) -> Shown | None:
     there = recordings(data_dir)
     if not there:
         return None
-    what = None
-    with there[-1].open(encoding="utf-8") as file:
-        for line in file:
-            told = json.loads(line)
-            if told.get("kind") == "block":
-                what = f"{told['blocked_ms']} ms, {told['cause']}"
-                break
+    lines = read_recording(there[-1])
+    blocks = (
+        f"{told['blocked_ms']} ms, {told['cause']}"
+        for told in lines
+        if told["kind"] == "block"
+    )
+    what = next(blocks, None)
     return {"file": there[-1].name, "at": there[-1].stat().st_mtime, "what": what}

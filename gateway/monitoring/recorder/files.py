@@ -1,9 +1,11 @@
 """Recordings on disk: a bounded number of small files, readable by their owner."""
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 FOLDER = "recordings"
 MOST_FILES = 10
@@ -32,6 +34,16 @@ def write_recording(data_dir: Path, lines: Sequence[bytes]) -> Path:
 def recordings(data_dir: Path) -> list[Path]:
     """Oldest first."""
     return sorted((data_dir / FOLDER).glob("*.jsonl"), key=_number)
+
+
+def read_recording(path: Path) -> Iterator[dict[str, Any]]:
+    """Its lines, as far as they are whole: what blocks for long is often killed."""
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                return
 
 
 def _number(path: Path) -> int:

@@ -205,3 +205,6 @@ def test_the_recorder_shows_the_last_recording(commands):
     assert "312 ms, busy in schemas/request.py:88 load" in text
     assert "json/decoder.py:9 decode" in text
     assert "4.2 s" in text
+    path.write_bytes(path.read_bytes()[:-9])  # a watchdog killed it meanwhile
+    assert commands.rows("recorder") == [SAMPLE, BLOCK]
+    assert "312 ms" in commands.good("recorder").out

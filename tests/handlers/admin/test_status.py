@@ -94,6 +94,12 @@ async def test_the_last_block_is_told(serving, operator):
     assert abs(recording["at"] - time.time()) < 60
 
 
+@pytest.mark.parametrize("rest", [b'{"kind": "bl', b"\xc3", b""])
+async def test_a_recording_that_was_cut_off_is_no_fault(serving, operator, rest):
+    write_recording(serving.settings.data_dir, [b'{"kind": "sample"}', rest])
+    assert (await operator.get("/api/status"))["recording"]["what"] is None
+
+
 async def test_a_lost_database_is_told(serving, operator):
     serving.gateway.store.file_trouble = FILE_TROUBLE
     told = await operator.get("/api/status")
