@@ -13,6 +13,7 @@ from typing import Any
 
 import peewee as pw
 
+from gateway.errors import forget_traceback
 from gateway.store.batches import write_batch
 from gateway.store.database import (
     StoreUnavailable,
@@ -249,9 +250,12 @@ class Writer:
                 result = job.function(*job.args)
         except Exception as error:  # noqa: BLE001
             # It is the caller's, who waits for it.
-            job.future.set_exception(error)
             if isinstance(error, StoreUnavailable):
+                # Its frames hold a cursor, and with it a connection open that is
+                # closed: one that can only read would keep the next from writing.
+                forget_traceback(error)
                 disconnect(self._database)
+            job.future.set_exception(error)
         else:
             self._retry_at = 0.0  # what is held may go in, too
             job.future.set_result(result)

@@ -7,9 +7,12 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
+import peewee as pw
 import pytest
 
+from gateway.store import models
 from gateway.store.database import StoreUnavailable
 from gateway.store.models import (
     AccountRow,
@@ -241,5 +244,23 @@ def test_too_many_waiting_writes_are_refused(tmp_path):
             gate.set()
             await asyncio.gather(*map(asyncio.wrap_future, jobs))
             assert refused in (9, 10, 11)  # whether or not the first was taken
+
+    asyncio.run(scenario())
+
+
+def test_a_change_that_failed_holds_no_connection_open(tmp_path):
+    """One that could only read would keep the next one from writing."""
+
+    def half_a_query():
+        rows = models.database.execute_sql("SELECT name FROM schema_migration")
+        rows.fetchone()
+        raise pw.OperationalError("the disk is gone")
+
+    async def scenario():
+        async with running(tmp_path) as store:
+            failed = store.writer.submit(half_a_query)
+            assert isinstance(failed.exception(5), StoreUnavailable)
+            files = [file.resolve() for file in Path("/proc/self/fd").iterdir()]
+            assert not [file for file in files if file.parent == tmp_path.resolve()]
 
     asyncio.run(scenario())
