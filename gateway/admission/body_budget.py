@@ -90,9 +90,8 @@ class BodyBudget:
             self._of_sender[sender] = own
 
     def note_arrival(self, sender: Sender) -> None:
-        """The sender has sent a whole body: its next ones come before strangers'."""
-        if not sender.has_key:
-            self._known.put(hash_key(sender.name), True)
+        """A network has sent a whole body: its next ones come before strangers'."""
+        self._known.put(hash_key(sender.name), True)
 
 
 class BudgetLease:
@@ -116,7 +115,8 @@ class BudgetLease:
 
     def note_arrival(self) -> None:
         """All that was to arrive has."""
-        self._budget.note_arrival(self._sender)
+        if not self._sender.has_key:
+            self._budget.note_arrival(self._sender)
 
     def release(self) -> None:
         """Give back all that is held."""

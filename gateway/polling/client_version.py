@@ -5,6 +5,7 @@ so the gateway asks as the newest one that it has good reason to believe in.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -30,6 +31,7 @@ _CODEX_AGENT = re.compile(
 )
 
 
+@lru_cache(maxsize=32)  # every turn asks, and few clients are in use
 def believed_version(user_agent: str) -> ClientVersion | None:
     """The version in the user-agent of a Codex client; None unless it is credible."""
     match = _CODEX_AGENT.match(user_agent)

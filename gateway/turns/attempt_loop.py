@@ -105,7 +105,6 @@ class AttemptLoop:
                     finally:
                         forget_traceback(fault)
                 else:
-                    self._end_wait(progress, is_over=True)
                     self._pool.observer.success(lease)
                     note_attempt(turn.exchange, lease.account.name, None, "answered")
                     turn.commit()
