@@ -53,9 +53,10 @@ def shown(rows: dict[str, str]) -> str:
 def program_here() -> str:
     """The program as it was started, and can be from this folder."""
     started = sys.argv[0]
-    if PROGRAM == PACKAGE:
-        is_on_path = shutil.which(PACKAGE) == started
-        return PACKAGE if is_on_path else shlex.quote(started)
+    if PROGRAM == PACKAGE:  # started by the launcher, whose own name is gone
+        own = Path(sys.executable).with_name(PACKAGE)
+        is_found = Path(shutil.which(PACKAGE) or "").resolve() == own.resolve()
+        return PACKAGE if is_found else shlex.quote(str(own))
     if Path(started).name != PROGRAM:
         return PROGRAM
     return shlex.join([_short(sys.executable), _short(started)])

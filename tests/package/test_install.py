@@ -1,86 +1,18 @@
 """The wheel: what is in it, and that it serves where it is installed."""
 
-import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.package.environments import ROOT, demo, pip_install, run, venv
+
 pytestmark = [pytest.mark.package, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = [f"3.{minor}" for minor in range(11, 15)]
-DEMO_SECONDS = 60
-
-
-def run(*command, **env):
-    """Run a command to its end; its output."""
-    words = [str(word) for word in command]
-    done = subprocess.run(
-        words, env=os.environ | env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def pip_install(python, *wanted):
-    run(python, "-m", "pip", "install", "--quiet", *wanted)
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """A folder with the wheel and the sdist of a tree that git has."""
-    tree, folder = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("dist")
-    for name in run("git", "-C", ROOT, "ls-files", "-z").split("\0"):
-        if name and (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tree / name)
-    tools = venv(sys.executable, folder / "tools")
-    pip_install(tools, "build")
-    run(tools, "-m", "build", "--outdir", folder, tree)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def wheel(built):
-    (found,) = built.glob("*.whl")
-    return found
-
-
-def venv(interpreter, folder):
-    """The interpreter of a fresh environment."""
-    run(interpreter, "-m", "venv", folder)
-    return folder / "bin" / "python"
-
-
-def demo(*command, **env):
-    """Run the demo until it has shown its turn; all it printed."""
-    process = subprocess.Popen(
-        [*map(str, command), "demo", "--port", "0"],
-        env=os.environ | env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    lines = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("Ctrl-C ends it"):
-                process.send_signal(signal.SIGINT)
-        assert process.wait(DEMO_SECONDS) == 0, "".join(lines)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        process.stdout.close()
-    return "".join(lines)
 
 
 def test_the_wheel_has_one_name_at_its_top(wheel):
@@ -144,6 +76,7 @@ def test_pip_installs_a_gateway_that_serves(wheel, tmp_path, version):
     command = python.with_name("codexgate")
     shown = demo(command, PYTHONPATH=str(foreign.parent))
     assert "< response.completed" in shown
+    assert f" {command} logs\n" in shown  # as it can be typed: it is on no path
     home = {"GATEWAY_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": ""}
     assert re.fullmatch(r"codexgate \d+\.\d+\.\d+\n", run(command, "--version", **home))
     assert "`codexgate keys create" in run(command, "keys", "list", **home)
@@ -151,19 +84,3 @@ def test_pip_installs_a_gateway_that_serves(wheel, tmp_path, version):
     assert "-F _codexgate_completion codexgate" in run(
         command, "completion", "show", "bash", **home
     )
-
-
-@pytest.mark.parametrize("tool", ["pipx", "uv"])
-def test_the_tools_of_users_install_it(wheel, tmp_path, tool):
-    tools = venv(sys.executable, tmp_path / "tools")
-    pip_install(tools, tool)
-    where = tools.parent
-    if tool == "uv":
-        uvx = [where / "uvx", "--no-python-downloads", "--python", sys.executable]
-        home = {"UV_CACHE_DIR": str(tmp_path / "cache")}
-        shown = demo(*uvx, "--from", wheel, "codexgate", **home)
-    else:
-        home = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path)}
-        run(where / "pipx", "install", "--quiet", wheel, **home)
-        shown = demo(tmp_path / "codexgate")
-    assert "< response.completed" in shown
