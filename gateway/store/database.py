@@ -33,8 +33,6 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 # columns that have a default there. A step that takes something away names itself.
 OLDEST_STEP = "0001_initial"
 
-FileIdentity = tuple[int, int]  # device and inode
-
 # Long enough for the other process's transaction (a key rotation, a slice of
 # retention), short enough that a caller still wants the answer.
 LOCK_TIMEOUT = 5.0
@@ -85,16 +83,6 @@ def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL. All behind the third slash is the path, literally."""
     start = "sqlite:///"
     return Path(url.removeprefix(start)) if url.startswith(start) else None
-
-
-def file_identity(url: str) -> FileIdentity | None:
-    """What tells the file of a SQLite URL from another of its name; None: no file."""
-    path = sqlite_path(url)
-    try:
-        found = os.stat(path) if path is not None else None
-    except OSError:
-        return None
-    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _open_sqlite(url: str, lock_timeout: float) -> pw.Database:
@@ -276,6 +264,12 @@ def disconnect(database: pw.Database) -> None:
             database.close()
     except pw.DatabaseError:
         pass  # it was broken; the next one is new
+
+
+def close_all(database: pw.Database) -> None:
+    """Close the connections that a pool holds, too."""
+    if isinstance(database, PooledPostgresqlDatabase):
+        database.close_all()
 
 
 def execute_many(

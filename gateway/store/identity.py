@@ -1,5 +1,6 @@
 """Which database it is, in words without a password, past all its names; its size."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ import peewee as pw
 
 from gateway.store.database import (
     UnusableDatabase,
-    disconnect,
+    close_all,
     open_database,
     select,
     sqlite_path,
@@ -19,6 +20,8 @@ from gateway.store.database import (
 # of the database is another one as soon as either is served from.
 SERVED_BY = "served_by"
 _SERVED_BY = f"SELECT value FROM setting WHERE name = '{SERVED_BY}'"
+FileIdentity = tuple[int, int]  # device and inode
+
 _PORT = "5432"
 # What an owner has made or would miss.
 _HAS_ROWS = "SELECT " + " OR ".join(
@@ -48,6 +51,16 @@ def database_bytes(database: pw.Database) -> int:
     return int(select(database, query)[0][0])
 
 
+def file_identity(url: str) -> FileIdentity | None:
+    """What tells the file of a SQLite URL from another of its name; None: no file."""
+    path = sqlite_path(url)
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
 def served_by(url: str) -> str | None:
     """The mark of the start that a database was last served by; makes nothing.
 
@@ -66,7 +79,7 @@ def served_by(url: str) -> str | None:
     except (pw.DatabaseError, pw.InterfaceError):
         return None
     finally:
-        disconnect(database)
+        close_all(database)
     return str(found[0][0]) if found else None
 
 

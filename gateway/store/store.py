@@ -13,16 +13,16 @@ from gateway.store import models
 from gateway.store.backup import Progress, back_up
 from gateway.store.database import (
     LOCK_TIMEOUT,
-    FileIdentity,
     StoreUnavailable,
     UnusableDatabase,
     cause_of,
-    file_identity,
+    close_all,
     migrate,
     open_database,
     translated_errors,
 )
 from gateway.store.encryption import SecretBox
+from gateway.store.identity import FileIdentity, file_identity
 from gateway.store.log.refusals import Refusals
 from gateway.store.writer import Writer
 
@@ -105,8 +105,7 @@ class Store:
         await loop.run_in_executor(self._readers, self.writer.stop, drain_seconds)
         self._readers.shutdown()
         if self._database is not None and models.database.obj is self._database:
-            if hasattr(self._database, "close_all"):
-                self._database.close_all()
+            close_all(self._database)
             models.database.initialize(None)
 
     async def read(self, function: Callable[..., T], *args: Any) -> T:

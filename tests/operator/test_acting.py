@@ -1,6 +1,8 @@
 """At a real PostgreSQL, commands act on the gateway that runs or say they do not."""
 
+import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -8,6 +10,7 @@ import subprocess
 import aiohttp
 import pytest
 
+from tests.gateway.cli.commands import Commands
 from tests.gateway.postgres_server import server_directory
 
 pytestmark = [pytest.mark.operator, pytest.mark.gen_test(timeout=60)]
@@ -26,18 +29,27 @@ async def ask(gateway, key):
         return response.status
 
 
-async def fails(shell, *words):
-    """What a command that fails says."""
-    with pytest.raises(AssertionError) as failed:
-        await shell.run(*words)
-    return str(failed.value)
+class Shell:
+    """Commands of this process, for a directory; they are real, and quick to start."""
+
+    def __init__(self, folder, **settings):
+        self._commands = Commands(folder, **settings)
+
+    async def run(self, *words):
+        """What a command that goes well says."""
+        done = await asyncio.to_thread(self._commands, *words)
+        assert done.status == 0, done.err
+        return done.out + done.err
+
+    async def fails(self, *words):
+        """What one that fails says."""
+        done = await asyncio.to_thread(self._commands, *words)
+        assert done.status == 1, done.out
+        return done.out + done.err
 
 
-def shell_of(gateway, **settings):
-    """Another shell on the gateway's data directory."""
-    made = type(gateway)(gateway.folder, "http://127.0.0.1:1", **settings)
-    made.env["GATEWAY_AUTH_BASE_URL"] = gateway.env["GATEWAY_AUTH_BASE_URL"]
-    return made
+def key_in(told):
+    return re.search(r"sk-cgw-[\w-]+", told)[0]
 
 
 async def test_a_shell_that_knows_the_directory_only(
@@ -45,23 +57,23 @@ async def test_a_shell_that_knows_the_directory_only(
 ):
     gateway = make_gateway("home", DATABASE_URL=database_url)
     await gateway.start()
-    shell = shell_of(gateway)
+    shell = Shell(gateway.folder)
     path = upstream.add_account("one").write_auth_file(gateway.folder / "auth")
-    await shell.run("accounts", "import", str(path))
-    key = await shell.create_key("dave")
+    await shell.run("accounts", "import", path)
+    key = key_in(await shell.run("keys", "create", "dave"))
     assert await ask(gateway, key) == 200
     assert "state: active → disabled" in await shell.run("keys", "disable", "dave")
     assert await ask(gateway, key) == 401
-    told = await fails(shell, "logs")
+    told = await shell.fails("logs")
     assert "PostgreSQL operator" in told
     assert f"{gateway.folder}/data/gateway.db" in told
-    wrong = shell_of(gateway, DATABASE_URL=f"sqlite:///{gateway.folder}/other.db")
-    told = await fails(wrong, "keys", "enable", "dave")
+    wrong = Shell(gateway.folder, DATABASE_URL=f"sqlite:///{gateway.folder}/other.db")
+    told = await wrong.fails("keys", "enable", "dave")
     assert "PostgreSQL operator" in told
     assert f"{gateway.folder}/other.db" in told
     # The same database by another name: the mark in it tells.
     other_name = database_url.replace("host=", "host=/.")
-    assert "dave" in await shell_of(gateway, DATABASE_URL=other_name).run("logs")
+    assert "dave" in await Shell(gateway.folder, DATABASE_URL=other_name).run("logs")
     assert not list(gateway.folder.glob("**/*.db"))
 
 
@@ -70,21 +82,23 @@ async def test_a_gateway_elsewhere_takes_changes_over(
 ):
     gateway = make_gateway("server", DATABASE_URL=database_url)
     path = upstream.add_account("one").write_auth_file(gateway.folder / "auth")
-    await gateway.run("accounts", "import", str(path))
+    await Shell(gateway.folder, DATABASE_URL=database_url).run(
+        "accounts", "import", path
+    )
     await gateway.start()
-    laptop = make_gateway("laptop", DATABASE_URL=database_url)
-    key = await laptop.create_key("eve")
+    laptop = Shell(gateway.folder / "laptop", DATABASE_URL=database_url)
+    key = key_in(await laptop.run("keys", "create", "eve"))
     assert await ask(gateway, key) == 200
     told = await laptop.run("keys", "disable", "eve")
     assert f"gateway of {gateway.folder}/data on " in told
     assert "has taken the change over" in told
     assert await ask(gateway, key) == 401
-    told = await fails(laptop, "accounts", "import", str(path))
+    told = await laptop.fails("accounts", "import", path)
     assert "could not read what is encrypted" in told
-    assert "needs the gateway stopped" in await fails(laptop, "accounts", "rotate-key")
+    assert "needs the gateway stopped" in await laptop.fails("accounts", "rotate-key")
     gateway.signal(signal.SIGSTOP)
     try:
-        told = await fails(laptop, "keys", "enable", "eve")
+        told = await laptop.fails("keys", "enable", "eve")
     finally:
         gateway.signal(signal.SIGCONT)
     assert "Enabled key 'eve'" in told
@@ -97,16 +111,17 @@ async def test_a_gateway_moves_to_postgresql_and_its_dump_comes_back(
 ):
     gateway = make_gateway("home")
     path = upstream.add_account("one").write_auth_file(gateway.folder / "auth")
-    await gateway.run("accounts", "import", str(path))
-    key = await gateway.create_key("k")
-    told = await gateway.run("database", "copy", database_url)
-    assert "counted on both sides" in told
-    gateway.env["GATEWAY_DATABASE_URL"] = database_url
+    shell = Shell(gateway.folder)
+    await shell.run("accounts", "import", path)
+    key = key_in(await shell.run("keys", "create", "k"))
+    assert "counted on both sides" in await shell.run("database", "copy", database_url)
     dump = gateway.folder / "gateway.dump"
     _postgresql("pg_dump", "--format=custom", f"--file={dump}", database_url)
-    await gateway.run("keys", "remove", "k")
+    moved = Shell(gateway.folder, DATABASE_URL=database_url)
+    await moved.run("keys", "remove", "k")
     clean = ("--clean", "--if-exists", "--no-owner", "--single-transaction")
     _postgresql("pg_restore", *clean, f"--dbname={database_url}", str(dump))
+    gateway.env["GATEWAY_DATABASE_URL"] = database_url
     await gateway.start()
     assert await ask(gateway, key) == 200
 

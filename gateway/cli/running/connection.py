@@ -32,6 +32,7 @@ from gateway.repository.revision import applied_revision, current_revision
 from gateway.settings import Settings
 from gateway.store import models
 from gateway.store.database import (
+    close_all,
     migrate,
     open_database,
     transaction,
@@ -99,8 +100,7 @@ def opened_database(settings: Settings, is_served: bool | None) -> Iterator[_Ope
                 yield _Opened(database, applied)
     finally:
         models.database.initialize(None)
-        if hasattr(database, "close_all"):
-            database.close_all()
+        close_all(database)
 
 
 def run_query(settings: Settings, function: Callable[..., T], *args: Any) -> T:

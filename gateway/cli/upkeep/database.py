@@ -16,7 +16,7 @@ from gateway.store.database import (
     StoreUnavailable,
     UnusableDatabase,
     cause_of,
-    disconnect,
+    close_all,
     migrate,
     open_database,
     sqlite_path,
@@ -99,7 +99,7 @@ def _copied(settings: Settings, url: str, *, quiet: bool) -> dict[str, int]:
             path.unlink()
         raise click.ClickException(f"{error}. Nothing was copied.") from error
     finally:
-        disconnect(target)
+        close_all(target)
 
 
 @click.command(cls=Command)
