@@ -95,12 +95,13 @@ async def _demo(
 def _settings(port: int, folder: Path, upstream_url: str) -> Settings:
     """Nothing of the owner's own database, key, accounts or network."""
     with no_settings():
+        # Not the default, for who has no home.
+        os.environ["GATEWAY_DATA_DIR"] = str(folder)
         default = Settings.from_env(dotenv=os.devnull)
     return replace(
         default,
         host="127.0.0.1",
         port=port,
-        data_dir=folder,
         database_url=f"sqlite:///{folder / 'gateway.db'}",
         upstream_base_url=f"{upstream_url}/backend-api",
         auth_base_url=upstream_url,
@@ -116,6 +117,7 @@ def no_settings() -> Iterator[None]:
             del os.environ[name]
         yield
     finally:
+        os.environ.pop("GATEWAY_DATA_DIR", None)
         os.environ.update(owners)
 
 

@@ -30,6 +30,7 @@ from gateway.cli.running.alone import without_gateway
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.settings.home import at_home
 from gateway.store.encryption import SecretBox
 from gateway.store.key_rotation import Rotated
 from gateway.store.store import Store
@@ -87,9 +88,9 @@ def import_logins(
 def _read_all(files: tuple[Path, ...]) -> list[tuple[Path, Login | Secret]]:
     logins, wrong = [], []
     for file in files:
-        path = file if file == STDIN else file.expanduser().absolute()
+        path, is_stdin = file, file == STDIN
         try:
-            is_stdin = path == STDIN
+            path = file if is_stdin else at_home(file).absolute()
             content = sys.stdin.buffer.read() if is_stdin else read_login_file(path)
             logins.append((path, parse_import(content)))
         except OSError as error:

@@ -15,6 +15,7 @@ from gateway.cli.base import Address, local_settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_result
 from gateway.settings import Settings
+from gateway.settings.home import at_home
 from gateway.store.private_file import create_file, replace_file
 
 PROVIDER = "gateway"
@@ -151,7 +152,7 @@ def codex_config(
 
     One for the CLI, the desktop app and the IDE extension.
     """
-    home = codex_home.expanduser()
+    home = at_home(codex_home)
     key = given["key"]
     provider = Provider(
         url=(url or settings.public_url or _own_url(settings)).rstrip("/"),

@@ -15,7 +15,7 @@ from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.settings import Settings
 from gateway.store.identity import place_of
 
-_ANYWHERE = ("", "0.0.0.0", "::")
+_ANYWHERE = ("0.0.0.0", "::")
 
 
 def start_screen(settings: Settings) -> Callable[[int], str]:

@@ -12,6 +12,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.health import AccountStatus
 from gateway.doctor.findings import Finding, fail, ok, warn
 from gateway.settings import COMMAND, MEBIBYTE, Settings
+from gateway.settings.home import at_home
 
 LITTLE_SPACE = 1024 * MEBIBYTE
 NO_SPACE = 100 * MEBIBYTE
@@ -89,8 +90,9 @@ def _token(check: str, account: Account, now: float) -> Finding:
 
 def codex_configuration(home: Path, urls: set[str]) -> list[Finding]:
     """Providers of this user's config.toml that lead to one of the gateway's URLs."""
-    path = home.expanduser() / "config.toml"
+    path = home / "config.toml"
     try:
+        path = at_home(path)
         document = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return []

@@ -1,5 +1,6 @@
 """Settings of one process, read once from the environment and a `.env` file."""
 
+import errno
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,19 +83,23 @@ class Settings:
 
     @classmethod
     def from_env(cls, dotenv: str = ".env") -> "Settings":
-        """Raises EnvValidationError naming every bad variable at once."""
+        """Raises EnvValidationError naming every bad variable at once.
+
+        OSError: the file cannot be read.
+        """
         env = Env(eager=False)
         if Path(dotenv).is_file():
-            env.read_env(dotenv, recurse=False)
+            try:
+                env.read_env(dotenv, recurse=False)
+            except UnicodeDecodeError as error:
+                told = "is no text in UTF-8"
+                raise OSError(errno.EILSEQ, told, dotenv) from error
         for name, parser in PARSERS.items():
             env.add_parser(name, parser)
         with env.prefixed("GATEWAY_"):
             values = _read(env)
         env.seal()  # raises here, before a half-read value is used
-        prices = values["prices"]
-        values["prices"] = Path(prices).expanduser().absolute() if prices else None
         _check_together(values)
-        values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
         if not values["database_url"]:
             own_file = values["data_dir"] / _OWN_FILE
             values["database_url"] = _Unnamed(f"sqlite:///{own_file}")
@@ -104,14 +109,15 @@ class Settings:
 
 
 def _read(env: Any) -> dict[str, Any]:
+    some_address = validate.Length(min=1, error="Give an address, or leave it out")
     seconds = validate.Range(min=0, min_inclusive=False)
     positive = validate.Range(min=1)
     http = validate.URL(schemes={"http", "https"}, require_tld=False)
     https = validate.URL(schemes={"https"}, require_tld=False)
     return {
-        "host": env.str("HOST", "127.0.0.1"),
+        "host": env.str("HOST", "127.0.0.1", validate=some_address),
         "port": env.int("PORT", 2455, validate=validate.Range(0, 65535)),
-        "data_dir": env.str("DATA_DIR", "~/.codex-gateway"),
+        "data_dir": env.folder("DATA_DIR", "~/.codex-gateway"),
         "database_url": env.str("DATABASE_URL", ""),
         "database_direct_url": env.str("DATABASE_DIRECT_URL", ""),
         "upstream_base_url": env.str(
@@ -141,7 +147,7 @@ def _read(env: Any) -> dict[str, Any]:
         "websockets": env.bool("WEBSOCKETS", True),
         "v1_prefers_keys": env.bool("V1_PREFERS_KEYS", True),
         "sockets_per_key": env.int("SOCKETS_PER_KEY", 256, validate=positive),
-        "prices": env.str("PRICES", ""),
+        "prices": env.file("PRICES", ""),
         "unpriced": env.str("UNPRICED", UNPRICED[0], validate=validate.OneOf(UNPRICED)),
         "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
         "notify_webhook_url": env.secret_url("NOTIFY_WEBHOOK_URL", ""),

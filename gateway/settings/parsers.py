@@ -4,12 +4,14 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 
 from environs import EnvError
 from yarl import URL
 
 from gateway.secret import Secret
+from gateway.settings.home import at_home
 
 Network = IPv4Network | IPv6Network
 PROXY_SCHEMES = ("http", "https", "socks5")
@@ -33,6 +35,23 @@ def _networks(value: str) -> tuple[Network, ...]:
         )
     except ValueError as error:
         raise EnvError(str(error)) from error
+
+
+def _file(value: str) -> Path | None:
+    if not value:
+        return None
+    try:
+        return at_home(Path(value)).absolute()
+    except OSError as error:
+        raise EnvError(f"{error.filename}: {error.strerror}") from error
+
+
+def _folder(value: str) -> Path:
+    # Nothing would be the folder that happens to be the current one.
+    folder = _file(value)
+    if folder is None:
+        raise EnvError("Give a folder, or leave it out")
+    return folder
 
 
 def _proxy(value: str) -> Secret | None:
@@ -143,6 +162,8 @@ def _origin(text: str) -> str:
 
 # Values of `env.NAME("SETTING", default)`.
 PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "file": _file,
+    "folder": _folder,
     "networks": _networks,
     "hosts": _hosts,
     "origins": _origins,

@@ -12,6 +12,7 @@ from gateway.cli.base import Commands
 from gateway.cli.output import print_result
 from gateway.cli.upkeep.new_file import force_option, new_file
 from gateway.settings import PROGRAM
+from gateway.settings.home import at_home
 
 
 class Shell(NamedTuple):
@@ -23,7 +24,9 @@ class Shell(NamedTuple):
 
 
 def _below(variable: str, default: str, *parts: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / default).joinpath(*parts)
+    return Path(os.environ.get(variable) or at_home(Path("~", default))).joinpath(
+        *parts
+    )
 
 
 SHELLS = {
@@ -36,7 +39,7 @@ SHELLS = {
         "to ~/.bashrc: source {file}",
     ),
     "zsh": Shell(
-        lambda: Path.home() / ".zfunc",
+        lambda: at_home(Path("~/.zfunc")),
         f"_{PROGRAM}",
         "Add to ~/.zshrc, once: fpath+=({folder}); autoload -Uz compinit; compinit",
     ),

@@ -142,6 +142,8 @@ REFUSED = [
     ("accounts import pyproject.toml", "pyproject.toml: is not JSON"),
     ("accounts import .", "Is a directory"),
     ("accounts import -", "-: is not JSON"),
+    ("accounts import '~no-one/x'", "~no-one/x: whoever runs this has no such home"),
+    ("codex-config --codex-home '~no-one'", "~no-one: whoever runs this has no"),
     (
         "accounts add --name x --api-key-env NO_KEY --base-url https://h/v1",
         "The variable NO_KEY is not set or empty.",
@@ -214,6 +216,10 @@ SETTINGS = [
     ("DATABASE_URL", "mysql://x", 1, "postgresql (GATEWAY_DATABASE_URL"),
     ("DATABASE_URL", "sqlite:////", 1, "(GATEWAY_DATABASE_URL"),
     ("DATABASE_URL", "postgresql://127.0.0.1:1/x", 1, "(GATEWAY_DATABASE_URL): "),
+    ("DATA_DIR", "~no-one/x", 2, "GATEWAY_DATA_DIR: ~no-one/x: whoever runs this has"),
+    ("DATA_DIR", "", 2, "GATEWAY_DATA_DIR: Give a folder, or leave it out"),
+    ("HOST", "", 2, "GATEWAY_HOST: Give an address, or leave it out"),
+    ("PRICES", "~no-one/x", 2, "GATEWAY_PRICES: ~no-one/x: whoever runs this has"),
     ("DATA_DIR", "/proc/x", 1, "(GATEWAY_DATABASE_URL, GATEWAY_DATA_DIR)"),
     ("DATA_DIR", "/dev/null", 1, "/dev/null"),
 ]
@@ -224,6 +230,15 @@ def test_a_wrong_setting_is_named(commands, name, value, status, words):
     done = commands("accounts", "list", **{f"GATEWAY_{name}": value})
     assert words in done.err
     assert (done.status, done.out, done.err.count("\n")) == (status, "", 1)
+
+
+@pytest.mark.parametrize("words", ["accounts list", "config check"])
+def test_an_env_file_that_is_no_text_is_named(commands, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes("GATEWAY_PORT=1\n".encode("utf-16"))
+    done = commands(*words.split())
+    told = "Error: .env: is no text in UTF-8\n"
+    assert (done.status, done.err) == (1, told)
 
 
 def test_the_tables_have_a_hundred_inputs():
