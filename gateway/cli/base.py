@@ -16,7 +16,7 @@ from gateway.cli.guide.help_page import Command, help_page
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.guide.usage_errors import one_line
 from gateway.cli.output import OutputRow, print_change, printable
-from gateway.cli.running.connection import SECRETS as SECRETS
+from gateway.cli.running.connection import SECRETS as SECRETS  # for commands, too
 from gateway.cli.running.connection import apply_change as apply_change
 from gateway.cli.running.connection import connected_database as connected_database
 from gateway.cli.running.connection import raise_failure

@@ -6,6 +6,7 @@ shell cannot know.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -56,8 +57,6 @@ def _asked(path: str, **wanted: Any) -> Call:
 
 
 def _new_account(wanted: Any, secrets: object, actor: str) -> Call:
-    from dataclasses import asdict
-
     body = asdict(wanted) | {"api_key": wanted.api_key.reveal()}
     return Call("POST", path_of("accounts"), body)
 
