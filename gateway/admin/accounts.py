@@ -15,7 +15,12 @@ from gateway.accounts.account import (
 from gateway.admin.entities import ACCOUNT_CHANGE
 from gateway.admin.entity import Changed
 from gateway.admin.errors import AlreadyThere, Unacceptable
-from gateway.admin.names import find_row, free_name, unlike_others
+from gateway.admin.names import (
+    find_row,
+    free_name,
+    row_to_change,
+    unlike_others,
+)
 from gateway.admin.views import show_account
 from gateway.repository import accounts, audit
 from gateway.repository.row_ids import fresh_id
@@ -196,7 +201,7 @@ def checked_residency(region: str) -> str:
 
 def set_paused(name: str, actor: str, *, paused: bool) -> Changed:
     """Out of service from the next request on, or back."""
-    row = find_row(AccountRow, name)
+    row = row_to_change(AccountRow, name)
     before = _settings_of(row)
     row.is_paused, row.updated_at = paused, now_ms()
     row.save(only=["is_paused", "updated_at"])
@@ -213,7 +218,7 @@ def resume_account(name: str, secrets: SecretBox, actor: str) -> dict[str, Any]:
 
 def change_account(account: str, changes: dict[str, Any], actor: str) -> Changed:
     """Set the fields of `ACCOUNT_CHANGE`; None takes a cap away."""
-    row = find_row(AccountRow, account)
+    row = row_to_change(AccountRow, account)
     before = _settings_of(row)
     columns = ["updated_at"]
     row.updated_at = now_ms()
@@ -253,7 +258,7 @@ def _settings_of(row: AccountRow) -> dict[str, Any]:
 
 def remove_account(name: str, actor: str) -> Changed:
     """Forget the account and its credentials; what it did stays in the log."""
-    row = find_row(AccountRow, name, exact=True)
+    row = row_to_change(AccountRow, name, exact=True)
     only_keys = _keys_bound_to(row.id)
     if only_keys:
         raise AlreadyThere(

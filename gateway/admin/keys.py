@@ -7,7 +7,7 @@ from typing import Any
 from gateway.admin.entity import Changed
 from gateway.admin.key_rules.columns import apply_rules, read_overlap
 from gateway.admin.key_rules.entities import MADE_KEY
-from gateway.admin.names import find_row, free_name
+from gateway.admin.names import find_row, free_name, row_to_change
 from gateway.admin.views import account_names, show_key
 from gateway.keys import key
 from gateway.keys.counters import window_start
@@ -59,7 +59,7 @@ def change_key(name: str, rules: dict[str, Any], actor: str) -> Changed:
 
     `limits` are all of them: one that is not among them goes.
     """
-    row = find_row(ApiKeyRow, name)
+    row = row_to_change(ApiKeyRow, name)
     before = _shown(row)
     if "name" in rules and rules["name"] != row.name:
         rules = {**rules, "name": free_name(ApiKeyRow, rules["name"])}
@@ -83,7 +83,7 @@ def replace_token(name: str, actor: str, overlap: str | None = None) -> Made:
 
     Without one it is refused from now on, as is the one before in any case.
     """
-    row = find_row(ApiKeyRow, name, exact=True)
+    row = row_to_change(ApiKeyRow, name, exact=True)
     until = read_overlap(overlap)
     if until is None:
         row.old_prefix, row.old_digest, row.old_expires_at = None, None, None
@@ -103,7 +103,7 @@ def reset_usage(name: str, actor: str) -> Changed:
     Each becomes another limit with the same rule: whoever holds the old counters,
     in whatever process, has no limit for them any more.
     """
-    row = find_row(ApiKeyRow, name)
+    row = row_to_change(ApiKeyRow, name)
     used = {str(limit): _used(row, limit) for limit in limits_of(row)}
     texts = list(used)
     apply_rules(row, {"limits": None})
@@ -114,7 +114,7 @@ def reset_usage(name: str, actor: str) -> Changed:
 
 def remove_key(name: str, actor: str) -> Changed:
     """Forget the key; what it did stays in the log."""
-    row = find_row(ApiKeyRow, name, exact=True)
+    row = row_to_change(ApiKeyRow, name, exact=True)
     before = {"state": _shown(row)["state"]}
     apply_rules(row, {"limits": None})
     ApiKeyRow.delete().where(ApiKeyRow.id == row.id).execute()

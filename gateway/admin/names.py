@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
+import peewee as pw
+
 from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
 from gateway.settings.suggestions import nearest
-from gateway.store.models import AccountRow, ApiKeyRow
+from gateway.store.models import AccountRow, ApiKeyRow, database
 
 ACCOUNT_WORD, KEY_WORD = "account", "API key"
 NamedRow = TypeVar("NamedRow", AccountRow, ApiKeyRow)
@@ -50,6 +52,21 @@ def find_row(table: type[NamedRow], name: str, *, exact: bool = False) -> NamedR
     found = find_named(table.select(), _KINDS[table], name, exact=exact)
     row: NamedRow = found
     return row
+
+
+def row_to_change(table: type[NamedRow], name: str, *, exact: bool = False) -> NamedRow:
+    """The same, locked: who changes it next waits until this transaction ended.
+
+    Of a row that was read before another's change, the old values would be saved.
+    """
+    row = find_row(table, name, exact=exact)
+    if isinstance(database.obj, pw.SqliteDatabase):
+        return row  # a transaction is the only one that writes, from its beginning
+    query = table.select().where(table.id == row.id).for_update()
+    locked: NamedRow | None = query.get_or_none()
+    if locked is None:
+        raise NotThere(_KINDS[table], name)
+    return locked
 
 
 def free_name(table: type[NamedRow], name: str) -> str:
