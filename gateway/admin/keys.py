@@ -15,7 +15,7 @@ from gateway.repository import audit, options
 from gateway.repository.keys import KEYS_EVER_MADE, key_of, keys_ever_made, limits_of
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
-from gateway.store.models import ApiKeyRow, LimitCounterRow, now_ms
+from gateway.store.models import ApiKeyRow, LimitCounterRow, RequestLog, now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,19 @@ def remove_key(name: str, actor: str) -> Changed:
     return Changed(str(row.name), before, {"state": "removed"})
 
 
-def logged_key(name: str) -> tuple[int, str]:
-    """Number and name of a key whose log is meant; "#3" is of one that was removed."""
+def begin_deletion(name: str, actor: str) -> tuple[int, str]:
+    """Number and name of the key whose log is to go; "#3" is of one that was removed.
+
+    Noted before the first slice goes: it may be the last that is known of the rows.
+    """
     if re.fullmatch(r"#[0-9]{1,9}", name, re.ASCII):
-        return int(name[1:]), name
-    row = find_row(ApiKeyRow, name, exact=True)
-    return row.id, row.name
+        key_id, shown = int(name[1:]), name
+    else:
+        row = find_row(ApiKeyRow, name, exact=True)
+        key_id, shown = row.id, str(row.name)
+    rows = RequestLog.select().where(RequestLog.api_key_id == key_id).count()
+    audit.record(actor, "key.delete_log", shown, rows=rows)
+    return key_id, shown
 
 
 def _shown(row: ApiKeyRow) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from gateway.cli.progress import waiting
 from gateway.cli.reports.windows import unpriced_note
 from gateway.cli.running.connection import changed_database
 from gateway.keys.texts.limit_changes import lost_limits
-from gateway.repository.audit import record, shell_actor
+from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
 from gateway.store.database import transaction
 from gateway.store.log.retention import remove_log_of_key
@@ -226,12 +226,11 @@ def delete_log(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
 
 def _delete_log(settings: Settings, name: str) -> dict[str, Any]:
     with changed_database(settings) as database:
-        key_id, shown = admin.logged_key(name)
+        with transaction(database):
+            key_id, shown = admin.begin_deletion(name, shell_actor())
         rows = 0
         while removed := remove_log_of_key(key_id):
             rows += removed
-        with transaction(database):
-            record(shell_actor(), "key.delete_log", shown, rows=rows)
     return {"name": shown, "rows": rows}
 
 

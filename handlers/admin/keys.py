@@ -1,7 +1,6 @@
 """/api/keys: API keys and what they may do."""
 
 import time
-from functools import partial
 from typing import Any, ClassVar
 
 from gateway.admin import keys
@@ -20,7 +19,6 @@ from gateway.admin.names import KEY_WORD, find_named
 from gateway.admin.views import show_key
 from gateway.app import Gateway
 from gateway.keys.key import Key
-from gateway.repository import audit
 from gateway.store.log.activity import last_uses
 from gateway.store.log.retention import remove_log_of_key
 from handlers.admin.base import AdminHandler, Operation
@@ -106,12 +104,10 @@ class KeyLogHandler(AdminHandler):
     async def delete(self, name: str) -> None:
         """In slices: nobody's rows wait long for the writer."""
         store = self.gateway.store
-        key_id, shown = await store.read(keys.logged_key, name)
+        key_id, shown = await store.write(keys.begin_deletion, name, self.actor)
         rows = 0
         while removed := await store.write(remove_log_of_key, key_id):
             rows += removed
-        note = partial(audit.record, rows=rows)
-        await store.write(note, self.actor, "key.delete_log", shown)
         self.answer({"name": shown, "rows": rows})
 
 
