@@ -64,7 +64,8 @@ async def test_a_shell_that_knows_the_directory_only(
     assert await ask(gateway, key) == 200
     assert "state: active → disabled" in await shell.run("keys", "disable", "dave")
     assert await ask(gateway, key) == 401
-    told = await shell.fails("logs")
+    assert "dave" in await shell.run("logs")
+    told = await shell.fails("export")
     assert "PostgreSQL operator" in told
     assert f"{gateway.folder}/data/gateway.db" in told
     wrong = Shell(gateway.folder, DATABASE_URL=f"sqlite:///{gateway.folder}/other.db")

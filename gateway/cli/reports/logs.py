@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,8 +15,10 @@ from gateway.cli.base import connected_database, run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import format_time, json_line, print_json, print_table
+from gateway.cli.reports.distant_log import distant_rows
 from gateway.cli.reports.receipt import print_receipt
 from gateway.cli.reports.refusals import print_refusal, print_refused
+from gateway.cli.running.connection import distant_client
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.fitting import is_narrow
 from gateway.cli.screen.lines import print_lines
@@ -63,22 +65,32 @@ def logs(settings: Settings, /, limit: int, as_json: bool, **wanted: Any) -> Non
     if refused:
         print_refused(settings, {**wanted, "limit": limit}, follow, as_json)
         return
+    zone, client = zone_named(shell_zone()), distant_client(settings)
+    if client is not None:
+        if follow:
+            raise click.UsageError("--follow needs the database itself, not a gateway")
+        _print_rows(distant_rows(client, wanted, limit, zone), (), as_json)
+        return
     with connected_database(settings):
-        zone = zone_named(shell_zone())
         chosen = reports.log_filter(wanted, time.time(), zone)
         last = queries.last_log_id()
         there = reports.latest_rows(chosen, limit, last)
-        later = _followed(chosen, last) if follow else ()
-        if as_json:
-            for row in there:
-                sys.stdout.write(json_line(row) + "\n")
-            sys.stdout.flush()
-            for row in later:
-                print_json(row)
-            return
-        click.echo(zone_line())
-        readable = partial(_readable, narrow=is_narrow())
-        print_lines(_COLUMNS, map(readable, there), map(readable, later))
+        _print_rows(there, _followed(chosen, last) if follow else (), as_json)
+
+
+def _print_rows(
+    there: Iterable[Record], later: Iterable[Record], as_json: bool
+) -> None:
+    if as_json:
+        for row in there:
+            sys.stdout.write(json_line(row) + "\n")
+        sys.stdout.flush()
+        for row in later:
+            print_json(row)
+        return
+    click.echo(zone_line())
+    readable = partial(_readable, narrow=is_narrow())
+    print_lines(_COLUMNS, map(readable, there), map(readable, later))
 
 
 def _followed(wanted: LogFilter, last: int) -> Iterator[Record]:

@@ -105,20 +105,21 @@ def opened_database(settings: Settings, is_served: bool | None) -> Iterator[_Ope
 
 def run_query(settings: Settings, function: Callable[..., T], *args: Any) -> T:
     """What a function reads in the database, or in the gateway whose it is."""
-    client, route = find_client(settings), route_of(function)
-    if client is not None and route is not None and _has_another(settings, client):
+    client, route = distant_client(settings), route_of(function)
+    if client is not None and route is not None:
         found: T = client.ask(route, *args)
         return found
     with connected_database(settings):
         return function(*_opened_secrets(settings, args))
 
 
-def _has_another(settings: Settings, client: Client) -> bool:
-    """Whether the gateway's database is not the one these settings stand for."""
-    running = client.running
-    return running is None or not (
-        settings.names_database or is_same_database(settings, running)
-    )
+def distant_client(settings: Settings) -> Client | None:
+    """A client of the gateway whose database these settings do not lead to, if any."""
+    client = find_client(settings)
+    if client is None or client.running is None:
+        return client
+    is_at_hand = settings.names_database or is_same_database(settings, client.running)
+    return None if is_at_hand else client
 
 
 def apply_change(settings: Settings, function: Callable[..., T], *args: Any) -> T:

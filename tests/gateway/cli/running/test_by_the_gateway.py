@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 
+from gateway.cli.reports import distant_log
 from gateway.cli.running.api_routes import ROUTES
 from gateway.store.models import AuditLog
 from tests.serving import V1, payload
@@ -128,11 +129,24 @@ async def test_settings_that_name_another_database_are_refused(
     assert not list(serving.gateway.ring)
 
 
-async def test_what_only_the_database_tells_is_refused_without_it(shell):
-    done = await shell("logs")
+async def test_the_log_is_asked_of_it_page_by_page(serving, shell, monkeypatch):
+    monkeypatch.setattr(distant_log, "LONGEST_PAGE", 2)
+    for _ in range(5):
+        await serving.ask()
+    ids = [row["request_id"] for row in await serving.rows(5)]
+    found = (await shell.good("logs", "--limit", "4", "--since", "1h", "--json")).rows
+    assert [row["request_id"] for row in found] == ids[1:]
+    assert ids[4][:8] in (await shell.good("logs", "--limit", "1")).out
+    assert (await shell.good("logs", "--status", "error", "--json")).out == ""
+
+
+async def test_what_only_the_database_tells_is_refused_without_it(shell, tmp_path):
+    done = await shell("export", "--output", tmp_path / "log.jsonl")
     assert done.status == 1
     assert shell.database in done.err
     assert "GATEWAY_DATABASE_URL" in done.err
+    assert "needs the database" in (await shell("logs", "--follow")).err
+    assert "at most 10,000" in (await shell("logs", "--limit", "10001")).err
 
 
 async def test_the_same_file_by_another_name_is_the_same(serving, shell, tmp_path):

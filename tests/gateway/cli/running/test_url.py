@@ -29,8 +29,10 @@ async def test_a_gateway_elsewhere_is_read_and_changed(serving, shell, tmp_path)
 
 
 async def test_what_needs_the_database_says_so(shell):
-    done = await shell("logs", "--url", shell.url, GATEWAY_ADMIN_TOKEN=shell.token)
-    assert (done.status, "without --url" in done.err) == (1, True)
+    env = {"GATEWAY_ADMIN_TOKEN": shell.token}
+    done = await shell("logs", "--follow", "--url", shell.url, **env)
+    assert (done.status, "needs the database itself" in done.err) == (2, True)
+    assert (await shell("logs", "--url", shell.url, **env)).status == 0
 
 
 @pytest.mark.parametrize(
