@@ -1,6 +1,7 @@
 """`run.py demo`: the gateway before an upstream that ships with it, no login needed."""
 
 import asyncio
+import logging
 import os
 import shlex
 import tempfile
@@ -49,6 +50,8 @@ def run_demo(
     has_life: bool = False,
 ) -> int:
     """Serve until SIGINT or SIGTERM on `port` (0: any); the exit status."""
+    # What it prints is to be read; that a laptop slept is for a real gateway's log.
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
     return run(_demo(port, show, lenient, has_life))
 
 
