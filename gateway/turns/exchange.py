@@ -92,6 +92,8 @@ class Exchange:
     def fail(self, error: GatewayError) -> None:
         """Record the error the client got."""
         self.status, self.http_status, error.is_logged = "error", error.status, True
+        if self.error_phase == "stream":  # a folded answer, which broke off as recorded
+            return
         own = LoggedError(error.code, error.type, error.param, str(error))
         self.take_words(error.redacted or own)
         self.error_origin, self.error_phase = error.origin, error.phase

@@ -98,6 +98,10 @@ async def test_a_folded_answer_is_an_error_later_too(
     answered = await asking
     assert (answered.status, answered.error["code"]) == (400, "invalid_prompt")
     assert WORDS in answered.error["message"]
+    (row,) = await serving.rows()
+    told = (row["http_status"], row["error_code"], row["error_origin"])
+    assert told == (400, "stopped_by_operator", "gateway")
+    assert WORDS in row["error_message"]
 
 
 @pytest.mark.parametrize("path", [CODEX, V1])
