@@ -5,6 +5,7 @@ from gateway.store.models import SettingRow
 
 _REVISION = "revision"
 _APPLIED = "applied_revision"
+_MOST_DIGITS = 15
 
 
 def raise_revision() -> None:
@@ -12,19 +13,28 @@ def raise_revision() -> None:
 
     The row is locked until then, so that numbers become visible in their order.
     """
-    raised = (SettingRow.value.cast("BIGINT") + 1).cast("TEXT")
-    SettingRow.insert(name=_REVISION, value="1").on_conflict(
-        conflict_target=[SettingRow.name], update={SettingRow.value: raised}
+    same = {SettingRow.value: SettingRow.value}
+    SettingRow.insert(name=_REVISION, value="0").on_conflict(
+        conflict_target=[SettingRow.name], update=same
     ).execute()
+    # Above what was taken over, too, whatever stood there.
+    raised = 1 + max(current_revision(), applied_revision())
+    options.write(_REVISION, str(raised))
 
 
 def current_revision() -> int:
-    return int(options.read(_REVISION) or 0)
+    return _number(_REVISION)
 
 
 def applied_revision() -> int:
-    return int(options.read(_APPLIED) or 0)
+    return _number(_APPLIED)
 
 
 def note_applied(revision: int) -> None:
     options.write(_APPLIED, str(revision))
+
+
+def _number(name: str) -> int:
+    """0 for what is none of ours: the next change mends it."""
+    text = options.read(name) or ""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0

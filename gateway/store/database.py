@@ -173,12 +173,12 @@ def _refuse_if_too_old(known: Container[str]) -> None:
 def is_trouble(error: BaseException) -> bool:
     """Whether a disk, a lock or a network did it, so that trying again may help.
 
-    peewee wraps what a statement raises, not what fetching its rows does. A damaged
-    file says so in a plain DatabaseError; the other subclasses are our own fault.
+    peewee wraps what a statement raises, not what fetching its rows does. All others
+    are our own fault, but for a right that is gone (42501), and a standby (25006).
     """
-    if isinstance(error, MaxConnectionsExceeded):
-        return True
-    return type(error) in (
+    told = getattr(error, "orig", None)  # the driver's
+    return getattr(told, "sqlstate", None) in ("42501", "25006") or type(error) in (
+        MaxConnectionsExceeded,
         pw.OperationalError,
         pw.InterfaceError,
         pw.DatabaseError,

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.admin import keys
+from gateway.repository import options
 from gateway.repository.change_watch import ChangeWatch
 from gateway.repository.revision import applied_revision, current_revision
 from tests.serving import until
@@ -29,6 +30,25 @@ async def test_each_change_is_one_more(serving):
     await serving.add_key()
     await serving.change_key(rpm=5)
     assert await read(current_revision) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("revision", "applied"),
+    [("abc", "-5"), (str(2**63 - 1), "7"), ("9", "9" * 5000), ("", "1e5")],
+)
+async def test_numbers_that_are_none_are_mended_by_a_change(serving, revision, applied):
+    await serving.add_key()
+    for name, value in (("revision", revision), ("applied_revision", applied)):
+        await serving.gateway.store.write(options.write, name, value)
+    await serving.restart()
+    store = serving.gateway.store
+    await store.write(keys.change_key, "key", {"rpm": 5}, "test")
+    raised = await store.read(current_revision)
+    assert await store.read(applied_revision) < raised
+    await serving.gateway.changes.look()
+    assert await store.read(applied_revision) == raised
+    (key,) = serving.gateway.ring
+    assert key.rpm == 5
 
 
 async def test_it_looks_by_itself(serving):
