@@ -19,6 +19,8 @@ except ModuleNotFoundError as error:
     from gateway.cli.guide.missing_packages import advice
 
     sys.exit(advice(error, sys.argv, "requirements.txt"))
+except KeyboardInterrupt:
+    sys.exit(130)  # as ExitStatus has it, which may not be there yet
 
 
 def show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:

@@ -58,11 +58,11 @@ def run_demo(
 async def _demo(
     port: int, show: Callable[[str], None], lenient: bool, has_life: bool
 ) -> int:
+    signals = StopSignals()  # before there is what has to be taken away
     async with AsyncExitStack() as started:
         folder = started.enter_context(
             tempfile.TemporaryDirectory(prefix="codex-gateway-demo-")
         )
-        signals = StopSignals()
         upstream = ScriptedUpstream(lenient=lenient)
         started.push_async_callback(upstream.stop)
         await upstream.start()

@@ -1,5 +1,6 @@
 """What every command shares: settings, the database, output, errors."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -31,6 +32,7 @@ from gateway.store.database import StoreUnavailable, UnusableDatabase
 from gateway.store.encryption import UnusableKey
 
 _LONGEST_REASON = 300
+_ONE_WORD = re.compile(r"[!-~]+")
 # What is not there, whoever says so, and the command that lists what is.
 _LISTED = {
     "There is no API key": "keys list",
@@ -171,11 +173,23 @@ class Address(click.ParamType[str]):
             parts = urlsplit(value)
             is_url = bool(parts.hostname) and parts.scheme in ("http", "https")
             is_bare = parts.port != 0 and not (parts.query or parts.username)
+            is_bare &= _ONE_WORD.fullmatch(value) is not None
         except ValueError:  # brackets, or a port, that are none
             is_url = is_bare = False
         if not (is_url and is_bare):
             self.fail(f"'{value}' is no URL as in https://host[:port]", param, ctx)
         return str(value).rstrip("/")
+
+
+class KeyText(click.ParamType[str]):
+    """An API key, which goes into a header; no message has it."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if value and _ONE_WORD.fullmatch(value) is None:
+            self.fail("it has characters that no key has", param, ctx)
+        return str(value)
 
 
 def given_values(options: Mapping[str, Any]) -> dict[str, Any]:

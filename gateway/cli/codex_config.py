@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway.cli.admin_client import find_client
-from gateway.cli.base import Address, local_settings_and_json
+from gateway.cli.base import Address, KeyText, local_settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_result
 from gateway.settings import Settings
@@ -124,7 +124,9 @@ def _toml(value: Any) -> str:
 
 @click.command("codex-config", cls=Command)
 @click.option("--url", type=Address(), help="The gateway's address as Codex has it.")
-@click.option("--key", envvar="GATEWAY_API_KEY", help="This user's API key.")
+@click.option(
+    "--key", type=KeyText(), envvar="GATEWAY_API_KEY", help="This user's API key."
+)
 @click.option("--write", is_flag=True, help="Change config.toml, keeping a copy.")
 @click.option(
     "--full",

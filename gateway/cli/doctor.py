@@ -15,6 +15,7 @@ from gateway.cli.admin_client import Client, Refused, find_client
 from gateway.cli.base import (
     Address,
     Commands,
+    KeyText,
     local_settings_and_json,
     run_query,
     secrets_of,
@@ -45,7 +46,12 @@ _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 @click.command(cls=Command)
 @click.option("--url", type=Address(), help="The gateway's address as clients have it.")
-@click.option("--key", envvar="GATEWAY_API_KEY", help="An API key, for its clients.")
+@click.option(
+    "--key",
+    type=KeyText(),
+    envvar="GATEWAY_API_KEY",
+    help="An API key, for its clients.",
+)
 @click.option("--quick", is_flag=True, help="Without the 70 seconds of silence.")
 @click.option("--real", is_flag=True, help="Send real turns, which cost some tokens.")
 @click.option("--yes", is_flag=True, help="Do not ask before that.")

@@ -1,5 +1,6 @@
 """What an owner has so far, and the command that comes next."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -56,7 +57,8 @@ def program_here() -> str:
     if PROGRAM == PACKAGE:  # started by the launcher, whose own name is gone
         own = Path(sys.executable).with_name(PACKAGE)
         is_found = Path(shutil.which(PACKAGE) or "").resolve() == own.resolve()
-        return PACKAGE if is_found else shlex.quote(str(own))
+        is_uvx = "UV" in os.environ  # whose path the next terminal lacks
+        return PACKAGE if is_found and not is_uvx else shlex.quote(str(own))
     if Path(started).name != PROGRAM:
         return PROGRAM
     return shlex.join([_short(sys.executable), _short(started)])

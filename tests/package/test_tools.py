@@ -18,6 +18,8 @@ def test_the_tools_of_users_install_it(wheel, tmp_path, tool):
         uvx = [where / "uvx", "--no-python-downloads", "--python", sys.executable]
         home = {"UV_CACHE_DIR": str(tmp_path / "cache")}
         shown = demo(*uvx, "--from", wheel, "codexgate", **home)
+        # What uvx puts on the path is there for this one command.
+        assert "/bin/codexgate logs\n" in shown
     else:
         home = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path)}
         run(where / "pipx", "install", "--quiet", wheel, **home)

@@ -220,3 +220,16 @@ def test_every_command_but_the_serving_ones_speaks_json():
         and not any("--json" in option.opts for option in command.params)
     }
     assert silent == {"serve", "demo", "help", "completion show"}
+
+
+def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback(tmp_path):
+    (tmp_path / "environs.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "run.py", "status"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "")
