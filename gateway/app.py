@@ -259,10 +259,14 @@ class Gateway:
         return channel
 
     def warnings(self) -> dict[str, str]:
-        """What `/health/ready` says besides, by subject: it makes nothing unready."""
+        """What `/health/ready` says besides, by subject: it makes nothing unready.
+
+        What names files or servers stands behind a colon.
+        """
+        prices = self.prices.problem
         told = {
             "database_lock": self.database_lock.problem,
-            "prices": self.prices.problem,
+            "prices": prices and f"the list of prices has a mistake: {prices}",
             "notifications": self.notifications.problem,
             "clock": describe_skew(self.calls.clock_skew),
         }

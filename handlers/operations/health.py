@@ -1,5 +1,8 @@
 """GET /health, /health/live, /health/ready."""
 
+from collections.abc import Mapping
+
+from gateway.admission.client_address import is_local
 from gateway.monitoring.readiness import readiness
 from handlers.bodies import BodilessHandler
 
@@ -20,8 +23,14 @@ class ReadyHandler(HealthHandler):
         self.write_json(
             {
                 "status": "ok" if ready else "unavailable",
-                "checks": checks,
-                "warnings": self.gateway.warnings(),
+                "checks": self._shown(checks),
+                "warnings": self._shown(self.gateway.warnings()),
             },
             200 if ready else 503,
         )
+
+    def _shown(self, told: Mapping[str, str]) -> Mapping[str, str]:
+        """Strangers learn what fails, and no name of a file or a server."""
+        if is_local(self.facts):
+            return told
+        return {subject: words.partition(": ")[0] for subject, words in told.items()}

@@ -141,7 +141,11 @@ async def test_a_list_with_a_mistake_is_told_and_the_one_before_stays(serving, p
     prices({"models": 5})
     await serving.gateway.reload()
     told = (await serving.get("/health/ready")).json
-    assert told["warnings"]["prices"] == f"{file}: models: is a list"
+    mistake = "the list of prices has a mistake"
+    assert told["warnings"]["prices"] == f"{mistake}: {file}: models: is a list"
+    away = {"x-forwarded-for": "203.0.113.9"}
+    told = (await serving.get("/health/ready", headers=away)).json
+    assert told["warnings"] == {"prices": mistake}
     prices(OWN)
     await serving.gateway.reload()
     assert "prices" not in (await serving.get("/health/ready")).json["warnings"]

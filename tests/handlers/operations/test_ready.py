@@ -65,3 +65,17 @@ async def test_a_database_file_that_is_gone_or_another_is_noticed(serving, caplo
     watching.cancel()
     errors = [one for one in caplog.messages if "its file was deleted" in one]
     assert len(errors) >= 2
+
+
+@pytest.mark.gen_test
+async def test_strangers_learn_what_fails_and_not_where(serving):
+    """A driver's words name the server and its user."""
+    writer = serving.gateway.store.writer
+    writer.last_error = 'OperationalError: server at "db.lan", user "gw" failed'
+    told = {}
+    for whose in ({}, {"x-forwarded-for": "203.0.113.9"}, {"host": "gateway.example"}):
+        answered = await serving.get("/health/ready", headers=whose)
+        told[str(whose)] = answered.json["checks"]["database"]
+        assert answered.status == 503
+    assert "db.lan" in told.pop("{}")
+    assert set(told.values()) == {"not writable"}
