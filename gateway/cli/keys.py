@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ from gateway.cli.output import (
 from gateway.cli.progress import waiting
 from gateway.cli.reports.windows import unpriced_note
 from gateway.cli.running.connection import changed_database
+from gateway.cli.screen.zone import zone_line
 from gateway.keys.texts.limit_changes import lost_limits
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
@@ -147,6 +149,7 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
     if as_json:
         print_json(row)
         return
+    click.echo(zone_line())
     for field, value in row.items():
         if field != "usage":
             shown = format_time(value) if field.endswith("_at") else text(value)
@@ -157,8 +160,14 @@ def show_key(settings: Settings, name: str, as_json: bool) -> None:
         click.echo(
             f"  {one['limit_type']}{window}{model}: {one['current_value']} of "
             f"{one['max_value']} used{unpriced_note(one)}, "
-            f"resets {one['reset_at'] or '-'}"
+            f"resets {_local(one['reset_at'])}"
         )
+
+
+def _local(moment: str | None) -> str:
+    """A time of the API in the zone of whoever reads it."""
+    seconds = datetime.fromisoformat(moment).timestamp() if moment else None
+    return format_time(seconds)
 
 
 @keys.command()

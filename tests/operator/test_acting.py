@@ -97,6 +97,16 @@ async def test_a_gateway_elsewhere_takes_changes_over(
     told = await laptop.fails("accounts", "import", path)
     assert "could not read what is encrypted" in told
     assert "needs the gateway stopped" in await laptop.fails("accounts", "rotate-key")
+    assert "prices of its own" in await laptop.fails("prices", "recost")
+    server = f"gateway of {gateway.folder}/data on "
+    for words in (
+        ("status",),
+        ("accounts", "list"),
+        ("keys", "delete-log", "eve", "--yes"),
+    ):
+        told = await laptop.run(*words)
+        assert server in told
+        assert "changed in the database PostgreSQL" not in told
     gateway.signal(signal.SIGSTOP)
     try:
         told = await laptop.fails("keys", "enable", "eve")

@@ -10,6 +10,7 @@ from gateway.admin.entities import LONGEST_PAGE
 from gateway.cli.base import run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import format_time, print_table, text
+from gateway.cli.screen.zone import zone_line
 from gateway.settings import Settings
 from gateway.store.log.queries import Record
 
@@ -27,6 +28,8 @@ def print_refused(
     wanted["limit"] = min(LONGEST_PAGE, wanted["limit"])
     rows = run_query(settings, reports.refused_rows, wanted, time.time())
     shown = rows if as_json else map(_readable, rows)
+    if not as_json:
+        click.echo(zone_line())
     print_table(list(shown)[::-1], _COLUMNS, as_json=as_json)
 
 
@@ -73,6 +76,8 @@ def audit(settings: Settings, /, as_json: bool, **wanted: Any) -> None:
     rows = run_query(settings, reports.audit_rows, wanted, time.time())
     shown = rows if as_json else map(_readable_change, rows)
     columns = ("time", "actor", "action", "target", "detail")
+    if not as_json:
+        click.echo(zone_line())
     print_table(list(shown)[::-1], columns, as_json=as_json)
 
 

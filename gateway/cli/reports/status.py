@@ -11,6 +11,7 @@ from gateway.cli.base import connected_database, secrets_of, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import format_bytes, format_duration, format_time, print_json
 from gateway.cli.reports.windows import account_rows, limit_rows_of, window_columns
+from gateway.cli.running.connection import note_server
 from gateway.cli.screen.columns import Column, columns
 from gateway.cli.screen.fitting import Lines, terminal_width
 from gateway.cli.screen.lines import print_lines
@@ -75,7 +76,8 @@ def _ask(settings: Settings) -> Shown:
     # With the whole gateway's modules, which one that runs has loaded itself.
     from gateway.admin.live.status import stored_status
 
-    with connected_database(settings):
+    with connected_database(settings) as database:
+        note_server(settings, database)
         return stored_status(settings, secrets_of(settings))
 
 

@@ -77,8 +77,12 @@ def connected_database(settings: Settings) -> Iterator[pw.Database]:
 def changed_database(settings: Settings) -> Iterator[pw.Database]:
     """The same, for a change in pieces where no gateway runs; its place is told."""
     with connected_database(settings) as database:
+        holders = holders_of(database)
         yield database
-    say_once(describe_change(settings, (), empty=False))
+    if holders:
+        say_once(f"Changed in the database of the gateway of {places(holders)}.")
+    else:
+        say_once(describe_change(settings, (), empty=False))
 
 
 @contextmanager
@@ -109,8 +113,20 @@ def run_query(settings: Settings, function: Callable[..., T], *args: Any) -> T:
     if client is not None and route is not None:
         found: T = client.ask(route, *args)
         return found
-    with connected_database(settings):
+    with connected_database(settings) as database:
+        if SECRETS in args:
+            note_server(settings, database)
         return function(*_opened_secrets(settings, args))
+
+
+def note_server(settings: Settings, database: pw.Database) -> None:
+    """Say that what is shown of accounts is for their gateway elsewhere to tell."""
+    if holders := holders_of(database):
+        say_once(
+            f"The gateway of {places(holders)} uses the database, and can read "
+            f"credentials that the key in {settings.data_dir} may not: ask it "
+            "there, or with --url, for the accounts' states."
+        )
 
 
 def distant_client(settings: Settings) -> Client | None:

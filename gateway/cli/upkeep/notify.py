@@ -11,6 +11,7 @@ from gateway.cli.base import Commands, run_query, settings_and_json
 from gateway.cli.output import format_time, print_json, printable
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
+from gateway.cli.screen.zone import zone_line
 from gateway.notifications.channels import SEND_SECONDS
 from gateway.notifications.configured import open_channels, try_channels
 from gateway.settings import Settings
@@ -74,6 +75,8 @@ def list_told(settings: Settings, limit: int, as_json: bool) -> None:
     if not rows and not as_json:
         click.echo("Nothing was told yet.")
         return
+    if not as_json:
+        click.echo(zone_line())
     shown = (
         rows if as_json else [{**row, "time": format_time(row["at"])} for row in rows]
     )

@@ -19,6 +19,8 @@ from gateway.cli.running.connection import changed_database
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
 from gateway.pricing.pricing import Prices
+from gateway.process.database_lock import places
+from gateway.process.session_locks import holders_of
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
 from gateway.store.database import transaction
@@ -145,6 +147,11 @@ def _pages(settings: Settings, since: str, dry: bool) -> Iterator[list[Record]]:
     table, start = Prices(settings.prices).table, parse_since(since, time.time())
     opened = connected_database if dry else changed_database
     with opened(settings) as database:
+        if holders := holders_of(database):
+            raise click.ClickException(
+                f"The gateway of {places(holders)} uses the database, and has prices "
+                "of its own: give the command there, or here with --url"
+            )
         while True:
             with transaction(database):
                 page = recost_page(table, start, after, shell_actor(), dry)
