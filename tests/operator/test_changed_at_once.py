@@ -1,4 +1,4 @@
-"""Two shells that change the same key or account at once, at a real PostgreSQL."""
+"""Two shells, a pooler, a database that takes no writes: at a real PostgreSQL."""
 
 import threading
 
@@ -95,3 +95,18 @@ def test_an_account_says_what_it_found(database, tmp_path):
         lambda: accounts.change_account("x", {"priority": 9}, "test"),
     )
     assert (changed.before, changed.after) == ({"priority": 7}, {"priority": 9})
+
+
+def test_no_statement_stays_in_a_session_that_a_pooler_gives_to_others(database):
+    with database.connection_context():
+        for _ in range(10):
+            models.ApiKeyRow.get_or_none(models.ApiKeyRow.id == 1)
+        assert select(database, "SELECT COUNT(*) FROM pg_prepared_statements") == [(0,)]
+
+
+def test_one_that_takes_no_writes_is_read(database, database_url):
+    read_only = open_database(
+        f"{database_url}&options=-cdefault_transaction_read_only=on"
+    )
+    assert migrate(read_only) == []
+    read_only.close_all()

@@ -38,9 +38,10 @@ async def live_status(gateway: Gateway) -> Shown:
     now, settings = time.time(), gateway.settings
     accounts, base = gateway.pool.accounts.values(), gateway.pool.verdicts.base
     told: Shown = {"errors": None, "database": _database(settings, None)}
+    told["recording"] = None
     try:
         async with asyncio.timeout(READ_SECONDS):
-            told = await gateway.store.read(_from_database, settings)
+            told |= await gateway.store.read(_from_database, settings)
             told["recording"] = await gateway.store.read(_recording, settings.data_dir)
     except (StoreUnavailable, TimeoutError) as error:
         told["database"]["problem"] = str(error) or "it does not answer"

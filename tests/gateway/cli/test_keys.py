@@ -1,6 +1,7 @@
 """`run.py keys …` without a running gateway."""
 
 import sqlite3
+from datetime import datetime
 
 import pytest
 
@@ -41,7 +42,11 @@ def test_all_rules_are_kept_and_shown(commands):
     assert row["limits"] == ["tokens 2000000/7d", "cost 5.5/30d model=gpt-5*"]
     assert (row["rpm"], row["concurrency"]) == (30, 4)
     assert row["expires_at"] - row["created_at"] == pytest.approx(90 * 86400, abs=2)
-    assert "cost 5.5/30d" in commands.good("keys", "show", "laptop").out
+    shown = commands.good("keys", "show", "laptop").out
+    assert "cost 5.5/30d" in shown
+    assert "Times are in " in shown
+    ends = datetime.fromtimestamp(row["created_at"] + 7 * 86400)
+    assert f"resets {ends:%Y-%m-%d %H:%M:%S}" in shown
 
 
 def test_an_update_changes_what_it_names_and_an_empty_value_takes_away(commands):
