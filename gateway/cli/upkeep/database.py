@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from environs import EnvError
 
 from gateway.cli.base import Commands, local_settings_and_json, secrets_of
 from gateway.cli.guide.help_page import Command
@@ -12,6 +13,7 @@ from gateway.cli.running.alone import without_gateway
 from gateway.cli.running.connection import opened_database
 from gateway.repository.accounts import load_accounts
 from gateway.settings import Settings
+from gateway.settings.parsers import database_url
 from gateway.store.database import (
     StoreUnavailable,
     UnusableDatabase,
@@ -58,7 +60,10 @@ def copy_database(settings: Settings, url: str, as_json: bool) -> None:
     SQLite and PostgreSQL, both ways. URL as in GATEWAY_DATABASE_URL. Leave its
     password to ~/.pgpass or PGPASSWORD: a command line is visible to others.
     """
-    source, target = place_of(settings.database_url), place_of(url)
+    try:
+        source, target = place_of(settings.database_url), place_of(database_url(url))
+    except EnvError as error:
+        raise click.ClickException(f"URL: it {error}") from None
     if source == target:
         raise click.ClickException(f"{source} is the database itself")
     try:

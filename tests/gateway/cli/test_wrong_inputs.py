@@ -220,6 +220,8 @@ SETTINGS = [
     ("DATABASE_URL", "mysql://x", 1, "postgresql (GATEWAY_DATABASE_URL"),
     ("DATABASE_URL", "sqlite:////", 1, "(GATEWAY_DATABASE_URL"),
     ("DATABASE_URL", "postgresql://127.0.0.1:1/x", 1, "(GATEWAY_DATABASE_URL): "),
+    ("DATABASE_URL", "postgresql://u:hid/den@h/x", 2, "DATABASE_URL: is no URL"),
+    ("DATABASE_DIRECT_URL", "postgres://[hid/den", 2, "DIRECT_URL: is no URL"),
     ("DATA_DIR", "~no-one/x", 2, "GATEWAY_DATA_DIR: ~no-one/x: whoever runs this has"),
     ("DATA_DIR", "", 2, "GATEWAY_DATA_DIR: Give a folder, or leave it out"),
     ("HOST", "", 2, "GATEWAY_HOST: Give an address, or leave it out"),
@@ -233,6 +235,7 @@ SETTINGS = [
 def test_a_wrong_setting_is_named(commands, name, value, status, words):
     done = commands("accounts", "list", **{f"GATEWAY_{name}": value})
     assert words in done.err
+    assert "hid" not in done.err  # of a password
     assert (done.status, done.out, done.err.count("\n")) == (status, "", 1)
 
 
