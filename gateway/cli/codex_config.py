@@ -125,7 +125,11 @@ def _toml(value: Any) -> str:
 @click.command("codex-config", cls=Command)
 @click.option("--url", type=Address(), help="The gateway's address as Codex has it.")
 @click.option(
-    "--key", type=KeyText(), envvar="GATEWAY_API_KEY", help="This user's API key."
+    "--key",
+    "api_key",
+    type=KeyText(),
+    envvar="GATEWAY_API_KEY",
+    help="This user's API key.",
 )
 @click.option("--write", is_flag=True, help="Change config.toml, keeping a copy.")
 @click.option(
@@ -155,7 +159,7 @@ def codex_config(
     One for the CLI, the desktop app and the IDE extension.
     """
     home = at_home(codex_home)
-    key = given["key"]
+    key = given["api_key"]
     provider = Provider(
         url=(url or settings.public_url or _own_url(settings)).rstrip("/"),
         key=str(key) if key else None,

@@ -48,6 +48,7 @@ _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 @click.option("--url", type=Address(), help="The gateway's address as clients have it.")
 @click.option(
     "--key",
+    "api_key",
     type=KeyText(),
     envvar="GATEWAY_API_KEY",
     help="An API key, for its clients.",
@@ -68,7 +69,7 @@ def doctor(
     settings: Settings,
     /,
     url: str | None,
-    key: str | None,
+    api_key: str | None,
     home: Path,
     as_json: bool,
     **wanted: bool,
@@ -99,7 +100,7 @@ def doctor(
         tell(finding)
     if not quick and not as_json:
         click.echo(_LONG_WAIT, err=True)
-    visiting = _visiting_key(client, key)
+    visiting = _visiting_key(client, api_key)
     with Progress("Waiting", unit="s", quiet=as_json) as progress:
         asyncio.run(_visit((url, visiting), quick, tell, progress))
     if client is not None and wanted["real"]:

@@ -73,7 +73,9 @@ async def upstreams(
     session: aiohttp.ClientSession, urls: Iterable[str]
 ) -> list[Finding]:
     """Whether something answers at each origin; any status is an answer."""
-    origins = {f"{urlsplit(url).scheme}://{urlsplit(url).netloc}/" for url in urls}
+    # Without credentials: it is printed.
+    parts = [urlsplit(url) for url in urls]
+    origins = {f"{one.scheme}://{one.netloc.rpartition('@')[2]}/" for one in parts}
     return [await _answers(session, origin) for origin in sorted(origins)]
 
 

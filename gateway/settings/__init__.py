@@ -149,7 +149,9 @@ def _read(env: Any) -> dict[str, Any]:
         "sockets_per_key": env.int("SOCKETS_PER_KEY", 256, validate=positive),
         "prices": env.file("PRICES", ""),
         "unpriced": env.str("UNPRICED", UNPRICED[0], validate=validate.OneOf(UNPRICED)),
-        "log_retention_days": env.int("LOG_RETENTION_DAYS", 30, validate=positive),
+        "log_retention_days": env.int(
+            "LOG_RETENTION_DAYS", 30, validate=validate.Range(1, 36_500)
+        ),
         "notify_webhook_url": env.secret_url("NOTIFY_WEBHOOK_URL", ""),
         "notify_webhook_secret": env.signing("NOTIFY_WEBHOOK_SECRET", ""),
         "notify_ntfy_url": env.topic("NOTIFY_NTFY_URL", ""),

@@ -50,6 +50,7 @@ SQLITE_PRAGMAS = {
 
 # Any number, as long as no other program locks the same one in this database.
 _MIGRATION_LOCK = 2_455_2026
+NO_POSTGRESQL_URL = "The host or port of the PostgreSQL URL is none"
 _OLDEST = "oldest_step"  # the row of the settings' table
 
 
@@ -113,14 +114,18 @@ def _make_private(path: Path) -> None:
 
 
 def _open_postgresql(url: str) -> pw.Database:
-    if not urlsplit(url).path.strip("/"):
+    try:
+        name = urlsplit(url).path.strip("/")
+        settings = parse(url, unquote_password=True, unquote_user=True)
+    except ValueError:  # whose words may be a part of the password
+        raise UnusableDatabase(NO_POSTGRESQL_URL) from None
+    if not name:
         raise UnusableDatabase("The PostgreSQL URL names no database")
     if find_spec("psycopg") is None:
         raise UnusableDatabase(
             "PostgreSQL needs psycopg: pip install 'codexgate[postgresql]', or "
             "'psycopg[binary]' in a clone's .venv"
         )
-    settings = parse(url, unquote_password=True, unquote_user=True)
     settings.setdefault("connect_timeout", int(LOCK_TIMEOUT))
     settings.setdefault("client_encoding", "UTF8")  # texts of an SQL_ASCII one, too
     database: pw.Database = PooledPostgresqlDatabase(

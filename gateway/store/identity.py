@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import peewee as pw
 
 from gateway.store.database import (
+    NO_POSTGRESQL_URL,
     UnusableDatabase,
     close_all,
     open_database,
@@ -34,10 +35,14 @@ def place_of(url: str) -> str:
     path = sqlite_path(url)
     if path is not None:
         return str(path.resolve())
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        given = parts.port
+    except ValueError:
+        raise UnusableDatabase(NO_POSTGRESQL_URL) from None
     asked = parse_qs(parts.query)
     host = parts.hostname or asked.get("host", ["a local socket"])[0]
-    port = f":{parts.port or asked.get('port', [_PORT])[0]}".removesuffix(f":{_PORT}")
+    port = f":{given or asked.get('port', [_PORT])[0]}".removesuffix(f":{_PORT}")
     return f"PostgreSQL {parts.path.strip('/')} at {host}{port}"
 
 

@@ -32,17 +32,25 @@ def give_name(written: Path, path: Path) -> None:
 
 def replace_file(path: Path, text: str) -> None:
     """Replace the file's text, all or nothing, even when power is cut."""
-    _write_temporary(path, text).replace(path)
+    temporary = _write_temporary(path, text)
+    try:
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def _write_temporary(path: Path, text: str) -> Path:
     # O_EXCL, mode 0600.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        os.unlink(name)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return Path(name)
 
 

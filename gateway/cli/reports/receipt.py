@@ -46,7 +46,7 @@ def _facts(row: Record) -> list[tuple[str, str]]:
     facts = [
         ("request", row["request_id"]),
         ("response", row["response_id"]),
-        ("upstream id", row["upstream_request_id"]),
+        ("upstream", row["upstream_request_id"]),
         ("at", format_time(row["created_at"] / 1000)),
         ("from", f"{row['client_address']} {row['user_agent']}"),
         ("key", row["key"]),

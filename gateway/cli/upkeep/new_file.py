@@ -53,7 +53,11 @@ def new_file(path: Path, *, force: bool, spared: Sequence[Path] = ()) -> Iterato
         raise click.ClickException(f"{path}: {error.strerror}") from error
     with room as folder:
         written = Path(folder) / path.name
-        yield written
+        try:
+            yield written
+        except OSError as error:  # a full disk names no file
+            error.filename = error.filename or str(path)
+            raise
         written.chmod(0o600)
         if is_replaced:
             written.replace(path)

@@ -19,6 +19,13 @@ def test_every_wrong_setting_is_a_finding_and_nothing_else_is_tried(commands):
     assert any(text.startswith("GATEWAY_PORT: ") for text in failed)
 
 
+def test_an_upstream_is_told_without_its_password(commands):
+    wrong = {"GATEWAY_UPSTREAM_BASE_URL": "http://u:sesame@127.0.0.1:1/x"}
+    done = commands("config", "check", **QUIET | wrong)
+    assert "http://127.0.0.1:1/ does not answer" in done.out
+    assert "sesame" not in done.out + done.err
+
+
 def test_a_price_list_that_cannot_be_used_is_a_finding(commands, tmp_path):
     file = tmp_path / "prices.json"
     file.write_text('{"models": [{"match": ["m"], "rates": [{"input": 1}]}]}')

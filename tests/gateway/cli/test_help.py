@@ -61,7 +61,8 @@ def test_no_example_is_of_a_command_that_does_not_exist():
 @pytest.mark.parametrize("line", [one for lines in EXAMPLES.values() for one in lines])
 def test_an_example_can_be_typed(line):
     """Its command exists and takes the options and values."""
-    words = shlex.split(line.partition(" > ")[0], comments=True)
+    typed = line.partition(" > ")[0].replace("…", "x")  # the rest of a key
+    words = shlex.split(typed, comments=True)
     made = main.make_context(PROGRAM, words)
     while (rest := [*made._protected_args, *made.args]) and isinstance(
         made.command, click.Group
