@@ -68,6 +68,7 @@ def copy_database(settings: Settings, url: str, as_json: bool) -> None:
         raise click.ClickException(f"{source} is the database itself")
     try:
         with without_gateway(settings, "database copy", url):
+            unread = _unreadable(settings)
             counted = _copied(settings, url, quiet=as_json)
     except UnusableDatabase as error:
         raise click.ClickException(str(error)) from error  # no setting's
@@ -77,11 +78,12 @@ def copy_database(settings: Settings, url: str, as_json: bool) -> None:
     rows = sum(counted.values())
     key = settings.data_dir / KEY_FILE
     reads = "GATEWAY_ENCRYPTION_KEY" if settings.encryption_key else key
+    told = _told(unread) if unread else f"{reads} reads the credentials in it."
     print_result(
-        {"from": source, "to": target, "rows": counted},
+        {"from": source, "to": target, "rows": counted, "unreadable": unread},
         f"Copied {rows:,} rows from {source} to {target}, counted on both sides.\n"
         f"Now set GATEWAY_DATABASE_URL to it and start the gateway, with the same "
-        f"GATEWAY_DATA_DIR: {reads} reads the credentials in it.",
+        f"GATEWAY_DATA_DIR: {told}",
         as_json=as_json,
     )
 
@@ -134,12 +136,16 @@ def restore(settings: Settings, file: Path, as_json: bool) -> None:
     if aside is not None:
         sentence += f"\nThe one that was there is {aside}."
     if unread:
-        sentence += (
-            f"\nThe credentials of {', '.join(unread)} cannot be read with the "
-            "encryption key in use: put the key of that time back, or log in again."
-        )
+        sentence += f"\n{_told(unread)}"
     row = {"file": str(path), "rows": counted, "aside": aside and str(aside)}
     print_result(row | {"unreadable": unread}, sentence, as_json=as_json)
+
+
+def _told(unread: list[str]) -> str:
+    return (
+        f"The credentials of {', '.join(unread)} cannot be read with the "
+        "encryption key in use: put the key of that time back, or log in again."
+    )
 
 
 def _unreadable(settings: Settings) -> list[str]:

@@ -30,6 +30,9 @@ def test_credentials_that_another_key_encrypted_are_named(filled, tmp_path):
     (filled.data_dir / "encryption.key").unlink()
     done = filled.good("restore", tmp_path / "b.db")
     assert "credentials of ada@demo.example cannot be read" in done.out
+    (filled.data_dir / "encryption.key").unlink()
+    done = filled.good("database", "copy", f"sqlite:///{tmp_path}/new.db")
+    assert "credentials of ada@demo.example cannot be read" in done.out
 
 
 def test_a_copy_is_served_from_with_the_same_key(filled, tmp_path):
