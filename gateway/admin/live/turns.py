@@ -1,5 +1,6 @@
 """The turns that run: what each is doing, and stopping one."""
 
+import logging
 import time
 from typing import Any
 
@@ -7,8 +8,11 @@ from gateway.admin.entity import Field, entity, similar_fields
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.app import Gateway
 from gateway.repository.audit import record
+from gateway.store.database import StoreUnavailable
 from gateway.store.log.queries import SHORTEST_PREFIX
 from gateway.turns.exchange import Exchange
+
+logger = logging.getLogger("gateway.turns")
 
 # What a turn is doing, by the last phase of its record that has ended.
 PHASES = {
@@ -80,5 +84,10 @@ async def cut_turn(gateway: Gateway, name: str, actor: str) -> dict[str, Any]:
     shown = show_turn(gateway, found[0])
     gateway.turns.stop(found[0])
     told = {field: shown[field] for field in ("key", "account", "phase")}
-    await gateway.store.write(lambda: record(actor, "turn.cut", shown["id"], **told))
+    try:
+        await gateway.store.write(
+            lambda: record(actor, "turn.cut", shown["id"], **told)
+        )
+    except StoreUnavailable:  # it is stopped all the same, and that is what was asked
+        logger.warning("the turn %s was stopped, which the audit lacks", shown["id"])
     return shown

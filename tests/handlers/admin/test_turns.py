@@ -6,6 +6,7 @@ import pytest
 
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
+from gateway.store.models import AuditLog
 from tests.handlers.admin.operators import audit
 from tests.serving import (
     CHAT,
@@ -155,6 +156,15 @@ async def test_a_socket_stays_whatever_is_stopped_on_it(
         *("error", "error"),
         "success",
     ]
+
+
+async def test_a_turn_is_stopped_without_the_database_too(serving, operator, upstream):
+    await serving.gateway.store.write(AuditLog.drop_table)  # what it says is trouble
+    upstream.answer(hanging(*BEGUN))
+    asking = asyncio.create_task(serving.ask(V1))
+    turn = await only_turn(operator, "answering")
+    assert (await cut(operator, turn["id"])).json["id"] == turn["id"]
+    assert WORDS in (await asking).body.decode()
 
 
 async def test_a_compaction_can_be_stopped(serving, operator, upstream):
