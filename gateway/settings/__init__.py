@@ -118,8 +118,8 @@ def _read(env: Any) -> dict[str, Any]:
         "host": env.str("HOST", "127.0.0.1", validate=some_address),
         "port": env.int("PORT", 2455, validate=validate.Range(0, 65535)),
         "data_dir": env.folder("DATA_DIR", "~/.codex-gateway"),
-        "database_url": env.database("DATABASE_URL", ""),
-        "database_direct_url": env.database("DATABASE_DIRECT_URL", ""),
+        "database_url": env.str("DATABASE_URL", ""),
+        "database_direct_url": env.str("DATABASE_DIRECT_URL", ""),
         "upstream_base_url": env.str(
             "UPSTREAM_BASE_URL", "https://chatgpt.com/backend-api", validate=http
         ),

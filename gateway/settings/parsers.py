@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from environs import EnvError
 from yarl import URL
@@ -161,21 +160,8 @@ def _origin(text: str) -> str:
     return f"{match['scheme']}://{match['host']}{port}"
 
 
-def database_url(value: str) -> str:
-    """A URL whose parts can be told apart. The error quotes nothing of it."""
-    try:
-        _ = urlsplit(value).port
-    except ValueError:
-        raise EnvError(
-            "is no URL: a port is a number up to 65535, and a password's / ? # [ ] @ "
-            "are written %2F %3F %23 %5B %5D %40."
-        ) from None
-    return value
-
-
 # Values of `env.NAME("SETTING", default)`.
 PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "database": database_url,
     "file": _file,
     "folder": _folder,
     "networks": _networks,

@@ -8,11 +8,10 @@ across threads, so connections are opened per use. PostgreSQL goes through psyco
 import os
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import peewee as pw
 from peewee import (  # type: ignore[attr-defined]
@@ -50,7 +49,7 @@ SQLITE_PRAGMAS = {
 
 # Any number, as long as no other program locks the same one in this database.
 _MIGRATION_LOCK = 2_455_2026
-NO_POSTGRESQL_URL = "The host or port of the PostgreSQL URL is none"
+NO_POSTGRESQL_URL = "Host or port of the PostgreSQL URL is none; a / is %2F there"
 _OLDEST = "oldest_step"  # the row of the settings' table
 
 
@@ -115,11 +114,10 @@ def _make_private(path: Path) -> None:
 
 def _open_postgresql(url: str) -> pw.Database:
     try:
-        name = urlsplit(url).path.strip("/")
         settings = parse(url, unquote_password=True, unquote_user=True)
     except ValueError:  # whose words may be a part of the password
         raise UnusableDatabase(NO_POSTGRESQL_URL) from None
-    if not name:
+    if not settings["database"].strip("/"):
         raise UnusableDatabase("The PostgreSQL URL names no database")
     if find_spec("psycopg") is None:
         raise UnusableDatabase(
@@ -267,13 +265,11 @@ def disconnect(database: pw.Database) -> None:
     """Really close this thread's connection, back to no pool."""
     if database.is_closed():
         return
-    try:
+    with suppress(pw.DatabaseError):  # it was broken; the next one is new
         if isinstance(database, PooledPostgresqlDatabase):
             database.manual_close()
         else:
             database.close()
-    except pw.DatabaseError:
-        pass  # it was broken; the next one is new
 
 
 def close_all(database: pw.Database) -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from environs import EnvError
 
 from gateway.cli.base import Commands, local_settings_and_json, secrets_of
 from gateway.cli.guide.help_page import Command
@@ -13,7 +12,6 @@ from gateway.cli.running.alone import without_gateway
 from gateway.cli.running.connection import opened_database
 from gateway.repository.accounts import load_accounts
 from gateway.settings import Settings
-from gateway.settings.parsers import database_url
 from gateway.store.database import (
     StoreUnavailable,
     UnusableDatabase,
@@ -61,12 +59,9 @@ def copy_database(settings: Settings, url: str, as_json: bool) -> None:
     password to ~/.pgpass or PGPASSWORD: a command line is visible to others.
     """
     try:
-        source, target = place_of(settings.database_url), place_of(database_url(url))
-    except EnvError as error:
-        raise click.ClickException(f"URL: it {error}") from None
-    if source == target:
-        raise click.ClickException(f"{source} is the database itself")
-    try:
+        source, target = place_of(settings.database_url), place_of(url)
+        if source == target:
+            raise click.ClickException(f"{source} is the database itself")
         with without_gateway(settings, "database copy", url):
             unread = _unreadable(settings)
             counted = _copied(settings, url, quiet=as_json)

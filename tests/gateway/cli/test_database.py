@@ -57,7 +57,10 @@ def test_a_copy_is_served_from_with_the_same_key(filled, tmp_path):
         (["database", "copy", "sqlite:///{data}/gateway.db"], "is the database itself"),
         (["database", "copy", "mysql://x/y"], "must begin with"),
         (["database", "copy", "postgresql://me:pass-word@127.0.0.1:1/x"], "refused"),
-        (["database", "copy", "postgresql://me:pass-word/x@h/x"], "it is no URL"),
+        (
+            ["database", "copy", "postgresql://me:pass-word/x@h/x"],
+            "port of the PostgreSQL",
+        ),
         (["restore", "{data}/admin.token"], "{data}/admin.token is no file"),
         (["restore", "{data}/encryption.key"], "file is not a database"),
     ],
