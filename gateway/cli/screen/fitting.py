@@ -10,6 +10,7 @@ from gateway.cli.screen.columns import Column
 NARROW = 100  # characters; columns that are extra need more
 GAP = 2
 _LEAST = 5  # of a text's characters
+_READABLE = 20  # of which most names have no more
 
 
 def is_narrow() -> bool:
@@ -45,7 +46,24 @@ class Lines:
             for one in self._shown
         }
         if room is not None:
+            self._leave_out(room)
             self._shrink(room)
+
+    def _leave_out(self, room: int) -> None:
+        """Columns that are extra, the last first, until names can be read."""
+        extras = [one for one in self._shown if one.is_extra]
+        while extras and self._readable_width() > room:
+            self._shown.remove(one := extras.pop())
+            del self._widths[one.name], self.titles[one.name]
+
+    def _readable_width(self) -> int:
+        widths = (
+            self._widths[one.name]
+            if one.is_number or one.is_whole
+            else min(self._widths[one.name], _READABLE)
+            for one in self._shown
+        )
+        return sum(widths) + GAP * (len(self._shown) - 1)
 
     def _shrink(self, room: int) -> None:
         """Take from the widest texts; numbers are never cut."""

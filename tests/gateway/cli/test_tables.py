@@ -46,6 +46,14 @@ def test_a_table_fits_its_terminal_and_cuts_no_number(room):
     assert "2026-11-30" in lines[1]
 
 
+def test_what_is_extra_goes_before_names_cannot_be_read():
+    shown = columns("account first second", whole="first second", extra="first second")
+    row = {"account": "grace@demo.example", "first": "f" * 40, "second": "s" * 40}
+    lines = Lines(shown, [row], 100)
+    assert lines.line(row).split() == ["grace@demo.example", "f" * 40]
+    assert list(lines.titles) == ["account", "first"]
+
+
 def test_the_log_has_a_header_and_columns(commands, record):
     record(row(1, model="gpt-5.5"), row(2, status="error", error_code="rate_limit"))
     zone, title, first, second = commands.good("logs").out.splitlines()
