@@ -28,7 +28,10 @@ def private_files(settings: Settings) -> list[Finding]:
         return [warn("permissions", f"there is no {folder} yet", COMMAND)]
     found = []
     for path in [folder, *sorted(folder.iterdir())]:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:  # SQLite takes some away; and a link to nothing
+            continue
         if mode & 0o077 and (path == folder or not path.is_dir()):
             right = 0o700 if path == folder else 0o600
             text = f"{path} is open to others (mode {mode:o})"

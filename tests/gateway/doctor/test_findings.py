@@ -141,6 +141,7 @@ def test_every_file_that_others_may_read_is_named(settings):
     assert local_checks.private_files(settings)[0].level is Level.WARN  # not there yet
     folder.mkdir(mode=0o700)
     (folder / "gateway.db").touch(0o600)
+    (folder / "gone").symlink_to(folder / "nowhere")
     assert [f.level for f in local_checks.private_files(settings)] == [Level.OK]
     (folder / "admin.token").touch(0o600)
     (folder / "admin.token").chmod(0o640)
