@@ -249,7 +249,7 @@ def test_what_stands_against_an_account_is_told(gateway):
     held = Credentials(access_token=Secret("at-fake"), expires_at=NOW + 60)
     gateway.pool.replace([Account(1, "one"), Account(2, "two", credentials=held)])
     one, two = gateway.pool.accounts.values()
-    one.record_windows([Window("primary", 100.0, 300, NOW + 600)], NOW)
+    one.record_windows([Window("primary", 100.0, 300, NOW + DAY)], NOW)
     refused = network_failure("no", "upstream_connection_failed", "connect")
     witness = Witness("key", "conversation")
     gateway.pool.verdicts.meet(Met(two, refused, witness, None), NOW)
