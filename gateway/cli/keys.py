@@ -64,17 +64,20 @@ def keys() -> None:
     """API keys: who may use the gateway, and how much."""
 
 
+def _flag(name: str) -> str:
+    return _REPEATED.get(name, "--" + name.replace("_", "-"))
+
+
 def rule_options(rules: Entity) -> Callable[..., Any]:
     """The options of everything a key may be held to."""
 
     def add_options(command: Callable[..., Any]) -> Callable[..., Any]:
         for field in reversed(rules.fields):
             name = field.name
-            flag = _REPEATED.get(name, "--" + name.replace("_", "-"))
             kind = Count() if field.type is int else None
             if name not in _NO_OPTIONS:
                 command = click.option(
-                    *(flag, name),
+                    *(_flag(name), name),
                     type=kind,
                     multiple=name in _REPEATED,
                     help=field.help,
@@ -91,6 +94,9 @@ def _rules(given: dict[str, Any]) -> dict[str, Any]:
         if KEY_CHANGE[name].many:
             texts = value if name in _REPEATED else (value or "").split(",")
             rules[name] = [one.strip() for one in texts if one.strip()]
+            if not rules[name] and any(value or ()):  # commas or spaces, a slip
+                flag = _flag(name)
+                raise click.UsageError(f"{flag} names nothing; '' takes a rule away.")
     return rules
 
 

@@ -6,6 +6,7 @@ upstream judges the tokens. They tell names and dates, never what is allowed.
 
 import base64
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,9 @@ def read_login(path: str | os.PathLike[str]) -> Login:
 
 
 def read_login_file(path: str | os.PathLike[str]) -> bytes:
-    """Blocks. Raises OSError, or ValueError when it is too large."""
+    """Blocks. Raises OSError, or ValueError for no regular file and a large one."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("is no regular file")  # a pipe would be waited for
     with open(path, "rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:

@@ -59,7 +59,7 @@ def test_of_several_files_none_is_imported_when_one_is_bad(
 def test_a_directory_is_no_auth_file(commands, tmp_path):
     done = commands("accounts", "import", tmp_path)
     assert done.status == 1
-    assert "Is a directory" in done.err
+    assert "is no regular file" in done.err
 
 
 def test_camel_case_is_read_as_well(commands, tmp_path):
