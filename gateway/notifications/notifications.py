@@ -46,7 +46,7 @@ KEYS_AT_ONCE = 200  # some tenths of a millisecond
 ADOPTION_SECONDS = 20.0
 # A database that does not answer keeps nobody from being told that it does not.
 STORE_SECONDS = 5.0
-_MOST_MODELS = 50
+UNLISTED_MODEL = "a model that no catalogue lists"
 MOST_NEWS = 1_000
 # Changes that a failing database has not taken; each is a row of a kB.
 MOST_UNSAVED = 1_000
@@ -101,12 +101,18 @@ class Notifications:
     # Called by those who publish: these must not wait
 
     def _note_exchange(self, row: Mapping[str, Any]) -> None:
-        model = unpriced_model(row)
-        if model not in (None, OTHER_MODELS) and len(self._unpriced) < _MOST_MODELS:
-            self._unpriced[str(model)] = None
         key = self._gateway.ring.get(row["api_key_id"] or 0)
+        model = unpriced_model(row)
+        if model not in (None, OTHER_MODELS):
+            self._note_unpriced(str(model), key)
         if key is not None and key.limits and self._marks is not None:
             self._look_at(OF_KEYS, [key])
+
+    def _note_unpriced(self, model: str, key: Key | None) -> None:
+        """Names that clients make up are told as one, where an upstream takes any."""
+        is_ruled = key is not None and model in (*key.models, key.enforced_model)
+        is_known = is_ruled or self._gateway.pool.lists_model(model)
+        self._unpriced[model if is_known else UNLISTED_MODEL] = None
 
     def _note_account(self, account: Account) -> None:
         self._woken.set()

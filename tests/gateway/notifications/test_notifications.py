@@ -14,7 +14,7 @@ from gateway.protocol.local_failures import token_refresh_failed
 from gateway.secret import Secret
 from gateway.store.notices import NoticeRow, latest_notices, put_notices
 from tests.gateway.notifications.receivers import SECRET
-from tests.serving import CODEX, payload, until
+from tests.serving import CODEX, V1, payload, until
 
 pytestmark = [pytest.mark.operator, pytest.mark.gen_test(timeout=40)]
 
@@ -140,6 +140,19 @@ async def test_a_model_without_a_price_is_told_once(serving, upstream, told):
         assert answered.status == 200
     event, data = await told.event()
     assert (event, data["model"]) == ("price.missing", "of-tomorrow")
+    end_login(serving)
+    assert (await told.event())[0] == "account.login_ended"
+
+
+async def test_names_that_clients_make_up_are_told_as_one(serving, told):
+    await serving.add_api_key_account()
+    key = await serving.add_key(models=["ruled", "made-up-*"])
+    for model in ("made-up-1", "made-up-2", "ruled"):
+        asked = payload(model=model)
+        answered = await serving.ask(V1, asked, headers={"x-api-key": key})
+        assert answered.status == 200
+    models = {(await told.event())[1]["model"] for _ in range(2)}
+    assert models == {"a model that no catalogue lists", "ruled"}
     end_login(serving)
     assert (await told.event())[0] == "account.login_ended"
 
