@@ -94,9 +94,9 @@ def _read_all(files: tuple[Path, ...]) -> list[tuple[Path, Login | Secret]]:
             content = sys.stdin.buffer.read() if is_stdin else read_login_file(path)
             logins.append((path, parse_import(content)))
         except OSError as error:
-            wrong.append(f"{path}: {error.strerror or error}")
+            wrong.append(text(f"{path}: {error.strerror or error}"))
         except ValueError as error:
-            wrong.append(f"{path}: {error}")
+            wrong.append(text(f"{path}: {error}"))
     if wrong:
         raise click.ClickException("\n".join([*wrong, "Nothing was imported."]))
     return logins

@@ -11,12 +11,12 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from gateway.admin.entity import Changed
-from gateway.cli.admin_client import use_url
+from gateway.cli.admin_client import remote_url, use_url
 from gateway.cli.guide.exit_status import ExitStatus
 from gateway.cli.guide.help_page import Command, help_page
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.guide.usage_errors import one_line
-from gateway.cli.output import OutputRow, print_change, printable
+from gateway.cli.output import UNPRINTABLE, OutputRow, error_lines, print_change
 from gateway.cli.running.connection import SECRETS as SECRETS  # for commands, too
 from gateway.cli.running.connection import apply_change as apply_change
 from gateway.cli.running.connection import connected_database as connected_database
@@ -73,6 +73,8 @@ EXPECTED = (
     AlreadyRunning,
     OSError,
 )
+# What an answer ends in whose fields have other types, at `--url`.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Commands(click.Group):
@@ -126,15 +128,20 @@ def _clear_errors() -> Iterator[None]:
         click.echo(err=True)  # behind the ^C
         raise click.exceptions.Exit(ExitStatus.INTERRUPTED) from None
     except EXPECTED as error:
-        raise click.ClickException(printable(_reason(error))) from error
+        one = _reason(error).replace("\n", UNPRINTABLE)  # of a name in it
+        raise click.ClickException(error_lines(one)) from error
+    except _UNREADABLE as error:
+        if remote_url() is None:
+            raise
+        told = f"{remote_url()} does not answer as a gateway of this release"
+        raise click.ClickException(error_lines(told)) from error
     except click.ClickException as error:
         if isinstance(error, NoArgsIsHelpError):
             raise  # it holds the help
         if isinstance(error, click.UsageError):
             raise one_line(error) from error
-        if error.message == printable(error.message):
-            raise
-        raise click.ClickException(printable(error.message)) from error
+        error.message = error_lines(error.message)
+        raise
 
 
 def _reason(error: Exception) -> str:

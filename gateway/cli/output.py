@@ -12,7 +12,8 @@ from gateway.admin.entity import Changed
 
 OutputRow = Mapping[str, Any]
 
-_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+_LONGEST_LINE = 600  # of an error
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def print_json(row: OutputRow) -> None:
@@ -89,14 +90,23 @@ def text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(text(one) for one in value) or "-"
-    return printable(str(value).replace("\n", _UNPRINTABLE))
+    return printable(str(value).replace("\n", UNPRINTABLE))
 
 
 def printable(words: str) -> str:
     """Words in which only line ends steer the terminal: clients choose some of them."""
     if words.isprintable():
         return words
-    return "".join(c if c.isprintable() or c == "\n" else _UNPRINTABLE for c in words)
+    return "".join(c if c.isprintable() or c == "\n" else UNPRINTABLE for c in words)
+
+
+def error_lines(words: str) -> str:
+    """An error's lines, cut in the middle: what was typed is quoted in them."""
+    lines = printable(words).split("\n")
+    return "\n".join(
+        line if len(line) <= _LONGEST_LINE else f"{line[:400]}…{line[-150:]}"
+        for line in lines
+    )
 
 
 def format_time(seconds: float | None) -> str:

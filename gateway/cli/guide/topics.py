@@ -8,7 +8,7 @@ import click
 from gateway.cli.guide.documents import described, section
 from gateway.cli.guide.help_page import Command, is_coloured
 from gateway.cli.guide.usage_errors import UsageLine
-from gateway.cli.output import printable
+from gateway.cli.output import text
 from gateway.settings import PROGRAM
 from gateway.settings.suggestions import nearest, question
 
@@ -132,7 +132,7 @@ def _show_command(
         if not isinstance(group, click.Group) or word not in names:
             asked = question(nearest(word, names if context.parent else names + known))
             told = [f"There is no topic '{word}'.", asked, _LISTED]
-            raise UsageLine(printable(" ".join(filter(None, told))))
+            raise UsageLine(text(" ".join(filter(None, told))))
         command = group.get_command(context, word)
         assert command is not None
         context = click.Context(command, info_name=word, parent=context)

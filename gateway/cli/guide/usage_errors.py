@@ -4,7 +4,7 @@ import click
 from click.exceptions import NoSuchCommand
 
 from gateway.cli.guide.exit_status import ExitStatus
-from gateway.cli.output import printable
+from gateway.cli.output import error_lines
 from gateway.settings.suggestions import nearest, question
 
 _WHOLE_NUMBER = ("a valid integer range", "a whole number")
@@ -28,7 +28,7 @@ def one_line(error: click.UsageError) -> click.ClickException:
         told.append(f"`{error.ctx.command_path} --help` has examples.")
     # click puts the choices of what is missing on lines of their own.
     words = " ".join(" ".join(filter(None, told)).split())
-    return UsageLine(printable(words.replace(*_WHOLE_NUMBER)))
+    return UsageLine(error_lines(words.replace(*_WHOLE_NUMBER)))
 
 
 def _meant(error: click.UsageError) -> list[str]:

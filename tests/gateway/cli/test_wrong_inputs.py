@@ -209,6 +209,17 @@ def test_what_is_refused_is_named_with_what_would_do(used, typed, words):
     assert done.err.count("\n") == 1 + ("Nothing was imported." in done.err)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["keys show", "logs --status", "accounts import", "help", "keys create x --limit"],
+)
+def test_a_long_input_of_lines_is_told_in_a_short_line(used, typed):
+    done = used(*typed.split(), "a\nb" * 30_000)
+    assert (done.status in (1, 2), len(done.err) < 700) == (True, True)
+    assert done.err.count("\n") <= 2
+    assert "Error: " in done.err
+
+
 def test_nothing_was_changed_by_what_was_refused(used):
     assert (used.rows("keys", "list"), used.rows("accounts", "list")) == used.before
 

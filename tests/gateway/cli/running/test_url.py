@@ -108,3 +108,28 @@ async def test_what_answers_oddly_is_one_clear_line(shell, answer, said):
     assert (done.status, done.out) == (1, "")
     assert said in done.err
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("turns", b'{"turns": [{"id": 7}]}'),
+        ("turns", b'{"turns": 7}'),
+        ("turns", b"{}"),
+        ("status", b'{"at": "x", "limits": 1}'),
+        ("accounts list", b'{"accounts": [7]}'),
+        ("usage", b'{"rows": [[]]}'),
+    ],
+)
+async def test_fields_of_other_types_are_one_clear_line(shell, answer, command):
+    async def reply(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"\r\n" + answer)
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", 0) as started:
+        port = started.sockets[0].getsockname()[1]
+        url = ("--url", f"http://127.0.0.1:{port}")
+        done = await shell(*command.split(), *url, GATEWAY_ADMIN_TOKEN=shell.token)
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "release" in done.err
