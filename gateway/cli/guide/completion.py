@@ -82,7 +82,9 @@ def install(shell: str | None, force: bool, as_json: bool) -> None:
     is_new = not (file.is_file() and file.read_text("utf-8", "replace") == text)
     if is_new:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with new_file(file, force=force or _is_ours(file)) as written:
+        instead = f"put what `{PROGRAM} completion show {chosen}` prints elsewhere"
+        is_forced = force or _is_ours(file)
+        with new_file(file, force=is_forced, instead=instead) as written:
             written.write_text(text, "utf-8")
     advice = kind.advice.format(file=file, folder=file.parent)
     print_result(

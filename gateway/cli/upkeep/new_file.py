@@ -38,14 +38,20 @@ def own_files(settings: Settings) -> list[Path]:
 
 
 @contextmanager
-def new_file(path: Path, *, force: bool, spared: Sequence[Path] = ()) -> Iterator[Path]:
+def new_file(
+    path: Path,
+    *,
+    force: bool,
+    spared: Sequence[Path] = (),
+    instead: str = "name another file",
+) -> Iterator[Path]:
     """A place to write in, which gets its name when all went well.
 
     A file of that name is replaced if the owner wants it; a link, a device and what is
     `spared` never are, nor what a link leads to. Raises ClickException, or
     OSError when the name was taken meanwhile.
     """
-    is_replaced = _may_be_replaced(path, force, spared)
+    is_replaced = _may_be_replaced(path, force, spared, instead)
     try:
         # Mode 0700, on the same file system.
         room = tempfile.TemporaryDirectory(prefix=".codexgate-", dir=path.parent)
@@ -65,7 +71,9 @@ def new_file(path: Path, *, force: bool, spared: Sequence[Path] = ()) -> Iterato
             give_name(written, path)
 
 
-def _may_be_replaced(path: Path, force: bool, spared: Sequence[Path]) -> bool:
+def _may_be_replaced(
+    path: Path, force: bool, spared: Sequence[Path], instead: str
+) -> bool:
     """Whether there is one; asks, and ends the command when the answer is no."""
     try:
         found = path.lstat()
@@ -77,12 +85,12 @@ def _may_be_replaced(path: Path, force: bool, spared: Sequence[Path]) -> bool:
         ) from None
     if not stat.S_ISREG(found.st_mode):
         what = "a link" if path.is_symlink() else "no regular file"
-        raise click.ClickException(f"{path} is {what}: name another file")
+        raise click.ClickException(f"{path} is {what}: {instead}")
     if any(one.exists() and path.samefile(one) for one in spared):
-        raise click.ClickException(f"{path} is the gateway's own: name another file")
+        raise click.ClickException(f"{path} is the gateway's own: {instead}")
     if force:
         return True
     told = f"{path} exists already"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.ClickException(f"{told}: --force replaces it, or name another file")
+        raise click.ClickException(f"{told}: --force replaces it, or {instead}")
     return click.confirm(f"{told}. Replace it?", abort=True, err=True)

@@ -48,7 +48,10 @@ def test_a_file_of_another_s_is_kept_and_one_of_ours_is_renewed(commands, tmp_pa
     path.parent.mkdir(parents=True)
     path.write_text("# mine")
     done = commands("completion", "install", "fish", **PLAIN)
-    assert (done.status, "exists already" in done.err) == (1, True)
+    assert (done.status, path.read_text()) == (1, "# mine")
+    assert "--force replaces it" in done.err
+    assert "what `run.py completion show fish` prints elsewhere" in done.err
+    assert "another file" not in done.err
     path.write_text(script("fish") + "# of an older release")
     commands.good("completion", "install", "fish", **PLAIN)
     assert path.read_text() == script("fish")

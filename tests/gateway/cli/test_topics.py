@@ -28,6 +28,8 @@ def test_a_section_ends_where_the_next_of_its_depth_begins():
     ("words", "told"),
     [
         ("GATEWAY_PORT", ["**GATEWAY_PORT**", "default: `2455`", "meaning: port"]),
+        ("GATEWAY_API_KEY", ["`doctor` asks with it"]),
+        ("GATEWAY_ADMIN_TOKEN", ["that `--url` names"]),
         ("login_required", ["status: ", "cause: ", "fix: ", "whose: "]),
         ("invalid_request_error", ["status: 400", "status: 405"]),
         ("keys rotate", ["Usage: run.py keys rotate", "Examples:"]),
