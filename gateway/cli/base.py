@@ -140,8 +140,11 @@ def _clear_errors() -> Iterator[None]:
             raise  # it holds the help
         if isinstance(error, click.UsageError):
             raise one_line(error) from error
-        error.message = error_lines(error.message)
-        raise
+        short = click.ClickException(error_lines(error.message))
+        if short.message == error.message:
+            raise
+        short.exit_code = error.exit_code
+        raise short from error
 
 
 def _reason(error: Exception) -> str:
