@@ -15,7 +15,7 @@ from gateway.cli.admin_client import remote_url, use_url
 from gateway.cli.guide.exit_status import ExitStatus
 from gateway.cli.guide.help_page import Command, help_page
 from gateway.cli.guide.stored_names import names_of
-from gateway.cli.guide.usage_errors import one_line
+from gateway.cli.guide.usage_errors import UsageLine, one_line
 from gateway.cli.output import UNPRINTABLE, OutputRow, error_lines, print_change
 from gateway.cli.running.connection import SECRETS as SECRETS  # for commands, too
 from gateway.cli.running.connection import apply_change as apply_change
@@ -140,11 +140,10 @@ def _clear_errors() -> Iterator[None]:
             raise  # it holds the help
         if isinstance(error, click.UsageError):
             raise one_line(error) from error
-        short = click.ClickException(error_lines(error.message))
-        if short.message == error.message:
+        if error.message == error_lines(error.message):
             raise
-        short.exit_code = error.exit_code
-        raise short from error
+        kind = UsageLine if isinstance(error, UsageLine) else click.ClickException
+        raise kind(error_lines(error.message)) from error
 
 
 def _reason(error: Exception) -> str:
