@@ -36,16 +36,19 @@ async def check_connection(visit: Visit, *, is_quick: bool) -> AsyncIterator[Fin
         checks: tuple[Callable[[Visit], Awaitable[list[Finding]]], ...] = (
             warned,
             key_needed,
+            name_trap,
             key_taken,
             models,
             upgraded,
             streamed,
             large_body,
-            name_trap,
         )
         for check in checks:
-            for finding in await check(visit):
+            found = await check(visit)
+            for finding in found:
                 yield finding
+            if any(one.check == "key" and one.fix == MAKE_KEY for one in found):
+                return  # refused for want of a key, as all that follows would be
         if silence is not None:
             for finding in await silence:
                 yield finding
