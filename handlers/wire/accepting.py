@@ -33,8 +33,9 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _OF_CONNECTION = {errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENETUNREACH}
 _OF_CONNECTION |= {errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ETIMEDOUT}
 _MOST_ASKED = 64 * 1024
-# The others of the loop get a turn after so many.
-_MOST_AT_A_TIME = 128
+# The others of the loop get a turn after so many: each is a millisecond of work, and
+# hundreds may come back at once.
+MOST_AT_A_TIME = 8
 ACCEPT_PAUSE_SECONDS = 1.0
 _LOG_SECONDS = 60.0
 # Upstream's connections, the database and files: a quarter, and at least so many.
@@ -137,7 +138,7 @@ class Listener:
         self._loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(_MOST_AT_A_TIME):
+        for _ in range(MOST_AT_A_TIME):
             if not self._is_open:
                 return
             try:

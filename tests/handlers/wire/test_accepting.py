@@ -4,10 +4,12 @@ import asyncio
 import resource
 import socket
 from contextlib import contextmanager
+from operator import sub
 
 import pytest
 
 from handlers.wire.accepting import (
+    MOST_AT_A_TIME,
     AcceptPolicy,
     Listener,
     descriptors_for_clients,
@@ -92,3 +94,24 @@ async def test_a_listener_that_is_closed_in_a_pause_does_not_come_back():
     assert counts.accept_pauses.number == 1
     client.close()
     accepted[0][0].close()
+
+
+@pytest.mark.gen_test
+async def test_of_those_who_come_at_once_some_are_taken_at_a_time():
+    """In between the loop does what else there is to do."""
+    accepted, number = [], 3 * MOST_AT_A_TIME
+    policy = AcceptPolicy(Counts(), LingeringSockets())
+    with socket.create_server(("127.0.0.1", 0), backlog=number) as listening:
+        listening.setblocking(False)
+        clients = [
+            socket.create_connection(listening.getsockname()) for _ in range(number)
+        ]
+        listener = Listener(listening, lambda *one: accepted.append(one), policy)
+        seen = [0]
+        while seen[-1] < number:
+            await asyncio.sleep(0)
+            seen.append(len(accepted))
+        listener.close()
+    assert max(map(sub, seen[1:], seen)) == MOST_AT_A_TIME
+    for one in (*clients, *(connection for connection, _ in accepted)):
+        one.close()

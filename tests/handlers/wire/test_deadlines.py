@@ -2,10 +2,11 @@
 
 import asyncio
 from functools import partial
+from operator import sub
 
 import pytest
 
-from handlers.wire.deadlines import Deadlines
+from handlers.wire.deadlines import MOST_AT_A_TIME, Deadlines
 
 SECONDS = 0.05
 # Timers of the event loop count whole milliseconds.
@@ -91,5 +92,23 @@ def test_nobody_is_called_back_after_the_close(waits):
         asyncio.get_running_loop().call_later(2 * SECONDS, is_over.set)
         await is_over.wait()
         assert called == []
+
+    asyncio.run(run())
+
+
+def test_who_is_due_at_once_is_called_back_in_portions(waits):
+    """In between the loop does what else there is to do."""
+
+    async def run():
+        called, number = [], 5 * MOST_AT_A_TIME
+        for who in range(number):
+            waits.begin(who, partial(called.append, who))
+        seen = [0]
+        async with asyncio.timeout(5):
+            while seen[-1] < number:
+                await asyncio.sleep(0)
+                seen.append(len(called))
+        assert called == list(range(number))
+        assert max(map(sub, seen[1:], seen)) == MOST_AT_A_TIME
 
     asyncio.run(run())
