@@ -36,7 +36,7 @@ def find_named(things: Iterable[N], kind: str, name: str, *, exact: bool = False
         for one in held:
             if str(getattr(one, words, "")) == name != "":
                 return one
-    part = name.casefold()
+    part = name.casefold() if name == name.strip() else ""
     # A number that is nobody's is of one that was removed.
     like = [one for one in held if part in one.name.casefold()] if part else []
     if part.isdigit():

@@ -35,7 +35,7 @@ _OF_CONNECTION |= {errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ETIMEDOUT}
 _MOST_ASKED = 64 * 1024
 # The others of the loop get a turn after so many: each is a millisecond of work, and
 # hundreds may come back at once.
-MOST_AT_A_TIME = 8
+MOST_ACCEPTED = 8
 ACCEPT_PAUSE_SECONDS = 1.0
 _LOG_SECONDS = 60.0
 # Upstream's connections, the database and files: a quarter, and at least so many.
@@ -138,7 +138,7 @@ class Listener:
         self._loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(MOST_AT_A_TIME):
+        for _ in range(MOST_ACCEPTED):
             if not self._is_open:
                 return
             try:

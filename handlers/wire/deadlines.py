@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from itertools import count
 
 # The others of the loop get a turn after so many: what began at once is due at once.
-MOST_AT_A_TIME = 16
+MOST_OVERDUE = 16
 
 
 class Deadlines:
@@ -52,7 +52,7 @@ class Deadlines:
             if not self._waits:
                 return
             waiter, (until, on_timeout) = next(iter(self._waits.items()))
-            if until > now or called == MOST_AT_A_TIME:
+            if until > now or called == MOST_OVERDUE:
                 self._timer = loop.call_at(until, self._call_overdue)
                 return
             self.end(waiter)

@@ -9,7 +9,7 @@ from operator import sub
 import pytest
 
 from handlers.wire.accepting import (
-    MOST_AT_A_TIME,
+    MOST_ACCEPTED,
     AcceptPolicy,
     Listener,
     descriptors_for_clients,
@@ -99,7 +99,7 @@ async def test_a_listener_that_is_closed_in_a_pause_does_not_come_back():
 @pytest.mark.gen_test
 async def test_of_those_who_come_at_once_some_are_taken_at_a_time():
     """In between the loop does what else there is to do."""
-    accepted, number = [], 3 * MOST_AT_A_TIME
+    accepted, number = [], 3 * MOST_ACCEPTED
     policy = AcceptPolicy(Counts(), LingeringSockets())
     with socket.create_server(("127.0.0.1", 0), backlog=number) as listening:
         listening.setblocking(False)
@@ -112,6 +112,6 @@ async def test_of_those_who_come_at_once_some_are_taken_at_a_time():
             await asyncio.sleep(0)
             seen.append(len(accepted))
         listener.close()
-    assert max(map(sub, seen[1:], seen)) == MOST_AT_A_TIME
+    assert max(map(sub, seen[1:], seen)) == MOST_ACCEPTED
     for one in (*clients, *(connection for connection, _ in accepted)):
         one.close()

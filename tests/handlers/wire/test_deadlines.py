@@ -6,7 +6,7 @@ from operator import sub
 
 import pytest
 
-from handlers.wire.deadlines import MOST_AT_A_TIME, Deadlines
+from handlers.wire.deadlines import MOST_OVERDUE, Deadlines
 
 SECONDS = 0.05
 # Timers of the event loop count whole milliseconds.
@@ -100,7 +100,7 @@ def test_who_is_due_at_once_is_called_back_in_portions(waits):
     """In between the loop does what else there is to do."""
 
     async def run():
-        called, number = [], 5 * MOST_AT_A_TIME
+        called, number = [], 5 * MOST_OVERDUE
         for who in range(number):
             waits.begin(who, partial(called.append, who))
         seen = [0]
@@ -109,6 +109,6 @@ def test_who_is_due_at_once_is_called_back_in_portions(waits):
                 await asyncio.sleep(0)
                 seen.append(len(called))
         assert called == list(range(number))
-        assert max(map(sub, seen[1:], seen)) == MOST_AT_A_TIME
+        assert max(map(sub, seen[1:], seen)) == MOST_OVERDUE
 
     asyncio.run(run())
