@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: the loop, the scripted upstream, a whole gateway."""
 
 import asyncio
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,10 @@ settings.register_profile(
     "gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("gateway")
+
+
+# A shell that starts tests in the background has it ignored, by their programs, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):

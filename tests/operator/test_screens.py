@@ -1,5 +1,6 @@
 """Screens in a real terminal, and the log of a long database, in processes."""
 
+import codecs
 import os
 import pty
 import select
@@ -49,6 +50,7 @@ class Terminal:
         )
         os.close(slave)
         self.text = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
 
     def read(self, until="\0", seconds=20):
         """All that is printed, or as far as it says `until`."""
@@ -59,7 +61,7 @@ class Terminal:
                     got = os.read(self._master, 65536)
                 except OSError:  # the command has ended
                     break
-                self.text += got.decode()
+                self.text += self._decode(got)
         return self.text.replace("\r\n", "\n")
 
 
