@@ -1,6 +1,7 @@
 """Installs clients and runs their scripts at a gateway."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import sys
@@ -43,7 +44,15 @@ async def run(
 
 async def install(client: Client) -> str:
     """Nothing when it is there in its version, else why it could not be installed."""
-    folder = INSTALLED / client.script.partition(".")[0]
+    INSTALLED.mkdir(exist_ok=True)
+    name = client.script.partition(".")[0]
+    with (INSTALLED / f"{name}.lock").open("w") as lock:
+        # Tests that run at once share the folder.
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        return await _install(client, INSTALLED / name)
+
+
+async def _install(client: Client, folder: Path) -> str:
     wanted = "\n".join(client.packages)
     done = folder / "installed.txt"
     if done.exists() and done.read_text() == wanted:
