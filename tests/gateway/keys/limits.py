@@ -4,6 +4,7 @@ import asyncio
 
 from gateway.keys.counters import Charge
 from gateway.keys.key import Key, Limit, Measure
+from gateway.pricing.pricing import Prices
 from gateway.protocol.facts import Usage
 
 CREATED = 1_764_000_000  # 2025-11-24T16:00:00Z
@@ -25,6 +26,21 @@ def limit(maximum, measure=Measure.TOKENS, window="7d", model=None, id=1):
 
 def key(*limits, id=1, **fields):
     return Key(id, f"key {id}", "sk-cgw-", "", CREATED, limits=limits, **fields)
+
+
+PRICES = Prices().table
+
+
+def unknown(tokens, most=128_000, model=None):
+    """A turn of which only the input is known."""
+    usage = Usage(tokens, output_tokens=min(4_000, most))
+    quote = PRICES.quote(model, None)
+    return Charge(usage, None, model, quote, most, is_expected=False)
+
+
+def primed(tokens, most=128_000):
+    """A turn of a key whose turns were tiny until now."""
+    return Charge(Usage(tokens, output_tokens=4_000), None, None, None, most)
 
 
 def spend(tokens):
