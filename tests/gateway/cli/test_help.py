@@ -94,7 +94,7 @@ def test_a_terminal_has_panels_and_colours_unless_it_is_told_otherwise(
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "90", **env},
     ):
         os.close(theirs)
-        text = "".join(read_all(ours))
+        text = b"".join(read_all(ours)).decode()
     for words in ("keys create", "--enforce-model", "Examples", "'tokens 2M/7d'"):
         assert words in text
     assert ("\033[" in text, "╭─" in text) == (is_coloured, is_coloured)
@@ -103,7 +103,7 @@ def test_a_terminal_has_panels_and_colours_unless_it_is_told_otherwise(
 def read_all(descriptor):
     while True:
         try:
-            yield os.read(descriptor, 65536).decode()
+            yield os.read(descriptor, 65536)
         except OSError:  # all ends are closed
             os.close(descriptor)
             return
