@@ -11,6 +11,7 @@ from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.names import NamedRow, find_row
 from gateway.admin.views import account_names, key_names
 from gateway.keys.texts.times import parse_moment
+from gateway.settings.zones import zone_named
 from gateway.store.log import calendar, queries
 from gateway.store.log.queries import LogFilter, LogStatus, Record
 from gateway.store.log.refusals import find_refusal, refusal_page
@@ -160,7 +161,7 @@ def _groupings(by: str) -> list[Grouping]:
 def time_zone(name: str) -> tzinfo:
     """Raises Unacceptable."""
     try:
-        return calendar.zone_named(name)
+        return zone_named(name)
     except ValueError as error:
         raise Unacceptable(f"time_zone: {error}", param="time_zone") from error
 

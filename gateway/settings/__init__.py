@@ -10,6 +10,7 @@ from environs import Env, EnvValidationError, validate
 
 from gateway.secret import Secret
 from gateway.settings.parsers import PARSERS, Network
+from gateway.settings.zones import machine_zone
 
 # What an owner types: the package of an installed gateway, or run.py in a clone.
 PACKAGE = "codexgate"
@@ -17,6 +18,9 @@ PROGRAM = PACKAGE if PACKAGE in sys.modules else "run.py"
 COMMAND = PACKAGE if PACKAGE in sys.modules else "python run.py"
 
 UNPRICED = ("dearest", "refuse")
+# Who may ask for the dashboard's pages: nobody, who is on this machine, and who has
+# come in by https through a trusted proxy, too.
+DASHBOARD = ("off", "local", "on")
 MEBIBYTE = 1024 * 1024
 _OWN_FILE = "gateway.db"
 # What one setting needs others for.
@@ -24,6 +28,9 @@ _NEEDS = {
     "notify_webhook_url": ("notify_webhook_secret",),
     "notify_ntfy_token": ("notify_ntfy_url",),
     "notify_mail_url": ("notify_mail_from", "notify_mail_to"),
+    "sso_user_header": ("sso_peers", "sso_secret"),
+    "sso_peers": ("sso_user_header", "sso_secret"),
+    "sso_secret": ("sso_user_header", "sso_peers"),
 }
 
 
@@ -48,6 +55,11 @@ class Settings:
     unauthenticated_cidrs: tuple[Network, ...]
     allowed_hosts: frozenset[str]  # names, in lower case
     allowed_origins: frozenset[str]  # of browser apps, as a browser writes them
+    dashboard: str  # one of DASHBOARD
+    sso_user_header: str  # in lower case; "": nobody signs in by a proxy's word
+    sso_peers: tuple[Network, ...]  # whose word that is; no other proxy's
+    sso_secret: Secret | None  # that it proves to be the proxy with
+    time_zone: str  # of what pages show, as `zone_named` takes it
     max_body_bytes: int  # of one decoded body
     body_budget_bytes: int  # of all bodies being read
     connect_timeout: float
@@ -134,6 +146,11 @@ def _read(env: Any) -> dict[str, Any]:
         "unauthenticated_cidrs": env.networks("UNAUTHENTICATED_CIDRS", ""),
         "allowed_hosts": env.hosts("ALLOWED_HOSTS", ""),
         "allowed_origins": env.origins("ALLOWED_ORIGINS", ""),
+        "dashboard": env.str("DASHBOARD", "local", validate=validate.OneOf(DASHBOARD)),
+        "sso_user_header": env.header_name("SSO_USER_HEADER", ""),
+        "sso_peers": env.networks("SSO_PEERS", ""),
+        "sso_secret": env.long_secret("SSO_SECRET", ""),
+        "time_zone": env.zone("TIME_ZONE", machine_zone()),
         "max_body_bytes": env.int("MAX_BODY_BYTES", 128 * MEBIBYTE, validate=positive),
         "body_budget_bytes": env.int(
             "BODY_BUDGET_BYTES", 1024 * MEBIBYTE, validate=positive

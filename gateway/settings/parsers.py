@@ -12,6 +12,7 @@ from yarl import URL
 
 from gateway.secret import Secret
 from gateway.settings.home import at_home
+from gateway.settings.zones import zone_named
 
 Network = IPv4Network | IPv6Network
 PROXY_SCHEMES = ("http", "https", "socks5")
@@ -23,6 +24,12 @@ _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:]+\])(?P<port>:[0-9]{1,5})?"
 )
+# Not what every client or proxy sends, which would sign anybody in.
+_HEADER_NAME = re.compile(
+    r"(?!accept|content|sec-|user-agent|x-gateway-|x-real-ip"
+    r"|x-forwarded-(?:for|proto|host|port))[a-z0-9]+(?:-[a-z0-9]+){1,8}"
+)
+LEAST_SECRET = 32  # characters
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 
@@ -160,6 +167,36 @@ def _origin(text: str) -> str:
     return f"{match['scheme']}://{match['host']}{port}"
 
 
+def _header_name(value: str) -> str:
+    """Parse the name of a header that a proxy alone sets, in lower case."""
+    name = value.strip().lower()
+    if name and _HEADER_NAME.fullmatch(name) is None:
+        raise EnvError("Give a header of its own, as in X-SSO-User or Remote-User")
+    return name
+
+
+def _long_secret(value: str) -> Secret | None:
+    """Parse a secret that nobody guesses. No message has it."""
+    if value and (len(value) < LEAST_SECRET or not _is_word(value)):
+        raise EnvError(
+            f"Give {LEAST_SECRET} or more letters and digits, as "
+            "`openssl rand -hex 32` prints them"
+        )
+    return Secret(value) if value else None
+
+
+def _is_word(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def _zone(value: str) -> str:
+    try:
+        zone_named(value)
+    except ValueError as error:
+        raise EnvError(f"{error}: write Europe/Berlin, UTC or +05:30") from error
+    return value
+
+
 # Values of `env.NAME("SETTING", default)`.
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "file": _file,
@@ -168,6 +205,8 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "hosts": _hosts,
     "origins": _origins,
     "proxy": _proxy,
+    "header_name": _header_name,
+    "long_secret": _long_secret,
     "secret": lambda text: Secret(text) if text else None,
     "secret_url": _webhook,
     "topic": _topic,
@@ -175,4 +214,5 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "mail_server": _secret_url(*MAIL_SCHEMES),
     "address": _address,
     "addresses": _addresses,
+    "zone": _zone,
 }

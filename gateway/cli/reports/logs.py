@@ -22,10 +22,10 @@ from gateway.cli.running.connection import distant_client
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.fitting import is_narrow
 from gateway.cli.screen.lines import print_lines
-from gateway.cli.screen.zone import shell_zone, zone_line
+from gateway.cli.screen.zone import zone_line
 from gateway.settings import Settings
+from gateway.settings.zones import machine_zone, zone_named
 from gateway.store.log import queries
-from gateway.store.log.calendar import zone_named
 from gateway.store.log.queries import LogFilter, Record
 
 FOLLOW_SECONDS = 0.5
@@ -65,7 +65,7 @@ def logs(settings: Settings, /, limit: int, as_json: bool, **wanted: Any) -> Non
     if refused:
         print_refused(settings, {**wanted, "limit": limit}, follow, as_json)
         return
-    zone, client = zone_named(shell_zone()), distant_client(settings)
+    zone, client = zone_named(machine_zone()), distant_client(settings)
     if client is not None:
         if follow:
             raise click.UsageError("--follow needs the database itself, not a gateway")

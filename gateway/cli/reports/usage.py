@@ -12,9 +12,9 @@ from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import format_time, print_table
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
-from gateway.cli.screen.zone import shell_zone, zone_line
+from gateway.cli.screen.zone import zone_line
 from gateway.settings import Settings
-from gateway.store.log.calendar import zone_named
+from gateway.settings.zones import machine_zone, zone_named
 from gateway.store.log.log_rows import HOUR_MS
 from gateway.store.log.queries import Record
 from gateway.store.log.usage_sums import GROUPINGS
@@ -47,7 +47,7 @@ def usage(
 ) -> None:
     """Requests, tokens and cost, summed."""
     groups = list(dict.fromkeys(by))
-    wanted["time_zone"] = shell_zone()
+    wanted["time_zone"] = machine_zone()
     rows = run_query(settings, reports.sum_usage, ",".join(groups), wanted, time.time())
     if as_json:
         print_table(rows, (), as_json=True)

@@ -21,11 +21,10 @@ from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
 from gateway.cli.output import json_line, print_result, text
 from gateway.cli.progress import Progress
-from gateway.cli.screen.zone import shell_zone
 from gateway.cli.upkeep.new_file import force_option, new_file, own_files
 from gateway.settings import Settings
+from gateway.settings.zones import machine_zone, zone_named
 from gateway.store.backup import BackupFailed, back_up
-from gateway.store.log.calendar import zone_named
 from gateway.store.log.log_rows import COLUMNS
 from gateway.store.log.queries import LogFilter, Record
 
@@ -74,7 +73,7 @@ def export(
             quiet=as_json or not (output or _is_file(sys.stdout)),
         ) as progress,
     ):
-        zone = zone_named(shell_zone())
+        zone = zone_named(machine_zone())
         rows = _pages(reports.log_filter(wanted, time.time(), zone))
         shown = progress.count(rows)
         if as_json or kind == "jsonl":

@@ -4,10 +4,8 @@ An hour that holds a midnight, of a zone half an hour off, counts for the day it
 in.
 """
 
-import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from gateway.store.log.log_rows import DAY_MS, HOUR_MS
 
@@ -15,20 +13,6 @@ Unit = Literal["hour", "day", "week"]
 
 _WEEK_MS = 7 * DAY_MS
 _FIRST_MONDAY_MS = 4 * DAY_MS  # 1970-01-05
-
-
-def zone_named(name: str) -> tzinfo:
-    """The zone of "Europe/Berlin", "UTC" or "+05:30". Raises ValueError."""
-    if name == "UTC":
-        return UTC
-    offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", name, re.ASCII)
-    try:
-        if offset is None:
-            return ZoneInfo(name)
-        size = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
-        return timezone(-size if offset[1] == "-" else size)
-    except (OSError, KeyError, ValueError) as error:  # a folder, none of this machine
-        raise ValueError(f"{name!r} is no time zone") from error
 
 
 def group_start(unit: Unit, zone: tzinfo, first: int, last: int) -> str:

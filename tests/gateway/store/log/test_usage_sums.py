@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.settings.zones import zone_named
 from gateway.store.log import calendar
 from gateway.store.log.log_rows import DAY_MS, HOUR_MS, MEASURES, has_known_model
 from gateway.store.log.usage_sums import GROUPINGS, UNITS, usage_report
@@ -71,7 +72,7 @@ def named(row, by, zone=UTC):
 def test_a_report_sums_the_rows_since_the_hour(  # noqa: PLR0913
     database, written, by, zone, since, key, moved
 ):
-    zone, since = calendar.zone_named(zone), since + moved
+    zone, since = zone_named(zone), since + moved
     written = [{**row, "created_at": row["created_at"] + moved} for row in written]
     fill(database, written)
     expected = {}
@@ -141,4 +142,4 @@ def test_whole_days_of_utc_are_read_from_their_own_sums(database):
 )
 def test_what_is_no_zone_is_refused(name):
     with pytest.raises(ValueError, match="no time zone"):
-        calendar.zone_named(name)
+        zone_named(name)
