@@ -8,8 +8,10 @@ import time
 
 import peewee as pw
 
+from gateway.store.pages.threads_database import ThreadsDatabase
+
 # One database per process: a `Store` puts its own in here when it starts.
-database = pw.DatabaseProxy()
+database = ThreadsDatabase()
 
 
 def now_ms() -> int:

@@ -24,6 +24,7 @@ from gateway.store.database import (
 from gateway.store.encryption import SecretBox
 from gateway.store.identity import FileIdentity, file_identity
 from gateway.store.log.refusals import Refusals
+from gateway.store.pages.page_reads import PageReads
 from gateway.store.writer import Writer
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ logger = logging.getLogger("gateway.store")
 
 # Rows kept in memory while the database takes none: about 2 kB each.
 CAPACITY = 20_000
-# Reads are for people (pages, reports); none is on the path of a request.
+# Reads are for commands and reports; none is on the path of a request.
 READERS = 4
 FILE_WATCH_SECONDS = 2.0
 FILE_TROUBLE = (
@@ -66,6 +67,7 @@ class Store:
         self._file: FileIdentity | None = None
         self.file_trouble: str | None = None  # what is wrong with SQLite's file
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._pages = PageReads()
 
     async def start(self) -> None:
         """Open, migrate, start the writer. Raises UnusableDatabase, saying why."""
@@ -74,6 +76,7 @@ class Store:
         loop = asyncio.get_running_loop()
         self._database = await loop.run_in_executor(self._readers, self._open)
         models.database.initialize(self._database)
+        self._pages.open(self._database)
         self.writer.start(self._database)
 
     def _open(self) -> pw.Database:
@@ -102,6 +105,7 @@ class Store:
         """Write what waits, for at most so many seconds, and close."""
         self.refusals.hand_over(at_end=True)
         loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._readers, self._pages.close)
         await loop.run_in_executor(self._readers, self.writer.stop, drain_seconds)
         self._readers.shutdown()
         if self._database is not None and models.database.obj is self._database:
@@ -119,6 +123,13 @@ class Store:
     def _read(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
         with translated_errors(), models.database.connection_context():
             return function(*args)
+
+    async def page(self, function: Callable[..., T], *args: Any) -> T:
+        """The same for a page that somebody looks at: 2 seconds, and it only reads.
+
+        Raises PageDeadline, PagesBusy or StoreUnavailable.
+        """
+        return await self._pages.read(function, *args)
 
     async def write(self, function: Callable[..., T], *args: Any) -> T:
         """What the function returns, run on the writer's thread as one transaction.

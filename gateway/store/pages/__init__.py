@@ -1,0 +1,1 @@
+"""Reads for pages: apart from all other reads, and never for long."""
