@@ -19,6 +19,7 @@ from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
 from gateway.keys.metering import Metering
 from gateway.keys.request_rules import NO_RULES
+from gateway.monitoring.background import BackgroundTasks
 from gateway.monitoring.metrics import Metrics
 from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
@@ -65,14 +66,17 @@ STOP_SECONDS = 2.0
 class Gateway:
     """All parts of one process, started; handlers get it injected."""
 
+    is_draining = False
+    rules = NO_RULES  # for requests; a key has its own besides
+
     def __init__(
         self, settings: Settings, secrets: SecretBox, timing: StreamTiming
     ) -> None:
         """Build the parts; `start` is what opens them."""
         self.settings = settings
         self.secrets = secrets
-        self.is_draining = False
         self.supervisor = Supervisor()
+        self.background = BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
         self.store = Store(
             settings.database_url,
@@ -82,7 +86,6 @@ class Gateway:
         direct_url = settings.database_direct_url or settings.database_url
         self.database_lock = DatabaseLock(direct_url, settings.data_dir)
         self.ring = KeyRing()
-        self.rules = NO_RULES  # for requests; a key has its own besides
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
@@ -188,6 +191,7 @@ class Gateway:
         opened.push_async_callback(self.resets.close)
         opened.push_async_callback(self.catalogues.lookups.close)
         opened.push_async_callback(self.supervisor.stop)
+        opened.push_async_callback(self.background.close)
         for name, run in (
             ("recorder", self._recorder.run),
             ("catalogues", self.catalogues.run),

@@ -254,9 +254,10 @@ class Account:
             self.health.logged_in()
         is_about_ours = stored.credentials.has_same_tokens(self.credentials)
         is_lost = stored.credentials.bearer is None  # nobody can decrypt them
-        reason, by = stored.health.login_reason, stored.health.login_by
+        lost = stored.health
+        reason, by = lost.login_reason, lost.login_by
         if reason is not None and (is_about_ours or is_lost):
-            self.health.require_login(reason, by)
+            self.health.require_login(reason, by, lost.login_since)
         elif is_about_ours and self.health.login_reason == TOKEN_ENDED:
             self.health.logged_in()  # the same was imported again, and upstream took it
         if stored.health.paused != self.health.paused:

@@ -76,6 +76,7 @@ class AccountHealth:
     paused: bool = False
     login_reason: str | None = None
     login_by: str = ""
+    login_since: float | None = None  # None: not known, as in rows of earlier releases
     limit: AccountLimit | None = None
     mark: Mark | None = None
     is_token_doubted: bool = False  # a turn met a 401, and none went well since
@@ -147,6 +148,18 @@ class AccountHealth:
                 return _with_source(text, self.mark.by)
             case _:
                 return ""
+
+    def since(self, now: float) -> float | None:
+        """When the status began, as far as is known: a pause is the audit's."""
+        match self.status(now):
+            case AccountStatus.REAUTH_REQUIRED | AccountStatus.TOKEN_ENDED:
+                return self.login_since
+            case AccountStatus.LIMITED:
+                return self.limit.since if self.limit else None
+            case AccountStatus.COOLING:
+                return self.mark.since if self.mark else None
+            case _:
+                return None
 
     def until(self, now: float) -> float | None:
         """When the status ends by itself; None when it does not."""
@@ -229,7 +242,11 @@ class AccountHealth:
     def note(self, message: str, now: float) -> None:
         self.last_error = LastFailure(message[:300], now)
 
-    def require_login(self, reason: str, by: str = "") -> None:
+    def require_login(
+        self, reason: str, by: str = "", since: float | None = None
+    ) -> None:
+        is_new = self.login_reason is None
+        self.login_since = since if is_new else self.login_since or since
         self.login_reason, self.login_by = reason, by
 
     def logged_in(self) -> None:

@@ -234,9 +234,10 @@ class Verdicts:
         health.note(f"{kind}: {failure.logged.message}", now)
         match KINDS[kind].blames:
             case Blame.LOGIN if kind is FailureKind.LOGIN_REQUIRED:
-                health.require_login(failure.logged.code or failure.logged.message, by)
+                why = failure.logged.code or failure.logged.message
+                health.require_login(why, by, now)
             case Blame.LOGIN if account.credentials.is_access_token and by == BY_USAGE:
-                health.require_login(TOKEN_ENDED, by)
+                health.require_login(TOKEN_ENDED, by, now)
             case Blame.WINDOW | Blame.BALANCE:
                 health.set_limit(now, *_limit_of(account, failure, now), by)
             case Blame.SOCKETS:

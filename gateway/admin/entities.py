@@ -80,7 +80,7 @@ ACCOUNT = entity(
     Field("token_expires_at", float, nullable=True),
     Field("state", choices=tuple(AccountStatus)),
     Field("why"),
-    Field("until", float, nullable=True),
+    *similar_fields("since until", float, nullable=True),
     Field("windows", _WINDOW, many=True),
     Field("has_credits", bool),
     Field("in_flight", int),

@@ -29,6 +29,7 @@ def to_keep(account: Account, now: float) -> StoredHealth:
         and {
             "reason": state.login_reason,
             "by": state.login_by,
+            "since": state.login_since,
             "of": account.credentials.fingerprint,
         },
         "last_error": error and asdict(error),
@@ -70,7 +71,9 @@ def restore(account: Account, kept: dict[str, Any], now: float) -> None:
     login = child(kept, "login")
     if login.get("of") == account.credentials.fingerprint:
         account.health.require_login(
-            text(login.get("reason")) or "login required", text(login.get("by")) or ""
+            text(login.get("reason")) or "login required",
+            text(login.get("by")) or "",
+            unix_time(login.get("since")),
         )
     if error := child(kept, "last_error"):
         account.health.note(

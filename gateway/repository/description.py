@@ -17,13 +17,15 @@ def describe_account(
     """
     health = account.health
     error = health.last_error
-    state, why, until = health.status(now), health.why(now), health.until(now)
+    state, why = health.status(now), health.why(now)
+    since, until = health.since(now), health.until(now)
     if state is AccountStatus.ACTIVE and base is not None and base.edge_until > now:
-        state, until = AccountStatus.COOLING, base.edge_until
+        state, since, until = AccountStatus.COOLING, None, base.edge_until
         why = "upstream's edge refuses this gateway's address"
     return {
         "state": state.value,
         "why": why,
+        "since": since,
         "until": until,
         "windows": [_window(seen, now) for seen in account.all_windows()],
         "has_credits": account.has_credits,

@@ -16,7 +16,6 @@ from gateway.admin.entities import (
     PROBED,
 )
 from gateway.admin.entity import Changed
-from gateway.admin.errors import Unacceptable
 from gateway.admin.logins.batch import (
     ALL_IMPORTED,
     IMPORTED,
@@ -27,15 +26,13 @@ from gateway.admin.logins.batch import (
     rotate_encryption_key,
     save_logins,
 )
+from gateway.admin.logins.brought import read_import
 from gateway.admin.names import ACCOUNT_WORD, find_named
 from gateway.admin.probe import probe
 from gateway.admin.resets import RESETS, shown_resets, use_reset
 from gateway.admin.views import show_account
 from gateway.app import Gateway
-from gateway.errors import UpstreamUnavailable
 from gateway.secret import Secret
-from gateway.upstream import UpstreamFault
-from gateway.upstream.logins.access_token import identified, imported_document
 from handlers.admin.base import AdminHandler, Operation
 
 
@@ -81,15 +78,7 @@ class AccountImportHandler(AdminHandler):
         return await self.change(save_logins, logins, secrets, self.actor)
 
     async def _new_login(self, given: dict[str, Any]) -> NewLogin:
-        try:
-            found = imported_document(given["auth"])
-            login = await identified(self.gateway.settings, found)
-        except ValueError as error:
-            raise Unacceptable(f"The login {error}", param="auth") from error
-        except UpstreamFault as fault:
-            if fault.failure.origin == "account":
-                raise Unacceptable(str(fault), param="auth") from fault
-            raise UpstreamUnavailable(fault.failure) from fault
+        login = await read_import(self.gateway.settings, given["auth"])
         return NewLogin(login, given["name"], given["source_file"])
 
 

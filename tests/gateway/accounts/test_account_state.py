@@ -55,6 +55,23 @@ def test_facts_stand_side_by_side():
     assert state.status(NOW + 100) is AccountStatus.ACTIVE
 
 
+def test_a_state_says_since_when_it_holds():
+    state = AccountHealth()
+    assert state.since(NOW) is None
+    state.set_mark(Mark("refused", "its usage", "broken", NOW, NOW + 30))
+    assert state.since(NOW + 1) == NOW
+    state.set_limit(NOW + 1, "primary", NOW + 100)
+    assert state.since(NOW + 2) == NOW + 1
+    state.require_login("refresh_token_expired", "a judge", NOW + 2)
+    state.require_login("refresh_token_expired", "a judge", NOW + 60)
+    assert state.since(NOW + 61) == NOW + 2
+    state.logged_in()
+    state.require_login("refresh_token_expired", "a judge", NOW + 70)
+    assert state.since(NOW + 71) == NOW + 70
+    state.pause()
+    assert state.since(NOW + 71) is None
+
+
 def test_of_two_limits_the_later_end_counts():
     state = AccountHealth()
     state.set_limit(NOW, "secondary", NOW + 900)
@@ -139,13 +156,14 @@ def test_what_is_kept_hides_nothing(account, is_paused):
     """Neither a pause nor a lost login, which are looked at before the limit."""
     account.credentials = Credentials(Secret("at"), Secret("rt"))
     account.health.set_limit(NOW, "weekly", NOW + 500)
-    account.health.require_login("refresh_token_expired", "the token endpoint")
+    account.health.require_login("refresh_token_expired", "the token endpoint", NOW)
     account.health.paused = is_paused
     kept = to_keep(account, NOW)
     assert kept.kind == "reauth_required"
     later = Account(id=1, name="a", credentials=account.credentials)
     restore(later, json.loads(kept.detail), NOW + 1)
     assert later.health.why(NOW + 1) == "refresh_token_expired, says the token endpoint"
+    assert later.health.since(NOW + 1) == NOW
     later.health.logged_in()
     assert later.health.why(NOW + 1) == "weekly limit, says its answer's headers"
     assert later.health.limit == account.health.limit
