@@ -8,7 +8,7 @@ PARTS := failures hostile clients soak package operator
 APART := not nightly $(PARTS:%=and not %)
 FAST := -m "not slow and $(APART)" --ignore=tests/e2e
 
-.PHONY: install lint check test parts coverage mutants nightly advisories canary clients requirements
+.PHONY: install lint check test parts coverage mutants nightly advisories canary clients requirements assets
 
 install: $(VENV)/.installed
 
@@ -87,3 +87,9 @@ requirements: install
 	$(BIN)/$(PIP_INSTALL) "uv>=0.9"
 	$(COMPILE) --extra postgresql pyproject.toml -o requirements.txt
 	$(COMPILE) --extra postgresql pyproject.toml tests/requirements.in -o tests/requirements.txt
+
+# What the dashboard ships of others: node_modules → handlers/dashboard/static/vendor,
+# after a change of package.json.
+assets: install
+	npm ci --silent --no-audit --no-fund
+	$(BIN)/python -m tests.tools.assets

@@ -1,0 +1,1 @@
+"""Pages that the gateway's owner reads and acts on, rendered by this process."""

@@ -1,0 +1,123 @@
+"""What pages load: others' scripts as npm has them, our style sheet, and how much."""
+
+import hashlib
+import json
+import re
+from itertools import product
+
+import pytest
+
+from handlers.dashboard.static_files import STATIC, static_files, static_url
+from tests.tools import assets
+
+TEMPLATES = STATIC.with_name("templates")
+PAGE_BYTES = 200 * 1024
+OWN_HTML = 40 * 1024  # of the longest page; the browser's tests count real ones
+
+
+def test_what_is_shipped_is_recorded_and_pinned():
+    recorded = json.loads(assets.VERSIONS.read_text())
+    pinned = json.loads((assets.ROOT / "package.json").read_text())["dependencies"]
+    lock = json.loads(assets.LOCK.read_text())["packages"]
+    for name, one in recorded.items():
+        content = (assets.SHIPPED / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == one["sha256"], name
+        assert one["version"] == pinned[one["package"]]
+        assert lock[f"node_modules/{one['package']}"]["version"] == one["version"]
+    others = {path.name for path in assets.SHIPPED.iterdir()} - recorded.keys()
+    assert others == {"versions.json", "LICENCES.txt"}
+
+
+@pytest.mark.skipif(
+    not assets.INSTALLED.joinpath("htmx.org").exists(), reason="npm ci was not run"
+)
+def test_what_is_shipped_is_what_npm_has():
+    installed = assets.integrity(assets.INSTALLED / ".package-lock.json")
+    assert installed == assets.integrity(assets.LOCK)
+    assert json.loads(assets.VERSIONS.read_text()) == assets.versions()
+    assert assets.LICENCES.read_text() == assets.licences()
+
+
+def loaded_by_a_page():
+    layout = (TEMPLATES / "layout.html").read_text()
+    return re.findall(r"static_url\('([^']+)'\)", layout)
+
+
+def test_one_page_loads_less_than_200_kb():
+    names = loaded_by_a_page()
+    assert {"htmx.js", "dashboard.css", "dashboard.js"} <= set(names)
+    whole = sum(len(static_files()[name].content) for name in names)
+    assert whole + OWN_HTML < PAGE_BYTES
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    for path in [*TEMPLATES.rglob("*.html"), *STATIC.glob("*.*")]:
+        text = path.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert "//" not in re.sub(r"^ *//.*$|[;,{] // .*$", "", text, flags=re.M), path
+
+
+def test_scripts_of_ours_run_no_text():
+    text = (STATIC / "dashboard.js").read_text()
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval(", "Function("):
+        assert word not in text
+
+
+def test_a_file_is_found_by_its_content():
+    url = static_url("dashboard.css")
+    content = (STATIC / "dashboard.css").read_bytes()
+    assert url.split("/")[3] == hashlib.sha256(content).hexdigest()[:16]
+    with pytest.raises(KeyError):
+        static_url("../rendering.py")
+    assert not {"versions.json", "LICENCES.txt"} & static_files().keys()
+
+
+# -- Contrast: WCAG 2.2, 1.4.3 and 1.4.11 ----------------------------------------------
+
+GROUNDS = ("ground", "surface", "sunken")
+TEXTS = [
+    *product(("ink", "ink-soft", "accent", "bad"), GROUNDS),
+    *[(level, f"{level}-soft") for level in ("good", "warn", "bad", "info")],
+    *[("ink", f"{level}-soft") for level in ("good", "warn", "bad", "info", "accent")],
+    *[("accent", f"{level}-soft") for level in ("good", "warn", "bad", "info")],
+    ("accent", "accent-soft"),
+    ("on-accent", "accent"),
+]
+SHAPES = [
+    *product(("field-line", "accent", "bad"), GROUNDS),
+    *[(f"chart-{n}", "surface") for n in range(1, 7)],
+]
+
+
+def palettes():
+    text = (STATIC / "dashboard.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\n *\}", text, re.S)
+    values = dict(re.findall(r"--([\w-]+): (#\w+);", light))
+    return {
+        "light": values,
+        "dark": values | dict(re.findall(r"--([\w-]+): (#\w+);", dark)),
+    }
+
+
+def luminance(colour):
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * one for one in colour[1:])
+    parts = [int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4)]
+    linear = [
+        p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_can_be_told_from_its_ground(scheme):
+    colours = palettes()[scheme]
+    found = {
+        (front, back): contrast(colours[front], colours[back])
+        for front, back in TEXTS + SHAPES
+    }
+    assert {pair: n for pair, n in found.items() if n < 3} == {}
+    assert {pair: found[pair] for pair in TEXTS if found[pair] < 4.5} == {}
