@@ -10,14 +10,13 @@ from bisect import insort
 from collections import Counter, deque
 from dataclasses import dataclass
 
+from gateway.failover.inner_wait import LONGEST_INNER_WAIT
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import KINDS, FailureKind, KindRules, Tries, kind_of
 
 # Another attempt starts at most this long after the request began: beyond it the
 # client would rather have the error, and a first answer may still be running.
 LAST_ATTEMPT_SECONDS = 60.0
-LONGEST_INNER_WAIT = 5.0  # a longer one is the client's
-ASSUMED_WAIT = 1.0  # of a short limit that upstream gives no time for
 BACKOFF = 0.2
 
 

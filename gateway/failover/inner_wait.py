@@ -5,6 +5,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gateway.protocol.facts import Failure
+from gateway.protocol.failure_kind import rules_of
+
+LONGEST_INNER_WAIT = 5.0  # a longer one is the client's
+ASSUMED_WAIT = 1.0  # of a short limit without a time, or whose time has come
 # Those who waited go on one by one, or the limit would be reached again at once.
 SPACING = 0.05
 
@@ -19,6 +24,24 @@ class _First:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     followers: int = 0
+
+
+def short_limit(failure: Failure, now: float) -> float | None:
+    """Seconds until the limit that was met ends; None: it is none, or no short one.
+
+    `now` is unix time. The end of a window is told in whole seconds: it may be there
+    while the limit goes on.
+    """
+    rules = rules_of(failure)
+    if not rules.waits:
+        return None
+    left = None if failure.resets_at is None else failure.resets_at - now
+    if not rules.is_usage_limit:
+        asked = left if failure.retry_after is None else failure.retry_after
+        return asked or ASSUMED_WAIT
+    if left is None or left > LONGEST_INNER_WAIT:
+        return None
+    return max(ASSUMED_WAIT, left)
 
 
 class InnerWaits:

@@ -71,7 +71,7 @@ class KindRules:
 
     blames: Blame
     tries: Tries
-    waits: bool = False  # a short limit: waited out, then tried again
+    waits: bool = False  # where it is a short limit: waited out, then tried again
     asks_judge_first: bool = False  # the token may be old: then once more here
     limit_seconds: float = 0.0  # of a used-up window or balance without a reset
     # A fact about the account, which holds inside a stream too.
@@ -95,6 +95,7 @@ KINDS: dict[FailureKind, KindRules] = {
     FailureKind.USAGE_LIMIT: KindRules(
         Blame.WINDOW,
         Tries.EACH,
+        waits=True,
         limit_seconds=300.0,  # until the next poll of the usage tells better
         holds_in_stream=True,
         is_usage_limit=True,
@@ -110,7 +111,7 @@ KINDS: dict[FailureKind, KindRules] = {
     FailureKind.EDGE_REFUSED: KindRules(Blame.EDGE, Tries.ONCE),
     FailureKind.MODEL: KindRules(Blame.MODEL, Tries.EACH),
     FailureKind.MODEL_LIMIT: KindRules(
-        Blame.MODEL, Tries.EACH, holds_in_stream=True, is_usage_limit=True
+        Blame.MODEL, Tries.EACH, waits=True, holds_in_stream=True, is_usage_limit=True
     ),
     FailureKind.PREVIOUS_RESPONSE: KindRules(Blame.REQUEST, Tries.NOWHERE),
     FailureKind.CLIENT: KindRules(Blame.REQUEST, Tries.NOWHERE),

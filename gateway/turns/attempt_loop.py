@@ -15,9 +15,7 @@ from gateway.accounts.lease import Lease
 from gateway.accounts.pool import Pool
 from gateway.errors import GatewayError, PreviousResponseNotFound, forget_traceback
 from gateway.failover.decision import (
-    ASSUMED_WAIT,
     LAST_ATTEMPT_SECONDS,
-    LONGEST_INNER_WAIT,
     Attempt,
     Decision,
     Elsewhere,
@@ -28,7 +26,7 @@ from gateway.failover.decision import (
     decide,
 )
 from gateway.failover.final_error import ends_sooner, final_error, last_answer
-from gateway.failover.inner_wait import InnerWaits
+from gateway.failover.inner_wait import LONGEST_INNER_WAIT, InnerWaits, short_limit
 from gateway.polling.judges import Judges
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import FailureKind, Tries, kind_of, rules_of
@@ -56,6 +54,14 @@ class _Progress:
     has_waited: bool = False
     first_at: Hashable = None  # where this turn goes first after a wait
     failures: list[tuple[Failure, Account]] = field(default_factory=list)
+
+    def note(self, failure: Failure, account: Account, wait: float | None) -> None:
+        """An attempt failed; `wait`: at a limit that ends in so many seconds."""
+        self.failures.append((failure, account))
+        if wait is not None:
+            self.well_at[account.id] = time.monotonic() + wait
+            if self.has_waited:  # in vain: what was tried is not tried again
+                self.excluded.update(one.id for _, one in self.failures)
 
     @property
     def met_edge_twice(self) -> bool:
@@ -126,7 +132,7 @@ class AttemptLoop:
             raise  # upon which the client sends everything again
         except (GatewayError, TimeoutError) as error:
             if progress.failures:  # upstream's answer says more than a state of ours
-                raise self._final(turn, progress) from error
+                raise self._final(turn, progress, error) from error
             raise
         exchange = turn.exchange
         exchange.mark("queue")
@@ -173,10 +179,11 @@ class AttemptLoop:
         # As it was: whose failure completes the evidence is repeated like others'.
         progress.troubled = verdicts.is_troubled(account, model, now)
         self._pool.observer.failure(lease, failure)
-        self._end_wait(progress, is_over=not rules_of(failure).waits)
-        if progress.has_waited and rules_of(failure).waits:
+        wait = short_limit(failure, now)
+        self._end_wait(progress, is_over=wait is None)
+        progress.note(failure, account, wait)
+        if progress.has_waited and wait is not None:
             verdicts.suspicions.note_vain_wait(demand.sender, model, now)
-        progress.failures.append((failure, account))
         decision = self._decide(turn, lease, failure, progress)
         if isinstance(decision, RetryHere) and decision.asks_judge:
             progress.judged = True
@@ -230,23 +237,15 @@ class AttemptLoop:
     def _decide(
         self, turn: Turn, lease: Lease, failure: Failure, progress: _Progress
     ) -> Decision:
-        account, rules = lease.account, rules_of(failure)
-        now = time.monotonic()
-        if rules.waits:
-            asked = failure.retry_after
-            if asked is None and failure.resets_at is not None:
-                asked = failure.resets_at - self._pool.now()
-            progress.well_at[account.id] = now + (asked or ASSUMED_WAIT)
+        account, now = lease.account, time.monotonic()
         tried = frozenset(progress.excluded | {account.id})
         demand = turn.resent_demand if turn.is_anchored else turn.demand
         verdicts, wall = self._pool.verdicts, self._pool.now()
         may_wait = not progress.has_waited and verdicts.suspicions.may_wait(
             demand.sender, demand.model, wall
         )
-        # Who has waited in vain has tried what there was: the last answer is told.
-        is_vain = progress.has_waited and rules.waits
         attempt = Attempt(
-            accounts_left=0 if is_vain else self._pool.count_eligible(demand, tried),
+            accounts_left=self._pool.count_eligible(demand, tried),
             here=progress.here,
             moved_by=progress.moved_by,
             elapsed=turn.exchange.elapsed_ms / 1000,
@@ -270,8 +269,13 @@ class AttemptLoop:
         is_home = turn.demand.bound_to == lease.account.id
         return is_home and not self._pool.has_lost(lease.account)
 
-    def _final(self, turn: Turn, progress: _Progress) -> GatewayError:
-        """Upstream's last answer, or of a limit the account that returns before it."""
+    def _final(
+        self, turn: Turn, progress: _Progress, refused: Exception | None = None
+    ) -> GatewayError:
+        """Upstream's last answer, or of a limit the account that returns before it.
+
+        `refused`: why no other account was leased.
+        """
         failure = last_answer([failure for failure, _ in progress.failures])
         account = next(of for one, of in progress.failures if one is failure)
         view, base = turn.view(), self._pool.verdicts.base(account)
@@ -288,5 +292,7 @@ class AttemptLoop:
         # return, and only when no other account is back sooner than its limit ends.
         tried = frozenset(progress.excluded | {account.id})
         state = self._pool.refusal(replace(turn.demand, excluded=tried))
+        if state is None and isinstance(refused, GatewayError):
+            state = refused  # it is there, but full
         is_sooner = ends_sooner(state, failure, self._pool.now())
         return state if state is not None and is_sooner else error

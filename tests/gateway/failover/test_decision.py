@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from gateway.failover.decision import (
     LAST_ATTEMPT_SECONDS,
-    LONGEST_INNER_WAIT,
     Attempt,
     Elsewhere,
     GiveUp,
@@ -16,6 +15,7 @@ from gateway.failover.decision import (
     WaitOut,
     decide,
 )
+from gateway.failover.inner_wait import LONGEST_INNER_WAIT, short_limit
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import FailureKind, kind_of
 
@@ -104,7 +104,25 @@ def test_a_short_limit_is_waited_out_when_all_were_tried(met):
     assert decide(met, Attempt(accounts_left=0, wait=1.0)) == WaitOut(1.0)
     assert decide(met, Attempt(accounts_left=0, wait=-0.1)) == WaitOut(0.0)
     assert isinstance(decide(met, Attempt(accounts_left=0, wait=5.1)), GiveUp)
-    assert isinstance(decide(LIMIT, Attempt(accounts_left=0, wait=1.0)), GiveUp)
+
+
+@pytest.mark.parametrize("met", [LIMIT, replace(LIMIT, named_limit="codex_small")])
+def test_a_window_that_ends_in_a_moment_is_a_short_limit(met):
+    """Upstream tells its end in whole seconds: it may be over, and not yet so."""
+    for left, wait in ((-0.9, 1.0), (0.0, 1.0), (1.5, 1.5), (5.0, 5.0)):
+        assert short_limit(replace(met, resets_at=100.0 + left), 100.0) == wait
+    for resets_at in (105.1, 3_700.0, None):
+        assert short_limit(replace(met, resets_at=resets_at), 100.0) is None
+    assert decide(met, Attempt(accounts_left=0, wait=1.0)) == WaitOut(1.0)
+    assert decide(met, Attempt(accounts_left=1, wait=1.0)) == Elsewhere()
+
+
+def test_a_short_limit_is_as_long_as_it_is_told_else_a_second():
+    assert short_limit(failure(429, retry_after=50.0), 100.0) == 50.0
+    assert short_limit(failure(429, resets_at=102.0), 100.0) == 2.0
+    assert short_limit(failure(429), 100.0) == short_limit(failure(529), 100.0) == 1.0
+    for met in (SERVER, RESET, UNAUTHORISED, failure(429, "insufficient_quota")):
+        assert short_limit(replace(met, retry_after=1.0), 100.0) is None
 
 
 def test_a_wait_that_upstream_in_trouble_asks_for_is_the_clients():

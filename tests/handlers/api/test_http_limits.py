@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from gateway.accounts.eligibility import Demand
+from gateway.accounts.wait_queue import SHORTEST_QUEUE
 from gateway.demo import faults
 from gateway.demo.answers import ScriptedResponse
 from tests import upstream_faults
@@ -103,6 +105,38 @@ async def test_all_requests_of_one_client_wait_out_a_short_limit(serving, upstre
     ]
     statuses = [answered.status for answered in await asyncio.gather(*asked)]
     assert statuses == [200] * 20
+
+
+@pytest.mark.gen_test
+async def test_all_requests_wait_out_a_window_that_has_just_ended(serving, upstream):
+    """They had waited for its end together, and were all told of it once more."""
+    await serving.pause("two")
+    upstream.answer(faults.usage_limit(0), times=20)
+    asked = [
+        serving.ask(body=payload(prompt_cache_key=f"c{number}")) for number in range(20)
+    ]
+    statuses = [answered.status for answered in await asyncio.gather(*asked)]
+    assert statuses == [200] * 20
+
+
+@pytest.mark.gen_test
+async def test_a_limit_is_not_told_while_another_account_is_only_full(
+    serving, upstream
+):
+    full, pool = serving.account("two"), serving.gateway.pool
+    full.concurrency = full.in_flight = 1
+    wanted = frozenset({full.id})
+    others = [
+        asyncio.ensure_future(pool.lease(Demand(key_id=n, allowed_accounts=wanted)))
+        for n in range(SHORTEST_QUEUE)
+    ]
+    upstream.answer(faults.usage_limit(7_200), account="one", times=None)
+    answered = await serving.ask()
+    assert (answered.status, answered.error["code"]) == (503, "gateway_overloaded")
+    assert answered.headers["retry-after"] == "5"
+    for one in others:
+        one.cancel()
+    await asyncio.wait(others)
 
 
 @pytest.mark.gen_test
