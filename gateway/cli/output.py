@@ -1,6 +1,5 @@
 """What commands print: tables, sentences, one JSON object a line."""
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any
 import click
 
 from gateway.admin.entity import Changed
+from gateway.admin.explained.exported import json_line
 
 OutputRow = Mapping[str, Any]
 
@@ -20,12 +20,6 @@ def print_json(row: OutputRow) -> None:
     """One object, one line; whoever reads it gets it now."""
     click.echo(json_line(row))
     sys.stdout.flush()
-
-
-def json_line(row: OutputRow) -> str:
-    """The object as JSON, in ASCII where a character of it could steer a terminal."""
-    line = json.dumps(row, ensure_ascii=False, default=str)
-    return line if line.isprintable() else json.dumps(row, default=str)
 
 
 def print_table(

@@ -43,16 +43,24 @@ class TokenPrices:
         `input_tokens` includes the cached and the written ones, each of which is
         billed once, at its own rate.
         """
+        scaled = sum(tokens * price for _, tokens, price in self.parts(usage))
+        return (scaled + SCALE // 2) // SCALE
+
+    def parts(self, usage: Usage) -> tuple[tuple[str, int, int], ...]:
+        """What is billed: a kind of tokens, how many, the price of one."""
         total, fresh = max(0, usage.input_tokens), self.input
         cached = min(max(0, usage.cached_tokens), total)
         written = min(max(0, usage.cache_write_tokens), total - cached)
-        scaled = (
-            (total - cached - written) * fresh
-            + cached * (fresh if self.cached is None else self.cached)
-            + written * (fresh if self.cache_write is None else self.cache_write)
-            + max(0, usage.output_tokens) * self.output
+        return (
+            ("input", total - cached - written, fresh),
+            ("cached", cached, fresh if self.cached is None else self.cached),
+            (
+                "cache_write",
+                written,
+                fresh if self.cache_write is None else self.cache_write,
+            ),
+            ("output", max(0, usage.output_tokens), self.output),
         )
-        return (scaled + SCALE // 2) // SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +99,14 @@ class Quote(NamedTuple):
 
     def cost(self, usage: Usage) -> int | None:
         """Micro-dollars; None when there is no price for that many tokens."""
+        prices = self.prices(usage)
+        return None if prices is None else prices.cost(usage)
+
+    def prices(self, usage: Usage) -> TokenPrices | None:
+        """What holds for that many tokens."""
         for above, prices in self.by_length:
             if usage.input_tokens > above or not above:
-                return None if prices is None else prices.cost(usage)
+                return prices
         return None
 
     def at_most(self, usage: Usage) -> int:

@@ -8,6 +8,7 @@ from gateway.failover.decision import Decision, Elsewhere, GiveUp, RetryHere, Wa
 from gateway.keys.metering import TurnEnd
 from gateway.keys.model_errors import plain_name
 from gateway.protocol.facts import NOT_LOGGED, Failure
+from gateway.protocol.failure_kind import kind_of
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.exchange import Exchange
 from gateway.turns.turn import Turn
@@ -38,6 +39,7 @@ def note_attempt(
             "status": failure.status,
             "code": failure.logged.code,
             "origin": failure.origin,
+            "kind": kind_of(failure),
         }
     exchange.attempts.append(attempt)
 

@@ -1,15 +1,10 @@
 """Counting the log's costs again, with the prices that count now."""
 
+from gateway.admin.costs.breakdown import quote_of_row, usage_of_row
 from gateway.admin.views import account_names
 from gateway.pricing.pricing import PriceTable
-from gateway.protocol.facts import Usage
 from gateway.repository.audit import record
-from gateway.store.log.costs import (
-    USAGE_COLUMNS,
-    change_costs,
-    id_before,
-    rows_to_count,
-)
+from gateway.store.log.costs import change_costs, id_before, rows_to_count
 from gateway.store.log.queries import Record
 
 # Rows of one transaction: the writer's batches wait for its end.
@@ -35,7 +30,8 @@ def recost_page(
     sums: dict[str, Record] = {}
     changed = []
     for row in rows:
-        cost = _cost(table, row, names)
+        account = names.get(row["account_id"] or 0)
+        cost = quote_of_row(table, row, account).cost(usage_of_row(row))
         before = row["cost_microdollars"]
         if cost != before:
             changed.append((row, cost))
@@ -52,12 +48,3 @@ def recost_page(
         record(actor, "prices.recost", "", since=since)
     is_last = len(rows) < PAGE_ROWS
     return {"next": None if is_last else rows[-1]["id"], "models": [*sums.values()]}
-
-
-def _cost(table: PriceTable, row: Record, names: dict[int, str]) -> int | None:
-    """As it would be counted at the end of the turn."""
-    usage = Usage(*(row[name] for name in USAGE_COLUMNS))
-    tier = row["service_tier"] or row["requested_tier"]
-    account = names.get(row["account_id"] or 0)
-    model = row["receipt"].get("served") or row["model"]
-    return table.quote(model, tier, account).cost(usage)

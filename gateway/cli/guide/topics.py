@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import click
 
-from gateway.cli.guide.documents import described, section
+from gateway.admin.explained.documents import described, section
 from gateway.cli.guide.help_page import Command, is_coloured
 from gateway.cli.guide.usage_errors import UsageLine
 from gateway.cli.output import text

@@ -10,11 +10,12 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES
+from gateway.admin.explained.exported import json_line
 from gateway.admin.failure_table import FAILURE_COLUMNS, as_markdown, failure_rows
 from gateway.cli.base import connected_database, run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
-from gateway.cli.output import format_time, json_line, print_json, print_table
+from gateway.cli.output import format_time, print_json, print_table
 from gateway.cli.reports.distant_log import distant_rows
 from gateway.cli.reports.receipt import print_receipt
 from gateway.cli.reports.refusals import print_refusal, print_refused

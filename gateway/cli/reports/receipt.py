@@ -1,44 +1,52 @@
 """A request's receipt, told to a person."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import click
 
+from gateway.admin.explained.receipt import (
+    ReceiptAttempt,
+    accounts_passed_over,
+    attempts,
+    counted_cost,
+    error_facts,
+    model_facts,
+    phases,
+)
+from gateway.admin.explained.remedies import find_remedy
 from gateway.cli.output import format_time, text
 from gateway.store.log.queries import Record
-
-_PHASES = (
-    ("body_ms", "body read and checked"),
-    ("queue_ms", "account chosen"),
-    ("connect_ms", "upstream answered"),
-    ("first_event_ms", "first event"),
-    ("first_output_ms", "first output"),
-    ("duration_ms", "end"),
-)
 
 
 def print_receipt(row: Record) -> None:
     """Who asked, what was chosen and why, what was retried, how long it took."""
     for name, value in _facts(row):
         click.echo(f"{name + ':':<12}{value}")
-    receipt: dict[str, Any] = row["receipt"]
-    if receipt.get("passed_over"):
-        click.echo("passed over:")
-        for account, why in receipt["passed_over"]:
-            click.echo(f"  {text(account)}: {text(why)}")
-    if receipt.get("attempts"):
-        click.echo("attempts:")
-        for attempt in receipt["attempts"]:
-            click.echo(f"  {_attempt(attempt)}")
-    phases = [(text, row[name]) for name, text in _PHASES if row[name] is not None]
-    if phases:
-        click.echo("phases, ms from the start:")
-        for phase, at in phases:
-            click.echo(f"  {at:>8}  {phase}")
-    if row["changes"]:
-        click.echo("changed in the request:")
-        for change in row["changes"]:
-            click.echo(f"  {text(change)}")
+    print_remedy(row)
+    _print_lines(
+        "passed over", (f"{text(a)}: {text(b)}" for a, b in accounts_passed_over(row))
+    )
+    _print_lines("attempts", map(_attempt, attempts(row)))
+    _print_lines(
+        "phases, ms from the start",
+        (f"{phase.at:>8}  {phase.name}" for phase in phases(row)),
+    )
+    _print_lines("changed in the request", map(text, row["changes"]))
+
+
+def print_remedy(row: Record) -> None:
+    """Why it failed and what to do, where it did."""
+    remedy = find_remedy(row)
+    if remedy is not None:
+        click.echo(f"{'cause:':<12}{text(remedy.cause)}")
+        click.echo(f"{'to do:':<12}{text(remedy.fix)}")
+
+
+def _print_lines(title: str, lines: Iterable[str]) -> None:
+    for number, line in enumerate(lines):
+        if not number:
+            click.echo(f"{title}:")
+        click.echo(f"  {line}")
 
 
 def _facts(row: Record) -> list[tuple[str, str]]:
@@ -51,7 +59,7 @@ def _facts(row: Record) -> list[tuple[str, str]]:
         ("from", f"{row['client_address']} {row['user_agent']}"),
         ("key", row["key"]),
         ("route", f"{row['surface']} {row['route']} over {row['transport']}"),
-        ("model", _model(row)),
+        ("model", ", ".join(model_facts(row))),
         ("account", row["account"]),
         ("why", receipt.get("reason")),
         ("before", receipt.get("switched_from")),
@@ -64,29 +72,11 @@ def _facts(row: Record) -> list[tuple[str, str]]:
     return [(name, text(value)) for name, value in facts if value]
 
 
-def _model(row: Record) -> str:
-    parts = [row["model"] or "-"]
-    if row["requested_model"] not in (None, row["model"]):
-        parts.append(f"asked for as {row['requested_model']}")
-    if row["receipt"].get("served"):
-        parts.append(f"served as {row['receipt']['served']}")
-    if row["service_tier"] or row["requested_tier"]:
-        parts.append(f"tier {row['service_tier'] or row['requested_tier']}")
-    if row["reasoning_effort"]:
-        parts.append(f"effort {row['reasoning_effort']}")
-    if row["is_prewarm"]:
-        parts.append("prewarm")
-    return ", ".join(parts)
-
-
 def _error(row: Record) -> str | None:
     if row["error_code"] is None:
         return None
-    told = row["receipt"].get("error") or {}
-    named = "".join(f", {name} {text(one)}" for name, one in told.items() if one)
-    where = f", {row['error_phase']}" if row["error_phase"] else ""
-    blame = f" (origin {row['error_origin']}{where})" if row["error_origin"] else ""
-    return f"{row['error_code']}: {row['error_message']}{named}{blame}"
+    facts = ", ".join(f"{name} {text(value)}" for name, value in error_facts(row))
+    return f"{row['error_code']}: {row['error_message']}" + (facts and f" ({facts})")
 
 
 def _tokens(row: Record) -> str:
@@ -97,10 +87,10 @@ def _tokens(row: Record) -> str:
 
 
 def _cost(row: Record) -> str:
-    cost, counted = row["cost_microdollars"], row["receipt"].get("counted")
+    cost, counted = row["cost_microdollars"], counted_cost(row)
     if cost is not None:
         return _dollars(cost)
-    if not isinstance(counted, int):
+    if counted is None:
         return "unknown"
     return (
         f"unknown; the key's cost limits count {_dollars(counted)}, the dearest known"
@@ -111,12 +101,15 @@ def _dollars(microdollars: int) -> str:
     return f"${microdollars / 1_000_000:.6f}"
 
 
-def _attempt(attempt: dict[str, Any]) -> str:
-    told = [f"{attempt.get('ms', '?')} ms", text(attempt.get("account"))]
-    status, code = attempt.get("status"), attempt.get("code")
-    if attempt.get("phase"):
-        told.append(f"failed in {text(attempt['phase'])}")
-    if status or code:
-        told.append(" ".join(text(one) for one in (status, code) if one))
-    told.append(text(attempt.get("then")))
+def _attempt(attempt: ReceiptAttempt) -> str:
+    told = [f"{attempt.at} ms", text(attempt.account)]
+    if attempt.phase:
+        told.append(f"failed in {text(attempt.phase)}")
+    if attempt.status or attempt.code:
+        told.append(
+            " ".join(text(one) for one in (attempt.status, attempt.code) if one)
+        )
+    if attempt.judgement and attempt.speaks_against:
+        told.append(f"{attempt.judgement}, speaks against {attempt.speaks_against}")
+    told.append(text(attempt.then))
     return "  ".join(told)

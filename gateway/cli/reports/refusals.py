@@ -10,6 +10,7 @@ from gateway.admin.entities import LONGEST_PAGE
 from gateway.cli.base import run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import format_time, print_table, text
+from gateway.cli.reports.receipt import print_remedy
 from gateway.cli.screen.zone import zone_line
 from gateway.settings import Settings
 from gateway.store.log.queries import Record
@@ -58,6 +59,7 @@ def print_refusal(row: Record) -> None:
     )
     for name, value in facts:
         click.echo(f"{name + ':':<12}{text(value)}")
+    print_remedy(row)
 
 
 @click.command(cls=Command)

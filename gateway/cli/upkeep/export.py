@@ -1,12 +1,9 @@
 """`run.py export` and `backup`: the record taken elsewhere."""
 
-import csv
-import json
 import os
 import stat
 import sys
 import time
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,20 +13,22 @@ import click
 
 from gateway.admin import reports
 from gateway.admin.entities import LOG_STATUSES, LONGEST_PAGE
+from gateway.admin.explained.exported import (
+    EXPORTED_FIELDS,
+    csv_cells,
+    csv_line,
+    json_line,
+)
 from gateway.cli.base import connected_database, local_settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.guide.stored_names import names_of
-from gateway.cli.output import json_line, print_result, text
+from gateway.cli.output import print_result
 from gateway.cli.progress import Progress
 from gateway.cli.upkeep.new_file import force_option, new_file, own_files
 from gateway.settings import Settings
 from gateway.settings.zones import machine_zone, zone_named
 from gateway.store.backup import BackupFailed, back_up
-from gateway.store.log.log_rows import COLUMNS
 from gateway.store.log.queries import LogFilter, Record
-
-_FORMULA = frozenset("=+-@")
-_FIELDS = (*COLUMNS, "key", "account")
 
 
 @click.command(cls=Command)
@@ -76,11 +75,11 @@ def export(
         zone = zone_named(machine_zone())
         rows = _pages(reports.log_filter(wanted, time.time(), zone))
         shown = progress.count(rows)
-        if as_json or kind == "jsonl":
-            for row in shown:
-                file.write(json_line(row) + "\n")
-        else:
-            _write_csv(shown, file)
+        is_json = as_json or kind == "jsonl"
+        if not is_json:
+            file.write(csv_cells(EXPORTED_FIELDS))
+        for row in shown:
+            file.write(json_line(row) + "\n" if is_json else csv_line(row))
 
 
 def _pages(wanted: LogFilter) -> Iterator[Record]:
@@ -111,31 +110,6 @@ def _destination(
         written.open("x", encoding="utf-8", newline="") as file,
     ):
         yield file
-
-
-def _write_csv(rows: Iterator[Record], file: IO[str]) -> None:
-    writer = csv.DictWriter(file, _FIELDS, extrasaction="ignore")
-    writer.writeheader()
-    for row in rows:
-        for name in ("changes", "receipt"):
-            row[name] = json.dumps(row[name])
-        writer.writerow({name: _harmless(row[name]) for name in _FIELDS})
-
-
-def _harmless(value: Any) -> Any:
-    """A cell without control characters, which no spreadsheet takes for a formula.
-
-    Clients choose some texts. Spaces before a formula are passed over, and full-width
-    signs are read as the plain ones. In many countries a semicolon ends a cell.
-    """
-    if not isinstance(value, str) or value == "":
-        return value
-    return ";".join(map(_harmless_part, value.split(";")))
-
-
-def _harmless_part(part: str) -> str:
-    begins_formula = unicodedata.normalize("NFKC", part).lstrip()[:1] in _FORMULA
-    return ("'" if begins_formula else "") + (part and text(part))
 
 
 @click.command(cls=Command)

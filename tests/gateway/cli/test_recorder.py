@@ -135,6 +135,29 @@ def test_a_receipt_tells_a_person_what_happened(commands, record):
     assert commands.good("explain", "resp_1", "--json").row["receipt"] == receipt
 
 
+def test_a_receipt_says_why_it_failed_and_what_to_do(commands, record):
+    failed = {
+        "kind": "usage_limit",
+        **{"account": "ada", "then": "no other account", "ms": 12, "status": 429},
+    }
+    error = {
+        "status": "error",
+        "error_code": "usage_limit_reached",
+        "error_origin": "account",
+        "error_message": "The usage limit has been reached",
+        "http_status": 429,
+        "receipt": json.dumps({"attempts": [failed]}),
+    }
+    record(row(0xABCDEF, **error))
+    out = commands.good("explain", f"{0xABCDEF:032x}").out
+    for part in (
+        "all accounts are used up",
+        "wait, or add an account",
+        "usage_limit, speaks against a window of the account",
+    ):
+        assert part in out
+
+
 def test_an_ambiguous_beginning_names_the_candidates(commands, record):
     record(row(1), row(2))
     done = commands("explain", "0" * 31)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.cli.guide.documents import ROOT, described, section
+from gateway.admin.explained.documents import ROOT, described, section
 from gateway.cli.guide.exit_status import MEANINGS
 from gateway.cli.guide.topics import TOPICS
 

@@ -7,6 +7,7 @@ import pytest
 from gateway.demo import faults
 from gateway.demo.answers import Cut, ScriptedResponse
 from gateway.demo.events import ScriptedTurn
+from gateway.protocol.failure_kind import KINDS
 from tests import upstream_faults
 from tests.serving import accounts
 
@@ -73,6 +74,7 @@ async def test_a_failure_of_one_account_is_not_seen(serving, upstream, answer):
     assert row["account_id"] == serving.account("two").id
     assert row["attempts"] == len(upstream.of())
     assert row["receipt"]["attempts"][0]["account"] == "one"
+    assert row["receipt"]["attempts"][0]["kind"] in KINDS
     assert row["receipt"]["attempts"][-1]["then"] == "answered"
     assert row["receipt"]["passed_over"][0][0] == "one"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 # A clone, or what an installed gateway has of it.
 ROOT = Path(__file__).resolve().parents[3]
-ERRORS = "docs/errors.md"
-SETTINGS = "docs/settings.md"
+ERRORS_DOCUMENT = "docs/errors.md"
+SETTINGS_DOCUMENT = "docs/settings.md"
 _HEADING = re.compile(r"(#+) (.*)")
 _CELL = re.compile(r"(?<!\\)\|")
 
@@ -55,9 +55,9 @@ def rows(name: str) -> Iterator[tuple[list[str], dict[str, str]]]:
 def described() -> dict[str, list[dict[str, str]]]:
     """Rows by the code of an error, or by the name of a setting."""
     found: dict[str, list[dict[str, str]]] = {}
-    for document in (ERRORS, SETTINGS):
+    for document in (ERRORS_DOCUMENT, SETTINGS_DOCUMENT):
         for names, row in rows(document):
             for one in names:
-                if document == ERRORS or one.startswith("GATEWAY_"):
+                if document == ERRORS_DOCUMENT or one.startswith("GATEWAY_"):
                     found.setdefault(one, []).append(row)
     return found
