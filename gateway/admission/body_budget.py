@@ -29,6 +29,10 @@ class Sender(NamedTuple):
     name: str
     has_key: bool
 
+    @property
+    def key_id(self) -> int | None:
+        return int(self.name.removeprefix("key ")) if self.has_key else None
+
 
 def sender_of(key: Key | None, network: str) -> Sender:
     """The key; only without one the network, as the trusted proxies name it."""

@@ -1,6 +1,7 @@
 """Client sockets: how many each sender has open, and which makes room for the next."""
 
 from collections import defaultdict
+from collections.abc import ItemsView
 from typing import Protocol
 
 from gateway.admission.body_budget import Sender
@@ -10,7 +11,9 @@ from gateway.errors import UpgradeRequired
 class ClientSocket(Protocol):
     """One open socket of a client."""
 
-    idle_since: float | None  # monotonic seconds; None while a turn is running
+    opened_at: float  # monotonic seconds, as the next
+    idle_since: float | None  # None while a turn is running
+    turns: int  # begun on it
 
     def drain(self) -> None:
         """Close as soon as no turn is running; a client comes back unnoticed."""
@@ -30,6 +33,9 @@ class ClientSockets:
 
     def __len__(self) -> int:
         return len(self._senders)
+
+    def items(self) -> ItemsView[ClientSocket, Sender]:
+        return self._senders.items()
 
     def drain(self) -> None:
         """Close all that are idle, and the others when their turn has ended."""

@@ -70,7 +70,9 @@ class WebSocketSession:
         self._running: asyncio.Task[Any] | None = None  # whoever called `run`
         self._is_lost = False  # with upstream's socket, inside a turn
         self.close_code = 1000
-        self.idle_since: float | None = time.monotonic()  # None inside a turn
+        self.opened_at = time.monotonic()
+        self.idle_since: float | None = self.opened_at  # None inside a turn
+        self.turns = 0  # begun
 
     async def submit(self, message: ClientFrame) -> None:
         """Take one client frame; waits only while too much is waiting already."""
@@ -165,6 +167,7 @@ class WebSocketSession:
             request = self._request_of(got)
             del got
             request_id = request.client.request_id
+            self.turns += 1
             async with self._turns.begin(request) as turn:
                 await self._run(turn, sink, message.free)
         except GatewayError as error:

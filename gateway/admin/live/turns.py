@@ -1,7 +1,9 @@
 """The turns that run: what each is doing, and stopping one."""
 
+import heapq
 import logging
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.admin.entity import Field, entity, similar_fields
@@ -38,24 +40,26 @@ TURN = entity(
 TURN_LIST = entity("RunningTurns", Field("turns", TURN, many=True, required=True))
 
 
-def running_turns(gateway: Gateway) -> list[dict[str, Any]]:
-    """All, the oldest first."""
-    oldest = sorted(gateway.turns.running, key=lambda one: one.started)
-    return [show_turn(gateway, exchange) for exchange in oldest]
+def running_turns(
+    gateway: Gateway, order: str = "age", most: int | None = None
+) -> list[dict[str, Any]]:
+    """All, or the first in an order of `ORDERS`."""
+    running = gateway.turns.running
+    most = len(running) if most is None else most
+    chosen = heapq.nsmallest(most, running, key=ORDERS[order])
+    return [show_turn(gateway, exchange) for exchange in chosen]
 
 
 def show_turn(gateway: Gateway, exchange: Exchange) -> dict[str, Any]:
     """One turn, read from the record that it fills anyway."""
     request, client = exchange.request, exchange.request.client
     account = gateway.pool.accounts.get(exchange.account_id or 0)
-    reached, at = next(reversed(exchange.marks.items()), ("", 0))
-    now, silence = time.monotonic(), exchange.silence
-    heard = exchange.started + at / 1000 if silence is None else silence.heard_at
+    now = time.monotonic()
     return {
         "id": client.request_id,
         "age": round(now - exchange.started, 1),
-        "phase": PHASES[reached],
-        "silence": round(max(0.0, now - heard), 1),
+        "phase": PHASES[next(reversed(exchange.marks), "")],
+        "silence": round(max(0.0, now - _heard_at(exchange)), 1),
         "request_bytes": request.size,
         "response_bytes": exchange.response_bytes,
         "failed_attempts": sum("phase" in one for one in exchange.attempts),
@@ -69,8 +73,22 @@ def show_turn(gateway: Gateway, exchange: Exchange) -> dict[str, Any]:
     }
 
 
-async def cut_turn(gateway: Gateway, name: str, actor: str) -> dict[str, Any]:
-    """Stop the turn of a request id or its beginning; the turn as it was.
+def _heard_at(exchange: Exchange) -> float:
+    """When upstream did something for it; at first, when its last phase ended."""
+    if exchange.silence is not None:
+        return exchange.silence.heard_at
+    return exchange.started + next(reversed(exchange.marks.values()), 0) / 1000
+
+
+# By what is least: who has been here, or has heard nothing, for longest goes first.
+ORDERS: Mapping[str, Callable[[Exchange], float]] = {
+    "age": lambda exchange: exchange.started,
+    "silence": _heard_at,
+}
+
+
+def find_turn(gateway: Gateway, name: str) -> Exchange:
+    """The running turn of a request id or its beginning.
 
     Raises NotThere, or Unacceptable when there are several.
     """
@@ -81,8 +99,14 @@ async def cut_turn(gateway: Gateway, name: str, actor: str) -> dict[str, Any]:
         raise NotThere("running turn", name)
     if len(found) > 1:
         raise Unacceptable(f"'{name}' may be any of {len(found)} running turns")
-    shown = show_turn(gateway, found[0])
-    gateway.turns.stop(found[0])
+    return found[0]
+
+
+async def cut_turn(gateway: Gateway, name: str, actor: str) -> dict[str, Any]:
+    """Stop a turn; how it was. Raises as `find_turn`."""
+    exchange = find_turn(gateway, name)
+    shown = show_turn(gateway, exchange)
+    gateway.turns.stop(exchange)
     told = {field: shown[field] for field in ("key", "account", "phase")}
     try:
         await gateway.store.write(

@@ -10,6 +10,8 @@ SENDER = Sender("key 1", has_key=True)
 
 
 class Socket:
+    opened_at, turns = 0.0, 0
+
     def __init__(self, idle_since):
         self.idle_since = idle_since
         self.is_leaving = False
