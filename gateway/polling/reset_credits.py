@@ -59,8 +59,7 @@ class ResetCredits:
 
     async def banked(self) -> Banked:
         """Of all subscriptions in service, as upstream last said it."""
-        if self._asking is None and is_over(self._due, self._clock()):
-            self._asking = asyncio.create_task(self._ask_all())
+        self.refresh()
         if self._asking is not None:
             await asyncio.wait({self._asking}, timeout=LONGEST_ANSWER)
         known = [self._known.get(one.id, Banked()) for one in self._in_service()]
@@ -68,6 +67,15 @@ class ResetCredits:
             sum(one.available_count for one in known),
             tuple(credit for one in known for credit in one.credits),
         )
+
+    def refresh(self) -> None:
+        """Have all subscriptions asked, unless they were lately; waits for nothing."""
+        if self._asking is None and is_over(self._due, self._clock()):
+            self._asking = asyncio.create_task(self._ask_all())
+
+    def known(self, account: Account) -> Banked | None:
+        """What upstream last said of one account; None: nothing yet."""
+        return self._known.get(account.id)
 
     async def ask(self, account: Account) -> Banked:
         """What one account has. Raises UpstreamFault with what is in the way."""

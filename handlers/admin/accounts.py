@@ -16,6 +16,7 @@ from gateway.admin.entities import (
     PROBED,
 )
 from gateway.admin.entity import Changed
+from gateway.admin.live.service import resume_serving
 from gateway.admin.logins.batch import (
     ALL_IMPORTED,
     IMPORTED,
@@ -139,12 +140,8 @@ class AccountResumeHandler(AdminHandler):
     }
 
     async def post(self, name: str) -> None:
-        gateway, resume = self.gateway, partial(accounts.set_paused, paused=False)
-        changed = await self.change(resume, name, self.actor)
-        account = find_account(gateway, changed.name)
-        account.health.resume()  # marks end, also where it was not paused
-        ruling = await gateway.judges.ask(account)
-        told = account_answer(gateway, changed.name, changed)
+        changed, ruling = await resume_serving(self.gateway, name, self.actor)
+        told = account_answer(self.gateway, changed.name, changed)
         self.answer(told | {"ruling": ruling.value})
 
 

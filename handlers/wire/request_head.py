@@ -61,6 +61,16 @@ def peer_address(request: HTTPServerRequest) -> str:
     return str(address[0]) if isinstance(address, tuple) else ""
 
 
+def own_url(request: HTTPServerRequest) -> str:
+    """Where its socket was reached, whatever headers say; "" for a Unix socket."""
+    stream = getattr(request.connection, "stream", None)
+    address = stream.socket.getsockname() if stream is not None else ""
+    if not isinstance(address, tuple):
+        return ""
+    host, port = address[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def prevent_keep_alive(request: HTTPServerRequest) -> None:
     """Have Tornado end the connection of an HTTP/1.0 request that asks to keep it."""
     if request.headers.get("Connection", "").lower() == "keep-alive":
