@@ -3,10 +3,10 @@
 Templates put them in with `{% raw %}`, and nothing else: each returns a `Html`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NewType
+from typing import Any, NewType
 
 from tornado.escape import xhtml_escape
 
@@ -16,6 +16,7 @@ from handlers.dashboard.formats import (
     milliseconds,
     percent_text,
     time_text,
+    window_label,
 )
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "level_of",
     "meter",
     "moment",
+    "state_badge",
     "timeline",
+    "window_meter",
 ]
 
 Html = NewType("Html", str)
@@ -36,6 +39,17 @@ Html = NewType("Html", str)
 _COPY_BUTTON = (
     '<button type="button" class="button button-small" data-copy hidden>Copy</button>'
 )
+_STATE_LEVELS = {
+    "active": "good",
+    "success": "good",
+    "paused": "muted",
+    "disabled": "muted",
+    "interrupted": "muted",
+    "expired": "muted",
+    "error": "bad",
+    "reauth_required": "bad",
+    "token_ended": "bad",
+}
 # How full something may be, in its share, before an owner should look at it.
 NEARLY_FULL = 0.75
 FULL = 0.95
@@ -59,6 +73,11 @@ def level_of(share: float) -> str:
 def badge(text: str, level: str = "muted") -> Html:
     """A state: good, warn, bad, info or muted; its word and its shape tell it, too."""
     return Html(f'<span class="badge badge-{_word(level)}">{xhtml_escape(text)}</span>')
+
+
+def state_badge(state: str) -> Html:
+    """An account's, a key's or a request's state by its own word."""
+    return badge(state.replace("_", " "), _STATE_LEVELS.get(state, "warn"))
 
 
 def meter(
@@ -87,6 +106,19 @@ def meter(
         f"{_bars(bars)}</span>"
         f'<span class="meter-text">{xhtml_escape(text)}</span></span>'
     )
+
+
+def window_meter(window: Mapping[str, Any], now: float, whose: str) -> Html:
+    """How much of an account's window is used, and how much of it has passed.
+
+    `window` as `/api/accounts` has it.
+    """
+    minutes, until = window["window_minutes"], window["resets_at"]
+    passed = -1.0
+    if minutes and until is not None and until > now:
+        passed = min(max(1 - (until - now) / (minutes * 60), 0), 1)
+    label = window_label(minutes, window["name"], window["limit"])
+    return meter(window["used_percent"] / 100, f"{label} of {whose}, used", mark=passed)
 
 
 def moment(seconds: float | None, zone: str) -> Html:

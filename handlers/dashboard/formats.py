@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+
+from gateway.settings.zones import zone_named
 
 __all__ = [
     "age",
@@ -21,9 +22,11 @@ __all__ = [
     "span",
     "time_text",
     "token_count",
+    "window_label",
 ]
 
 MISSING = "—"
+_zone = cache(zone_named)
 _LARGE = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -42,11 +45,6 @@ _HEADINGS: Mapping[str | int, str] = {
     429: "Too many attempts",
     503: "Not now",
 }
-
-
-@cache
-def zone_info(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
 
 
 def time_text(seconds: float | None, zone: str) -> str:
@@ -68,7 +66,7 @@ def _in_zone(seconds: float | None, zone: str, form: str) -> str:
     if seconds is None:
         return MISSING
     try:
-        return datetime.fromtimestamp(seconds, zone_info(zone)).strftime(form)
+        return datetime.fromtimestamp(seconds, _zone(zone)).strftime(form)
     except (OverflowError, ValueError, OSError):  # no year of ours
         return MISSING
 
@@ -164,3 +162,9 @@ def percent_text(part: float | None, whole: float | None = 1) -> str:
 def heading_of(status: int, code: str) -> str:
     """What an error's page and notice begin with."""
     return _HEADINGS.get(code) or _HEADINGS.get(status) or "This did not work"
+
+
+def window_label(minutes: float | None, name: str, limit: str | None = None) -> str:
+    """A limit's window by its own length, whatever place upstream gives it."""
+    length = name if minutes is None else span(minutes * 60)
+    return f"{limit} {length}" if limit else length

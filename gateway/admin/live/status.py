@@ -35,23 +35,33 @@ Shown = dict[str, Any]
 
 async def live_status(gateway: Gateway) -> Shown:
     """Of the process that is asked; what the database does not tell in time is null."""
-    now, settings = time.time(), gateway.settings
-    accounts, base = gateway.pool.accounts.values(), gateway.pool.verdicts.base
+    settings = gateway.settings
     told: Shown = {"errors": None, "database": _database(settings, None)}
     told["recording"] = None
     try:
         async with asyncio.timeout(READ_SECONDS):
             told |= await gateway.store.read(_from_database, settings)
-            told["recording"] = await gateway.store.read(_recording, settings.data_dir)
+            told["recording"] = await gateway.store.read(
+                last_recording, settings.data_dir
+            )
     except (StoreUnavailable, TimeoutError) as error:
         told["database"]["problem"] = str(error) or "it does not answer"
-    checks = readiness(gateway)
-    if checks["database"] != "ok":
-        told["database"]["problem"] = checks["database"]
+    known = status_in_memory(gateway)
+    health = known["gateway"]["readiness"]["database"]
+    if health != "ok":
+        told["database"]["problem"] = health
+    return known | told
+
+
+def status_in_memory(gateway: Gateway) -> Shown:
+    """What needs neither the database nor a file."""
+    now, base = time.time(), gateway.pool.verdicts.base
     return {
         "at": now,
-        "gateway": _process(gateway, now, checks),
-        "accounts": [show_account(one, now, base(one)) for one in accounts],
+        "gateway": _process(gateway, now),
+        "accounts": [
+            show_account(one, now, base(one)) for one in gateway.pool.accounts.values()
+        ],
         "limits": _limits(gateway.ring, gateway.limiter, now),
         "queues": {
             "accounts": gateway.pool.waiting,
@@ -64,7 +74,6 @@ async def live_status(gateway: Gateway) -> Shown:
             "loop": round(gateway.metrics.loop.worst_lag, 4),
             "writer": round(gateway.store.writer.lag_seconds, 3),
         },
-        **told,
     }
 
 
@@ -80,11 +89,11 @@ def stored_status(settings: Settings, secrets: SecretBox) -> Shown:
         "queues": None,
         "lag": None,
         **_from_database(settings),
-        "recording": _recording(settings.data_dir),
+        "recording": last_recording(settings.data_dir),
     }
 
 
-def _process(gateway: Gateway, now: float, checks: dict[str, str]) -> Shown:
+def _process(gateway: Gateway, now: float) -> Shown:
     return {
         "version": version(),
         "python": platform.python_version(),
@@ -94,7 +103,7 @@ def _process(gateway: Gateway, now: float, checks: dict[str, str]) -> Shown:
         "uptime": round(max(0.0, now - gateway.started_at), 1),
         "turns": len(gateway.turns.running),
         "sockets": len(gateway.channels),
-        "readiness": checks,
+        "readiness": readiness(gateway),
         "warnings": gateway.warnings(),
     }
 
@@ -135,7 +144,7 @@ def _database(settings: Settings, size: int | None) -> Shown:
     return {"place": place, "bytes": size, "problem": None}
 
 
-def _recording(data_dir: Path) -> Shown | None:
+def last_recording(data_dir: Path) -> Shown | None:
     """The last one of a blocked loop, and its first block."""
     there = recordings(data_dir)
     if not there:

@@ -89,6 +89,15 @@
     return [first - more, last + more];
   };
 
+  const knownZone = (name) => {
+    try {
+      new Intl.DateTimeFormat("en", { timeZone: name });
+      return name;
+    } catch {
+      return "UTC"; // an old browser, and a zone that is an offset
+    }
+  };
+
   const draw = (table) => {
     const figure = table.closest("figure");
     const { names, columns } = readTable(table);
@@ -107,7 +116,7 @@
     const lines = series(kind, names, columns, show);
     area.classList.toggle("chart-stacked", kind === "stacked");
     const order = kind === "stacked" ? lines.map((_, index) => lines.length - index) : null;
-    const zone = table.dataset.zone ?? "UTC";
+    const zone = knownZone(table.dataset.zone ?? "UTC");
     plots.set(area, new uPlot({
       width: area.clientWidth,
       height: Number(table.dataset.height ?? 200),
@@ -209,9 +218,12 @@
 
   // -- htmx ---------------------------------------------------------------------------
 
-  // Nobody looks at a hidden page: it asks for nothing, and again once it is seen.
+  // A part that keeps itself new stays as it is while nobody sees it, and while
+  // somebody is at one of its links or reads what was opened in it.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.detail.elt.matches("[data-live]")) event.preventDefault();
+    const part = event.detail.elt;
+    const isRead = part.contains(document.activeElement) || part.querySelector("details[open]");
+    if (part.matches("[data-live]") && (document.hidden || isRead)) event.preventDefault();
   });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;

@@ -73,6 +73,29 @@ def test_a_meter_says_its_number_and_its_level():
     assert "<svg" not in components.meter(None, "x")
 
 
+def test_a_window_shows_what_is_used_and_what_has_passed():
+    window = {
+        "name": "primary",
+        "limit": None,
+        "used_percent": 62.0,
+        "window_minutes": 300,
+        "resets_at": NOW + 4500,
+    }
+    shown = components.window_meter(window, NOW, "<ada>")
+    assert 'aria-label="5 h of &lt;ada&gt;, used"' in shown
+    assert 'class="meter-mark" x="75.00"' in shown
+    over = components.window_meter(window | {"resets_at": NOW - 1}, NOW, "ada")
+    unknown = components.window_meter(window | {"window_minutes": None}, NOW, "ada")
+    assert "meter-mark" not in over + unknown
+
+
+def test_a_state_keeps_its_word():
+    assert "badge-good" in components.state_badge("active")
+    assert "badge-bad" in components.state_badge("reauth_required")
+    assert Parsed(components.state_badge("reauth_required")).text == "reauth required"
+    assert "badge-warn" in components.state_badge("of a later release's")
+
+
 def test_a_time_is_exact_for_programs_and_short_for_people():
     shown = Parsed(components.ago(NOW - 125, NOW, ZONE))
     assert shown.text == "2 min ago"

@@ -92,6 +92,7 @@ def test_times_are_in_the_zone_that_is_said():
     assert formats.day_text(1_799_970_000, "Asia/Tokyo") == "2027-01-15"
     assert formats.hour_text(None, "UTC") == "—"
     assert formats.time_text(1e300, "UTC") == "—"
+    assert formats.time_text(1_800_000_000, "+05:30") == "2027-01-15 13:30:00"
 
 
 def test_how_long_ago_is_as_exact_as_it_is_of_use():
@@ -121,6 +122,13 @@ def test_no_number_breaks_a_page(number):
     assert formats.percent_text(number)
     assert formats.age(number, 1.8e9)
     assert formats.time_text(number, "UTC")
+
+
+def test_a_window_is_named_by_its_length():
+    assert formats.window_label(300, "primary") == "5 h"
+    assert formats.window_label(10_080, "secondary") == "7 d"
+    assert formats.window_label(None, "primary") == "primary"
+    assert formats.window_label(300, "codex_x primary", "Spark") == "Spark 5 h"
 
 
 def test_an_error_has_a_heading_whatever_it_is():
