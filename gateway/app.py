@@ -32,13 +32,14 @@ from gateway.polling.usage import UsagePoller
 from gateway.pricing.pricing import Prices
 from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
-from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import AccountStore, load_accounts
 from gateway.repository.change_watch import ChangeWatch
+from gateway.repository.hand_over import hand_over_counts, hand_over_states
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
+from gateway.sign_in.sign_in import SignIn
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
 from gateway.turns.client_request import ClientFacts, ClientRequest
@@ -86,6 +87,7 @@ class Gateway:
         direct_url = settings.database_direct_url or settings.database_url
         self.database_lock = DatabaseLock(direct_url, settings.data_dir)
         self.ring = KeyRing()
+        self.sign_in = SignIn(self.store, secrets, self.ring)
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
@@ -182,6 +184,8 @@ class Gateway:
         )
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
+        opened.callback(self.sign_in.close)
+        await self.sign_in.start()
         await self.changes.begin()
         now = time.time()
         self.pool.bindings.restore(await self.store.read(stored_bindings), now)
@@ -238,6 +242,7 @@ class Gateway:
         # Stored apart from the keys: to remove the last one admits nobody.
         ever_made = await self.store.read(keys_ever_made)
         self.ring.replace(keys, ever_made=ever_made)
+        await self.sign_in.load()
         self.pool.strategy = await self.store.read(load_strategy)
         self.rules = await self.store.read(load_rules)
         self.limiter.ledger.retain(self.ring)
@@ -282,17 +287,6 @@ class Gateway:
             self._persist()
 
     def _persist(self) -> None:
-        """Hand the writer what changed; does not wait for it.
-
-        Nothing is lost but the one value that cannot be handed over.
-        """
-        writer, now = self.store.writer, time.time()
-        self.store.refusals.hand_over()
-        for row in self.pool.bindings.dirty():
-            writer.bind(row.key, row.account_id, row.used_at)
-        for limit_id, window_start, used in self.limiter.ledger.take_increments():
-            writer.count(limit_id, window_start * 1000, used)
-        while self._changed:
-            account = self._changed.pop()
-            with self.supervisor.surviving("persist"):
-                writer.save_state(account.id, to_keep(account, now))
+        """Hand the writer what changed; does not wait for it."""
+        hand_over_counts(self.store, self.pool.bindings, self.limiter.ledger)
+        hand_over_states(self.store.writer, self._changed, self.supervisor.surviving)

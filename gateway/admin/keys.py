@@ -15,6 +15,7 @@ from gateway.repository import audit, options
 from gateway.repository.keys import KEYS_EVER_MADE, key_of, keys_ever_made, limits_of
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
+from gateway.sign_in.sessions import end_key_sessions
 from gateway.store.models import ApiKeyRow, LimitCounterRow, RequestLog, now_ms
 
 
@@ -64,6 +65,8 @@ def change_key(name: str, rules: dict[str, Any], actor: str) -> Changed:
     if "name" in rules and rules["name"] != row.name:
         rules = {**rules, "name": free_name(ApiKeyRow, rules["name"])}
     apply_rules(row, rules)
+    if row.is_disabled:
+        end_key_sessions(row.id)
     changed = Changed.between(str(row.name), before, _shown(row))
     audit.record(
         *(actor, "key.update", before["name"]),
@@ -87,6 +90,7 @@ def replace_token(name: str, actor: str, overlap: str | None = None) -> Made:
     until = read_overlap(overlap)
     if until is None:
         row.old_prefix, row.old_digest, row.old_expires_at = None, None, None
+        end_key_sessions(row.id)
     else:
         row.old_prefix, row.old_digest = row.prefix, row.digest
         row.old_expires_at = until * 1000
@@ -118,6 +122,7 @@ def remove_key(name: str, actor: str) -> Changed:
     before = {"state": _shown(row)["state"]}
     apply_rules(row, {"limits": None})
     ApiKeyRow.delete().where(ApiKeyRow.id == row.id).execute()
+    end_key_sessions(row.id)
     audit.record(actor, "key.remove", row.name, id=row.id, prefix=row.prefix)
     return Changed(str(row.name), before, {"state": "removed"})
 

@@ -1,11 +1,14 @@
 """A new encryption key for all stored credentials, safe at every step."""
 
 import asyncio
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import peewee as pw
 
 from gateway.store.encryption import SecretBox, UnusableKey
 from gateway.store.models import AccountRow
 from gateway.store.store import Store
+from gateway.store.users.tables import UserRow
 
 
 class Rotated(NamedTuple):
@@ -30,15 +33,20 @@ async def rotate_key(store: Store, box: SecretBox) -> Rotated:
 
 
 def _reencrypt_all(box: SecretBox) -> Rotated:
+    _reencrypt(UserRow.totp_secret, box)  # who cannot be read needs a new link
+    return _reencrypt(AccountRow.credentials, box)
+
+
+def _reencrypt(column: pw.Field, box: SecretBox) -> Rotated:
     resealed = unreadable = 0
-    for account in list(AccountRow.select(AccountRow.id, AccountRow.credentials)):
+    table = column.model
+    kept: Any = table.select(table.id, column).where(column.is_null(False)).tuples()
+    for number, encrypted in list(kept):
         try:
-            encrypted = box.reencrypt(account.credentials)
+            sealed = box.reencrypt(encrypted)
         except UnusableKey:
             unreadable += 1
             continue
-        AccountRow.update(credentials=encrypted).where(
-            AccountRow.id == account.id
-        ).execute()
+        table.update({column: sealed}).where(table.id == number).execute()
         resealed += 1
     return Rotated(resealed, unreadable)

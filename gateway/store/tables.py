@@ -17,6 +17,7 @@ from gateway.store.models import (
     UsageHour,
 )
 from gateway.store.notices import NoticeRow
+from gateway.store.users.tables import FailedSignInRow, LinkRow, SessionRow, UserRow
 
 TABLES: tuple[type[BaseModel], ...] = (
     AccountRow,
@@ -33,4 +34,8 @@ TABLES: tuple[type[BaseModel], ...] = (
     AuditLog,
     SettingRow,
     NoticeRow,
+    UserRow,
+    SessionRow,
+    LinkRow,
+    FailedSignInRow,
 )

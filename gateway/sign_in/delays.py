@@ -1,0 +1,110 @@
+"""How long the next guess has to wait: by address and by account, never for good.
+
+Every guess is counted before it is checked, so that a hundred at once are one, and
+forgiven when it was right. A guess within the wait is not checked, and lengthens it by
+nothing.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.errors import GatewayError
+from gateway.protocol.facts import Origin
+
+FIRST_WAIT = 1.0  # seconds; it doubles
+# An attacker gets 120 guesses an hour; who mistypes does not give up.
+LONGEST_GUESS_WAIT = 30.0
+FORGOTTEN_AFTER = 3600.0
+# About 1 MB; whoever guessed least is forgotten first.
+MOST_SUBJECTS = 4096
+
+
+class SignInTooSoon(GatewayError):
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    origin: Origin = "client"
+
+    def __init__(self, wait: float) -> None:
+        seconds = max(1, round(wait + 0.5))
+        super().__init__(f"Try again in {seconds} s", retry_after=seconds)
+
+
+class Failures(NamedTuple):
+    """How often, and when (unix seconds) for the last time."""
+
+    guesses: int
+    last_at: float
+
+
+Counts = dict[str, Failures | None]  # by subject; None: nothing is held against it
+
+
+def wait_after(failures: Failures | None, now: float) -> float:
+    """Seconds until the next guess is taken."""
+    if failures is None or not 0 <= now - failures.last_at < FORGOTTEN_AFTER:
+        return 0.0  # also of a clock that was set back: nobody waits for that
+    pause = min(LONGEST_GUESS_WAIT, FIRST_WAIT * 2.0 ** min(failures.guesses - 1, 30))
+    return max(0.0, failures.last_at + pause - now)
+
+
+class Delays:
+    """The counts of all who guessed wrong within the hour, as far as there is room."""
+
+    def __init__(self, most: int = MOST_SUBJECTS) -> None:
+        self._most = most
+        self._failures: dict[str, Failures] = {}
+
+    def restore(self, rows: Iterable[tuple[str, int, float]]) -> None:
+        """What an earlier process counted."""
+        self._failures = {
+            subject: Failures(max(1, count), last_at)
+            for subject, count, last_at in rows
+        }
+
+    def count_guess(self, subjects: Iterable[str], now: float) -> Counts:
+        """Take a guess, as a wrong one; gives the counts before. Raises SignInTooSoon.
+
+        It is counted for all subjects or, when one has to wait, for none.
+        """
+        before = {subject: self._failures.get(subject) for subject in subjects}
+        wait = max(wait_after(failures, now) for failures in before.values())
+        if wait:
+            raise SignInTooSoon(wait)
+        for subject, failures in before.items():
+            is_old = failures is None or now - failures.last_at >= FORGOTTEN_AFTER
+            count = 1 if failures is None or is_old else failures.guesses + 1
+            self._failures[subject] = Failures(count, now)
+        return before
+
+    def forgive(self, before: Counts) -> None:
+        """It was right: everything is as it was, but for what others guessed since."""
+        for subject, earlier in before.items():
+            current = self._failures.get(subject)
+            if current is None:
+                continue
+            count = 1 if earlier is None else earlier.guesses + 1
+            if current.guesses > count:
+                self._failures[subject] = current._replace(guesses=current.guesses - 1)
+            elif earlier is None:
+                del self._failures[subject]
+            else:
+                self._failures[subject] = earlier
+
+    def counts(self, subjects: Iterable[str]) -> Counts:
+        return {subject: self._failures.get(subject) for subject in subjects}
+
+    def drop_surplus(self, now: float) -> list[str]:
+        """Forget what is old, and the least of what is too many; gives their names."""
+        old = [
+            subject
+            for subject, failures in self._failures.items()
+            if now - failures.last_at >= FORGOTTEN_AFTER
+        ]
+        surplus = len(self._failures) - len(old) - self._most
+        if surplus > 0:
+            kept = self._failures.keys() - set(old)
+            old += sorted(kept, key=lambda one: self._failures[one])[:surplus]
+        for subject in old:
+            del self._failures[subject]
+        return old

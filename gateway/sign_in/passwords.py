@@ -1,0 +1,86 @@
+"""Passwords: hashed and checked with argon2id, off the loop and a few at a time."""
+
+import asyncio
+import os
+import threading
+import unicodedata
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from gateway.errors import GatewayOverloaded, InvalidPayload
+
+T = TypeVar("T")
+
+LEAST_CHARACTERS = 12
+MOST_BYTES = 256  # more than anybody types, and nothing that takes long to read
+# 64 MiB and 0.1 to 0.2 s of one core each: 128 MiB at a time, whoever asks.
+AT_A_TIME = 2
+# The last of them waits for about two seconds.
+MOST_IN_LINE = 16
+# RFC 9106's second choice, in one lane: a check takes no second core from the turns.
+_HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
+
+
+class WeakPassword(InvalidPayload):
+    message = (
+        f"A password has {LEAST_CHARACTERS} characters or more, and {MOST_BYTES} bytes "
+        "at most"
+    )
+
+
+class Passwords:
+    """Both methods wait for others in a bounded line; beyond it GatewayOverloaded."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="password")
+        self._places = threading.BoundedSemaphore(AT_A_TIME + MOST_IN_LINE)
+
+    async def hash(self, password: str) -> str:
+        """What is kept of it. Raises WeakPassword."""
+        text = _normal(password)
+        if len(text) < LEAST_CHARACTERS or len(text.encode()) > MOST_BYTES:
+            raise WeakPassword(param="password")
+        return await self._run(_HASHER.hash, text)
+
+    async def matches(self, password: str, kept: str | None) -> bool:
+        """Whether it is the one; takes as long where there is none."""
+        text = _normal(password)
+        if len(text.encode()) > MOST_BYTES:
+            return False
+        return await self._run(_matches, text, kept or _nobodys())
+
+    async def _run(self, function: Callable[..., T], *args: object) -> T:
+        if not self._places.acquire(blocking=False):
+            raise GatewayOverloaded("Too many sign in at the moment; try again")
+        job = self._threads.submit(function, *args)
+        # Also of one that nobody waits for any more.
+        job.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(job)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _normal(password: str) -> str:
+    """The same whatever keyboard it was typed on."""
+    text = unicodedata.normalize("NFKC", password)
+    return text.encode("utf-8", "replace").decode()
+
+
+def _matches(password: str, kept: str) -> bool:
+    try:
+        return _HASHER.verify(kept, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _nobodys() -> str:
+    """A hash of no password, which takes as long to check as any."""
+    salt, digest = (b64encode(os.urandom(n)).decode().rstrip("=") for n in (16, 32))
+    cost = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
+    return f"$argon2id$v=19${cost}${salt}${digest}"

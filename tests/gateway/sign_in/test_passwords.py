@@ -1,0 +1,66 @@
+import asyncio
+import threading
+
+import pytest
+
+from gateway.errors import GatewayOverloaded
+from gateway.sign_in import passwords
+from gateway.sign_in.passwords import Passwords, WeakPassword
+from tests.gateway.sign_in.conftest import CHEAP, PASSWORD
+
+
+@pytest.fixture
+def checking():
+    made = Passwords()
+    yield made
+    made.close()
+
+
+@pytest.mark.gen_test
+async def test_a_password_is_kept_as_argon2id_and_found_again(checking):
+    kept = await checking.hash("pässwörd of some length")
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    # The same characters as another keyboard composes them.
+    assert await checking.matches("pa\u0308sswo\u0308rd of some length", kept)
+    assert not await checking.matches("another of some length", kept)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("weak", ["", "eleven char", "x" * 257, "é" * 129])
+async def test_what_is_too_short_or_too_long_is_refused(checking, weak):
+    with pytest.raises(WeakPassword):
+        await checking.hash(weak)
+    assert not await checking.matches(weak, CHEAP)
+
+
+@pytest.mark.gen_test
+async def test_whoever_is_unknown_costs_what_a_user_costs(checking):
+    assert not await checking.matches(PASSWORD, None)
+    costs = {name.split("$")[3] for name in (passwords._nobodys(),)}
+    assert costs == {(await checking.hash(PASSWORD)).split("$")[3]}
+    assert passwords._nobodys() != passwords._nobodys()
+
+
+@pytest.mark.gen_test
+async def test_two_are_checked_at_a_time_and_a_bounded_line_waits(checking):
+    held, running = threading.Event(), threading.Semaphore(0)
+
+    def hold():
+        running.release()
+        held.wait()
+
+    places = passwords.AT_A_TIME + passwords.MOST_IN_LINE
+    line = [asyncio.ensure_future(checking._run(hold)) for _ in range(places)]
+    await asyncio.sleep(0)
+    with pytest.raises(GatewayOverloaded):
+        await checking.matches(PASSWORD, CHEAP)
+    for _ in range(passwords.AT_A_TIME):
+        assert running.acquire(timeout=10)
+    assert not running.acquire(blocking=False)
+    line[-1].cancel()  # who leaves makes room
+    await asyncio.wait([line[-1]])
+    last = asyncio.ensure_future(checking.matches(PASSWORD, CHEAP))
+    await asyncio.sleep(0)
+    held.set()
+    assert await last
+    await asyncio.wait(line)
