@@ -1,0 +1,45 @@
+"""Where the dashboard's pages are, and who is shown the way to which."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.sign_in.users import Role, User
+
+MAIN = "main"
+MORE = "more"
+
+
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    label: str
+    url: str
+    is_current: bool
+
+
+# In the order they are shown; the least role that may see the page.
+_PAGES = (
+    (MAIN, "Overview", "/dashboard/", Role.VIEWER),
+    (MAIN, "Live", "/dashboard/live", Role.VIEWER),
+    (MAIN, "Requests", "/dashboard/requests", Role.VIEWER),
+    (MAIN, "Conversations", "/dashboard/conversations", Role.VIEWER),
+    (MAIN, "Usage", "/dashboard/usage", Role.VIEWER),
+    (MAIN, "Accounts", "/dashboard/accounts", Role.VIEWER),
+    (MAIN, "Keys", "/dashboard/keys", Role.VIEWER),
+    (MORE, "Doctor", "/dashboard/doctor", Role.VIEWER),
+    (MORE, "Settings", "/dashboard/settings", Role.VIEWER),
+    (MORE, "Prices", "/dashboard/prices", Role.VIEWER),
+    (MORE, "Tool policy", "/dashboard/tools", Role.VIEWER),
+    (MORE, "Recorder", "/dashboard/recorder", Role.OPERATOR),
+    (MORE, "Audit", "/dashboard/audit", Role.VIEWER),
+    (MORE, "Users", "/dashboard/users", Role.OWNER),
+    (MORE, "Sessions", "/dashboard/sessions", Role.VIEWER),
+)
+
+
+def page_links(place: str, user: User | None, path: str) -> Iterator[PageLink]:
+    """The links of a place for whoever is signed in; nobody gets none."""
+    for where, label, url, least in _PAGES:
+        if where == place and user is not None and user.role.includes(least):
+            is_home = url.endswith("/")
+            here = path == url if is_home else f"{path}/".startswith(f"{url}/")
+            yield PageLink(label, url, here)
