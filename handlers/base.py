@@ -45,10 +45,8 @@ from handlers.wire.response_head import begin_head
 from schemas.surfaces import Surface
 
 _ERROR_OF_STATUS: Mapping[int, type[GatewayError]] = {
-    400: InvalidPayload,
-    404: NotFound,
-    405: MethodNotAllowed,
-    413: PayloadTooLarge,
+    one.status: one
+    for one in (InvalidPayload, NotFound, MethodNotAllowed, PayloadTooLarge)
 }
 
 
@@ -189,6 +187,10 @@ class BaseHandler(RequestHandler):
         if isinstance(error, MethodNotAllowed):  # RFC 9110, 15.5.6
             self.set_header("allow", ", ".join(self.allowed_methods()))
         self.set_ratelimit_headers(None)
+        self.write_error_body(error)
+
+    def write_error_body(self, error: GatewayError) -> None:
+        """End the response with the error, in the form of the route's surface."""
         body = error.envelope(codex=self.surface.is_codex)
         if isinstance(body.get("error"), dict):
             body["error"].setdefault("request_id", self.request_id)

@@ -20,6 +20,7 @@ from gateway.repository import audit
 from gateway.secret import Secret
 from handlers.admin.schemas import first_message, schema_class
 from handlers.bodies import BodyHandler
+from handlers.changes import make_change
 
 T = TypeVar("T")
 
@@ -96,9 +97,7 @@ class AdminHandler(BodyHandler):
 
     async def change(self, function: Callable[..., T], *args: Any) -> T:
         """Make a change in the database, and have it hold for the next request."""
-        result = await self.gateway.store.write(function, *args)
-        await self.gateway.reload()
-        return result
+        return await make_change(self.gateway, function, *args)
 
     @property
     def _operation(self) -> Operation:

@@ -1,4 +1,7 @@
-"""GET /: the product's name, and for who sits at this machine what is missing."""
+"""GET /: to the dashboard for browsers that may; else the product's name.
+
+For who sits at this machine it has what is missing, too.
+"""
 
 import time
 from html import escape
@@ -6,6 +9,8 @@ from html import escape
 from gateway.admission.client_address import is_local
 from gateway.doctor.first_steps import NAME, first_steps, shown
 from gateway.repository.description import describe_account
+from handlers.dashboard.base import HOME
+from handlers.dashboard.doors import is_open
 from handlers.operations.not_found import NotFoundHandler
 
 # Nothing but its own text: no script, no style, in nobody's frame.
@@ -27,10 +32,13 @@ class StartPageHandler(NotFoundHandler):
             super().check_head()
 
     def get(self) -> None:
+        is_html = "text/html" in self.facts.headers.get("accept", "")
+        if is_html and is_open(self.facts, self.gateway.settings):
+            self.redirect(HOME)
+            return
         text = NAME
         if is_local(self.facts):
             text = f"{NAME}\n{shown(self._steps())}"
-        is_html = "text/html" in self.facts.headers.get("accept", "")
         kind = "html" if is_html else "plain"
         self.set_header("content-type", f"text/{kind}; charset=utf-8")
         self.set_header("content-security-policy", _POLICY)

@@ -9,6 +9,9 @@ from handlers.api.side_calls import FIXED_ANSWERS
 from handlers.api.stream import StreamHandler
 from handlers.base import BaseHandler
 from handlers.bodies import BodilessHandler, BodyHandler
+from handlers.dashboard.base import PageHandler
+from handlers.dashboard.routes import DASHBOARD_ROUTES
+from handlers.dashboard.static_handler import StaticHandler
 from handlers.routes import ROUTES, SOCKETS
 
 # Answered to anybody: they say nothing of anybody. Everything else needs a key, the
@@ -29,7 +32,17 @@ OPEN_ROUTES = {
     r"/health(?:/live)?",
     r"/health/ready",
 }
-HANDLER_BASES = (BaseHandler, BodilessHandler, BodyHandler, StreamHandler, AdminHandler)
+HANDLER_BASES = (
+    BaseHandler,
+    BodilessHandler,
+    BodyHandler,
+    StreamHandler,
+    AdminHandler,
+    PageHandler,
+    StaticHandler,  # for all that may see the dashboard
+)
+# Pages for who has not signed in yet.
+OPEN_PAGES: set[str] = set()
 
 
 @pytest.mark.parametrize("entry", [*SOCKETS, *ROUTES], ids=lambda entry: entry[0])
@@ -50,13 +63,29 @@ def test_every_admin_route_asks_for_the_admin_token(entry):
     assert handler.authenticate is AdminHandler.authenticate
 
 
+@pytest.mark.parametrize("entry", DASHBOARD_ROUTES, ids=lambda entry: entry[0])
+def test_every_page_asks_for_a_role_unless_listed(entry):
+    _, handler, _ = entry
+    if handler is StaticHandler:
+        return
+    assert issubclass(handler, PageHandler)
+    assert handler.authenticate is PageHandler.authenticate
+    methods = {one.lower() for one in handler.allowed_methods()} - {"head"}
+    if handler.__name__ in OPEN_PAGES:
+        return
+    assert all(handler.least_role.get(method) for method in methods)
+
+
 def test_no_listed_route_is_missing_from_the_table() -> None:
     assert {path for path, _, _ in ROUTES} >= OPEN_ROUTES
 
 
 @pytest.mark.parametrize(
     "handler",
-    sorted({entry[1] for entry in (*SOCKETS, *ROUTES, *ADMIN_ROUTES)}, key=repr),
+    sorted(
+        {entry[1] for entry in (*SOCKETS, *ROUTES, *ADMIN_ROUTES, *DASHBOARD_ROUTES)},
+        key=repr,
+    ),
     ids=lambda handler: handler.__name__,
 )
 def test_handlers_do_not_override_how_a_request_comes_in(handler):

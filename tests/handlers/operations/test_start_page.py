@@ -8,6 +8,7 @@ import pytest
 from gateway.accounts.health import AccountStatus
 from gateway.doctor.first_steps import first_steps, program_here
 from gateway.settings import Settings
+from tests.handlers.dashboard.browsing import Browser
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 STRANGERS = [
@@ -75,6 +76,13 @@ async def test_strangers_learn_the_name_only(serving, headers, accept):
         assert word not in text
 
 
+@pytest.mark.gen_test
+async def test_a_browser_here_is_led_to_the_dashboard(serving):
+    page = await Browser(serving).get("/")
+    assert (page.status, page.headers["location"]) == (302, "/dashboard/")
+
+
+@pytest.mark.settings(dashboard="off")
 @pytest.mark.parametrize("headers", [{}, *STRANGERS[:1]])
 @pytest.mark.gen_test
 async def test_a_browser_gets_a_page_that_can_do_nothing(serving, headers):

@@ -1,0 +1,1 @@
+"""Who comes in: the first run, signing in, users."""
