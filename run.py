@@ -69,7 +69,7 @@ def serve(settings: Settings) -> None:
     from gateway.cli.serve import start_screen
     from handlers.process import run_server
 
-    screen = start_screen(settings)
+    screen = start_screen(settings, on_terminal=sys.stdout.isatty())
     sys.exit(run_server(settings, on_ready=lambda port: click.echo(screen(port))))
 
 

@@ -189,6 +189,11 @@ def _is_forwarded(headers: Mapping[str, str]) -> bool:
     )
 
 
+def is_peer_within(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether a socket's peer is in one of the networks."""
+    return _is_within(_address(peer), networks)
+
+
 def _is_within(address: _Address | None, networks: tuple[Network, ...]) -> bool:
     return address is not None and any(address in network for network in networks)
 

@@ -9,6 +9,7 @@ COMMANDS = {
     "codex-config": "codex_config:codex_config",
     "completion": "guide.completion:completion",
     "config": "doctor:config",
+    "dashboard": "dashboard:dashboard",
     "database": "upkeep.database:database",
     "doctor": "doctor:doctor",
     "errors": "reports.logs:errors",

@@ -4,25 +4,36 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.admin.users.changes import link_for
 from gateway.admin.views import stored_accounts
 from gateway.cli.base import secrets_of
 from gateway.cli.running.connection import opened_database
 from gateway.doctor.configuration_checks import names_of_settings
 from gateway.doctor.findings import Level
-from gateway.doctor.first_steps import NAME, first_steps, shown
+from gateway.doctor.first_steps import NAME, first_steps, program_here, shown
 from gateway.process.release import version
+from gateway.repository.audit import shell_actor
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.settings import Settings
+from gateway.sign_in.links import is_set_up, link_url
+from gateway.store.database import transaction
 from gateway.store.identity import place_of
 
 _ANYWHERE = ("0.0.0.0", "::")
 
 
-def start_screen(settings: Settings) -> Callable[[int], str]:
-    """The lines of a start, once the port is known; the database is read now."""
-    with opened_database(settings, is_served=False):
+def start_screen(settings: Settings, *, on_terminal: bool) -> Callable[[int], str]:
+    """The lines of a start, once the port is known; the database is read now.
+
+    Only a terminal gets the first user's link: what a service prints is kept.
+    """
+    with opened_database(settings, is_served=False) as opened:
         accounts = stored_accounts(secrets_of(settings))
         keys = len(load_keys()) if keys_ever_made() else None
+        is_first, token = not is_set_up(), ""
+        if is_first and on_terminal and settings.dashboard != "off":
+            with transaction(opened.database):
+                token = link_for(None, shell_actor()).token.reveal()
     steps = first_steps(settings, [row["state"] for row in accounts], keys)
 
     wrong = [
@@ -41,10 +52,18 @@ def start_screen(settings: Settings) -> Callable[[int], str]:
             "address": url,
             "accounts": steps["accounts"],
             "keys": steps["keys"],
+            "dashboard": f"{url}/dashboard/",
             "data": str(settings.data_dir),
             "database": place_of(settings.database_url),
             "next": steps["next"],
         }
+        if settings.dashboard == "off":
+            rows["dashboard"] = "off"
+        elif token:
+            rows["dashboard"] = link_url(settings.public_url, port, token)
+        elif is_first:
+            command = f"{program_here()} dashboard link"
+            rows["dashboard"] = f"`{command}` prints the link for its first user"
         return "\n".join([f"{NAME} {version()}", shown(rows), *wrong])
 
     return lines

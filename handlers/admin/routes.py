@@ -40,7 +40,7 @@ from handlers.admin.prices import (
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.admin.status import StatusHandler
 from handlers.admin.turns import TurnCutHandler, TurnsHandler
-from handlers.admin.visits import VisitsHandler
+from handlers.admin.visits import DashboardLinkHandler, VisitsHandler
 from handlers.base import RouteOptions
 
 ADMIN = RouteOptions(access=AccessPolicy.SIDE)
@@ -79,6 +79,7 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/turns", TurnsHandler, ADMIN),
     (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
     (r"/api/visits", VisitsHandler, ADMIN),
+    (r"/api/dashboard/link", DashboardLinkHandler, ADMIN),
     (r"/api/prices", PricesHandler, ADMIN),
     (r"/api/prices/check", PriceCheckHandler, ADMIN),
     (r"/api/prices/recost", RecostHandler, ADMIN),

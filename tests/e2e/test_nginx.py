@@ -202,6 +202,9 @@ CLAIMS = {
     "X-Forwarded-Host": "elsewhere.example",
     "X-Real-IP": "6.6.6.6",
     "Forwarded": "for=6.6.6.6",
+    "X-SSO-User": "ada",
+    "Remote-User": "ada",
+    "X-Gateway-SSO-Secret": "guessed",
     "Upgrade": "h2c",
     "Connection": "keep-alive, x-codex-turn-metadata",
     "authorization": "Bearer sk-fake",
@@ -223,4 +226,5 @@ async def test_what_a_client_claims_about_itself_is_overwritten(start_nginx, ups
     assert seen["x-real-ip"] == "127.0.0.1"
     assert seen["x-forwarded-proto"] == "http"
     assert seen["x-forwarded-host"] == seen["host"] == "127.0.0.1"
-    assert not {"forwarded", "upgrade", "connection"} & set(seen)
+    cleared = {"forwarded", "upgrade", "connection", "x-sso-user", "remote-user"}
+    assert not (cleared | {"x-gateway-sso-secret"}) & set(seen)

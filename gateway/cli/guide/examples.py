@@ -53,6 +53,11 @@ EXAMPLES = {
     "completion show": ("completion show bash > codexgate.bash",),
     "config": ("config check",),
     "config check": ("config check", "config check --json"),
+    "dashboard": ("dashboard link",),
+    "dashboard link": (
+        "dashboard link                  # for the first user",
+        "dashboard link --user ada       # for a new password",
+    ),
     "database": ("database copy postgresql://gateway@db.example/gateway",),
     "database copy": (
         "database copy postgresql://gateway@db.example/gateway",

@@ -73,6 +73,14 @@ def _made_key(answer: Answer) -> Any:
     return Made(token=Secret(answer["key"]), **given)
 
 
+def _made_link(answer: Answer) -> Any:
+    from gateway.admin.users.changes import MadeLink
+    from gateway.secret import Secret
+
+    given = {name: one for name, one in answer.items() if name != "token"}
+    return MadeLink(token=Secret(answer["token"]), **given)
+
+
 def _imported(answer: Answer) -> Any:
     from gateway.admin.accounts import Imported
 
@@ -145,6 +153,10 @@ ROUTES: dict[str, Route] = {
     ),
     "admin.views.stored_accounts": Route(
         lambda secrets: Call("GET", path_of("accounts")), itemgetter("accounts")
+    ),
+    "admin.users.changes.link_for": Route(
+        lambda user, actor: Call("POST", path_of("dashboard", "link"), {"user": user}),
+        _made_link,
     ),
     # Settings and reports.
     "admin.strategy.set_strategy": Route(

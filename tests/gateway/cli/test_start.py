@@ -1,17 +1,24 @@
 """How run.py starts: settings, help, what it refuses."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
+import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway.cli.base import connected_database
 from gateway.cli.serve import start_screen
 from gateway.settings import Settings
+from gateway.sign_in import links
+from gateway.sign_in.account_rows import add_user
+from gateway.sign_in.users import Role
 from run import main
 from tests.gateway.cli.commands import command_tree
 
@@ -86,7 +93,7 @@ def test_a_start_tells_where_it_is_and_what_is_missing(
     monkeypatch.setenv("GATEWAY_DATA_DIR", str(tmp_path / "gate"))
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    screen = start_screen(Settings.from_env(dotenv=os.devnull))(8080)
+    screen = start_screen(Settings.from_env(dotenv=os.devnull), on_terminal=False)(8080)
     for word in words:
         assert word in screen
 
@@ -100,12 +107,32 @@ def test_a_start_on_a_reachable_address_names_the_first_key(
         if value is not None:
             monkeypatch.setenv(name, value)
     settings = Settings.from_env(dotenv=os.devnull)
-    assert "`run.py keys create NAME`" in start_screen(settings)(1)
+    assert "`run.py keys create NAME`" in start_screen(settings, on_terminal=False)(1)
     commands.good("keys", "create", "--name", "first")
-    screen = start_screen(settings)(1)
+    screen = start_screen(settings, on_terminal=False)(1)
     assert "keys create" not in screen
     assert "  keys      1\n" in screen
     assert "  accounts  1 active\n" in screen
+
+
+def test_a_start_has_the_first_users_link_on_a_terminal_only(commands, monkeypatch):
+    for name, value in commands.env.items():
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    settings = Settings.from_env(dotenv=os.devnull)
+    service = start_screen(settings, on_terminal=False)(2455)
+    assert "`run.py dashboard link` prints the link for its first user" in service
+    assert "/dashboard/" not in service
+    terminal = start_screen(settings, on_terminal=True)(2455)
+    link = r"  dashboard http://127\.0\.0\.1:2455/dashboard/link#([\w-]{43})\n"
+    found = re.search(link, terminal)
+    closed = replace(settings, dashboard="off")
+    assert "  dashboard off\n" in start_screen(closed, on_terminal=True)(2455)
+    with connected_database(settings):
+        assert links.user_of_link(found[1], time.time()) is None
+        add_user("ada", Role.OWNER, "a hash")
+    done = start_screen(settings, on_terminal=True)(2455)
+    assert "  dashboard http://127.0.0.1:2455/dashboard/\n" in done
 
 
 @pytest.mark.parametrize("has_venv", [False, True])

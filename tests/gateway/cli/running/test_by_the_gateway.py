@@ -8,6 +8,7 @@ import pytest
 from gateway.cli.reports import distant_log
 from gateway.cli.running.api_routes import ROUTES
 from gateway.store.models import AuditLog
+from tests.gateway.sign_in.conftest import HOME
 from tests.serving import V1, payload
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -66,6 +67,19 @@ async def test_accounts_are_added_changed_and_removed_in_it(
     assert serving.account("paid") is None
     await shell.good("accounts", "rotate-key")
     assert (await serving.ask()).status == 200
+
+
+async def test_a_link_to_the_dashboard_is_made_in_it(serving, shell):
+    first = (await shell.good("dashboard", "link")).out.strip()
+    assert first.startswith(f"{shell.url}/dashboard/link#")
+    sign_in, token = serving.gateway.sign_in, first.partition("#")[2]
+    await sign_in.use_link(token, "ada", "a long enough password", HOME)
+    refused = await shell("dashboard", "link")
+    assert (refused.status, refused.out) == (1, "")
+    assert "dashboard link --user NAME" in refused.err
+    row = (await shell.good("dashboard", "link", "--user", "ada", "--json")).row
+    assert row["user"] == "ada"
+    assert await sign_in.whose_link(row["url"].partition("#")[2]) == "ada"
 
 
 async def test_settings_are_read_and_changed_in_it(serving, shell):

@@ -55,7 +55,7 @@ def test_a_full_file_in_the_data_directory_is_not_forgotten(commands, tmp_path):
 def test_a_start_says_it_too(commands, tmp_path, capsys):
     commands.good("keys", "create", "k")
     settings = settings_of(commands, database_url=f"sqlite:///{tmp_path}/other.db")
-    start_screen(settings)
+    start_screen(settings, on_terminal=False)
     told = capsys.readouterr().err
     assert told.startswith(f"Warning: the database {tmp_path}/other.db is empty")
 

@@ -1,0 +1,40 @@
+"""`run.py dashboard link`"""
+
+import click
+
+from gateway.admin.users.changes import link_for
+from gateway.cli.admin_client import find_client
+from gateway.cli.base import Commands, apply_change, settings_and_json
+from gateway.cli.output import format_time, print_json
+from gateway.repository.audit import shell_actor
+from gateway.settings import Settings
+from gateway.sign_in.links import link_url
+
+
+@click.group(cls=Commands)
+def dashboard() -> None:
+    """The dashboard's users."""
+
+
+@dashboard.command()
+@click.option("--user", help="Of this name: for a new password, without codes.")
+@settings_and_json
+def link(settings: Settings, user: str | None, as_json: bool) -> None:
+    """Print a link that opens the dashboard once, within 15 minutes.
+
+    Without --user it makes the first user, as long as nobody has a password.
+    """
+    made = apply_change(settings, link_for, user, shell_actor())
+    client = find_client(settings)
+    origin = made.public_url or (client.url if client else settings.public_url)
+    url = link_url(origin, settings.port, made.token.reveal())
+    until = format_time(made.expires_at)
+    if as_json:
+        print_json({"url": url, "user": made.user, "expires_at": made.expires_at})
+        return
+    whose = f"'{made.user}' a new password" if made.user else "the first user"
+    click.echo(f"It makes {whose}, once, until {until}:", err=True)
+    # Alone on standard output, so that it can be piped.
+    click.echo(url)
+    if settings.dashboard == "off":
+        click.echo("GATEWAY_DASHBOARD is off: nothing answers there.", err=True)
