@@ -3,9 +3,11 @@
 import asyncio
 import os
 import re
+import secrets
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -13,11 +15,17 @@ import aiohttp
 ROOT = Path(__file__).parents[2]
 
 
+# Below what kernels give to connections, any of which may take a port meanwhile.
+PORTS = range(10_000, 20_000)
+
+
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, and that nothing is given by chance."""
+    while True:
+        port = PORTS[secrets.randbelow(len(PORTS))]  # hypothesis seeds `random`
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class GatewayProcess:

@@ -2,6 +2,7 @@
 //
 // Charts are drawn from <table data-chart="line|area|bars|stacked" data-unit="tokens">:
 // the first column's cells have data-value in unix seconds, the others their numbers.
+// A column's head may have data-colour, the number of one of the style sheet's.
 "use strict";
 
 (() => {
@@ -33,10 +34,12 @@
   };
 
   const readTable = (table) => {
-    const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+    const heads = [...table.tHead.rows[0].cells];
+    const names = heads.map((cell) => cell.textContent.trim());
+    const colours = heads.map((cell, at) => style(`--chart-${cell.dataset.colour ?? ((at + 5) % 6) + 1}`));
     const rows = [...table.tBodies[0].rows].map((row) => [...row.cells].map(valueOf));
     rows.sort((one, other) => one[0] - other[0]);
-    return { names, columns: names.map((_, index) => rows.map((row) => row[index])) };
+    return { names, colours, columns: names.map((_, index) => rows.map((row) => row[index])) };
   };
 
   // Each series on top of those before it; drawn from the top down.
@@ -47,9 +50,9 @@
     return [columns[0], ...stacked];
   };
 
-  const series = (kind, names, columns, show) =>
+  const series = (kind, { names, colours, columns }, show) =>
     names.slice(1).map((name, index) => {
-      const colour = style(`--chart-${(index % 6) + 1}`);
+      const colour = colours[index + 1];
       const filled = kind !== "line";
       const drawn = kind === "bars" || kind === "stacked";
       return {
@@ -100,7 +103,8 @@
 
   const draw = (table) => {
     const figure = table.closest("figure");
-    const { names, columns } = readTable(table);
+    const read = readTable(table);
+    const { names, columns } = read;
     if (!figure || columns[0].length === 0) return;
     let area = figure.querySelector(".chart-area");
     if (!area) {
@@ -113,7 +117,7 @@
     const kind = table.dataset.chart;
     const show = units[table.dataset.unit] ?? short;
     const data = kind === "stacked" ? stack(columns) : columns;
-    const lines = series(kind, names, columns, show);
+    const lines = series(kind, read, show);
     area.classList.toggle("chart-stacked", kind === "stacked");
     const order = kind === "stacked" ? lines.map((_, index) => lines.length - index) : null;
     const zone = knownZone(table.dataset.zone ?? "UTC");

@@ -93,7 +93,7 @@ async def test_who_leaves_in_the_moment_of_being_admitted_gives_the_place_on():
     await until(lambda: arrivals.waiting == 2)
     arrivals.leave(one)
     first.cancel()
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 10)
     assert first.cancelled()
 
 
@@ -106,7 +106,7 @@ async def test_who_gives_up_first_does_not_hold_up_the_next():
     await until(lambda: arrivals.waiting == 2)
     first.cancel()
     arrivals.leave(one)
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 10)
 
 
 @pytest.mark.gen_test

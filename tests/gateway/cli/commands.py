@@ -1,6 +1,7 @@
 """Runs commands of run.py in this process, on a data directory of their own."""
 
 import json
+import os
 from dataclasses import dataclass
 
 import click
@@ -69,3 +70,14 @@ def command_tree(command, path=""):
             inner = command.get_command(context, name)
             found |= command_tree(inner, f"{path} {name}".strip())
     return found
+
+
+def read_all(terminal):
+    """What was written to a terminal whose other end nobody has any more; closes it."""
+    told = b""
+    while True:
+        try:
+            told += os.read(terminal, 65536)
+        except OSError:  # there is no more
+            os.close(terminal)
+            return told.decode()

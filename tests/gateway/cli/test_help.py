@@ -14,7 +14,7 @@ import pytest
 from gateway.cli.guide.examples import EXAMPLES
 from gateway.settings import PROGRAM
 from run import main
-from tests.gateway.cli.commands import command_tree
+from tests.gateway.cli.commands import command_tree, read_all
 
 ROOT = Path(__file__).resolve().parents[3]
 TREE = command_tree(main)
@@ -94,19 +94,10 @@ def test_a_terminal_has_panels_and_colours_unless_it_is_told_otherwise(
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "90", **env},
     ):
         os.close(theirs)
-        text = b"".join(read_all(ours)).decode()
+        text = read_all(ours)
     for words in ("keys create", "--enforce-model", "Examples", "'tokens 2M/7d'"):
         assert words in text
     assert ("\033[" in text, "╭─" in text) == (is_coloured, is_coloured)
-
-
-def read_all(descriptor):
-    while True:
-        try:
-            yield os.read(descriptor, 65536)
-        except OSError:  # all ends are closed
-            os.close(descriptor)
-            return
 
 
 @pytest.mark.operator

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.cli.commands import read_all
+
 ROOT = Path(__file__).resolve().parents[3]
 WRITING = [("export", "--output"), ("backup",)]
 each_command = pytest.mark.parametrize("command", WRITING, ids=lambda words: words[0])
@@ -113,9 +115,8 @@ def test_a_terminal_is_asked(commands, tmp_path, answer, is_replaced):
     done = subprocess.run(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, check=False
     )
-    told = os.read(ours, 10_000).decode()
-    os.close(ours)
     os.close(theirs)
+    told = read_all(ours)
     assert f"{path} exists already. Replace it? [y/N]" in told
     assert (done.returncode == 0) is is_replaced
     assert (path.read_text() != "mine") is is_replaced

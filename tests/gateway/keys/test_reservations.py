@@ -117,7 +117,7 @@ def test_a_turn_of_another_model_does_not_stand_in_the_queue(limiter):
     async def run():
         await limiter.reserve(a_key, spend(8192), "big")
         (waiting,) = await started(limiter.reserve(a_key, spend(1), "big"))
-        await asyncio.wait_for(limiter.reserve(a_key, spend(1), "small"), 1)
+        await asyncio.wait_for(limiter.reserve(a_key, spend(1), "small"), 10)
         assert not waiting.done()
         waiting.cancel()
 
@@ -133,7 +133,7 @@ def test_patience_with_a_place_ends_with_an_answer_that_may_be_retried(clock):
         with pytest.raises(GatewayOverloaded, match="hold all its places"):
             await limiter.reserve(a_key, spend(1), "m")
         first.release()
-        await asyncio.wait_for(turn(limiter, a_key, 1), 1)
+        await asyncio.wait_for(turn(limiter, a_key, 1), 10)
 
     asyncio.run(run())
 
@@ -167,7 +167,7 @@ def test_a_turn_cancelled_as_it_is_admitted_gives_its_place_to_the_next(limiter)
         )
         first.release()  # admits the second, which has not run yet
         second.cancel()
-        (await asyncio.wait_for(third, 1)).release()
+        (await asyncio.wait_for(third, 10)).release()
         assert second.cancelled()
         rows = limiter.report(a_key, CREATED)
         assert [row["reserved_value"] for row in rows] == [0, 0]

@@ -36,6 +36,7 @@ def test_rows_reach_the_table_with_their_sums(tmp_path):
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_a_single_row_is_written_without_anybody_asking(tmp_path):
     async def scenario():
         async with running(tmp_path) as store:

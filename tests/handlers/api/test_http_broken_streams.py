@@ -76,7 +76,7 @@ async def test_half_an_event_at_the_cut_does_not_reach_the_client(serving, upstr
     assert answered.types == [e["type"] for e in TURN.events[:6]] + ["response.failed"]
 
 
-@pytest.mark.settings(first_event_timeout=0.03)
+@pytest.mark.settings(first_event_timeout=0.15)  # in which the other one answers
 @pytest.mark.parametrize(
     "answer",
     [

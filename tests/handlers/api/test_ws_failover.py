@@ -237,7 +237,7 @@ async def test_a_cut_after_the_commit_closes_without_an_end(serving, upstream, h
     assert serving.account("one").health.failures == 0
 
 
-@pytest.mark.settings(first_event_timeout=0.03)
+@pytest.mark.settings(first_event_timeout=0.15)  # in which the other one answers
 @pytest.mark.gen_test
 async def test_a_stall_before_the_first_event_moves_on(serving, upstream):
     upstream.answer(asyncio.Event(), account="one", times=None)
@@ -248,7 +248,7 @@ async def test_a_stall_before_the_first_event_moves_on(serving, upstream):
     assert accounts(upstream)[-1] == "two"
 
 
-@pytest.mark.settings(connect_timeout=0.03)
+@pytest.mark.settings(connect_timeout=0.15)
 @pytest.mark.gen_test
 async def test_a_stall_of_the_handshake_moves_on(serving, upstream):
     silent = ScriptedResponse(before=(asyncio.Event(),))

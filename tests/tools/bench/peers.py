@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.tools.bench.targets import Starter, Target, free_port, launch
+from tests.e2e.gateway_process import free_port
+from tests.tools.bench.targets import Starter, Target, launch
 
 _ENVIRONMENTS = Path.home() / ".cache" / "codex-gateway-bench"
 _LITELLM = """

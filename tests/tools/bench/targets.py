@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.demo.accounts import DemoAccount
+from tests.e2e.gateway_process import free_port
 from tests.tools.bench import machine
 
 ROOT = Path(__file__).parents[3]
@@ -74,13 +75,6 @@ class Target:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def launch(
