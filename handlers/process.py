@@ -1,7 +1,6 @@
 """The server process: starts, serves until a signal, hands over, drains, ends."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ from gateway.cluster.handover import HandoverFailed, hand_over, meet_predecessor
 from gateway.cluster.peers import SERVING
 from gateway.monitoring.sparse_log import SparseLog
 from gateway.process import systemd
+from gateway.process.garbage import collect_when_idle, exempt_the_start
 from gateway.process.inherited_sockets import Inherited, take_inherited
 from gateway.process.lockfile import Lock, lock_data_dir
 from gateway.settings import Settings
@@ -49,7 +49,7 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
     signals = Signals()
     with lock_data_dir(settings.data_dir, inherited.lock) as lock:
         server = await _start(settings, inherited)
-        _tune_runtime()
+        _tune_runtime(server.gateway)
         lock.publish(server.running)
         logger.info("listening on %s port %d", settings.host, server.port)
         if on_ready is not None:
@@ -134,17 +134,11 @@ async def _drain(server: Server, signals: "Signals", *, is_succeeded: bool) -> N
         task.cancel()
 
 
-def _tune_runtime() -> None:
-    """Exempt what was built at the start from garbage collection, and collect less.
-
-    A turn makes some thousand short-lived objects: looking for cycles after every
-    700 of them, the default, costs 2 to 4 % of a turn and finds none.
-    """
-    gc.collect()
-    gc.freeze()
-    # The loop stands still meanwhile, for a millisecond a thousand objects that live:
-    # the middle generation is looked through before it has grown past 30,000.
-    gc.set_threshold(10_000, 2, 300)
+def _tune_runtime(gateway: Gateway) -> None:
+    """Collect garbage seldom, and let the loop have the interpreter back soon."""
+    exempt_the_start()
+    running = gateway.turns.running
+    gateway.supervisor.start("garbage", lambda: collect_when_idle(lambda: not running))
     # So long the loop waits for a thread that writes rows or parses a body: with the
     # default of 5 ms, one turn in a hundred would take that much longer.
     sys.setswitchinterval(SWITCH_SECONDS)
