@@ -30,6 +30,7 @@ from gateway.store.models import RequestLog
 from gateway.turns.keepalive import STREAM_TIMING
 from gateway.upstream.logins.auth_json import parse_login
 from handlers.server import Server
+from tests.new_database import lay_new_database
 
 # Seconds for what comes at once, unless the machine is busy or collects garbage.
 PATIENCE = 30
@@ -120,6 +121,7 @@ class Serving:
         )
 
     async def start(self):
+        lay_new_database(self.settings.data_dir / "gateway.db")
         self.gateway = await Gateway.start(self.settings, self.pace)
         self.server = Server(self.gateway)
         self.server.listen()
