@@ -38,6 +38,7 @@ from handlers.api.side_calls import (
 )
 from handlers.api.usage import KeyUsageHandler
 from handlers.base import RouteEntry, RouteOptions
+from handlers.dashboard.live_views import LiveViews
 from handlers.dashboard.routes import DASHBOARD_ROUTES
 from handlers.operations.doctor import DoctorHandler
 from handlers.operations.health import HealthHandler, ReadyHandler
@@ -140,4 +141,5 @@ def build_app(gateway: Gateway, connections: ClientConnections) -> Application:
         websocket_ping_interval=gateway.settings.keepalive_interval,
         # A client that reads slowly answers pings late; TCP tells who is gone.
         websocket_ping_timeout=0,
+        live_views=LiveViews(),  # of the dashboard
     )

@@ -67,8 +67,9 @@ class Server:
     ) -> None:
         self.gateway = gateway
         self._connections = ClientConnections(limits)
+        self.app = build_app(gateway, self._connections)
         self._http = CountingServer(
-            build_app(gateway, self._connections),
+            self.app,
             max_header_size=MAX_READ_HEAD_BYTES,
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             heads=self._connections.heads,

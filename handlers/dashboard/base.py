@@ -1,5 +1,6 @@
 """Base of all pages: who may see them, how they are read, and what a form changes."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from secrets import token_urlsafe
@@ -139,6 +140,17 @@ class PageHandler(BodyHandler):
             return render(template, {**common, **live, **read(*args)})
 
         self._send(await self.gateway.store.page(make))
+
+    async def show_apart(
+        self, template: str, read: Reading, *args: Any, **live: Any
+    ) -> None:
+        """The same of what `read` finds without the database."""
+        common, loop = self._common(), asyncio.get_running_loop()
+
+        def make() -> bytes:
+            return render(template, {**common, **live, **read(*args)})
+
+        self._send(await loop.run_in_executor(None, make))
 
     def show_plain(self, template: str, **values: Any) -> None:
         """Send a page that needs nothing of the database."""

@@ -234,5 +234,24 @@
     document.querySelectorAll("[data-live]").forEach((part) => htmx.trigger(part, "seen"));
   });
   document.addEventListener("htmx:afterSettle", (event) => begin(event.detail.elt));
-  document.addEventListener("htmx:sseMessage", (event) => begin(event.target));
+
+  // A part that is followed: what one had scrolled in it stays, and its silence is told.
+  const scrolled = new Map(); // id → pixels
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
+    event.target.querySelectorAll(".table-wrap[id]").forEach((part) => {
+      scrolled.set(part.id, part.scrollLeft);
+    });
+  });
+  document.addEventListener("htmx:sseMessage", (event) => {
+    begin(event.target);
+    scrolled.forEach((left, id) => {
+      const part = document.getElementById(id);
+      if (part) part.scrollLeft = left;
+    });
+  });
+  const tellLost = (isLost) => document.querySelectorAll("[data-lost]").forEach((notice) => {
+    notice.hidden = !isLost;
+  });
+  document.addEventListener("htmx:sseError", () => tellLost(true));
+  document.addEventListener("htmx:sseOpen", () => tellLost(false));
 })();

@@ -57,10 +57,25 @@ class Browser:
         """The page that an answer sends on to."""
         return await self.get(page.headers["location"])
 
+    def stream(self, path):
+        """An answer that is read bit by bit."""
+        return self.serving.session.get(path, headers=self._headers())
+
+    def head(self, path):
+        """The bytes of a request."""
+        lines = "".join(
+            f"{name}: {value}\r\n" for name, value in self._headers().items()
+        )
+        host = f"localhost:{self.serving.server.port}"
+        return f"GET {path} HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n".encode()
+
+    def _headers(self):
+        pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {**LOCAL, "accept": "text/html", **({"cookie": pairs} if pairs else {})}
+
     async def _send(self, method, path, fields, headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        sent = {**LOCAL, "accept": "text/html", **({"cookie": pairs} if pairs else {})}
+        sent = self._headers()
         async with self.serving.session.request(
             method,
             path,
@@ -81,13 +96,13 @@ class _Read:
         self.status, self.headers, self.body = status, headers, body
 
 
-async def signed_in(serving, role=Role.OWNER, name="ada"):
-    """A browser in which a user of that role has just signed in."""
+async def signed_in(serving, role=Role.OWNER, name="ada", *, ago=0.0):
+    """A browser in which a user of that role has signed in so many seconds ago."""
     sign_in, token = serving.gateway.sign_in, new_token()
 
     def make():
         user = add_user(name, role, "none that matches")
-        begin_session(user, token, HERE, time.time())
+        begin_session(user, token, HERE, time.time() - ago)
 
     await serving.gateway.store.write(make)
     await sign_in.load()

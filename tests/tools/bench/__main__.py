@@ -30,6 +30,7 @@ _SLACK = 2.0  # of the quick form: a shared machine must not make it flap
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Another checkout, whose gateway runs alternately with this one.",
 )
+@click.option("--watchers", type=int, default=0, help="So many on the live page.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
 @click.option("--svg", "svg_file", type=click.Path(path_type=Path))
 def main(**options: Any) -> None:
@@ -45,6 +46,9 @@ def main(**options: Any) -> None:
     starters = _starters(options["without"], options["relay"], options["peers"])
     if options["against"]:
         starters[checks.BEFORE] = targets.gateway_of(options["against"].absolute())
+    if options["watchers"]:
+        starter = starters[checks.SUBJECT]
+        starters[checks.SUBJECT] = targets.watched(starter, options["watchers"])
     try:
         results = _measure(starters, form, options["rounds"] or form.rounds, chosen)
     except RuntimeError as error:

@@ -104,6 +104,8 @@ class Bench:
         if not line:
             raise JobFailed(f"{name}: the load generator died of {kind} {fields}")
         result: dict[str, Any] = json.loads(line)
+        if target.beside is not None and target.beside.poll() is not None:
+            raise JobFailed(f"{name}: those who watch it have left")
         if result.get("failed"):
             raise JobFailed(
                 f"{name}: {result['failed']} of {kind} failed: {result['failures']}"

@@ -62,11 +62,15 @@ class Target:
     headers: dict[str, str] = field(default_factory=dict)
     path: str = "/backend-api/codex/responses"
     has_sockets: bool = True
+    beside: subprocess.Popen[str] | None = None  # which ends with it
 
     def pids(self) -> list[int]:
         return machine.process_tree(self.process.pid) if self.process else []
 
     def stop(self) -> None:
+        if self.beside is not None:
+            self.beside.kill()
+            self.beside.communicate()
         if self.process is None:
             return
         self.process.terminate()
@@ -186,6 +190,18 @@ def _gateway(checkout: Path, upstream_port: int, folder: Path) -> Target:
     )
     target.headers["authorization"] = f"Bearer {key[0]}"
     return target
+
+
+def watched(start: Starter, count: int) -> Starter:
+    """A gateway whose live page so many follow."""
+    from tests.tools.bench import watchers  # it has the dashboard, an older one not
+
+    def start_watched(upstream_port: int, folder: Path) -> Target:
+        target = start(upstream_port, folder)
+        target.beside = watchers.follow(folder / "data", target.port, count)
+        return target
+
+    return start_watched
 
 
 STARTERS: dict[str, Starter] = {
