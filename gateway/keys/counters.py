@@ -79,6 +79,7 @@ class Charged(NamedTuple):
     usage: Usage | None = None  # None: upstream took nothing on
     cost: int | None = None  # None: there is no price for it
     counted: int | None = None  # by its key's cost limits instead, at the highest rates
+    cached_discount: int = 0  # on each cached token, in millionths of a micro-dollar
 
 
 NOTHING_CHARGED = Charged()

@@ -107,7 +107,8 @@ class Metering:
         is_guess = end.usage is None and end.status == "interrupted"
         turn.reservation.settle(usage, most, within_reserved=is_guess)
         is_counted = cost is None and turn.reservation.limits_cost
-        return Charged(usage, cost, most if is_counted else None)
+        counted = most if is_counted else None
+        return Charged(usage, cost, counted, quote.cached_discount(usage))
 
     def _estimate(self, turn: MeteredTurn, end: TurnEnd) -> Usage | None:
         """What upstream will have counted.

@@ -102,6 +102,13 @@ class Quote(NamedTuple):
         prices = self.prices(usage)
         return None if prices is None else prices.cost(usage)
 
+    def cached_discount(self, usage: Usage) -> int:
+        """What a cached token costs less than another one, in 1/SCALE micro-dollars."""
+        prices = self.prices(usage)
+        if prices is None or prices.cached is None:
+            return 0
+        return max(0, prices.input - prices.cached)
+
     def prices(self, usage: Usage) -> TokenPrices | None:
         """What holds for that many tokens."""
         for above, prices in self.by_length:

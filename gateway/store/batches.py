@@ -3,7 +3,9 @@
 import peewee as pw
 
 from gateway.store.database import execute_many
+from gateway.store.log.conversations import write_conversations
 from gateway.store.log.log_rows import Sums, clean, has_known_model, write_log
+from gateway.store.log.minutes import write_minutes
 from gateway.store.log.refusals import write_refusals
 from gateway.store.log.rule_counts import write_rule_counts
 from gateway.store.write_queue import Batch
@@ -33,6 +35,8 @@ def write_batch(database: pw.Database, batch: Batch) -> None:
     sums.merge(batch.spilled)
     write_log(database, rows)
     write_rule_counts(database, logged)
+    write_minutes(database, rows, logged)
+    write_conversations(database, rows, logged)
     if sums:
         sums.write(database)
     _write_latest(database, batch)

@@ -179,21 +179,20 @@ for _name, _columns in (
     ("api_key_id", ("api_key_id", "created_at", "id", "account_id", "model", "status")),
     ("account_id", ("account_id", "created_at", "id", "api_key_id", "model", "status")),
     ("model", ("model", "created_at", "id", "api_key_id", "account_id", "status")),
+    ("conversation", ("conversation", "created_at", "id")),
 ):
     _fields = [getattr(RequestLog, column) for column in _columns]
     RequestLog.add_index(RequestLog.index(*_fields, name=f"request_log_by_{_name}"))
-RequestLog.add_index(
-    RequestLog.index(
-        RequestLog.created_at,
-        RequestLog.id,
-        RequestLog.status,
-        RequestLog.api_key_id,
-        RequestLog.account_id,
-        RequestLog.model,
-        name="request_log_by_failed",
-        where=RequestLog.status != "success",
+_ALL = ("created_at", "id", "status", "api_key_id", "account_id", "model")
+for _name, _indexed in (("failed", _ALL), ("origin", ("error_origin", *_ALL))):
+    _fields = [getattr(RequestLog, column) for column in _indexed]
+    RequestLog.add_index(
+        RequestLog.index(
+            *_fields,
+            name=f"request_log_by_{_name}",
+            where=RequestLog.status != "success",
+        )
     )
-)
 
 
 class UsageBase(BaseModel):

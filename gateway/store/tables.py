@@ -1,5 +1,7 @@
 """All tables: what migrations make, and a backup counts."""
 
+from gateway.store.log.conversations import ConversationRow
+from gateway.store.log.minutes import UsageMinute
 from gateway.store.log.refusals import RefusedRequest
 from gateway.store.models import (
     AccountClaimRow,
@@ -28,6 +30,8 @@ TABLES: tuple[type[BaseModel], ...] = (
     RequestLog,
     UsageHour,
     UsageDay,
+    UsageMinute,
+    ConversationRow,
     RuleDay,
     RefusedRequest,
     BindingRow,

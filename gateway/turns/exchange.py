@@ -161,6 +161,8 @@ class Exchange:
             "changes": orjson.dumps(self.changes).decode(),
             "receipt": orjson.dumps(self.receipt()).decode(),
             "rules_met": self._rules_met(),
+            "has_switched": self.switched_from is not None,
+            "cached_discount": self.charged.cached_discount,
             # Nobody has worked for it, whoever ended it: who asks decides how many.
             "is_refusal": self.status != "success" and self.account_id is None,
             "network": client.network,

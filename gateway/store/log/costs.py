@@ -11,8 +11,8 @@ import peewee as pw
 
 from gateway.store import database, models
 from gateway.store.log.log_rows import HOUR_MS, OTHER_MODELS, RollupKey, Sums
+from gateway.store.log.minutes import minute_of
 from gateway.store.log.queries import Record
-from gateway.store.models import RequestLog
 
 USAGE_COLUMNS = (
     "input_tokens",
@@ -23,10 +23,12 @@ USAGE_COLUMNS = (
 )
 _COLUMNS = (
     *("id", "created_at", "api_key_id", "account_id", "model", "status"),
+    *("error_origin", "conversation", "is_prewarm"),
     *("requested_tier", "service_tier", *USAGE_COLUMNS),
     *("cost_microdollars", "receipt"),
 )
 _HAS_USAGE = "input_tokens + output_tokens > 0"
+_ADD = "SET unpriced = unpriced + ?, cost_microdollars = cost_microdollars + ?"
 _SEEN = ("model", "tier", "account_id", "requests", "unpriced", "shortest", "longest")
 
 
@@ -77,20 +79,24 @@ def _read(receipt: str) -> dict[str, Any]:
 
 def change_costs(changed: Iterable[tuple[Record, int | None]]) -> None:
     """Give rows another cost, and the sums the difference; in one transaction."""
-    changed, sums = list(changed), Sums()
+    sums, costs, minutes, conversations = Sums(), [], [], []
     for row, cost in changed:
-        before = row["cost_microdollars"]
-        sums.adjust(
-            _rollup_key(row),
-            unpriced=(cost is None) - (before is None),
-            cost_microdollars=(cost or 0) - (before or 0),
-        )
-    table = RequestLog._meta.table_name
-    database.execute_many(
-        models.database.obj,
-        f"UPDATE {table} SET cost_microdollars = ? WHERE id = ?",
-        [(cost, row["id"]) for row, cost in changed],
-    )
+        before, at = row["cost_microdollars"], row["created_at"]
+        unpriced = (cost is None) - (before is None)
+        added = (cost or 0) - (before or 0)
+        sums.adjust(_rollup_key(row), unpriced=unpriced, cost_microdollars=added)
+        costs.append((cost, row["id"]))
+        minute = minute_of(at, row["status"], row["error_origin"])
+        minutes.append((unpriced, added, *minute))
+        if row["conversation"] and row["account_id"] and not row["is_prewarm"]:
+            conversations.append((unpriced, added, row["conversation"], at))
+    for statement, rows in (
+        ("UPDATE request_log SET cost_microdollars = ? WHERE id = ?", costs),
+        (f"UPDATE usage_minute {_ADD} WHERE start = ? AND origin = ?", minutes),
+        # One that began later, by its sums, has none of the turn.
+        (f"UPDATE conversation {_ADD} WHERE name = ? AND first_at <= ?", conversations),
+    ):
+        database.execute_many(models.database.obj, statement, rows)
     sums.write(models.database.obj)
 
 

@@ -22,6 +22,13 @@ SHORTEST_PREFIX = 4
 # Which index is narrowest is judged by the traffic of so many days.
 JUDGED_DAYS = 31
 
+# Whatever else is asked for: few rows are of one of these.
+_NARROW = {
+    "response_id": "request_log_response_id",
+    "request_id": "request_log_request_id",
+    "conversation": "request_log_by_conversation",
+    "origin": "request_log_by_origin",
+}
 _NEWEST_FIRST = "ORDER BY created_at DESC, id DESC"
 _OLDEST_FIRST = "ORDER BY created_at, id"
 
@@ -35,6 +42,11 @@ class LogFilter:
     model: str | None = None
     status: LogStatus | None = None
     since: int | None = None
+    until: int | None = None  # before it
+    origin: str | None = None  # of a failure
+    conversation: str | None = None
+    request_id: str | None = None  # its beginning
+    response_id: str | None = None
 
     def terms(self) -> tuple[list[str], list[Any]]:
         """Conditions with `?` marks, and their values."""
@@ -43,35 +55,52 @@ class LogFilter:
             account_id=self.account_id,
             model=self.model,
             status=self.status,
+            error_origin=self.origin,
+            conversation=self.conversation,
+            response_id=self.response_id,
         )
-        if self.status is not None and self.status != "success":
-            # Said literally, it opens the index of the failures.
+        if self.origin or self.status not in (None, "success"):
+            # Said literally, it opens the indexes of the failures.
             conditions.append("status <> 'success'")
-        if self.since is not None:
-            conditions.append("created_at >= ?")
-            values.append(self.since)
+        for term, value in (
+            ("created_at >= ?", self.since),
+            ("created_at < ?", self.until),
+        ):
+            if value is not None:
+                conditions.append(term)
+                values.append(value)
+        if self.request_id is not None:
+            conditions.append("request_id >= ? AND request_id < ?")
+            values += _beginning(self.request_id)
         return conditions, values
 
 
 def log_page(
-    wanted: LogFilter, *, before: int | None = None, limit: int = 50
+    wanted: LogFilter,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = 50,
 ) -> list[Record]:
     """Rows newest first; `before` is the `id` of the last row of the page before.
 
-    Each is a dict of the columns of `request_log`, `changes` and `receipt` as JSON
-    text.
+    `after` is that of its first row: the page is the one that led there. Each is a
+    dict of the columns of `request_log`, `changes` and `receipt` as JSON text.
     """
     conditions, values = wanted.terms()
-    if before is not None:
+    place = before if after is None else after
+    if place is not None:
         at = "SELECT created_at FROM request_log WHERE id = ?"
-        found = select_rows(at, (before,))
-        if not found:
+        found = select_rows(at, (place,))
+        if not found and after is None:
             return []  # retention took it, and all that is older
-        conditions.append("(created_at, id) < (?, ?)")
-        values += [found[0][0], before]
+        compared = "<" if after is None else ">"
+        conditions.append(f"(created_at, id) {compared} (?, ?)")
+        values += [found[0][0] if found else 0, place]
+    order = _NEWEST_FIRST if after is None else _OLDEST_FIRST
     chosen = select_rows(
         f"SELECT id FROM request_log {_index(wanted)} {where(conditions)} "
-        f"{_NEWEST_FIRST} LIMIT ?",
+        f"{order} LIMIT ?",
         (*values, limit),
     )
     ids = [id for (id,) in chosen]
@@ -126,15 +155,19 @@ def find_log(name: str, limit: int = 10) -> list[Record]:
     """The rows a request id, its beginning, or a response id names."""
     if len(name) < SHORTEST_PREFIX or "\0" in name:
         return []
-    # Ids are hexadecimal: "z" sorts behind all of them under any collation.
-    prefix = name.lower()
     found = _fetch(
         "WHERE request_id >= ? AND request_id < ? ORDER BY request_id LIMIT ?",
-        (prefix, prefix + "z", limit),
+        (*_beginning(name), limit),
     )
-    exact = [row for row in found if row["request_id"] == prefix]
+    exact = [row for row in found if row["request_id"] == name.lower()]
     by_response = "WHERE response_id = ? ORDER BY id DESC LIMIT ?"
     return exact or found or _fetch(by_response, (name, limit))
+
+
+def _beginning(name: str) -> tuple[str, str]:
+    """What ids that begin so are in between."""
+    # Ids are hexadecimal: "z" sorts behind all of them under any collation.
+    return name.lower(), name.lower() + "z"
 
 
 def rule_report(since: int) -> list[Record]:
@@ -156,6 +189,9 @@ def _index(wanted: LogFilter) -> str:
     """
     if not isinstance(models.database.obj, pw.SqliteDatabase):
         return ""
+    for column, index in _NARROW.items():
+        if getattr(wanted, column) is not None:
+            return f"INDEXED BY {index}"
     sizes = {
         name: f"CASE WHEN {name} = ? THEN requests ELSE 0 END"
         for name in ("api_key_id", "account_id", "model")

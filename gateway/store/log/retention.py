@@ -6,7 +6,9 @@ import time
 import peewee as pw
 
 from gateway.store.database import describe, transaction
+from gateway.store.log.conversations import CONVERSATIONS_KEPT, ConversationRow
 from gateway.store.log.log_rows import DAY_MS
+from gateway.store.log.minutes import MINUTES_KEPT, remove_minutes
 from gateway.store.log.refusals import REFUSALS_KEPT, RefusedRequest
 from gateway.store.log.rule_counts import remove_rule_counts
 from gateway.store.models import (
@@ -60,22 +62,26 @@ class Retention:
 
     def remove_slice(self, now: int) -> int:
         """Remove some old rows (now: unix ms), in the caller's transaction."""
+        oldest = now - self._log_days * DAY_MS
         removed = (
-            _remove_before(RequestLog.created_at, now - self._log_days * DAY_MS)
+            _remove_before(RequestLog.created_at, oldest)
+            or _remove_before(ConversationRow.last_at, oldest)
+            or _remove_surplus(ConversationRow.last_at, CONVERSATIONS_KEPT)
             or _remove_before(BindingRow.used_at, now - BINDING_DAYS * DAY_MS)
-            or _remove_surplus_bindings()
+            or _remove_surplus(BindingRow.used_at, MAX_BINDINGS)
             or _remove_counters(now - COUNTER_DAYS * DAY_MS)
             or _remove_before(AuditLog.at, now - AUDIT_DAYS * DAY_MS)
             or _remove_before(RefusedRequest.created_at, now - REFUSALS_KEPT)
             or remove_rule_counts(now - RULE_DAYS * DAY_MS)
+            or remove_minutes(now - MINUTES_KEPT)
         )
         self.postpone(SLICE_PAUSE if removed else IDLE_PAUSE)
         return removed
 
 
 def remove_log_of_key(api_key_id: int) -> int:
-    """One slice of a key's rows; the sums over them stay."""
-    for table in (RequestLog, RefusedRequest):
+    """One slice of a key's rows; the sums over all its turns stay."""
+    for table in (RequestLog, RefusedRequest, ConversationRow):
         some = table.select(table.id).where(table.api_key_id == api_key_id)
         gone = table.delete().where(table.id.in_(some.limit(SLICE_ROWS))).execute()
         if gone:
@@ -90,16 +96,15 @@ def _remove_before(date: pw.Field, cutoff: int) -> int:
     return int(model.delete().where(key.in_(oldest)).execute())
 
 
-def _remove_surplus_bindings() -> int:
-    surplus = BindingRow.select().count() - MAX_BINDINGS
+def _remove_surplus(date: pw.Field, most: int) -> int:
+    """The oldest of more than `most` rows."""
+    model = date.model
+    surplus = model.select().count() - most
     if surplus <= 0:
         return 0
-    oldest = (
-        BindingRow.select(BindingRow.key)
-        .order_by(BindingRow.used_at)
-        .limit(min(surplus, SLICE_ROWS))
-    )
-    return int(BindingRow.delete().where(BindingRow.key.in_(oldest)).execute())
+    key = model._meta.primary_key
+    oldest = model.select(key).order_by(date).limit(min(surplus, SLICE_ROWS))
+    return int(model.delete().where(key.in_(oldest)).execute())
 
 
 def _remove_counters(cutoff: int) -> int:

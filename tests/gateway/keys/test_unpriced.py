@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from gateway.keys.counters import Charged
 from gateway.keys.input_estimate import InputSize
 from gateway.keys.key import Measure
 from gateway.keys.limiter import Limiter
@@ -38,26 +39,26 @@ def charged(limiter, asked, *, a_key=BUDGET, prices=None, **served):
 
 
 def test_a_turn_without_a_price_counts_as_the_dearest_and_says_so(limiter):
-    assert charged(limiter, "unknown") == (USED, None, DEAREST)
+    assert charged(limiter, "unknown") == Charged(USED, None, DEAREST)
     assert used(limiter, BUDGET) == [DEAREST]
 
 
 def test_a_priced_turn_counts_what_it_costs(limiter):
-    assert charged(limiter, "gpt-5.4") == (USED, 2_650, None)
+    assert charged(limiter, "gpt-5.4")[:3] == (USED, 2_650, None)
     assert used(limiter, BUDGET) == [2_650]
 
 
 @pytest.mark.parametrize("served", [{"model": "unknown"}, {"tier": "scale"}])
 def test_what_was_served_counts_not_what_was_asked_for(limiter, served):
-    usage, cost, counted = charged(limiter, "gpt-5.4", **served)
-    assert (usage, cost) == (USED, None)
-    assert [counted] == used(limiter, BUDGET)
-    assert counted >= DEAREST
+    told = charged(limiter, "gpt-5.4", **served)
+    assert (told.usage, told.cost) == (USED, None)
+    assert [told.counted] == used(limiter, BUDGET)
+    assert told.counted >= DEAREST
 
 
 def test_where_no_limit_counts_cost_nothing_is_counted(limiter):
     for a_key in (key(limit(10**9)), key(), None):
-        assert charged(limiter, "unknown", a_key=a_key) == (USED, None, None)
+        assert charged(limiter, "unknown", a_key=a_key) == Charged(USED)
 
 
 def test_an_accounts_own_price_is_what_its_turns_cost(limiter, tmp_path):

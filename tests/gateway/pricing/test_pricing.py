@@ -56,6 +56,12 @@ def test_cached_tokens_are_part_of_the_input_and_billed_once():
     assert cost("gpt-5.4", usage) == 200 * 2.5 + 800 * 0.25 + 10 * 15
 
 
+def test_what_a_cached_token_costs_less():
+    quote = SHIPPED.quote("gpt-5.4", None)
+    assert quote.cached_discount(Usage(1000)) == 2.25 * 1_000_000
+    assert SHIPPED.quote("unknown", None).cached_discount(Usage(1000)) == 0
+
+
 def test_reasoning_tokens_are_part_of_the_output():
     assert cost("gpt-5.4", Usage(output_tokens=10, reasoning_tokens=8)) == 150
 

@@ -35,7 +35,13 @@ from gateway.store.models import (
 from gateway.store.tables import TABLES
 from gateway.store.write_queue import StoredHealth
 from tests.gateway.store.log.test_activity import check
-from tests.gateway.store.log.test_queries import COMBINATIONS, START, passes
+from tests.gateway.store.log.test_queries import (
+    COMBINATIONS,
+    FILTERS,
+    START,
+    judged,
+    passes,
+)
 from tests.gateway.store.log.test_usage_sums import group_of, named
 from tests.gateway.store.store_rows import NOW, log_row, make_store
 
@@ -139,16 +145,18 @@ def test_a_row_the_database_refuses_costs_only_itself(server, tmp_path):
 def test_pages_and_reports_agree_with_plain_lists(server, tmp_path):
     chance = random.Random(1)
     written = [
-        log_row(
+        judged(
             created_at=START + chance.randrange(9) * DAY_MS // 4,
             api_key_id=chance.choice([None, 1, 2]),
             account_id=chance.choice([None, 1, 2]),
             model=chance.choice([None, "a", "b"]),
             status=chance.choice(["success", "error", "interrupted"]),
+            error_origin=chance.choice(["client", "upstream"]),
+            conversation=chance.choice([None, "1:session:a", "1:session:b"]),
+            response_id=chance.choice([None, "resp_a", "resp_b"]),
         )
         for _ in range(120)
     ]
-    values = {"api_key_id": 1, "account_id": 2, "model": "a", "status": "error"}
 
     def pages(wanted):
         found, before = [], None
@@ -164,7 +172,7 @@ def test_pages_and_reports_agree_with_plain_lists(server, tmp_path):
             await store.flush()
             for names, since in itertools.product(COMBINATIONS, (None, START + DAY_MS)):
                 wanted = LogFilter(
-                    **{name: values[name] for name in names}, since=since
+                    **{name: FILTERS[name] for name in names}, since=since
                 )
                 found = await store.read(pages, wanted)
                 expected = {row["request_id"] for row in written if passes(row, wanted)}

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from gateway.demo.events import ScriptedTurn
+from gateway.store.log.conversations import conversation_page
 from tests.serving import CODEX, accounts, payload, turn_on, user
 
 KEYS = [
@@ -79,6 +80,12 @@ async def test_a_passing_outage_is_stood_in_for_and_then_it_goes_home(
         for row in rows
     ]
     assert switches == [(None, None), ("one", "limited"), ("two", "returned")]
+    [told] = await serving.gateway.store.page(conversation_page)
+    assert (told["turns"], told["switches"], len(told["accounts"])) == (3, 2, 2)
+    # What the other account had read is read, and paid, anew.
+    fresh = [row["input_tokens"] - row["cached_tokens"] for row in rows[1:]]
+    assert told["repaid_tokens"] == sum(fresh) > 0
+    assert told["repaid_microdollars"] > 0
 
 
 @pytest.mark.gen_test

@@ -14,12 +14,15 @@ from gateway.protocol.facts import Usage
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
+from gateway.store.log.conversations import ConversationRow
 from gateway.store.log.costs import USAGE_COLUMNS, models_seen
+from gateway.store.log.minutes import UsageMinute
 from gateway.store.models import AccountRow, AuditLog, RequestLog, UsageDay, UsageHour
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import NOW, log_row
 
 HOUR = 3_600_000
+ROLLUPS = (UsageHour, UsageDay, UsageMinute)
 SHIPPED = PriceTable(PriceList((), {}))
 tokens = st.integers(0, 300_000)
 rows = st.lists(
@@ -36,6 +39,8 @@ rows = st.lists(
         is_known_model=st.booleans(),
         requested_tier=st.sampled_from([None, "flex", "scale"]),
         service_tier=st.sampled_from([None, "priority"]),
+        error_origin=st.sampled_from([None, "client"]),
+        conversation=st.sampled_from([None, "1:session:a", "1:session:b"]),
         input_tokens=tokens,
         cached_tokens=tokens,
         output_tokens=tokens,
@@ -56,7 +61,7 @@ def database(tmp_path):
 
 
 def fill(database, written):
-    for table in (RequestLog, UsageHour, UsageDay, AuditLog):
+    for table in (RequestLog, *ROLLUPS, ConversationRow, AuditLog):
         table.delete().execute()
     with database.atomic():
         write_batch(database, Batch(rows=[(0.0, row) for row in written]))
@@ -88,12 +93,13 @@ def summed(table):
     return +found
 
 
-def worked_out():
-    cost = sum(row["cost_microdollars"] or 0 for row in stored())
+def worked_out(*, in_conversation=False):
+    rows = [row for row in stored() if row["conversation"] or not in_conversation]
+    cost = sum(row["cost_microdollars"] or 0 for row in rows)
     unpriced = sum(
         row["cost_microdollars"] is None
         and row["input_tokens"] + row["output_tokens"] > 0
-        for row in stored()
+        for row in rows
     )
     return cost, unpriced
 
@@ -115,9 +121,9 @@ def test_rows_and_sums_are_as_if_counted_now(database, written):
         if not usage.input_tokens + usage.output_tokens:
             expected = old["cost_microdollars"]  # nothing to count
         assert row["cost_microdollars"] == expected
-    for table in (UsageHour, UsageDay):
+    for table in (*ROLLUPS, ConversationRow):
         sums = list(table.select().dicts())
-        cost, unpriced = worked_out()
+        cost, unpriced = worked_out(in_conversation=table is ConversationRow)
         assert sum(one["cost_microdollars"] for one in sums) == cost
         assert sum(one["unpriced"] for one in sums) == unpriced
         assert all(one["unpriced"] >= 0 for one in sums)

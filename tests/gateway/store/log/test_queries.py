@@ -3,13 +3,11 @@
 import asyncio
 import itertools
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.store import models
 from gateway.store.batches import write_batch
-from gateway.store.database import migrate, open_database
 from gateway.store.log.log_rows import COLUMNS, DAY_MS, HOUR_MS
 from gateway.store.log.queries import (
     LogFilter,
@@ -29,54 +27,63 @@ keys = st.sampled_from([None, 1, 2])
 accounts = st.sampled_from([None, 1, 2])
 model_names = st.sampled_from([None, "a", "b"])
 statuses = st.sampled_from(["success", "error", "interrupted"])
+origins = st.sampled_from([None, "client", "upstream"])
+conversations = st.sampled_from([None, "1:session:a", "1:session:b"])
+responses = st.sampled_from([None, "resp_a", "resp_b"])
+
+
+def judged(**row):
+    """Whose fault it was is told of failures alone."""
+    has_failed = row["status"] != "success"
+    return log_row(
+        **row | {"error_origin": row["error_origin"] if has_failed else None}
+    )
+
+
 rows = st.lists(
     st.builds(
-        lambda *values: log_row(
-            **dict(
-                zip(
-                    ("created_at", "api_key_id", "account_id", "model", "status"),
-                    values[:5],
-                    strict=True,
-                )
-            ),
-            input_tokens=values[5],
-            cost_microdollars=values[6],
-        ),
-        times,
-        keys,
-        accounts,
-        model_names,
-        statuses,
-        st.integers(0, 1000),
-        st.none() | st.integers(0, 1000),
+        judged,
+        created_at=times,
+        api_key_id=keys,
+        account_id=accounts,
+        model=model_names,
+        status=statuses,
+        error_origin=origins,
+        conversation=conversations,
+        response_id=responses,
+        input_tokens=st.integers(0, 1000),
+        cost_microdollars=st.none() | st.integers(0, 1000),
     ),
     max_size=30,
 )
 filters = st.just(LogFilter()) | st.builds(
-    LogFilter, keys, accounts, model_names, st.none() | statuses, st.none() | times
+    LogFilter,
+    keys,
+    accounts,
+    model_names,
+    st.none() | statuses,
+    st.none() | times,
+    st.none() | times,
+    origins,
+    conversations,
+    st.sampled_from([None, "0000", "ffff"]),
+    responses,
 )
+# The column of each filter, and a value of it.
+COLUMN_OF = {"origin": "error_origin"}
+FILTERS = {
+    **{"api_key_id": 1, "account_id": 1, "model": "a", "status": "error"},
+    **{"origin": "client", "conversation": "1:session:a"},
+    **{"request_id": "0000", "response_id": "resp_a"},
+}
 COMBINATIONS = [
-    names
-    for count in range(5)
-    for names in itertools.combinations(
-        ("api_key_id", "account_id", "model", "status"), count
-    )
+    names for count in range(6) for names in itertools.combinations(FILTERS, count)
 ]
 with_database = settings(
     deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-
-@pytest.fixture
-def database(tmp_path):
-    opened = open_database(f"sqlite:///{tmp_path}/gateway.db")
-    models.database.initialize(opened)
-    with opened.connection_context():
-        migrate(opened)
-        yield opened
-    models.database.initialize(None)
 
 
 def fill(database, written):
@@ -87,11 +94,14 @@ def fill(database, written):
 
 
 def passes(row, wanted):
-    for name in ("api_key_id", "account_id", "model", "status"):
+    for name in FILTERS.keys() - {"request_id"}:
         value = getattr(wanted, name)
-        if value is not None and row[name] != value:
+        if value is not None and row.get(COLUMN_OF.get(name, name)) != value:
             return False
-    return wanted.since is None or row["created_at"] >= wanted.since
+    is_named = row["request_id"].startswith(wanted.request_id or "")
+    is_late = wanted.since is None or row["created_at"] >= wanted.since
+    is_early = wanted.until is None or row["created_at"] < wanted.until
+    return is_named and is_late and is_early
 
 
 @with_database
@@ -105,6 +115,11 @@ def test_pages_hold_each_wanted_row_once_newest_first(database, written, wanted,
         before = page[-1]["id"]
     places = [(row["created_at"], row["id"]) for row in found]
     assert places == sorted(places, reverse=True)
+    back, after = [], found[-1]["id"] if found else None
+    while page := log_page(wanted, after=after, limit=limit) if found else []:
+        back = page + back
+        after = page[0]["id"]
+    assert back == found[:-1]
     expected = {row["request_id"] for row in written if passes(row, wanted)}
     assert [row["request_id"] for row in found] == list(
         dict.fromkeys(row["request_id"] for row in found)
@@ -163,7 +178,10 @@ def test_a_row_has_all_columns_and_its_id(database):
 
 def test_a_page_behind_a_row_that_is_gone_is_empty(database):
     fill(database, [log_row(), log_row()])
-    assert log_page(LogFilter(), before=last_log_id() + 1) == []
+    gone = last_log_id() + 1
+    assert log_page(LogFilter(), before=gone) == []
+    # The way back leads to what is left.
+    assert len(log_page(LogFilter(), after=gone)) == 2
 
 
 def test_a_row_is_found_by_its_id_its_beginning_and_its_response(database):
@@ -188,20 +206,30 @@ def test_several_rows_of_one_beginning_are_all_told(database):
     assert len(find_log("abcd")) == 10
 
 
-@pytest.mark.parametrize("names", COMBINATIONS)
-@pytest.mark.parametrize("since", [None, START])
-def test_every_filter_is_answered_from_an_index(database, names, since):
-    fill(database, [log_row(api_key_id=1)])
-    values = {"api_key_id": 1, "account_id": 1, "model": "a", "status": "error"}
-    wanted = LogFilter(**{name: values[name] for name in names}, since=since)
+def plan_of(database, wanted, **place):
+    """How SQLite finds a page's rows."""
     executed = []
     database.connection().set_trace_callback(executed.append)
-    log_page(wanted)
+    log_page(wanted, **place)
     database.connection().set_trace_callback(None)
     [query] = [one for one in executed if one.startswith("SELECT id FROM request_log")]
-    plan = [row[3] for row in database.execute_sql("EXPLAIN QUERY PLAN " + query)]
-    assert len(plan) == 1, plan  # no sorting
-    assert "USING COVERING INDEX request_log_by_" in plan[0]
+    return [row[3] for row in database.execute_sql("EXPLAIN QUERY PLAN " + query)]
+
+
+def test_every_filter_is_answered_from_an_index(database):
+    fill(database, [log_row(api_key_id=1)])
+    for names in COMBINATIONS:
+        for span in ({}, {"since": START}, {"since": START, "until": START + DAY_MS}):
+            wanted = LogFilter(**{name: FILTERS[name] for name in names}, **span)
+            for place in ({}, {"before": 1}, {"after": 1}):
+                plan = plan_of(database, wanted, **place)
+                if {"request_id", "response_id"} & {*names}:  # which few rows have
+                    assert "SEARCH request_log USING INDEX request_log_re" in plan[0]
+                    continue
+                assert len(plan) == 1, plan  # no sorting
+                assert " INDEX request_log_by_" in plan[0], (names, plan)
+                if "conversation" not in names:  # which has few turns
+                    assert " USING COVERING" in plan[0], (names, plan)
 
 
 def test_log_pages_come_through_the_store(tmp_path):

@@ -1,9 +1,5 @@
 import asyncio
 
-import pytest
-
-from gateway.store import models
-from gateway.store.database import migrate, open_database
 from gateway.store.log import retention
 from gateway.store.log.log_rows import DAY_MS
 from gateway.store.log.retention import COUNTERS_KEPT, SLICE_ROWS, Retention
@@ -15,16 +11,6 @@ from gateway.store.models import (
     UsageHour,
 )
 from tests.gateway.store.store_rows import NOW, log_row, make_store
-
-
-@pytest.fixture
-def database(tmp_path):
-    opened = open_database(f"sqlite:///{tmp_path}/gateway.db")
-    models.database.initialize(opened)
-    with opened.connection_context():
-        migrate(opened)
-        yield opened
-    models.database.initialize(None)
 
 
 def bind(ages):

@@ -14,15 +14,12 @@ from gateway.store.log.log_rows import DAY_MS, HOUR_MS, MEASURES, has_known_mode
 from gateway.store.log.usage_sums import GROUPINGS, UNITS, usage_report
 from tests.gateway.store.log.test_queries import (
     START,
-    database,
     fill,
     rows,
     times,
     with_database,
 )
 from tests.gateway.store.store_rows import log_row
-
-__all__ = ["database"]
 
 # A clock that is put back within a day of START's rows, half an hour of one, and
 # zones half and three quarters of an hour off.
