@@ -114,6 +114,24 @@ def audit_rows(wanted: dict[str, Any], now: float) -> list[Record]:
     return [row | {"detail": _read(row["detail"], {})} for row in found]
 
 
+def changes_of(kind: str, target: str, most: int) -> list[Record]:
+    """What was done to it, the newest first; `kind` as actions begin: account, key."""
+    table = AuditLog
+    own = (table.target == target) & table.action.startswith(f"{kind}.")
+    rows: Any = table.select().where(own).order_by(table.id.desc())
+    return [
+        row | {"detail": _read(row["detail"], {})} for row in rows.limit(most).dicts()
+    ]
+
+
+def latest_change(target: str, action: str) -> Record | None:
+    """Who did this last, and when; None: nobody that is known."""
+    table = AuditLog
+    same = (table.target == target) & (table.action == action)
+    rows: Any = table.select().where(same).order_by(table.id.desc()).limit(1).dicts()
+    return next(iter(rows), None)
+
+
 def named(rows: list[Record]) -> list[Record]:
     """`key` and `account` beside their numbers; JSON columns read."""
     if not rows:

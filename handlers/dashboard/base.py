@@ -178,11 +178,11 @@ class PageHandler(BodyHandler):
             self.problem, self.given = problem, form
             await self.show_again(*path)
 
-    async def submit(self, form: SentForm, *path: str) -> None:
+    async def submit(self, form: SentForm, *path: Any, **named: Any) -> None:
         """What a form of this page does; ends with `go`."""
         raise NotImplementedError
 
-    async def show_again(self, *path: str) -> None:
+    async def show_again(self, *path: Any, **named: Any) -> None:
         """The page of a form that was refused."""
         page = self.get(*path)
         if page is not None:

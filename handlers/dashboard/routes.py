@@ -3,6 +3,14 @@
 from gateway.admission.client_address import AccessPolicy
 from handlers.base import RouteEntry, RouteOptions
 from handlers.dashboard.not_found import PageNotFound
+from handlers.dashboard.screens.accounts.account import AccountScreen
+from handlers.dashboard.screens.accounts.actions import ACTIONS
+from handlers.dashboard.screens.accounts.adding import (
+    AddAccountScreen,
+    DeviceLoginScreen,
+)
+from handlers.dashboard.screens.accounts.overview import AccountsScreen
+from handlers.dashboard.screens.doctor import DoctorScreen
 from handlers.dashboard.screens.live import CutScreen, LiveEvents, LiveScreen
 from handlers.dashboard.screens.recorder import (
     RecorderScreen,
@@ -22,5 +30,14 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     (r"/dashboard/recorder", RecorderScreen, PAGE),
     (r"/dashboard/recorder" + _NAME, RecordingScreen, PAGE),
     (r"/dashboard/recorder" + _NAME + "/file", RecordingFile, PAGE),
+    (r"/dashboard/accounts", AccountsScreen, PAGE),
+    (r"/dashboard/accounts" + _NAME, AccountScreen, PAGE),
+    *[
+        (rf"/dashboard/accounts{_NAME}/{action}", handler, PAGE)
+        for action, handler in ACTIONS.items()
+    ],
+    (r"/dashboard/add-account", AddAccountScreen, PAGE),
+    (r"/dashboard/add-account" + _NAME, DeviceLoginScreen, PAGE),
+    (r"/dashboard/doctor", DoctorScreen, PAGE),
     (r"/dashboard(?:/.*)?", PageNotFound, PAGE),
 ]

@@ -1,0 +1,195 @@
+"""The accounts' pages: what they show, who may do what, and what becomes of it."""
+
+import time
+
+import pytest
+
+from gateway.sign_in.users import Role
+from handlers.dashboard.screens.accounts.views import account_path
+from tests.handlers.admin.operators import audit as all_changes
+from tests.handlers.admin.test_resets import USED
+from tests.handlers.api.test_side_calls import banked, script_resets
+from tests.handlers.dashboard.browsing import signed_in
+
+pytestmark = pytest.mark.gen_test(timeout=20)
+LIST = "/dashboard/accounts"
+SCRIPTS = 4  # of every page
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 1 }}{% x")
+
+
+async def audit(serving):
+    """What was changed, but for the sign-in."""
+    return [one for one in await all_changes(serving) if one[1] != "session.begin"]
+
+
+async def test_all_accounts_stand_there_with_windows_state_and_who_judged(serving):
+    now = time.time()
+    serving.account("two").health.require_login("refresh_token_expired", "a judge", now)
+    await serving.gateway.usage.poll(serving.account("one"))
+    serving.account("one").health.set_limit(now - 60, "primary", now + 7200)
+    page = await (await signed_in(serving, Role.VIEWER)).get(LIST)
+    assert page.status == 200
+    assert f"{LIST}/one" in page.links
+    for words in ("limited", "primary limit, says its answer's headers", "5 h", "7 d"):
+        assert words in page.text
+    assert "reauth required" in page.text
+    assert "refresh_token_expired, says a judge" in page.text
+    assert "Add an account" not in page.text
+
+
+async def test_a_pause_says_who_made_it(serving):
+    browser = await signed_in(serving, Role.OPERATOR)
+    answered = await browser.post(f"{LIST}/one/pause", on=f"{LIST}/one")
+    assert (answered.status, answered.headers["location"]) == (
+        303,
+        f"{LIST}/one?told=paused",
+    )
+    assert serving.account("one").health.paused
+    page = await browser.follow(answered)
+    assert "It gets no further request" in page.text
+    assert "Paused by user:ada" in page.text
+    assert "by user:ada" in (await browser.get(LIST)).text
+    assert ("user:ada", "account.pause", "one") in await audit(serving)
+
+
+async def test_a_part_of_the_list_is_the_list_alone(serving):
+    browser = await signed_in(serving)
+    page = await browser.get(LIST, hx_request="true")
+    assert "one" in page.text
+    assert "html" not in page.tags
+
+
+async def test_a_resumed_account_says_what_its_judge_said(serving):
+    browser = await signed_in(serving, Role.OPERATOR)
+    await serving.pause("one")
+    answered = await browser.post(f"{LIST}/one/resume", on=f"{LIST}/one")
+    assert answered.headers["location"] == f"{LIST}/one?told=well"
+    assert "its judge finds it well" in (await browser.follow(answered)).text
+    serving.upstream.auth.expire("one")
+    serving.upstream.auth.spent.add(serving.upstream.accounts["one"].refresh_token)
+    answered = await browser.post(f"{LIST}/one/resume", on=f"{LIST}/one")
+    assert "told=login" in answered.headers["location"]
+
+
+async def test_a_probe_says_what_upstream_said(serving):
+    browser = await signed_in(serving, Role.OPERATOR)
+    page = await browser.post(f"{LIST}/one/probe", on=f"{LIST}/one")
+    assert page.status == 200
+    assert "It answered with" in page.text
+
+
+async def test_settings_are_changed_and_mistakes_stand_at_their_field(serving):
+    browser = await signed_in(serving, Role.OPERATOR)
+    sent = {"name": "first", "priority": "7", "concurrency": "3", "residency": "EU"}
+    answered = await browser.post(f"{LIST}/one", sent)
+    assert answered.headers["location"] == f"{LIST}/first?told=changed"
+    account = serving.account("first")
+    assert (account.priority, account.cap, account.residency) == (7, 3, "eu")
+    assert not account.websockets
+    for field, value, words in (
+        ("priority", "soon", "priority: give a whole number"),
+        ("priority", "1e9", "give a whole number"),
+        ("priority", "٣", "give a whole number"),
+        ("priority", "200000", "200000 is out of range"),
+        ("concurrency", "0", "0 is out of range"),
+        ("residency", "not a region", "give a region"),
+        ("name", "two", "There is an account 'two' already"),
+        ("name", " ", "a name has 1 to 80"),
+    ):
+        page = await browser.post(f"{LIST}/first", {**sent, field: value})
+        assert page.status in (400, 409)
+        assert words in page.text
+        assert ("aria-invalid", "true") in page.attributes
+    assert serving.account("first").priority == 7
+
+
+async def test_what_was_so_before_is_no_change(serving):
+    browser = await signed_in(serving, Role.OPERATOR)
+    sent = {"name": "one", "priority": "0", "concurrency": "", "websockets": "on"}
+    answered = await browser.post(f"{LIST}/one", {**sent, "residency": ""})
+    assert answered.headers["location"] == f"{LIST}/one?told=same"
+    assert await audit(serving) == []
+
+
+async def test_an_account_goes_once_its_name_was_typed(serving):
+    browser = await signed_in(serving, Role.OPERATOR)
+    page = await browser.post(f"{LIST}/one/remove", {"typed": "two"})
+    assert (page.status, serving.account("one") is None) == (400, False)
+    assert "That is not its name" in page.text
+    answered = await browser.post(f"{LIST}/one/remove", {"typed": "one"})
+    assert answered.headers["location"] == LIST
+    assert serving.account("one") is None
+    assert (await browser.get(f"{LIST}/one")).status == 404
+
+
+async def test_the_only_account_of_a_key_stays(serving):
+    await serving.add_key("mine", accounts=["one"])
+    browser = await signed_in(serving)
+    page = await browser.post(f"{LIST}/one/remove", {"typed": "one"})
+    assert page.status == 409
+    assert "the only account of the keys mine" in page.text
+
+
+async def test_a_banked_reset_is_looked_at_and_used(serving, upstream):
+    script_resets(upstream, {"one": banked(2)}, [USED])
+    serving.limit("one", 3600)
+    browser = await signed_in(serving, Role.OPERATOR)
+    page = await browser.get(f"{LIST}/one/resets")
+    assert "2 resets banked" in page.text
+    assert "2" in (await browser.get(LIST)).text
+    used = await browser.post(f"{LIST}/one/resets")
+    assert "its windows begin anew" in (await browser.follow(used)).text
+    assert serving.account("one").health.limit is None
+    assert ("user:ada", "account.use_reset", "one") in await audit(serving)
+
+
+async def test_resets_that_upstream_does_not_tell_of_are_said(serving):
+    await serving.add_api_key_account()
+    browser = await signed_in(serving, Role.OPERATOR)
+    page = await browser.get(f"{LIST}/paid/resets")
+    assert "Only ChatGPT accounts have windows" in page.text
+
+
+ACTIONS = ("", "/pause", "/resume", "/probe", "/login", "/resets", "/remove")
+
+
+@pytest.mark.parametrize(
+    ("role", "refused"), [(Role.VIEWER, ACTIONS), (Role.OPERATOR, ("/login",))]
+)
+async def test_a_role_may_do_its_own_and_no_more(serving, role, refused):
+    browser = await signed_in(serving, role)
+    for action in refused:
+        page = await browser.post(f"{LIST}/one{action}", on=f"{LIST}/one")
+        assert (page.status, "This needs the role" in page.text) == (403, True)
+    assert await audit(serving) == []
+
+
+async def test_names_of_accounts_are_text_and_lead_to_their_page(serving):
+    browser = await signed_in(serving)
+    account = serving.account("one")
+    for name in (*HOSTILE, "a/b c%2Fd?e#f", "..", "naïve ☃"):
+        await serving.gateway.store.write(rename, account.name, name)
+        await serving.gateway.reload()
+        page = await browser.get(LIST)
+        one = await browser.get(account_path(account))
+        assert account_path(account) in page.links
+        for seen in (page, one, await browser.get(f"{account_path(account)}/remove")):
+            assert (seen.status, name in seen.text) == (200, True)
+            assert "img" not in seen.tags
+            assert seen.tags.count("script") == SCRIPTS
+
+
+def rename(name, new):
+    from gateway.admin.accounts import change_account
+
+    return change_account(name, {"name": new}, "test")
+
+
+async def test_an_account_that_is_not_there_has_no_page(serving):
+    browser = await signed_in(serving)
+    for path in ("three", "three/remove", "three/pause", "1/nothing", "%00", "on"):
+        assert (await browser.get(f"{LIST}/{path}")).status == 404
+    page = await browser.post(f"{LIST}/three/pause", on=f"{LIST}/one")
+    assert page.status == 404
+    for number in ("0", "x", "-1", "1" * 40):
+        assert (await browser.get(f"{LIST}?page={number}")).status == 400
