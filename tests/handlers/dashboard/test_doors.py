@@ -131,6 +131,10 @@ def test_nothing_else_of_another_site_is_let_in(method, changed):
         ({"origin": "https://gw.example:8443"}, True),
         ({"sec_fetch_site": "none"}, False),
         ({}, False),
+        # As browsers send it from a page of ours, which has no referrer.
+        ({"origin": "null", "sec_fetch_site": "same-origin"}, True),
+        ({"origin": "null", "sec_fetch_site": "none"}, False),
+        ({"origin": "null", "sec_fetch_site": "cross-site"}, False),
         ({"origin": "null"}, False),
         ({"origin": "https://evil.example"}, False),
         ({"origin": "https://evil.example", "sec_fetch_site": "same-origin"}, False),
