@@ -153,7 +153,7 @@ class SignIn:
         key, flaw = self._ring.check(key_token, now)
 
         async def prove() -> bool:
-            if key is None or flaw:
+            if key is None or flaw or not self.is_set_up:
                 return False
             holder = digest(key_token)
             await self._store.write(begin_session, key, token, browser, now, holder)

@@ -58,6 +58,7 @@ class PageHandler(BodyHandler):
         "post": Role.OPERATOR,
     }
     is_for_holders: ClassVar[bool] = False  # of API keys, and for nobody else
+    answers_links: ClassVar[bool] = False  # of other sites at once, without cookies
     session: Session | None = None
     user: User | None = None  # whose session it is
     holder: Key | None = None  # else the key that its holder signed in with
@@ -77,7 +78,12 @@ class PageHandler(BodyHandler):
         method = "get" if method == "head" else method
         facts, settings = self.facts, self.gateway.settings
         self._set_page_headers()
-        check_door(facts, settings, method.upper())
+        try:
+            check_door(facts, settings, method.upper())
+        except ForeignNavigation:
+            if self.answers_links:
+                return  # to nobody in particular
+            raise
         self._find_session()
         self.is_unlogged = self.session is not None
         if self.is_for_holders:

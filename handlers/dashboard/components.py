@@ -10,6 +10,7 @@ from typing import Any, NewType
 
 from tornado.escape import xhtml_escape
 
+from gateway.sign_in.totp import qr_code
 from handlers.dashboard.formats import (
     MISSING,
     age,
@@ -28,6 +29,7 @@ __all__ = [
     "level_of",
     "meter",
     "moment",
+    "qr_picture",
     "state_badge",
     "timeline",
     "window_meter",
@@ -160,6 +162,11 @@ def code_block(text: str, label: str = "") -> Html:
 def hidden_token(xsrf: str) -> Html:
     """What every form sends back to show that it is one of our pages'."""
     return Html(f'<input type="hidden" name="xsrf" value="{xhtml_escape(xsrf)}">')
+
+
+def qr_picture(secret: str, name: str) -> Html:
+    """What an authenticator scans to make a user's codes."""
+    return Html(qr_code(secret, name))
 
 
 def timeline(phases: Iterable[Stretch]) -> Html:

@@ -36,6 +36,7 @@ _HEADINGS: Mapping[str | int, str] = {
     "pages_busy": "Too many pages at once",
     "dashboard_closed": "The dashboard is closed here",
     "form_expired": "This form has expired",
+    "sign_in_refused": "This did not sign you in",
     "role_lacking": "Your role does not allow this",
     400: "This cannot be done as it was asked for",
     403: "This is not allowed",

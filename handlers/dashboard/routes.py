@@ -17,6 +17,7 @@ from handlers.dashboard.screens.recorder import (
     RecordingFile,
     RecordingScreen,
 )
+from handlers.dashboard.sign_in.routes import SIGN_IN_ROUTES
 from handlers.dashboard.static_handler import StaticHandler
 
 PAGE = RouteOptions(access=AccessPolicy.SIDE)
@@ -39,5 +40,6 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     (r"/dashboard/add-account", AddAccountScreen, PAGE),
     (r"/dashboard/add-account" + _NAME, DeviceLoginScreen, PAGE),
     (r"/dashboard/doctor", DoctorScreen, PAGE),
+    *SIGN_IN_ROUTES,
     (r"/dashboard(?:/.*)?", PageNotFound, PAGE),
 ]

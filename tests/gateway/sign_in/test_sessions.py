@@ -10,11 +10,13 @@ from gateway.admission.client_address import RequestFacts
 from gateway.repository.keys import load_keys
 from gateway.settings import Settings
 from gateway.sign_in import sessions
+from gateway.sign_in.account_rows import add_user
 from gateway.sign_in.guesses import SignInRefused
 from gateway.sign_in.sessions import BrowserFacts, is_xsrf_token, xsrf_token
+from gateway.sign_in.users import Role
 from gateway.store.models import AuditLog
 from gateway.store.users.tables import SessionRow, UserRow
-from tests.gateway.sign_in.conftest import AWAY, HOME
+from tests.gateway.sign_in.conftest import AWAY, CHEAP, HOME
 from tests.gateway.sign_in.test_sign_in import enter, session_of
 
 
@@ -105,6 +107,8 @@ async def test_a_disabled_users_sessions_are_none_at_once(sign_in, people, store
 
 
 async def _holder(sign_in, store, ring, **rules):
+    await store.write(add_user, "ada", Role.OWNER, CHEAP)
+    await sign_in.load()
     made = await store.write(keys.create_key, "laptop", rules, "test")
     ring.replace(await store.read(load_keys))
     token = await sign_in.sign_in_with_key(made.token.reveal(), HOME)

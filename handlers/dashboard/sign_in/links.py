@@ -1,0 +1,44 @@
+"""/dashboard/link: opens once, for a new password."""
+
+from typing import ClassVar
+
+from gateway.errors import InvalidPayload
+from handlers.dashboard.forms import SentForm
+from handlers.dashboard.sign_in.own_sign_in import SECURITY
+from handlers.dashboard.sign_in.signing_in import FIRST_RUN, EntryPage
+
+
+class LinkPage(EntryPage):
+    """The token is sent by POST: by the script from the fragment, or typed.
+
+    It is used up by the password, and looked at before, so that the page says whose.
+    """
+
+    answers_links: ClassVar[bool] = True  # a reload may lose the fragment
+
+    def get(self) -> None:
+        self.show_plain("sign_in/link.html", token="", name=None)
+
+    async def submit(self, form: SentForm, *path: str) -> None:
+        self.check_safe()
+        token = form.get("token", "").strip().rpartition("#")[2]
+        sign_in = self.gateway.sign_in
+        whose = await sign_in.whose_link(token)
+        if "password" not in form:
+            self.show_plain("sign_in/link.html", token=token, name=whose)
+            return
+        name, password = form.get("name", ""), form["password"]
+        if password != form.get("again"):
+            raise InvalidPayload("The two passwords differ", param="again")
+        self.begin(await sign_in.use_link(token, name, password, self.browser))
+        self.go(f"{SECURITY if whose else FIRST_RUN}/authenticator")
+
+    async def show_again(self, *path: str) -> None:
+        """The password's form, as long as the link is good."""
+        token = self.given.get("token", "")
+        if not token or "password" not in self.given:
+            await super().show_again(*path)
+            return
+        token = token.strip().rpartition("#")[2]
+        whose = await self.gateway.sign_in.whose_link(token)
+        self.show_plain("sign_in/link.html", token=token, name=whose)
