@@ -15,6 +15,7 @@ from gateway.accounts.health import AccountStatus
 from gateway.accounts.strategies import STRATEGIES
 from gateway.admin.entity import CHANGES, Field, entity, similar_fields
 from gateway.admin.key_rules.entities import ALIASES, TOOL_RULES
+from gateway.protocol.facts import Origin
 from gateway.store.log.log_rows import MEASURES
 from gateway.store.log.queries import LogStatus
 from gateway.store.log.usage_sums import GROUPINGS
@@ -116,19 +117,25 @@ _FILTER = (
     *similar_fields("key account model", bounds=_SHORT),
     Field("since", description="30m, 7d ago, this week, or a date"),
 )
-_NEXT = "`next` of the page before"
+_ID = Field("", int, default=None, bounds=(0, 2**63 - 1), is_query=True)
+PLACE = (
+    replace(_ID, name="before", description="`next` of the page before"),
+    replace(_ID, name="after", description="an `id`: the page that led there"),
+)
 _PAGE = (
     Field("limit", int, default=50, bounds=(1, LONGEST_PAGE), is_query=True),
-    Field(
-        "before",
-        int,
-        default=None,
-        bounds=(0, 2**63 - 1),
-        is_query=True,
-        description=_NEXT,
-    ),
+    *PLACE,
 )
-LOG_QUERY = entity("LogQuery", *_FILTER, Field("status", choices=LOG_STATUSES), *_PAGE)
+LOG_QUERY = entity(
+    "LogQuery",
+    *_FILTER,
+    Field("until", description="the same, for before it"),
+    Field("status", choices=LOG_STATUSES),
+    Field("origin", choices=get_args(Origin), description="whose fault it was"),
+    Field("conversation", bounds=(1, 64)),
+    Field("id", bounds=_SHORT, description="of a request its beginning; a response's"),
+    *_PAGE,
+)
 USAGE_QUERY = entity(
     "UsageQuery",
     *_FILTER,

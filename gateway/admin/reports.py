@@ -19,30 +19,43 @@ from gateway.store.log.usage_sums import GROUPINGS, Grouping, usage_report
 from gateway.store.models import AccountRow, ApiKeyRow, AuditLog
 
 DEFAULT_SPAN = "30d"
+_REQUEST_ID = re.compile("[0-9a-fA-F]{1,32}", re.ASCII)
 _NAMED_AT_ONCE = 1000  # rows; the names are read for each so many
 
 
-def parse_since(text: str, now: float, zone: tzinfo = UTC) -> int:
+def parse_since(
+    text: str, now: float, zone: tzinfo = UTC, *, param: str = "since"
+) -> int:
     """Unix ms of "30m", "2 weeks" ago, or of a date. Raises Unacceptable."""
     try:
         return int(parse_moment(text, now, ahead=False, zone=zone) * 1000)
     except ValueError as error:
-        raise Unacceptable(f"since {error}", param="since") from error
+        raise Unacceptable(f"{param} {error}", param=param) from error
 
 
 def log_filter(wanted: dict[str, Any], now: float, zone: tzinfo = UTC) -> LogFilter:
-    """The filter of `key`, `account` (names), `model`, `status`, `since`.
+    """The filter of `key`, `account` (names), `model`, `status`, `origin`, `since`,
+    `until`, `conversation`, and `id`: a request id's beginning, or a response's id.
 
     Raises Unacceptable or NotThere.
     """
-    since = wanted.get("since")
+    since, until, id = (wanted.get(name) for name in ("since", "until", "id"))
     status: LogStatus | None = wanted.get("status")
+    if id is not None and len(id) < queries.SHORTEST_PREFIX:
+        told = f"id has at least {queries.SHORTEST_PREFIX} characters"
+        raise Unacceptable(told, param="id")
+    is_beginning = id is not None and _REQUEST_ID.fullmatch(id)
     return LogFilter(
         api_key_id=_id_of(ApiKeyRow, wanted.get("key")),
         account_id=_id_of(AccountRow, wanted.get("account")),
         model=wanted.get("model"),
         status=status,
+        origin=wanted.get("origin"),
         since=None if since is None else parse_since(since, now, zone),
+        until=until and parse_since(until, now, zone, param="until"),
+        conversation=wanted.get("conversation"),
+        request_id=id if is_beginning else None,
+        response_id=None if is_beginning else id,
     )
 
 
@@ -54,10 +67,14 @@ def latest_rows(wanted: LogFilter, limit: int, upto: int) -> Iterator[Record]:
 
 
 def log_rows(
-    wanted: LogFilter, *, before: int | None = None, limit: int = 50
+    wanted: LogFilter,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = 50,
 ) -> list[Record]:
-    """A page, newest first."""
-    return named(queries.log_page(wanted, before=before, limit=limit))
+    """A page, newest first: what comes before the row with that id, or after it."""
+    return named(queries.log_page(wanted, before=before, after=after, limit=limit))
 
 
 def find_exchange(name: str) -> Record:
@@ -65,28 +82,43 @@ def find_exchange(name: str) -> Record:
 
     Raises NotThere, or Unacceptable when there are several.
     """
-    logged = queries.find_log(name)
-    is_id = len(name) >= queries.SHORTEST_PREFIX and "\0" not in name
-    refused = find_refusal(name) if is_id and not logged else []
-    found = logged or refused
-    if not found:
-        raise NotThere("request", name)
+    found = find_exchanges(name)
     if len(found) > 1:
         ids = ", ".join(row["request_id"] for row in found[:5])
         raise Unacceptable(f"'{name}' may be any of {ids}")
-    return named(found)[0] if logged else _refused(found)[0]
+    return found[0]
+
+
+def find_exchanges(name: str) -> list[Record]:
+    """The rows of the log, else the light ones, that a name may mean: ten at most.
+
+    Raises NotThere.
+    """
+    found = named(queries.find_log(name)) or find_refused(name)
+    if not found:
+        raise NotThere("request", name)
+    return found
+
+
+def find_refused(prefix: str) -> list[Record]:
+    """The light rows whose request ids begin so."""
+    is_id = len(prefix) >= queries.SHORTEST_PREFIX and "\0" not in prefix
+    return _refused(find_refusal(prefix)) if is_id else []
 
 
 def refused_rows(wanted: dict[str, Any], now: float) -> list[Record]:
     """What was turned away at the door, the newest first: of a `key`, `since` then,
-    up to `limit`, `before` the row with that id. Raises as `log_filter`.
+    up to `limit`, `before` or `after` the row with that id; dates are those of the
+    `time_zone` (UTC). Raises as `log_filter`.
     """
-    chosen = log_filter({n: wanted.get(n) for n in ("key", "since")}, now)
+    zone = time_zone(wanted.get("time_zone") or "UTC")
+    chosen = log_filter({n: wanted.get(n) for n in ("key", "since")}, now, zone)
     return _refused(
         refusal_page(
             since=chosen.since,
             api_key_id=chosen.api_key_id,
             before=wanted.get("before"),
+            after=wanted.get("after"),
             limit=wanted["limit"],
         )
     )
@@ -100,18 +132,24 @@ def _refused(rows: list[Record]) -> list[Record]:
 
 def audit_rows(wanted: dict[str, Any], now: float) -> list[Record]:
     """Who changed what, the newest first: of an `actor` (or a part of the name),
-    `since` then, up to `limit`, `before` the row with that id. Raises Unacceptable.
+    `since` then, up to `limit`, `before` or `after` the row with that id; dates are
+    those of the `time_zone` (UTC). Raises Unacceptable.
     """
     table, since = AuditLog, wanted.get("since")
-    rows = table.select().order_by(table.id.desc()).limit(wanted["limit"])
+    zone = time_zone(wanted.get("time_zone") or "UTC")
+    rows = table.select().limit(wanted["limit"])
     if since is not None:
-        rows = rows.where(table.at >= parse_since(since, now))
+        rows = rows.where(table.at >= parse_since(since, now, zone))
     if wanted.get("actor"):
         rows = rows.where(table.actor.contains(wanted["actor"]))
     if wanted.get("before") is not None:
         rows = rows.where(table.id < wanted["before"])
-    found: Any = rows.dicts()
-    return [row | {"detail": _read(row["detail"], {})} for row in found]
+    is_onward = wanted.get("after") is not None
+    if is_onward:
+        rows = rows.where(table.id > wanted["after"])
+    found: Any = rows.order_by(table.id if is_onward else table.id.desc()).dicts()
+    shown = [row | {"detail": _read(row["detail"], {})} for row in found]
+    return shown[::-1] if is_onward else shown
 
 
 def changes_of(kind: str, target: str, most: int) -> list[Record]:

@@ -82,7 +82,16 @@ def end_marks(over: Iterable[tuple[str, str]]) -> None:
     NoticeRow.delete().where(old).execute()
 
 
-def latest_notices(most: int) -> list[StoredNotice]:
-    """The newest first."""
-    newest: Any = NoticeRow.select().order_by(NoticeRow.id.desc()).limit(most)
-    return list(newest.dicts())
+def latest_notices(
+    most: int, before: int | None = None, after: int | None = None
+) -> list[StoredNotice]:
+    """The newest first: of all, or of those before or next after a row's number."""
+    number = NoticeRow.id
+    rows = NoticeRow.select().limit(most)
+    if after is not None:
+        onward: Any = rows.where(number > after).order_by(number).dicts()
+        return list(onward)[::-1]
+    if before is not None:
+        rows = rows.where(number < before)
+    newest: Any = rows.order_by(number.desc()).dicts()
+    return list(newest)

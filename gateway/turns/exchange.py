@@ -1,8 +1,7 @@
 """One exchange: what the client asked, what happened, the row it leaves.
 
-An exchange is one HTTP request, or one turn on a socket. The record is filled
-while the request runs and turned into one request-log row at its end; it never
-holds a word of a prompt or an answer.
+An exchange is one HTTP request, or one turn on a socket. The record is filled as it
+runs and becomes one row of the log; it never holds a word of a prompt or an answer.
 """
 
 import time
@@ -79,8 +78,7 @@ class Exchange:
 
     def mark(self, name: str) -> None:
         """Remember when a phase ended, the first time it does."""
-        if name not in self.marks:
-            self.marks[name] = round((time.monotonic() - self.started) * 1000)
+        self.marks.setdefault(name, self.elapsed_ms)
 
     @property
     def elapsed_ms(self) -> int:

@@ -28,15 +28,14 @@ class LogsHandler(AdminHandler):
 
     async def get(self) -> None:
         wanted = self.query()
-        limit, before = wanted.pop("limit"), wanted.pop("before")
+        place = {name: wanted.pop(name) for name in ("limit", "before", "after")}
 
         def page() -> list[Record]:
             chosen = reports.log_filter(wanted, time.time())
-            return reports.log_rows(chosen, before=before, limit=limit)
+            return reports.log_rows(chosen, **place)
 
         rows = await self.gateway.store.read(page)
-        last = rows[-1]["id"] if len(rows) == limit else None
-        self.answer({"logs": rows, "next": last})
+        self.answer({"logs": rows, "next": next_page(rows, place)})
 
 
 class RefusalsHandler(AdminHandler):

@@ -6,7 +6,7 @@ from gateway.admin.live.notices import (
     NOTICE_LIST,
     NOTICE_QUERY,
     TRIED_LIST,
-    list_notices,
+    page_of_notices,
 )
 from gateway.notifications.configured import try_channels
 from handlers.admin.base import AdminHandler, Operation
@@ -18,8 +18,9 @@ class NoticesHandler(AdminHandler):
     }
 
     async def get(self) -> None:
-        limit = self.query()["limit"]
-        found = await self.gateway.store.read(list_notices, limit)
+        wanted = self.query()
+        place = (wanted["limit"], wanted["before"], wanted["after"])
+        found = await self.gateway.store.read(page_of_notices, *place)
         self.answer({"notices": found})
 
 

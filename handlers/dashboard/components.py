@@ -3,6 +3,7 @@
 Templates put them in with `{% raw %}`, and nothing else: each returns a `Html`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ __all__ = [
     "level_of",
     "meter",
     "moment",
+    "prose",
     "qr_picture",
     "state_badge",
     "timeline",
@@ -52,6 +54,7 @@ _STATE_LEVELS = {
     "reauth_required": "bad",
     "token_ended": "bad",
 }
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")  # of Markdown
 # How full something may be, in its share, before an owner should look at it.
 NEARLY_FULL = 0.75
 FULL = 0.95
@@ -162,6 +165,20 @@ def code_block(text: str, label: str = "") -> Html:
 def hidden_token(xsrf: str) -> Html:
     """What every form sends back to show that it is one of our pages'."""
     return Html(f'<input type="hidden" name="xsrf" value="{xhtml_escape(xsrf)}">')
+
+
+def prose(words: str) -> Html:
+    """What a document says, as a sentence: its code as such, its links as words."""
+    plain = xhtml_escape(_LINK.sub(r"\1", words)).split("`")
+    if len(plain) % 2 == 0:  # a code that never ends
+        plain = ["`".join(plain)]
+    begin, *others = plain
+    texts = [
+        f"<code>{text}</code>" if number % 2 == 0 else text
+        for number, text in enumerate(others)
+    ]
+    end = "" if words.endswith((".", "?")) else "."
+    return Html("".join([begin[:1].upper() + begin[1:], *texts]) + end)
 
 
 def qr_picture(secret: str, name: str) -> Html:

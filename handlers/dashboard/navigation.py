@@ -31,6 +31,7 @@ _PAGES = (
     (MORE, "Tool policy", "/dashboard/tools", Role.VIEWER),
     (MORE, "Recorder", "/dashboard/recorder", Role.OPERATOR),
     (MORE, "Audit", "/dashboard/audit", Role.VIEWER),
+    (MORE, "Notices", "/dashboard/notices", Role.VIEWER),
     (MORE, "Users", "/dashboard/users", Role.OWNER),
     (MORE, "Sessions", "/dashboard/sessions", Role.VIEWER),
 )

@@ -12,6 +12,11 @@ from handlers.dashboard.screens.accounts.adding import (
 from handlers.dashboard.screens.accounts.overview import AccountsScreen
 from handlers.dashboard.screens.doctor import DoctorScreen
 from handlers.dashboard.screens.live import CutScreen, LiveEvents, LiveScreen
+from handlers.dashboard.screens.record.audit import AuditScreen
+from handlers.dashboard.screens.record.exporting import RequestsExport
+from handlers.dashboard.screens.record.notices import NoticesScreen
+from handlers.dashboard.screens.record.request import RequestScreen
+from handlers.dashboard.screens.record.requests import RefusedScreen, RequestsScreen
 from handlers.dashboard.screens.recorder import (
     RecorderScreen,
     RecordingFile,
@@ -41,5 +46,11 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     (r"/dashboard/add-account" + _NAME, DeviceLoginScreen, PAGE),
     (r"/dashboard/doctor", DoctorScreen, PAGE),
     *SIGN_IN_ROUTES,
+    (r"/dashboard/requests", RequestsScreen, PAGE),
+    (r"/dashboard/requests/export", RequestsExport, PAGE),
+    (r"/dashboard/requests/refused", RefusedScreen, PAGE),
+    (rf"/dashboard/requests{_NAME}", RequestScreen, PAGE),
+    (r"/dashboard/audit", AuditScreen, PAGE),
+    (r"/dashboard/notices", NoticesScreen, PAGE),
     (r"/dashboard(?:/.*)?", PageNotFound, PAGE),
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.admin.entities import PLACE
 from gateway.admin.entity import Field, entity, similar_fields
 from gateway.store.notices import StoredNotice, latest_notices
 
@@ -10,6 +11,7 @@ STATES = ("told", "waiting", "given up")
 
 NOTICE = entity(
     "Notice",
+    Field("id", int),
     Field("at", float, description="when it was found to hold"),
     *similar_fields("event title text"),
     Field("channel"),
@@ -23,6 +25,7 @@ NOTICE_LIST = entity("NoticeList", Field("notices", NOTICE, many=True, required=
 NOTICE_QUERY = entity(
     "NoticeQuery",
     Field("limit", int, default=100, bounds=(1, MOST_NOTICES), is_query=True),
+    *PLACE,
 )
 _TRIED = entity(
     "TriedChannel",
@@ -34,14 +37,21 @@ TRIED_LIST = entity("TriedChannels", Field("tried", _TRIED, many=True, required=
 
 def list_notices(most: int) -> list[dict[str, Any]]:
     """The newest first; one for each channel."""
-    return [_shown(row) for row in latest_notices(most)]
+    return page_of_notices(most, None, None)
+
+
+def page_of_notices(
+    most: int, before: int | None, after: int | None
+) -> list[dict[str, Any]]:
+    """The same of those before or next after a row's `id`."""
+    return [_shown(row) for row in latest_notices(most, before, after)]
 
 
 def _shown(row: StoredNotice) -> dict[str, Any]:
     is_waiting, is_told = row["next_at"] is not None, row["told_at"] is not None
     return NOTICE.shown(
         None,
-        **{name: row[name] for name in ("event", "title", "text", "channel")},
+        **{name: row[name] for name in ("id", "event", "title", "text", "channel")},
         at=row["created_at"] / 1000,
         state="waiting" if is_waiting else "told" if is_told else "given up",
         attempts=row["attempts"],

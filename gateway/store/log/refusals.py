@@ -147,13 +147,22 @@ def refusal_page(
     since: int | None = None,
     api_key_id: int | None = None,
     before: int | None = None,
+    after: int | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Light rows, the last written first; `before` is the `id` of a page's last."""
-    told = {"created_at >= ?": since, "api_key_id = ?": api_key_id, "id < ?": before}
+    """Light rows, the last written first; `before` is the `id` of a page's last,
+    `after` that of its first, for the page that led there."""
+    told = {
+        "created_at >= ?": since,
+        "api_key_id = ?": api_key_id,
+        "id < ?": before,
+        "id > ?": after,
+    }
     terms = {term: value for term, value in told.items() if value is not None}
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
-    return _fetch(f"{where} ORDER BY id DESC LIMIT ?", (*terms.values(), limit))
+    order = "DESC" if after is None else "ASC"
+    found = _fetch(f"{where} ORDER BY id {order} LIMIT ?", (*terms.values(), limit))
+    return found if after is None else found[::-1]
 
 
 def find_refusal(prefix: str) -> list[dict[str, Any]]:

@@ -151,8 +151,8 @@ def test_a_receipt_says_why_it_failed_and_what_to_do(commands, record):
     record(row(0xABCDEF, **error))
     out = commands.good("explain", f"{0xABCDEF:032x}").out
     for part in (
-        "all accounts are used up",
-        "wait, or add an account",
+        "limits of all accounts are used up",
+        "wait until then, or add an account",
         "usage_limit, speaks against a window of the account",
     ):
         assert part in out

@@ -20,6 +20,11 @@ async def test_the_log_is_paged_filtered_and_named(serving, operator):
     assert len(first["logs"]) == 3
     second = await operator.get(f"/api/logs?limit=3&key=k&before={first['next']}")
     assert (len(second["logs"]), second["next"]) == (1, None)
+    back = await operator.get(f"/api/logs?limit=3&after={second['logs'][0]['id']}")
+    assert back["logs"] == first["logs"]
+    for query in ("origin=client", f"id={first['logs'][0]['request_id'][:12]}"):
+        (refused,) = (await operator.get(f"/api/logs?{query}&since=1h"))["logs"]
+        assert refused["id"] == first["logs"][0]["id"]
     assert {row["account"] for row in first["logs"][1:]} == {"one"}
     assert {row["key"] for row in first["logs"]} == {"k"}
     (refused,) = (await operator.get("/api/logs?status=error"))["logs"]

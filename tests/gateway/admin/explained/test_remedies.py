@@ -15,8 +15,11 @@ def failed(code, status, origin=None, outcome="error"):
     ("row", "cause"),
     [
         # One code, two meanings: whose fault it was and the status tell them apart.
-        (failed("usage_limit_reached", 429, "client"), "the key's limit"),
-        (failed("usage_limit_reached", 429, "account"), "all accounts are used up"),
+        (failed("usage_limit_reached", 429, "client"), "the key's own limit"),
+        (
+            failed("usage_limit_reached", 429, "account"),
+            "limits of all accounts are used up",
+        ),
         (failed("server_error", 500, "gateway"), "a fault of the gateway itself"),
         (failed("server_error", 502, "upstream"), "upstream failed"),
         (failed("rate_limit_exceeded", 429, "client"), "the key's limit is reached"),

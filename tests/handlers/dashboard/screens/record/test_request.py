@@ -1,0 +1,163 @@
+"""/dashboard/requests/ID: who does not know the gateway reads why a request failed."""
+
+import asyncio
+import json
+
+import pytest
+
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
+from gateway.demo.faults import error_response
+from gateway.sign_in.users import Role
+from tests.gateway.store.store_rows import log_row
+from tests.handlers.dashboard.browsing import signed_in
+from tests.serving import V1, next_event
+
+pytestmark = pytest.mark.gen_test
+
+LOG = "/dashboard/requests"
+
+
+async def write(serving, *rows):
+    for row in rows:
+        serving.gateway.store.writer.log(row)
+    await serving.gateway.store.flush()
+
+
+async def receipt_of(serving, answered, *, part=32):
+    """The page of a request that was just answered."""
+    await serving.gateway.turns.wait_until_idle()
+    await serving.gateway.flush()
+    browser = await signed_in(serving)
+    return await browser.get(f"{LOG}/{answered.headers['x-request-id'][:part]}")
+
+
+async def test_all_accounts_used_up_says_so_and_what_helps(serving):
+    for name in ("one", "two"):
+        serving.limit(name, 3600)
+    page = await receipt_of(serving, await serving.ask())
+    assert page.status == 200
+    for told in (
+        "Why it failed",
+        "The usage limits of all accounts are used up",
+        "the account's login, plan or limits",
+        "Wait until then, or add an account.",
+        "429 usage_limit_reached",
+        "Passed over one",
+        "none: it reached no account",
+    ):
+        assert told in page.text, told
+    assert "/dashboard/accounts" in page.links
+
+
+async def test_a_failed_attempt_is_judged_and_the_account_linked(serving, upstream):
+    upstream.answer(error_response(402, "insufficient_quota", "Quota."), times=None)
+    page = await receipt_of(serving, await serving.ask())
+    assert "quota: speaks against the account's plan or balance" in page.text
+    assert "elsewhere" in page.text
+    assert "insufficient_quota" in page.text
+    assert "/dashboard/accounts/one" in page.links
+    assert "/dashboard/accounts/two" in page.links
+    assert "Whose fault" not in page.text
+
+
+async def test_a_request_that_went_well_says_what_it_took_and_cost(serving):
+    await serving.add_account("third")
+    token = await serving.add_key("laptop")
+    headers = {"x-api-key": token}
+    before = await serving.ask(V1, headers=headers)
+    page = await receipt_of(serving, await serving.ask(V1, headers=headers), part=8)
+    assert page.status == 200
+    assert "Why it failed" not in page.text
+    for told in (
+        "What happened",
+        "first output",
+        "the strategy fill_first",
+        "answered",
+    ):
+        assert told in page.text or told == "the strategy fill_first", told
+    assert "At the prices that count now" in page.text
+    assert "/dashboard/keys/laptop" in page.links
+    assert f"{LOG}?key=laptop" in page.links
+    assert f"{LOG}/{before.headers['x-request-id']}" in page.links
+    (conversation,) = {x for x in page.links if x.startswith("/dashboard/conv")} - {
+        "/dashboard/conversations"
+    }
+    assert "%3A" in conversation
+
+
+async def test_what_a_client_did_wrong_is_told_with_its_field_and_rule(serving):
+    page = await receipt_of(serving, await serving.ask(V1, {"model": "gpt-5.5"}))
+    assert "the request or its key" in page.text
+    assert "invalid_request_error" in page.text
+    assert "input" in page.text
+
+
+async def test_who_hung_up_is_told_as_such(serving):
+    await write(serving, row := log_row(status="interrupted", http_status=200))
+    page = await (await signed_in(serving)).get(f"{LOG}/{row['request_id']}")
+    assert "It was broken off" in page.text
+    assert "The client hung up before the answer's end" in page.text
+
+
+async def test_a_refusal_at_the_door_has_its_page_too(serving):
+    await serving.add_key("mine")
+    answered = await serving.ask(headers={"authorization": "Bearer sk-clb-none"})
+    assert answered.status == 401
+    page = await receipt_of(serving, answered, part=10)
+    for told in ("Why it was refused", "401 invalid_api_key", "none that is known"):
+        assert told in page.text, told
+    assert "/dashboard/keys" in page.links
+
+
+async def test_a_turn_that_runs_is_said_to_run(serving, upstream):
+    begun = ScriptedTurn().text("one two").completed().events[:6]
+    upstream.answer(ScriptedResponse((*begun, asyncio.Event())))
+    async with serving.stream() as response:
+        await next_event(response)
+        browser = await signed_in(serving)
+        page = await browser.get(f"{LOG}/{response.headers['x-request-id'][:6]}")
+        assert page.status == 200
+        assert "still running" in page.text
+        assert response.headers["x-request-id"] in page.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["0" * 32, "abc", "x", "%20", "..%2f..", "%00%00%00%00", "a" * 4000, "resp_none"],
+)
+async def test_an_id_of_nothing_is_not_there(serving, name):
+    await write(serving, log_row())
+    page = await (await signed_in(serving)).get(f"{LOG}/{name}")
+    assert page.status == 404
+    assert "There is no request" in page.text
+
+
+async def test_a_beginning_of_several_leads_to_each(serving):
+    rows = [log_row(request_id=f"beef{number:028x}") for number in range(3)]
+    await write(serving, *rows)
+    page = await (await signed_in(serving)).get(f"{LOG}/BEEF")
+    assert page.status == 200
+    assert {f"{LOG}/{row['request_id']}" for row in rows} <= {*page.links}
+
+
+async def test_a_row_of_an_earlier_release_has_a_page(serving):
+    old = log_row(receipt="cut {", changes="cut [", status="error", error_code="odd")
+    bare = log_row(receipt=json.dumps({"attempts": [{}]}), duration_ms=None, model=None)
+    await write(serving, old, bare)
+    browser = await signed_in(serving, Role.VIEWER)
+    for row in (old, bare):
+        assert (await browser.get(f"{LOG}/{row['request_id']}")).status == 200
+
+
+async def test_the_cost_is_explained_or_said_to_be_unknown(serving):
+    usage = {"input_tokens": 1_000_000, "output_tokens": 10}
+    priced = log_row(cost_microdollars=7, **usage)
+    unpriced = log_row(model="unheard-of", receipt={"counted": 5_000_000}, **usage)
+    await write(serving, priced, unpriced)
+    browser = await signed_in(serving)
+    page = await browser.get(f"{LOG}/{priced['request_id']}")
+    assert "the prices have changed since" in page.text
+    page = await browser.get(f"{LOG}/{unpriced['request_id']}")
+    assert "No price is known for this model" in page.text
+    assert "$5.00" in page.text
