@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from gateway.protocol.facts import Window
+from gateway.protocol.limit_windows import SeenWindow
 from gateway.sign_in.users import Role
 from handlers.dashboard.screens.accounts.views import account_path
 from tests.handlers.admin.operators import audit as all_changes
@@ -35,6 +37,26 @@ async def test_all_accounts_stand_there_with_windows_state_and_who_judged(servin
     assert "reauth required" in page.text
     assert "refresh_token_expired, says a judge" in page.text
     assert "Add an account" not in page.text
+
+
+async def test_a_window_says_how_long_it_lasts(serving):
+    browser = await signed_in(serving)
+    now, account = time.time(), serving.account("one")
+    for used, left, words in (
+        (20.0, 9000, "lasts until its reset in 2 h"),
+        (80.0, 9000, "runs out in 37 min , resets in 2 h"),
+        (1.0, 17_900, "pace not known yet , resets in 4 h"),
+        (100.0, 9000, "used up , resets in 2 h"),
+        (99.0, 0, "not used since its reset"),
+    ):
+        account.windows.clear()
+        account.named_windows.clear()
+        end = now + left + (30 if left else 1e-3)
+        window = Window("primary", used, 300, end)
+        account.windows["primary"] = SeenWindow(window, now, live=True)
+        assert words in (await browser.get(LIST)).text
+        whole = (await browser.get(f"{LIST}/one")).text
+        assert words.partition(" ,")[0].partition(" in ")[0] in whole
 
 
 async def test_a_pause_says_who_made_it(serving):

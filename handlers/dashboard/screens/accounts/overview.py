@@ -6,6 +6,7 @@ from typing import Any
 from gateway.accounts.account import Account
 from gateway.admin.errors import Unacceptable
 from gateway.admin.reports import latest_change
+from gateway.store.models import AccountRow
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.screens.accounts.views import account_view
 
@@ -25,8 +26,9 @@ class AccountsScreen(PageHandler):
         paused = [one.name for one in views if one.state == "paused"]
         await self.show(
             "accounts_table.html" if self.is_partial else "accounts.html",
-            read_pauses,
+            read_pauses_and_dates,
             paused,
+            [one.shown["id"] for one in views],
             accounts=views,
             count=len(held),
             states=_counts(held, now),
@@ -53,6 +55,11 @@ def _counts(accounts: list[Account], now: float) -> dict[str, int]:
     return found
 
 
-def read_pauses(names: list[str]) -> dict[str, Any]:
-    """Who paused each, and when."""
-    return {"pauses": {one: latest_change(one, "account.pause") for one in names}}
+def read_pauses_and_dates(paused: list[str], ids: list[int]) -> dict[str, Any]:
+    """Who paused these, and since when those are here (unix seconds)."""
+    row = AccountRow
+    rows = row.select(row.id, row.created_at).where(row.id.in_(ids))
+    return {
+        "pauses": {one: latest_change(one, "account.pause") for one in paused},
+        "added": {one.id: one.created_at / 1000 for one in rows},
+    }

@@ -35,7 +35,7 @@ class WindowView(NamedTuple):
     name: str
     resets_at: float | None  # None also of one that has been reset since
     runs_out_at: float | None  # before that, at its pace
-    pace: str  # else, in words
+    pace: str  # in a word; "runs out" where that is at `runs_out_at`
     shown: Mapping[str, Any]
 
 
@@ -103,20 +103,25 @@ def _time(told: Mapping[str, Any], *names: str) -> float | None:
 
 def _window(window: Mapping[str, Any], now: float) -> WindowView:
     minutes, until = window["window_minutes"], window["resets_at"]
-    is_over = until is not None and until <= now
+    end = window["runs_out_at"]
+    is_ahead = end is not None and now < end and window["used_percent"] < 100
     return WindowView(
         name=window_label(minutes, window["name"], window["limit"]),
-        resets_at=None if is_over else until,
-        runs_out_at=None if window["used_percent"] >= 100 else window["runs_out_at"],
-        pace="not used since its reset" if is_over else _pace(window, now),
+        resets_at=None if until is not None and until <= now else until,
+        runs_out_at=end if is_ahead else None,
+        pace=_pace(window, now),
         shown=window,
     )
 
 
 def _pace(window: Mapping[str, Any], now: float) -> str:
     minutes, until = window["window_minutes"], window["resets_at"]
+    if until is not None and until <= now:
+        return "not used since its reset"
     if window["used_percent"] >= 100:
         return "used up"
+    if window["runs_out_at"] is not None:
+        return "runs out" if now < window["runs_out_at"] else "about to run out"
     if not minutes or until is None:
         return ""
     has_begun = 1 - (until - now) / (minutes * 60) >= LEAST_PASSED
