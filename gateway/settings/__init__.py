@@ -109,7 +109,7 @@ class Settings:
         for name, parser in PARSERS.items():
             env.add_parser(name, parser)
         with env.prefixed("GATEWAY_"):
-            values = _read(env)
+            values = read_settings(env)
         env.seal()  # raises here, before a half-read value is used
         _check_together(values)
         if not values["database_url"]:
@@ -120,7 +120,7 @@ class Settings:
         return cls(**values)
 
 
-def _read(env: Any) -> dict[str, Any]:
+def read_settings(env: Any) -> dict[str, Any]:
     some_address = validate.Length(min=1, error="Give an address, or leave it out")
     seconds = validate.Range(min=0, min_inclusive=False)
     positive = validate.Range(min=1)

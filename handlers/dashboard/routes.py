@@ -11,6 +11,16 @@ from handlers.dashboard.screens.accounts.adding import (
 )
 from handlers.dashboard.screens.accounts.overview import AccountsScreen
 from handlers.dashboard.screens.doctor import DoctorScreen
+from handlers.dashboard.screens.keys.change import KeyChangeScreen
+from handlers.dashboard.screens.keys.create import NewKeyScreen
+from handlers.dashboard.screens.keys.endings import (
+    KeyRemoveScreen,
+    KeyResetScreen,
+    KeyRotateScreen,
+)
+from handlers.dashboard.screens.keys.key_list import KeysScreen
+from handlers.dashboard.screens.keys.key_page import KeyLimitsScreen, KeyScreen
+from handlers.dashboard.screens.keys.my import MyScreen
 from handlers.dashboard.screens.live import CutScreen, LiveEvents, LiveScreen
 from handlers.dashboard.screens.record.audit import AuditScreen
 from handlers.dashboard.screens.record.exporting import RequestsExport
@@ -22,6 +32,9 @@ from handlers.dashboard.screens.recorder import (
     RecordingFile,
     RecordingScreen,
 )
+from handlers.dashboard.screens.rules.prices import PricesScreen, RecostScreen
+from handlers.dashboard.screens.rules.settings import SettingsScreen
+from handlers.dashboard.screens.rules.tools import ToolsScreen
 from handlers.dashboard.sign_in.routes import SIGN_IN_ROUTES
 from handlers.dashboard.static_handler import StaticHandler
 
@@ -52,5 +65,18 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     (rf"/dashboard/requests{_NAME}", RequestScreen, PAGE),
     (r"/dashboard/audit", AuditScreen, PAGE),
     (r"/dashboard/notices", NoticesScreen, PAGE),
+    (r"/dashboard/keys", KeysScreen, PAGE),
+    (r"/dashboard/keys/new", NewKeyScreen, PAGE),
+    (r"/dashboard/keys" + _NAME, KeyScreen, PAGE),
+    (r"/dashboard/keys" + _NAME + "/change", KeyChangeScreen, PAGE),
+    (r"/dashboard/keys" + _NAME + "/limits", KeyLimitsScreen, PAGE),
+    (r"/dashboard/keys" + _NAME + "/rotate", KeyRotateScreen, PAGE),
+    (r"/dashboard/keys" + _NAME + "/reset", KeyResetScreen, PAGE),
+    (r"/dashboard/keys" + _NAME + "/remove", KeyRemoveScreen, PAGE),
+    (r"/dashboard/my", MyScreen, PAGE),
+    (r"/dashboard/settings", SettingsScreen, PAGE),
+    (r"/dashboard/tools", ToolsScreen, PAGE),
+    (r"/dashboard/prices", PricesScreen, PAGE),
+    (r"/dashboard/prices/recost", RecostScreen, PAGE),
     (r"/dashboard(?:/.*)?", PageNotFound, PAGE),
 ]

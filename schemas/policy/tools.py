@@ -109,7 +109,8 @@ class ToolPolicy:
         """Whether any rule is about a type."""
         return any(fnmatchcase(kind or "", rule.type) for rule in self._rules)
 
-    def _action(self, kind: str, account: KindOfAccount) -> str:
+    def action(self, kind: str, account: KindOfAccount) -> str:
+        """By the last rule that matches, an owner's before the defaults."""
         for rule in self._rules:
             if rule.accounts in (None, account) and fnmatchcase(kind, rule.type):
                 return rule.action
@@ -130,7 +131,7 @@ class ToolPolicy:
         kinds = {kind for kind in types if isinstance(kind, str)}
         named = set(filter(self.names, kinds))
         actions = {
-            (account, kind): self._action(kind, account)
+            (account, kind): self.action(kind, account)
             for account in KINDS_OF_ACCOUNT
             for kind in named
         }

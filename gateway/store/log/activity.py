@@ -1,5 +1,7 @@
 """What happened lately: requests that failed, and when keys were last used."""
 
+from collections.abc import Sequence
+
 from gateway.store.log.queries import Record, select_rows
 
 SPAN_MS = 3_600_000
@@ -35,10 +37,23 @@ def last_uses() -> dict[int, float]:
         "SELECT api_key_id, MAX(start) FROM usage_day "
         "WHERE api_key_id > 0 GROUP BY api_key_id"
     )
-    # One look into an index for each key, however many rows it has.
+    known = _latest_rows("api_key")
+    return {key: at / 1000 for key, at in days} | known
+
+
+def last_logged(key_ids: Sequence[int]) -> dict[int, float]:
+    """When each of these keys was last used, unix seconds, as far as the log goes."""
+    if not key_ids:
+        return {}
+    marks = ", ".join("?" * len(key_ids))
+    return _latest_rows(f"api_key WHERE id IN ({marks})", key_ids)
+
+
+def _latest_rows(keys: str, values: Sequence[int] = ()) -> dict[int, float]:
+    """One look into an index for each key, however many rows it has."""
     rows = select_rows(
         "SELECT id, (SELECT MAX(created_at) FROM request_log "
-        "WHERE api_key_id = api_key.id) FROM api_key"
+        f"WHERE api_key_id = api_key.id) FROM {keys}",
+        values,
     )
-    known = {key: at for key, at in rows if at is not None}
-    return {key: at / 1000 for key, at in (dict(days) | known).items()}
+    return {key: at / 1000 for key, at in rows if at is not None}

@@ -1,0 +1,1 @@
+"""Forms that change something: seen before it is made, and made once."""

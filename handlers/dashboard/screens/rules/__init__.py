@@ -1,0 +1,1 @@
+"""What holds for all requests: settings, prices, tools; and who may change which."""
