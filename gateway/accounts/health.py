@@ -190,7 +190,7 @@ class AccountHealth:
         current = self.current_mark(mark.since)
         if current is None or mark.until >= current.until:
             self.mark = mark
-        self.failures += 1
+        self.failures += current is None  # what many meet meanwhile is the same
         self.on_trial = True
 
     def set_limit(

@@ -123,11 +123,11 @@ class TokenSource:
         """Whether a renewal was tried a while ago; doubled where none worked."""
         now = time.monotonic()
         at, pause = self._renewals.get(account.id, (-math.inf, 0.0))
-        has_worked, account.health.has_worked = account.health.has_worked, False
-        if has_worked:
+        if has_worked := account.health.has_worked:
             pause = min(pause, RENEWAL_PAUSE)
         was_renewed = now - at < pause
         if not was_renewed:
+            account.health.has_worked = False
             is_again = now - at < 2 * pause and not has_worked
             longer = min(LONGEST_RENEWAL_PAUSE, 2 * pause)
             at, pause = now, longer if is_again else RENEWAL_PAUSE

@@ -35,6 +35,16 @@ def test_a_mark_of_a_clock_that_was_ahead_has_ended():
     assert state.until(NOW) == NOW + 30
 
 
+def test_what_many_meet_while_a_mark_lasts_is_one_failure():
+    """A minute without a token became ten: each of twenty requests doubled the next."""
+    state = AccountHealth()
+    for number in range(20):
+        state.set_mark(Mark("refused", "two clients", "no", NOW + number, NOW + 60))
+    assert state.next_pause() == 120
+    state.set_mark(Mark("refused", "its usage", "no", NOW + 61, NOW + 181))
+    assert state.next_pause() == 240
+
+
 def test_facts_stand_side_by_side():
     state = AccountHealth()
     state.set_mark(Mark("refused", "its usage", "broken", NOW, NOW + 30))
