@@ -1,6 +1,7 @@
 """What a form sent, and the token that shows it was one of our pages'."""
 
 import hmac
+import re
 from collections.abc import Mapping
 
 from tornado.httputil import HTTPFile, HTTPInputError, parse_body_arguments
@@ -12,6 +13,8 @@ from gateway.protocol.facts import Origin
 MAX_FORM_BYTES = 256 * 1024
 TOKEN_FIELD = "xsrf"
 TOKEN_HEADER = "x-xsrf"  # of what a script sends
+# Where a form may lead on to: no `//`, no backslash, nothing but a path of ours.
+_OWN_PAGE = re.compile(r"/dashboard/(?!/)[!-\[\]-~]{0,500}")
 
 
 class FormExpired(GatewayError):
@@ -51,6 +54,11 @@ def read_form(content_type: str, body: bytes) -> SentForm:
         raise InvalidPayload("There is a NUL character in the form")
     sent = {name: found[-1]["body"] for name, found in files.items()}
     return SentForm(many, sent)
+
+
+def own_page(given: str) -> str:
+    """A page of the dashboard to go on to; "" for any other address."""
+    return given if _OWN_PAGE.fullmatch(given) else ""
 
 
 def check_token(form: SentForm, headers: Mapping[str, str], expected: str) -> None:

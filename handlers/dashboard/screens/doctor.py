@@ -1,13 +1,14 @@
 """/dashboard/doctor: the doctor's checks, in the background, findings as they come."""
 
 from typing import ClassVar
+from urllib.parse import quote
 
 from gateway.doctor.client import SILENCE
 from gateway.doctor.examination import Examination
 from gateway.doctor.findings import Finding, Level
 from gateway.sign_in.users import Role
 from handlers.dashboard.base import PageHandler
-from handlers.dashboard.forms import SentForm
+from handlers.dashboard.forms import SentForm, own_page
 from handlers.wire.request_head import own_url
 
 DOCTOR = "/dashboard/doctor"
@@ -30,6 +31,7 @@ class DoctorScreen(PageHandler):
             examination=latest,
             findings=_in_order(latest),
             levels=LEVELS,
+            next=own_page(self.get_query_argument("next", "")),
             silence=SILENCE,
         )
 
@@ -44,7 +46,8 @@ class DoctorScreen(PageHandler):
             background.start(
                 Examination(self.gateway, own_url(self.request), is_quick=is_quick)
             )
-        self.go(DOCTOR)
+        leads_to = own_page(form.get("next", ""))
+        self.go(DOCTOR + (f"?next={quote(leads_to, safe='')}" if leads_to else ""))
 
 
 def _in_order(examination: Examination | None) -> list[Finding]:

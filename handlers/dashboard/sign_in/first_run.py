@@ -60,6 +60,6 @@ class FirstRunPage(EntryPage):
             SetUpStep(
                 "Doctor",
                 "Looks at all of it, and says what is not as it should be.",
-                "/dashboard/doctor",
+                f"/dashboard/doctor?next={FIRST_RUN}",
             ),
         ]

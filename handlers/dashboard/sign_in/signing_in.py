@@ -1,6 +1,5 @@
 """/dashboard/sign-in, sign-out and confirm."""
 
-import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -13,12 +12,10 @@ from handlers.dashboard.doors import (
     is_session_safe,
     why_session_unsafe,
 )
-from handlers.dashboard.forms import SentForm
+from handlers.dashboard.forms import SentForm, own_page
 from handlers.dashboard.page_errors import RoleLacking, SignInNeeded
 
 FIRST_RUN = "/dashboard/first-run"
-# A page of ours, never one of others: no `//`, no backslash, nothing but a path.
-_OWN_PAGE = re.compile(r"/dashboard/(?!/)[!-\[\]-~]*")
 
 
 class EntryPage(PageHandler):
@@ -38,7 +35,7 @@ class EntryPage(PageHandler):
         self.set_page_cookie(SESSION_COOKIE, token, lifetime)
 
     def next_page(self, given: str) -> str:
-        return given if _OWN_PAGE.fullmatch(given) else HOME
+        return own_page(given) or HOME
 
     async def show_again(self, *path: str) -> None:
         """Who was refused is told when to try again, and the owner who it was."""

@@ -60,7 +60,9 @@ async def test_an_examination_begins_and_ends_from_the_page(serving):
     assert begun.headers["location"] == DOCTOR
     (one,) = serving.gateway.background.of(Examination)
     assert (one.url, one.is_quick) == (serving.base_url, True)
-    await browser.post(DOCTOR, {"do": "cancel"})
+    first_run = "/dashboard/first-run"
+    ended = await browser.post(DOCTOR, {"do": "cancel", "next": first_run})
+    assert first_run in (await browser.follow(ended)).links
     assert not one.is_running
     assert "It was cancelled" in (await browser.get(DOCTOR)).text
 

@@ -4,33 +4,27 @@ The first run has the same forms: they are in `add_account_forms.html`, and `nex
 leads back to where they stand.
 """
 
-import re
 from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import quote
 
 from gateway.admin.accounts import ApiKeyAccount, Imported, add_api_key_account
-from gateway.admin.errors import NotThere, Unacceptable
+from gateway.admin.errors import Unacceptable
 from gateway.admin.logins.batch import NewLogin, save_logins
 from gateway.admin.logins.brought import read_import
 from gateway.admin.logins.online import OnlineLogin
 from gateway.app import Gateway
+from gateway.errors import NotFound
 from gateway.secret import Secret
 from gateway.sign_in.users import Role
 from handlers.dashboard.base import PageHandler
-from handlers.dashboard.forms import SentForm
+from handlers.dashboard.forms import SentForm, own_page
 from handlers.dashboard.screens.accounts.account import whole_number
 from handlers.dashboard.screens.accounts.views import ACCOUNTS_PATH, account_path
 
+_FORGOTTEN = "This login is not known any more, as after a restart: begin another"
 LOGINS = "/dashboard/add-account"
-# Where a form may lead on to: a page of ours.
-_OWN_PATH = re.compile(r"/dashboard/[\w/?=&%.~-]{0,500}", re.ASCII)
 OWNER: Mapping[str, Role] = {"get": Role.OWNER, "post": Role.OWNER}
-
-
-def own_path(text: str) -> str:
-    """A page of the dashboard to go on to; "" for any other address."""
-    return text if _OWN_PATH.fullmatch(text) else ""
 
 
 class AddAccountScreen(PageHandler):
@@ -41,7 +35,7 @@ class AddAccountScreen(PageHandler):
             one for one in self.gateway.background.of(OnlineLogin) if one.is_running
         ]
         given = self.get_query_argument("next", "")
-        leads_to = own_path(self.given.get("next", given))
+        leads_to = own_page(self.given.get("next", given))
         self.show_plain("add_account.html", next=leads_to, running=running)
 
     async def submit(self, form: SentForm) -> None:
@@ -97,12 +91,12 @@ class AddAccountScreen(PageHandler):
         """To where the form was asked for, else to the account."""
         path = path_of_saved(self.gateway, saved)
         told = "kept" if saved.kept_newer else "added" if saved.is_new else "renewed"
-        self.go(own_path(form.get("next", "")) or f"{path}?told={told}")
+        self.go(own_page(form.get("next", "")) or f"{path}?told={told}")
 
 
 def login_path(id: str, form: SentForm) -> str:
     """A login's page; from there on to what the form's `next` says."""
-    leads_to = own_path(form.get("next", ""))
+    leads_to = own_page(form.get("next", ""))
     return f"{LOGINS}/{id}" + (f"?next={quote(leads_to, safe='')}" if leads_to else "")
 
 
@@ -129,19 +123,19 @@ class DeviceLoginScreen(PageHandler):
             if self.is_partial:  # the whole page says it
                 self.go(self.request.path)
                 return
-            raise NotThere("login", id[:40])
+            raise NotFound(_FORGOTTEN)
         saved = login.saved
         self.show_plain(
             "device_login_state.html" if self.is_partial else "device_login.html",
             login=login,
             account_path=saved and path_of_saved(self.gateway, saved),
-            next=own_path(self.get_query_argument("next", "")),
+            next=own_page(self.get_query_argument("next", "")),
         )
 
     async def submit(self, form: SentForm, id: str) -> None:
         """Cancel it."""
         login = self.gateway.background.find(OnlineLogin, id)
         if login is None:
-            raise NotThere("login", id[:40])
+            raise NotFound(_FORGOTTEN)
         await login.cancel()
         self.go(login_path(id, form))
