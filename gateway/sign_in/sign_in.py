@@ -183,7 +183,7 @@ class SignIn:
 
     async def whose_link(self, link: str) -> str | None:
         """The name of its user; None: it makes the first one. Raises LinkOver."""
-        user = await self._store.read(links.user_of_link, link, time.time())
+        user = await self._store.page(links.user_of_link, link, time.time())
         return None if user is None else str(user.name)
 
     async def use_link(

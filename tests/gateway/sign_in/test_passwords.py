@@ -1,4 +1,6 @@
 import asyncio
+import os
+import sys
 import threading
 
 import pytest
@@ -39,6 +41,15 @@ async def test_whoever_is_unknown_costs_what_a_user_costs(checking):
     costs = {name.split("$")[3] for name in (passwords._nobodys(),)}
     assert costs == {(await checking.hash(PASSWORD)).split("$")[3]}
     assert passwords._nobodys() != passwords._nobodys()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no ranks here")
+@pytest.mark.gen_test
+async def test_turns_go_before_passwords(checking):
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await checking._run(niceness) == min(19, niceness() + passwords.NICENESS)
 
 
 @pytest.mark.gen_test
