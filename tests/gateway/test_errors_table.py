@@ -16,6 +16,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
 OTHERS = {
     *("GatewayError", "UpstreamAnswer", "UpstreamUnavailable", "NoneInService"),
     *("GatewayDoesNotAnswer", "Refused"),
+    "ForeignNavigation",  # is answered by the page that was asked for
 }
 
 
