@@ -14,8 +14,6 @@ from handlers.dashboard.live_views import LiveView, LiveViews, Take
 from handlers.dashboard.page_errors import SignInNeeded
 from handlers.wire.response_end import break_off, cancel_handler, has_begun
 
-# Less than any proxy waits for a byte.
-_HEARTBEAT_SECONDS = 15.0
 _HEARTBEAT = b":\n\n"
 _RETRY = b"retry: 1000\n\n"  # of the browser, after any end
 _OVER = "ended"  # upon which the page stops asking
@@ -48,11 +46,11 @@ class EventStream(PageHandler):
 
     async def follow(self, name: Hashable, take: Take) -> None:
         """Send a view whenever it has changed. Raises TooManyWatchers."""
-        views: LiveViews = self.settings["live_views"]
         assert self.user is not None
-        self._role, self._period = self.user.role, views.period
+        self._role = self.user.role
+        self._views: LiveViews = self.settings["live_views"]
         self._watching = asyncio.current_task()
-        with views.watch(self.user.id, name, take) as view:
+        with self._views.watch(self.user.id, name, take) as view:
             self.set_header("content-type", "text/event-stream; charset=utf-8")
             self.set_header("cache-control", "no-store, no-transform")
             self.set_header("x-accel-buffering", "no")  # nginx would collect otherwise
@@ -72,8 +70,8 @@ class EventStream(PageHandler):
             if block:
                 if not await self._send_block(block):
                     return False
-                due = loop.time() + _HEARTBEAT_SECONDS
-            newest = await view.newer(seen, self._period)
+                due = loop.time() + self._views.quiet
+            newest = await view.newer(seen, self._views.period)
             block = newest if newest != seen else b""
             if not block and loop.time() >= due:
                 block = _HEARTBEAT
@@ -87,7 +85,7 @@ class EventStream(PageHandler):
         while not flushed.done():
             if self._is_over():
                 return False
-            await asyncio.wait({flushed}, timeout=self._period)
+            await asyncio.wait({flushed}, timeout=self._views.period)
         flushed.result()
         return True
 

@@ -9,6 +9,8 @@ from gateway.errors import GatewayError
 from gateway.protocol.facts import Origin
 
 PERIOD_SECONDS = 1.0
+# Of what has not changed; less than any proxy waits for a byte.
+QUIET_SECONDS = 15.0
 # Browsers have six HTTP/1.1 connections for a host: two are left for pages.
 MOST_OF_USER = 4
 MOST_WATCHERS = 32
@@ -73,8 +75,10 @@ class LiveView:
 class LiveViews:
     """All that are being watched, and by whom."""
 
-    def __init__(self, period: float = PERIOD_SECONDS) -> None:
-        self.period = period
+    def __init__(
+        self, period: float = PERIOD_SECONDS, quiet: float = QUIET_SECONDS
+    ) -> None:
+        self.period, self.quiet = period, quiet
         self._views: dict[Hashable, LiveView] = {}
         self._watchers: Counter[int] = Counter()  # by user
 

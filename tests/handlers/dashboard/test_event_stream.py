@@ -9,7 +9,7 @@ import pytest
 
 from gateway.sign_in.sessions import end_sessions
 from gateway.sign_in.users import Role
-from gateway.store.users.tables import UserRow
+from gateway.store.users.tables import SessionRow, UserRow
 from handlers.dashboard.event_stream import event
 from handlers.dashboard.live_views import MOST_OF_USER, LiveViews
 from tests.handlers.dashboard.browsing import LOCAL, signed_in
@@ -56,6 +56,15 @@ async def test_what_changes_is_an_event(serving, views):
     await until(lambda: not len(views))  # nobody watches, so nothing is rendered
 
 
+async def test_what_does_not_change_is_told_to_be_alive(serving, views):
+    views.quiet = 0.0
+    browser = await signed_in(serving)
+    async with browser.stream(EVENTS) as events:
+        told = [await next_event(events) for _ in range(4)]
+    assert told[1].startswith(b"event: now\n")
+    assert told[2:] == [b":\n\n", b":\n\n"]
+
+
 async def test_only_who_is_signed_in_gets_one(serving, views):
     refused = await serving.get(EVENTS, headers=LOCAL, allow_redirects=False)
     assert refused.status == 401
@@ -97,7 +106,11 @@ def disabled(user):
     UserRow.update(is_disabled=True).where(UserRow.id == user.id).execute()
 
 
-@pytest.mark.parametrize("change", [signed_out, demoted, disabled])
+def expired(user):
+    SessionRow.update(expires_at=1).where(SessionRow.user_id == user.id).execute()
+
+
+@pytest.mark.parametrize("change", [signed_out, demoted, disabled, expired])
 async def test_it_ends_with_its_session_and_its_role(serving, views, change):
     browser = await signed_in(serving, name="ada")
     sign_in = serving.gateway.sign_in
