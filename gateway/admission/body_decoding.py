@@ -15,9 +15,9 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _GZIP_MAGIC = b"\x1f\x8b"
 # About what one step brings: a millisecond or less of work.
 STEP_BYTES = 1024 * 1024
-# Every member, frame and block counts as so much, however little is in it: some
-# millions of empty ones would take seconds to get through.
-_LEAST_BYTES = 1024
+# Every further member or frame, and every block, counts as so much, however little is
+# in it: thousands of empty ones keep the interpreter from the loop.
+_LEAST_MEMBER, _LEAST_BLOCK = 16 * 1024, 1024
 # 8 MiB is what RFC 8878 (3.1.1.1.2) recommends a decoder to support at least, and more
 # than any client in use asks for.
 _LARGEST_WINDOW = 8 * 1024 * 1024
@@ -101,9 +101,9 @@ class ZlibDecoder:
         self._place = 0  # in `_raw`, of what has not been decoded
         self._bits = _window_bits(raw)
         self._member = zlib.decompressobj(self._bits)
-        self._begins = True
 
     def plan(self) -> DecodingStep | None:
+        least = 0
         if self._member.eof:
             rest = self._raw[self._place :]
             if not rest:
@@ -111,11 +111,9 @@ class ZlibDecoder:
             if self._bits != 31 or rest[:2] != _GZIP_MAGIC[: len(rest)]:
                 raise UndecodableBody(BEHIND_THE_END)
             self._member = zlib.decompressobj(self._bits)
-            self._begins = True
+            least = _LEAST_MEMBER
         left = min(_INPUT_PIECE, len(self._raw) - self._place)
         brings = min(STEP_BYTES, left * _DEFLATE_RATIO + _DEFLATE_WINDOW)
-        least = _LEAST_BYTES if self._begins else 0
-        self._begins = False
         return DecodingStep(brings + _DEFLATE_WINDOW, least)
 
     def decode(self) -> bytes:
@@ -160,12 +158,12 @@ class ZstdDecoder:
             if self._raw and self._start == len(self._raw):
                 return None
             self._open_frame()
-            least = _LEAST_BYTES
+            least = _LEAST_MEMBER if self._start else 0
         brings = 0
         while not self._is_last and brings < STEP_BYTES:
             size = self._skip_block()
-            brings += max(size, _LEAST_BYTES)
-            least += _LEAST_BYTES
+            brings += max(size, _LEAST_BLOCK)
+            least += _LEAST_BLOCK
         return DecodingStep(brings + self._window, least)
 
     def decode(self) -> bytes:

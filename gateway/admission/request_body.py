@@ -14,6 +14,8 @@ from gateway.errors import PayloadTooLarge
 
 # Decoding a step of less than this takes well under a millisecond: not worth a thread.
 LARGEST_INLINE_DECODE = 64 * 1024
+# Room for more than one step: many may be small, and each thread costs the loop more.
+_MORE_ROOM = 256 * 1024
 
 
 class BodyReader:
@@ -55,9 +57,10 @@ class BodyReader:
         counted = 0
         step = decoder.plan()
         while step is not None:
-            room = step.most
+            is_inline = is_small and counted < STEP_BYTES
+            room = step.most + (0 if is_inline else _MORE_ROOM)
             self._lease.take(room)
-            if is_small and counted < STEP_BYTES:
+            if is_inline:
                 done = decode_within(decoder, step, room)
             else:
                 done = await loop.run_in_executor(

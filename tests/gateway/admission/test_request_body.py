@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
+import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zstandard
@@ -123,6 +125,30 @@ def test_a_step_is_taken_before_it_is_done_with_what_the_decoder_needs(encoding)
     budget, body = Watched(32 * MEBIBYTE), b"\0" * 4 * MEBIBYTE
     assert read(budget, encode(body), encoding, limit=8 * MEBIBYTE) == body
     assert budget.peak > len(body) + 16 * 1024
+
+
+class CountingExecutor(ThreadPoolExecutor):
+    calls = 0
+
+    def submit(self, *args, **kwargs):
+        self.calls += 1
+        return super().submit(*args, **kwargs)
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "gzip"])
+def test_many_small_members_take_few_threads(encoding):
+    """Each was a step of its own, which costs the loop more than its decoding."""
+    encode = {"zstd": zstandard.compress, "gzip": gzip.compress}[encoding]
+    executor, member = CountingExecutor(1), os.urandom(400)
+
+    async def decoded():
+        asyncio.get_running_loop().set_default_executor(executor)
+        reader = BodyReader(BodyBudget(64 * MEBIBYTE), ONE, 32 * MEBIBYTE)
+        reader.feed(encode(member) * 1_000)
+        return await reader.decoded(encoding)
+
+    assert asyncio.run(decoded()) == member * 1_000
+    assert executor.calls < 50
 
 
 def test_a_body_given_up_while_it_is_decoded_leaves_nothing():
