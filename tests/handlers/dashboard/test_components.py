@@ -118,3 +118,17 @@ def test_phases_lie_on_one_scale():
     assert 'x="99.60" width="0.40"' in shown
     assert "3.0 s" in Parsed(shown).text
     assert Parsed(components.timeline([])).text == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "html"),
+    [
+        ("wait, or `run.py x <y>`", "Wait, or <code>run.py x &lt;y&gt;</code>."),
+        ("see [the rules](rules.md)", "See the rules."),
+        ("`a` and `b`", "<code>a</code> and <code>b</code>."),
+        ("a ` that never ends.", "A ` that never ends."),
+        ("<b>", "&lt;b&gt;."),
+    ],
+)
+def test_a_document_s_words_are_a_sentence(words, html):
+    assert components.prose(words) == html

@@ -11,7 +11,7 @@ from gateway.demo.faults import error_response
 from gateway.sign_in.users import Role
 from tests.gateway.store.store_rows import log_row
 from tests.handlers.dashboard.browsing import signed_in
-from tests.serving import V1, next_event
+from tests.serving import CODEX, V1, next_event, payload
 
 pytestmark = pytest.mark.gen_test
 
@@ -48,6 +48,48 @@ async def test_all_accounts_used_up_says_so_and_what_helps(serving):
     ):
         assert told in page.text, told
     assert "/dashboard/accounts" in page.links
+
+
+async def test_who_knows_nothing_of_the_gateway_reads_why_and_what_to_do(
+    serving, upstream
+):
+    """One real failure after the other, and a person's two questions about each."""
+    too_long = error_response(400, "context_length_exceeded", "Too long.")
+    broken = error_response(500, "server_error", "It failed.")
+    token = await serving.add_key("mine", models=["gpt-5.5"])
+    headers, browser = {"x-api-key": token}, await signed_in(serving)
+
+    async def look(status, *told, path=CODEX, **more):
+        answered = await serving.ask(path, **{"headers": headers, **more})
+        assert answered.status == status
+        await serving.gateway.turns.wait_until_idle()
+        await serving.gateway.flush()
+        page = await browser.get(f"{LOG}/{answered.headers['x-request-id']}")
+        for words in told:
+            assert words in page.text, words
+        return page.links
+
+    full = await serving.add_key("full", limits=["requests 1/30d"])
+    await serving.ask(headers={"x-api-key": full})
+    told = (429, "requests 30d limit exceeded", "or raise it: run.py keys update")
+    assert "/dashboard/keys/full" in await look(*told, headers={"x-api-key": full})
+    upstream.answer(too_long)
+    await look(400, "longer than the model's context", "Compact it ( /compact in Codex")
+    upstream.answer(broken, times=None)
+    await look(500, "Upstream failed", "Send it again.", "speaks against the base URL")
+    other = payload(model="gpt-5.5-mini")
+    links = await look(
+        403, "may use other models only", "keys update NAME --models", body=other
+    )
+    assert "/dashboard/keys/mine" in links
+    await serving.pause("one", "two")
+    links = await look(400, "All accounts are paused", "Resume one:")
+    assert "/dashboard/accounts" in links
+    links = await look(
+        401, "The key is unknown.", "What to do", headers={"x-api-key": "sk-cgw-no"}
+    )
+    assert "/dashboard/keys" in links
+    await look(404, "Not Found.", "Check base_url", path="/v1/nowhere")
 
 
 async def test_a_failed_attempt_is_judged_and_the_account_linked(serving, upstream):
