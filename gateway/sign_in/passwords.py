@@ -80,7 +80,8 @@ def _give_way() -> None:
 
 def _normal(password: str) -> str:
     """The same whatever keyboard it was typed on."""
-    text = unicodedata.normalize("NFKC", password)
+    # Whatever is longer stays too long: nobody has a page of text made the same.
+    text = unicodedata.normalize("NFKC", password[: 4 * MOST_BYTES])
     return text.encode("utf-8", "replace").decode()
 
 

@@ -87,11 +87,6 @@ def xsrf_token(session_token: str) -> str:
     return hmac.new(session_token.encode(), b"xsrf", "sha256").hexdigest()
 
 
-def is_xsrf_token(given: str, session_token: str) -> bool:
-    expected = xsrf_token(session_token).encode()
-    return hmac.compare_digest(given.encode("utf-8", "replace"), expected)
-
-
 def key_of_session(session: Session, ring: KeyRing, now: float) -> Key | None:
     """The key its holder signed in with, as long as that very token is good."""
     key = None if session.key_id is None else ring.get(session.key_id)

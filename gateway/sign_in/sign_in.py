@@ -9,7 +9,7 @@ Synchronous, for every page:
     sign_in.key_of(session, now)      its Key, or None: it is a user's
     session.is_fresh(now)             signed in or confirmed within ten minutes
     user.role.includes(Role.OPERATOR) what a role may
-    xsrf_token(token), is_xsrf_token  in `sessions`: what a session's forms hold
+    xsrf_token(token)                 in `sessions`: what a session's forms hold
 
 Awaited, from forms; each raises a GatewayError whose words are for the page:
 `sign_in`, `sign_in_with_key`, `use_link` give a new session's token for the cookie.
@@ -238,6 +238,7 @@ class SignIn:
         then: Callable[[float], None],
     ) -> bool:
         """Whether it is the user; `then` is part of the code's transaction."""
+        code = code[:_LONGEST_TOKEN]
         kept = None if user is None else user.password
         is_right = await self.passwords.matches(password, kept)
         if user is None or not is_right:

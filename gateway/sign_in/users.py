@@ -7,6 +7,7 @@ from enum import StrEnum
 from gateway.store.users.tables import UserRow
 
 MOST_NETWORKS = 10  # of those a user signed in from
+_LONGEST_TYPED = 200  # far above a name, and nothing to fold for long
 
 
 class Role(StrEnum):
@@ -63,4 +64,4 @@ def load_users() -> list[User]:
 
 def folded(name: str) -> str:
     """A name as it is compared: nobody's differs from another's by case alone."""
-    return name.strip().casefold()
+    return name.strip()[:_LONGEST_TYPED].casefold()

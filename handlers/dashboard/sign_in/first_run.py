@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from gateway.doctor.examination import Examination
 from gateway.settings import PROGRAM
 from gateway.sign_in.users import Role
 from handlers.dashboard.base import HOME
+from handlers.dashboard.formats import plural
 from handlers.dashboard.page_errors import SignInNeeded
 from handlers.dashboard.sign_in.signing_in import FIRST_RUN, EntryPage
 
@@ -37,6 +39,7 @@ class FirstRunPage(EntryPage):
 
     def _steps(self, *, has_totp: bool) -> list[SetUpStep]:
         accounts, keys = len(self.gateway.pool.accounts), len(self.gateway.ring)
+        examined = self.gateway.background.of(Examination)
         return [
             SetUpStep("You", "An owner, with a password.", "", "set"),
             SetUpStep(
@@ -61,5 +64,6 @@ class FirstRunPage(EntryPage):
                 "Doctor",
                 "Looks at all of it, and says what is not as it should be.",
                 f"/dashboard/doctor?next={FIRST_RUN}",
+                plural(len(examined[-1].findings), "finding") if examined else "",
             ),
         ]

@@ -12,7 +12,7 @@ from gateway.settings import Settings
 from gateway.sign_in import sessions
 from gateway.sign_in.account_rows import add_user
 from gateway.sign_in.guesses import SignInRefused
-from gateway.sign_in.sessions import BrowserFacts, is_xsrf_token, xsrf_token
+from gateway.sign_in.sessions import BrowserFacts, xsrf_token
 from gateway.sign_in.users import Role
 from gateway.store.models import AuditLog
 from gateway.store.users.tables import SessionRow, UserRow
@@ -140,8 +140,6 @@ async def test_a_key_holders_session_ends_with_that_token(sign_in, store, ring, 
     token, first = await _holder(sign_in, store, ring)
     if end == "disable":
         await _change(store, ring, keys.set_disabled, disabled=True)
-        await sign_in.load()
-        assert session_of(sign_in, token) is None
         await _change(store, ring, keys.set_disabled, disabled=False)
     elif end == "remove":
         await _change(store, ring, keys.remove_key)
@@ -166,12 +164,10 @@ async def test_a_session_of_a_rotated_token_ends_with_its_overlap(sign_in, store
     assert sign_in.find(token, time.time() + 3601) is None
 
 
-def test_what_a_form_holds_is_the_sessions_own():
-    token = sessions.new_token()
-    assert is_xsrf_token(xsrf_token(token), token)
-    for other in ("", xsrf_token(sessions.new_token()), token, "é", "\udc80"):
-        assert not is_xsrf_token(other, token)
-    assert token not in xsrf_token(token)
+def test_what_a_form_holds_is_the_sessions_own_and_tells_nothing_of_it():
+    one, other = sessions.new_token(), sessions.new_token()
+    assert xsrf_token(one) == xsrf_token(one) != xsrf_token(other)
+    assert one not in xsrf_token(one)
 
 
 def test_a_browser_is_what_trusted_proxies_say_it_is():
