@@ -13,8 +13,8 @@ from gateway.protocol.facts import Origin
 MAX_FORM_BYTES = 256 * 1024
 TOKEN_FIELD = "xsrf"
 TOKEN_HEADER = "x-xsrf"  # of what a script sends
-# Where a form may lead on to: no `//`, no backslash, nothing but a path of ours.
-_OWN_PAGE = re.compile(r"/dashboard/(?!/)[!-\[\]-~]{0,500}")
+# Where a form may lead on to: nothing but a path of ours, and no way up from it.
+_OWN_PAGE = re.compile(r"/dashboard/(?!/|.*\.\.)[!-\[\]-~]{0,500}")
 
 
 class FormExpired(GatewayError):

@@ -4,14 +4,19 @@ import time
 
 import pytest
 
+from gateway.demo import faults
+from gateway.demo.answers import ScriptedResponse
 from gateway.protocol.facts import Window
 from gateway.protocol.limit_windows import SeenWindow
 from gateway.sign_in.users import Role
+from gateway.store.models import now_ms
+from gateway.store.users.tables import SessionRow
 from handlers.dashboard.screens.accounts.views import account_path
 from tests.handlers.admin.operators import audit as all_changes
 from tests.handlers.admin.test_resets import USED
 from tests.handlers.api.test_side_calls import banked, script_resets
 from tests.handlers.dashboard.browsing import signed_in
+from tests.serving import MODEL
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 LIST = "/dashboard/accounts"
@@ -41,7 +46,8 @@ async def test_all_accounts_stand_there_with_windows_state_and_who_judged(servin
 
 async def test_a_window_says_how_long_it_lasts(serving):
     browser = await signed_in(serving)
-    now, account = time.time(), serving.account("one")
+    account = serving.account("one")
+    await serving.gateway.usage.poll(account)  # and not again within a minute
     for used, left, words in (
         (20.0, 9000, "lasts until its reset in 2 h"),
         (80.0, 9000, "runs out in 37 min , resets in 2 h"),
@@ -51,7 +57,8 @@ async def test_a_window_says_how_long_it_lasts(serving):
     ):
         account.windows.clear()
         account.named_windows.clear()
-        end = now + left + (30 if left else 1e-3)
+        now = time.time()
+        end = now + left + (30 if left else 0)
         window = Window("primary", used, 300, end)
         account.windows["primary"] = SeenWindow(window, now, live=True)
         assert words in (await browser.get(LIST)).text
@@ -93,11 +100,36 @@ async def test_a_resumed_account_says_what_its_judge_said(serving):
     assert "told=login" in answered.headers["location"]
 
 
+async def test_a_resumed_account_that_is_limited_is_not_called_well(serving):
+    serving.upstream.accounts["one"].primary_percent = 100
+    browser = await signed_in(serving, Role.OPERATOR)
+    answered = await browser.post(f"{LIST}/one/resume", on=f"{LIST}/one")
+    page = await browser.follow(answered)
+    assert "what still holds is below" in page.text
+    assert "primary limit, says its usage" in page.text
+
+
 async def test_a_probe_says_what_upstream_said(serving):
     browser = await signed_in(serving, Role.OPERATOR)
     page = await browser.post(f"{LIST}/one/probe", on=f"{LIST}/one")
-    assert page.status == 200
-    assert "It answered with" in page.text
+    assert (page.status, "It answered with" in page.text) == (200, True)
+    words = HOSTILE[0]
+    refused = ScriptedResponse.json({"error": {"message": words}}, 400)
+    serving.upstream.answer(refused)
+    sent = {"model": MODEL}
+    page = await browser.post(f"{LIST}/one/probe", sent, on=f"{LIST}/one")
+    assert f"The probe failed with {MODEL}, status 400" in page.text
+    assert words in page.text
+    assert page.tags.count("script") == SCRIPTS
+
+
+async def test_a_probe_without_a_model_to_take_says_so(serving):
+    await serving.add_api_key_account()
+    serving.upstream.answer(faults.unavailable(), route="models", times=None)
+    browser = await signed_in(serving, Role.OPERATOR)
+    page = await browser.post(f"{LIST}/paid/probe", on=f"{LIST}/paid")
+    assert (page.status, "say which one" in page.text) == (400, True)
+    assert ("class", "field-error") in page.attributes
 
 
 async def test_settings_are_changed_and_mistakes_stand_at_their_field(serving):
@@ -142,6 +174,20 @@ async def test_an_account_goes_once_its_name_was_typed(serving):
     assert answered.headers["location"] == LIST
     assert serving.account("one") is None
     assert (await browser.get(f"{LIST}/one")).status == 404
+
+
+async def test_removal_needs_a_fresh_sign_in(serving):
+    browser = await signed_in(serving, Role.OPERATOR)
+    page = await browser.get(f"{LIST}/one/remove")
+    old = SessionRow.update(signed_in_at=now_ms() - 3_600_000)
+    await serving.gateway.store.write(old.execute)
+    await serving.gateway.sign_in.load()
+    confirm = "/dashboard/confirm?next=%2Fdashboard%2Faccounts%2Fone%2Fremove"
+    path = f"{LIST}/one/remove"
+    assert (await browser.get(path)).headers["location"] == confirm
+    sent = {"typed": "one", "xsrf": page.fields["xsrf"]}
+    assert (await browser.post(path, sent)).headers["location"] == confirm
+    assert serving.account("one") is not None
 
 
 async def test_the_only_account_of_a_key_stays(serving):
@@ -199,6 +245,24 @@ async def test_names_of_accounts_are_text_and_lead_to_their_page(serving):
             assert (seen.status, name in seen.text) == (200, True)
             assert "img" not in seen.tags
             assert seen.tags.count("script") == SCRIPTS
+
+
+async def test_what_upstream_says_of_an_account_is_text(serving):
+    browser, account, now = (
+        await signed_in(serving),
+        serving.account("one"),
+        time.time(),
+    )
+    for words in HOSTILE:
+        account.plan = account.email = account.chatgpt_account_id = words
+        account.health.note(words, now)
+        account.health.require_login(words, words, now)
+        window = Window(f"{words} primary", 5.0, None, None, words)
+        account.named_windows = {words: SeenWindow(window, now, live=True)}
+        for page in (await browser.get(LIST), await browser.get(f"{LIST}/one")):
+            assert (page.status, words in page.text) == (200, True)
+            assert "img" not in page.tags
+            assert page.tags.count("script") == SCRIPTS
 
 
 def rename(name, new):

@@ -34,6 +34,7 @@ _TOLD: Mapping[str, Told] = {
     "same": Told("info", "It was so before: nothing is different."),
     "paused": Told("info", "It gets no further request."),
     "well": Told("good", "Back in service, and its judge finds it well."),
+    "held": Told("warn", "Resumed, and its login is taken; what still holds is below."),
     "login": Told("bad", "Resumed, but its judge says that its token is refused."),
     "refused": Told("bad", "Resumed, but its judge says that it is refused."),
     "none": Told("warn", "Resumed; its judge said nothing that decides it."),
@@ -59,6 +60,7 @@ class AccountPage(PageHandler):
     ) -> None:
         gateway, now = self.gateway, time.time()
         view = account_view(gateway, account, now)
+        told = self.get_query_argument("told", "")
         await self.show(
             "account_state.html" if self.is_partial else "account.html",
             read_account,
@@ -67,7 +69,7 @@ class AccountPage(PageHandler):
             account=view,
             held=_settings(account) | dict(self.given),
             probed=probed,
-            told=_TOLD.get(self.get_query_argument("told", "")),
+            told=_TOLD.get("held" if told == "well" and view.level else told),
         )
 
 

@@ -1,6 +1,5 @@
 """/dashboard/keys/new: a new key, shown on the answer to the form and never again."""
 
-import re
 from typing import Any, ClassVar
 
 from gateway.admin.entity import Entity
@@ -13,13 +12,10 @@ from gateway.sign_in.users import Role
 from handlers.admin.base import load
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.changes.one_time import ONE_TIME_FIELD, OneTimeForms
-from handlers.dashboard.forms import SentForm
+from handlers.dashboard.forms import SentForm, own_page
 from handlers.dashboard.screens.keys.client_lines import client_lines
 from handlers.dashboard.screens.keys.key_form import KeyFields, given_rules
 from handlers.dashboard.screens.keys.key_links import KEYS
-
-# A page of ours, and nothing that a browser would take for another place.
-_OWN_PAGE = re.compile(r"/dashboard/(?!.*\.\.)[\w%./?=&~:-]{0,200}", re.ASCII)
 
 
 class NewKeyScreen(PageHandler):
@@ -99,8 +95,3 @@ def take_once(screen: PageHandler, form: SentForm) -> None:
     """Raises AlreadySent."""
     token = form.pop(ONE_TIME_FIELD, "")
     OneTimeForms.of(screen.settings).take(token, screen.form_token)
-
-
-def own_page(path: str) -> str:
-    """The path where it is a page of the dashboard, else "" for none."""
-    return path if _OWN_PAGE.fullmatch(path) else ""

@@ -5,7 +5,7 @@ import pytest
 from gateway.admin.keys import change_key
 from gateway.admin.reports import audit_rows
 from gateway.sign_in.users import Role
-from handlers.dashboard.screens.keys.create import own_page
+from handlers.dashboard.forms import own_page
 from tests.handlers.dashboard.browsing import signed_in
 from tests.handlers.dashboard.screens.forms import fill, filled, form_of, send
 from tests.serving import V1
