@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
 # The tests that need neither seconds each nor foreign programs.
-PARTS := failures hostile clients soak package operator
+PARTS := failures hostile clients soak package operator dashboard
 APART := not nightly $(PARTS:%=and not %)
 FAST := -m "not slow and $(APART)" --ignore=tests/e2e
 
-.PHONY: install lint check test parts coverage mutants nightly advisories canary clients requirements assets
+.PHONY: install lint check test parts coverage mutants nightly advisories canary clients requirements assets screenshots
 
 install: $(VENV)/.installed
 
@@ -93,3 +93,7 @@ requirements: install
 assets: install
 	npm ci --silent --no-audit --no-fund
 	$(BIN)/python -m tests.tools.assets
+
+# The dashboard of a gateway with fourteen days of use, as docs/dashboard.md shows it.
+screenshots: install
+	$(BIN)/python -m tests.tools.screenshots

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(folder):
-    """A self-signed certificate for 127.0.0.1, and its key, in one file."""
+def certificate(folder, *names):
+    """A self-signed certificate for 127.0.0.1 and `names`, and its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -23,7 +23,12 @@ def certificate(folder):
         .not_valid_before(now - datetime.timedelta(days=2))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
+            x509.SubjectAlternativeName(
+                [
+                    x509.IPAddress(ip_address("127.0.0.1")),
+                    *map(x509.DNSName, names),
+                ]
+            ),
             critical=False,
         )
         .sign(key, hashes.SHA256())

@@ -22,6 +22,7 @@ from handlers.dashboard.screens.keys.key_list import KeysScreen
 from handlers.dashboard.screens.keys.key_page import KeyLimitsScreen, KeyScreen
 from handlers.dashboard.screens.keys.my import MyScreen
 from handlers.dashboard.screens.live import CutScreen, LiveEvents, LiveScreen
+from handlers.dashboard.screens.overview import OverviewScreen
 from handlers.dashboard.screens.record.audit import AuditScreen
 from handlers.dashboard.screens.record.exporting import RequestsExport
 from handlers.dashboard.screens.record.notices import NoticesScreen
@@ -42,6 +43,7 @@ PAGE = RouteOptions(access=AccessPolicy.SIDE)
 _NAME = r"/([^/]+)"
 
 DASHBOARD_ROUTES: list[RouteEntry] = [
+    (r"/dashboard/", OverviewScreen, PAGE),
     (r"/dashboard/static/([0-9a-f]+)/([a-z0-9.-]+)", StaticHandler, PAGE),
     (r"/dashboard/live", LiveScreen, PAGE),
     (r"/dashboard/live/events", LiveEvents, PAGE),

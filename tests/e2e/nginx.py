@@ -45,13 +45,24 @@ class Nginx:
     """nginx with the shipped file; only the lines marked "yours" are changed.
 
     `silence` (seconds) is what nginx puts up with where the file says nothing else.
+    `certificate` (with its key, in one file) is for TLS, as the file says.
     """
 
     def __init__(
-        self, binary: str, folder: Path, gateway_port: int, *, silence: int = 60
+        self,
+        binary: str,
+        folder: Path,
+        gateway_port: int,
+        *,
+        silence: int = 60,
+        certificate: Path | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        listen = f"listen 127.0.0.1:{self.port};"
+        if certificate is not None:
+            listen = f"{listen[:-1]} ssl; ssl_certificate {certificate};"
+            listen += f" ssl_certificate_key {certificate};"
         self._binary = binary
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
@@ -61,7 +72,7 @@ class Nginx:
             r"(server 127\.0\.0\.1|listen |server_name )[^;]*;",
             lambda found: {
                 "server 127.0.0.1": f"server 127.0.0.1:{gateway_port};",
-                "listen ": f"listen 127.0.0.1:{self.port};",
+                "listen ": listen,
                 "server_name ": "server_name localhost;",
             }[str(found[1])],
             re.sub(r"#.*", "", shipped),

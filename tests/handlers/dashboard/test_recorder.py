@@ -76,12 +76,7 @@ async def test_the_last_of_many_lines_are_shown(serving):
 async def test_no_name_leads_elsewhere(serving):
     browser = await signed_in(serving)
     record(serving, BLOCK)
-    for name in (
-        "nothing.jsonl",
-        "..%2fgateway.db",
-        "%2e%2e",
-        "..%2f..%2fetc%2fpasswd",
-    ):
+    for name in ("nothing.jsonl", "..%2fgateway.db", "..%2f..%2fetc%2fpasswd"):
         for path in (f"{RECORDER}/{name}", f"{RECORDER}/{name}/file"):
             assert (await browser.get(path)).status == 404
 

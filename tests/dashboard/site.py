@@ -1,0 +1,157 @@
+"""A gateway with fourteen days of use, behind the shipped nginx with TLS, and a
+Chromium that visits its pages."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gateway.admin.strategy import set_strategy
+from gateway.demo.life.life import DemoLife
+from gateway.demo.upstream import ScriptedUpstream
+from gateway.sign_in.account_rows import add_user
+from gateway.sign_in.sessions import BrowserFacts, begin_session, new_token
+from gateway.sign_in.users import Role
+from gateway.store.log.queries import LogFilter, log_page
+from tests.certificates import certificate
+from tests.e2e.gateway_process import ROOT, free_port
+from tests.e2e.nginx import Nginx
+from tests.hostile.browser import find_chromium
+from tests.serving import Serving
+
+NAME = "gateway.test"
+VISITS = Path(__file__).with_name("visits.mjs")
+BROWSER = BrowserFacts("127.0.0.1", "127.0.0.1", "Chromium", has_tls=True)
+OWNER = "ada"
+
+
+def missing_programs():
+    """What the visits need and this machine has not; "" when all is there."""
+    if shutil.which("node") is None:
+        return "node"
+    if not (ROOT / "node_modules" / "playwright-core").exists():
+        return "playwright-core (npm ci)"
+    return "" if find_chromium() else "chromium"
+
+
+# What is used of their windows, of 5 hours and of the week.
+ACCOUNTS = {"ada": (34.0, 61.0), "grace": (8.0, 88.0), "linus": (3.0, 24.0)}
+
+
+class BusyLife(DemoLife):
+    """With turns of the last hour, too."""
+
+    def _moments(self, now):
+        lately = [now - 3500 * (n / 160) ** 1.1 - 20 for n in range(160)]
+        return [*super()._moments(now), *lately]
+
+
+class Site:
+    """The gateway runs in the loop that starts it; nginx and Chromium beside it."""
+
+    def __init__(self, folder, nginx_binary):
+        self._folder, self._port = folder, free_port()
+        self.certificate = certificate(folder, NAME)
+        self.nginx = Nginx(
+            nginx_binary, folder / "nginx", self._port, certificate=self.certificate
+        )
+        self.origin = f"https://{NAME}:{self.nginx.port}"
+        self.upstream = ScriptedUpstream()
+        self.cookie = new_token()
+
+    async def start(self):
+        await self.upstream.start()
+        self.serving = Serving(
+            self.upstream,
+            self._folder,
+            dashboard="on",
+            public_url=self.origin,
+            trusted_proxies=(ip_network("127.0.0.1"),),
+            time_zone="Europe/Berlin",
+        )
+        self.serving.settings = replace(self.serving.settings, port=self._port)
+        await self.serving.start()
+        for name, (primary, secondary) in ACCOUNTS.items():
+            await self.serving.add_account(
+                name, primary_percent=primary, secondary_percent=secondary
+            )
+        write = self.serving.gateway.store.write
+        await write(set_strategy, "capacity_weighted", "test")
+        await self.serving.gateway.reload()
+        life = BusyLife(self.serving.gateway, self.serving.base_url)
+        await life.begin("you")
+        await self._sign_in()
+        await self.nginx.start()
+
+    async def stop(self):
+        await self.nginx.stop()
+        await self.serving.stop()
+        await self.upstream.stop()
+
+    async def _sign_in(self):
+        def make():
+            user = add_user(OWNER, Role.OWNER, "none that matches")
+            begin_session(user, self.cookie, BROWSER, time.time())
+
+        await self.serving.gateway.store.write(make)
+        await self.serving.gateway.sign_in.load()
+
+    async def latest_request(self):
+        """The id of the last turn that was answered."""
+        answered = LogFilter(status="success")
+        (row,) = await self.serving.gateway.store.read(
+            lambda: log_page(answered, limit=1)
+        )
+        return row["request_id"]
+
+    async def visit(self, **wanted):
+        """What `visits.mjs` found, a dict a visit."""
+        told = {
+            "chromium": find_chromium(),
+            "origin": self.origin,
+            "arguments": [
+                "--no-sandbox",  # there is none for root; the only pages are ours
+                "--disable-dev-shm-usage",
+                f"--host-resolver-rules=MAP {NAME} 127.0.0.1, EXCLUDE 127.0.0.1",
+                f"--ignore-certificate-errors-spki-list={self._pin()}",
+            ],
+            "cookies": [
+                {
+                    "name": "__Host-codexgate",
+                    "value": self.cookie,
+                    "url": self.origin,
+                    "secure": True,
+                    "httpOnly": True,
+                    "sameSite": "Strict",
+                }
+            ],
+            **wanted,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *("node", str(VISITS)),
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        told_line = json.dumps(told).encode() + b"\n"
+        out, errors = await process.communicate(told_line)
+        assert process.returncode == 0, errors.decode()
+        return [json.loads(line) for line in out.splitlines()]
+
+    def _pin(self):
+        """Of the key of our own authority, which no machine knows."""
+        pem = self.certificate.read_bytes()
+        key = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERT") :])
+        spki = key.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        )
+        return base64.b64encode(hashlib.sha256(spki).digest()).decode()

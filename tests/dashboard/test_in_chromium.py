@@ -1,0 +1,131 @@
+"""Every page as a browser has it, through nginx and TLS: wide and narrow, light and
+dark, by keyboard, without scripts."""
+
+import asyncio
+import re
+
+import pytest
+
+from gateway.sign_in.users import Role, User
+from handlers.dashboard.navigation import MAIN, MORE, page_links
+from handlers.dashboard.routes import DASHBOARD_ROUTES
+from tests.dashboard.site import Site, missing_programs
+from tests.e2e.conftest import missing
+from tests.e2e.nginx import find_nginx
+
+pytestmark = [pytest.mark.dashboard, pytest.mark.timeout(300)]
+
+PAGE_BYTES = 200 * 1024
+OWNER = User(id=1, name="ada", role=Role.OWNER, password=None)
+
+
+def is_served(path):
+    """Whether a screen is there, and not only the page that says there is none."""
+    served = [pattern for pattern, handler, _ in DASHBOARD_ROUTES[:-1]]
+    return any(re.fullmatch(pattern, path) for pattern in served)
+
+
+PAGES = [
+    link.url
+    for place in (MAIN, MORE)
+    for link in page_links(place, OWNER, "/")
+    if is_served(link.url)
+]
+# Of one thing each, as a list of them leads there.
+DETAILS = {
+    "/dashboard/requests": r"/dashboard/requests/[\w-]{8,}",
+    "/dashboard/conversations": r"/dashboard/conversations/\w+",
+    "/dashboard/accounts": r"/dashboard/accounts/\w+",
+    "/dashboard/keys": r"/dashboard/keys/\w+",
+}
+
+
+async def visit_all(folder, nginx):
+    site = Site(folder, nginx)
+    try:
+        await site.start()
+        found = await site.visit(pages=PAGES)
+        links = {one["path"]: one["links"] for one in found if one["kind"] == "look"}
+        details = [
+            next(filter(re.compile(pattern).fullmatch, links[path]), f"{path}/none")
+            for path, pattern in DETAILS.items()
+            if is_served(path)
+        ]
+        return found + await site.visit(
+            pages=details, elsewhere=["/dashboard/"], live=["/dashboard/"]
+        )
+    finally:
+        await site.stop()
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory):
+    program = missing_programs() or ("" if find_nginx() else "nginx")
+    if program:
+        missing(f"no {program} on this machine")
+    folder = tmp_path_factory.mktemp("site")
+    return asyncio.run(visit_all(folder, find_nginx()))
+
+
+@pytest.fixture
+def looks(visits):
+    return [one for one in visits if one["kind"] == "look"]
+
+
+def faults(visits, name):
+    """What is not as it should be, by page and width."""
+    return {f"{one['path']} {one['width']}": one[name] for one in visits if one[name]}
+
+
+def test_every_page_is_there(looks):
+    assert {one["path"]: one["status"] for one in looks if one["status"] != 200} == {}
+    assert all(one["heading"] for one in looks)
+
+
+def test_no_page_scrolls_sideways(looks):
+    assert faults(looks, "overflow") == {}
+
+
+def test_nothing_goes_wrong_on_the_console(looks):
+    assert faults(looks, "console") == {}
+
+
+def test_no_request_leaves_the_origin(looks):
+    assert faults(looks, "foreign") == {}
+
+
+def test_a_page_loads_less_than_200_kb(looks):
+    sizes = {one["path"]: one["bytes"] for one in looks}
+    assert {path: size for path, size in sizes.items() if size > PAGE_BYTES} == {}
+    assert min(sizes.values()) > 100_000  # they were counted
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(looks):
+    assert faults(looks, "missed") == {}
+    assert faults(looks, "unseen") == {}
+
+
+def test_axe_finds_nothing_serious(looks):
+    assert faults(looks, "axe") == {}
+
+
+def test_a_page_is_read_without_scripts(visits):
+    plain = {one["path"]: one for one in visits if one["kind"] == "read"}
+    for look in visits:
+        if look["kind"] == "look":
+            read = plain[look["path"]]
+            assert read["heading"].strip() == look["heading"]
+            assert read["words"] > 5
+            assert read["dead"] == 0, look["path"]
+
+
+def test_a_link_on_another_site_leads_in_and_a_form_there_does_not(visits):
+    (crossing,) = [one for one in visits if one["kind"] == "elsewhere"]
+    assert crossing["heading"] == "Overview"
+    assert crossing["sent"] == 403
+
+
+def test_scripts_draw_charts_and_renew_what_they_show(visits):
+    (live,) = [one for one in visits if one["kind"] == "live"]
+    assert live["answered"] == 200
+    assert live["charts"] == live["tables"] == live["renewed"] == 2
