@@ -46,8 +46,8 @@ def log_filter(wanted: dict[str, Any], now: float, zone: tzinfo = UTC) -> LogFil
         raise Unacceptable(told, param="id")
     is_beginning = id is not None and _REQUEST_ID.fullmatch(id)
     return LogFilter(
-        api_key_id=_id_of(ApiKeyRow, wanted.get("key")),
-        account_id=_id_of(AccountRow, wanted.get("account")),
+        api_key_id=row_number(ApiKeyRow, wanted.get("key")),
+        account_id=row_number(AccountRow, wanted.get("account")),
         model=wanted.get("model"),
         status=status,
         origin=wanted.get("origin"),
@@ -127,7 +127,9 @@ def refused_rows(wanted: dict[str, Any], now: float) -> list[Record]:
 def _refused(rows: list[Record]) -> list[Record]:
     names = key_names()
     outcome = {"status": "refused"}
-    return [row | outcome | {"key": _name(names, row["api_key_id"])} for row in rows]
+    return [
+        row | outcome | {"key": shown_name(names, row["api_key_id"])} for row in rows
+    ]
 
 
 def audit_rows(wanted: dict[str, Any], now: float) -> list[Record]:
@@ -178,8 +180,8 @@ def named(rows: list[Record]) -> list[Record]:
     return [
         row
         | {
-            "key": _name(keys_by_id, row["api_key_id"]),
-            "account": _name(accounts_by_id, row["account_id"]),
+            "key": shown_name(keys_by_id, row["api_key_id"]),
+            "account": shown_name(accounts_by_id, row["account_id"]),
             "changes": _read(row["changes"], []),
             "receipt": _read(row["receipt"], {}),
         }
@@ -197,8 +199,8 @@ def sum_usage(by: str, wanted: dict[str, Any], now: float) -> list[Record]:
     rows = usage_report(
         groups,
         since=parse_since(wanted.get("since") or DEFAULT_SPAN, now, zone),
-        api_key_id=_id_of(ApiKeyRow, wanted.get("key")),
-        account_id=_id_of(AccountRow, wanted.get("account")),
+        api_key_id=row_number(ApiKeyRow, wanted.get("key")),
+        account_id=row_number(AccountRow, wanted.get("account")),
         model=wanted.get("model"),
         zone=zone,
     )
@@ -247,17 +249,17 @@ def _summed(
             case "model":
                 labels[group] = row[group] or None
             case _:
-                labels[group] = _name(names[group], row[group])
+                labels[group] = shown_name(names[group], row[group])
     cached, told = row["cached_tokens"], row["input_tokens"]
     ratio = round(cached / told, 4) if told else None
     return row | labels | {"cached_ratio": ratio}
 
 
-def _name(names: dict[int, str], number: int | None) -> str | None:
+def shown_name(names: dict[int, str], number: int | None) -> str | None:
     return names.get(number, f"#{number}") if number else None
 
 
-def _id_of(table: type[NamedRow], name: str | None) -> int | None:
+def row_number(table: type[NamedRow], name: str | None) -> int | None:
     """Also of a row that was removed, as "#3"."""
     if name is None:
         return None

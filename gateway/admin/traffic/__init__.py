@@ -1,0 +1,1 @@
+"""What passed lately, and whether conversations stay where their words are cached."""
