@@ -77,8 +77,12 @@ class LoginAction(ActionPage):
         account = self.account(name)
         if not account.is_chatgpt:
             raise Unacceptable("An account with an API key has no login to renew")
-        login = OnlineLogin(self.gateway, self.actor, account=account)
-        self.gateway.background.start(login)
+        background = self.gateway.background
+        running = (one for one in background.of(OnlineLogin) if one.is_running)
+        login = next((one for one in running if one.account is account), None)
+        if login is None:
+            login = OnlineLogin(self.gateway, self.actor, account=account)
+            background.start(login)
         await login.wait_for_code()
         self.go(f"{LOGINS}/{login.id}")
 

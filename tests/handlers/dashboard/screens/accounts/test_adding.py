@@ -59,6 +59,8 @@ async def test_a_login_of_an_account_again_is_of_that_one(serving, auth):
     browser = await signed_in(serving)
     path = "/dashboard/accounts/one"
     begun = await browser.post(f"{path}/login", on=path)
+    again = await browser.post(f"{path}/login", on=path)
+    assert again.headers["location"] == begun.headers["location"]
     (login,) = logins(serving)
     assert "Log in to one again" in (await browser.follow(begun)).text
     auth.approve(login.code.user_code, "third")
