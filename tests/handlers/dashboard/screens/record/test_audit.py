@@ -12,8 +12,8 @@ from gateway.store.models import AuditLog
 from gateway.store.pages.page_reads import SHOWN_ROWS
 from handlers.dashboard.screens.record.audit import ChangedField, changed_fields
 from tests.handlers.dashboard.browsing import signed_in
+from tests.handlers.dashboard.screens.record.records import HOSTILE
 
-HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 AUDIT = "/dashboard/audit"
 
 

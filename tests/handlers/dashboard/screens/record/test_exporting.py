@@ -14,16 +14,11 @@ from gateway.store.users.tables import SessionRow
 from handlers.dashboard.screens.record.exporting import read_piece
 from tests.gateway.store.store_rows import log_row
 from tests.handlers.dashboard.browsing import signed_in
+from tests.handlers.dashboard.screens.record.records import write
 
 pytestmark = pytest.mark.gen_test
 
 EXPORT = "/dashboard/requests/export"
-
-
-async def write(serving, *rows):
-    for row in rows:
-        serving.gateway.store.writer.log(row)
-    await serving.gateway.store.flush()
 
 
 async def test_the_filtered_rows_come_as_they_are_shown(serving):
