@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.doctor.examination import Examination
-from gateway.settings import PROGRAM
+from gateway.settings import COMMAND
 from gateway.sign_in.users import Role
 from handlers.dashboard.base import HOME
 from handlers.dashboard.formats import plural
@@ -26,7 +26,7 @@ class FirstRunPage(EntryPage):
 
     def get(self) -> None:
         if not self.gateway.sign_in.is_set_up:
-            self.show_plain("sign_in/not_set_up.html", program=PROGRAM)
+            self.show_plain("sign_in/not_set_up.html", program=COMMAND)
             return
         if self.session is None:
             raise SignInNeeded

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from gateway.settings import PROGRAM
+from gateway.settings import COMMAND
 from gateway.sign_in.sessions import LOOPBACK_SECONDS, TLS_SECONDS, Session
 from gateway.sign_in.users import Role, User
 from handlers.dashboard.base import HOLDERS, HOME, SESSION_COOKIE, PageHandler
@@ -60,7 +60,7 @@ class SignInPage(EntryPage):
             is_safe = is_session_safe(facts, settings)
             why = "" if is_safe else why_session_unsafe(facts, settings)
             self.show_plain(
-                "sign_in/sign_in.html", next=wanted, unsafe=why, program=PROGRAM
+                "sign_in/sign_in.html", next=wanted, unsafe=why, program=COMMAND
             )
 
     async def submit(self, form: SentForm, *path: str) -> None:
