@@ -1,6 +1,8 @@
 """Certificates for servers of tests."""
 
+import base64
 import datetime
+import hashlib
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -43,3 +45,13 @@ def certificate(folder, *names):
         + made.public_bytes(serialization.Encoding.PEM)
     )
     return file
+
+
+def pin_of(file):
+    """What a browser knows the key of a certificate by whose authority nobody knows."""
+    pem = file.read_bytes()
+    found = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERT") :])
+    key = found.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()

@@ -2,17 +2,12 @@
 Chromium that visits its pages."""
 
 import asyncio
-import base64
-import hashlib
 import json
 import shutil
 import time
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.admin.strategy import set_strategy
 from gateway.demo.life.life import DemoLife
@@ -21,7 +16,7 @@ from gateway.sign_in.account_rows import add_user
 from gateway.sign_in.sessions import BrowserFacts, begin_session, new_token
 from gateway.sign_in.users import Role
 from gateway.store.log.queries import LogFilter, log_page
-from tests.certificates import certificate
+from tests.certificates import certificate, pin_of
 from tests.e2e.gateway_process import ROOT, free_port
 from tests.e2e.nginx import Nginx
 from tests.hostile.browser import find_chromium
@@ -121,7 +116,7 @@ class Site:
                 "--no-sandbox",  # there is none for root; the only pages are ours
                 "--disable-dev-shm-usage",
                 f"--host-resolver-rules=MAP {NAME} 127.0.0.1, EXCLUDE 127.0.0.1",
-                f"--ignore-certificate-errors-spki-list={self._pin()}",
+                f"--ignore-certificate-errors-spki-list={pin_of(self.certificate)}",
             ],
             "cookies": [
                 {
@@ -146,12 +141,3 @@ class Site:
         out, errors = await process.communicate(told_line)
         assert process.returncode == 0, errors.decode()
         return [json.loads(line) for line in out.splitlines()]
-
-    def _pin(self):
-        """Of the key of our own authority, which no machine knows."""
-        pem = self.certificate.read_bytes()
-        key = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERT") :])
-        spki = key.public_key().public_bytes(
-            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-        )
-        return base64.b64encode(hashlib.sha256(spki).digest()).decode()

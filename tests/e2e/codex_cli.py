@@ -113,6 +113,10 @@ class CodexCli:
     def login_with_key(self, key: str) -> None:
         self._env = {"TESTED_API_KEY": key}
 
+    def trust(self, certificate: Path) -> None:
+        """Take a server for genuine that has this certificate."""
+        self._env |= {"SSL_CERT_FILE": str(certificate)}
+
     async def login_with_access_token(self, token: str, auth_url: str) -> None:
         """Let `codex login` ask at `auth_url` whose the token is, and store it."""
         process = await asyncio.create_subprocess_exec(
