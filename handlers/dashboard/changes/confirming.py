@@ -15,6 +15,7 @@ from handlers.dashboard.forms import TOKEN_FIELD, SentForm
 
 # The change that was shown, as the form that confirms it names it.
 SEEN_FIELD = "seen"
+EDIT_FIELD = "edit"  # back to the form, with what stands in it
 
 
 class ChangedMeanwhile(GatewayError):
@@ -48,10 +49,14 @@ class ConfirmedScreen(PageHandler):
     async def confirmed(
         self, form: SentForm, title: str, function: Callable[..., Changed], *args: Any
     ) -> Changed | None:
-        """The change, made; None: it was shown instead, to be confirmed.
+        """The change, made; None: it, or its form, was shown instead.
 
         Raises what the function raises, and Unacceptable where nothing would change.
         """
+        if EDIT_FIELD in form:
+            self.given = form
+            await self.show_again(*self.path_args)
+            return None
         seen = form.get(SEEN_FIELD)
         if seen is not None:
             try:
@@ -119,5 +124,5 @@ def _digest(changed: Changed) -> str:
 def _sent(form: SentForm) -> Iterator[tuple[str, str]]:
     """The fields of the form, to be sent again."""
     for name, values in form.many.items():
-        if name not in (TOKEN_FIELD, SEEN_FIELD):
+        if name not in (TOKEN_FIELD, SEEN_FIELD, EDIT_FIELD):
             yield from ((name, value) for value in values)

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from gateway.admin.errors import Unacceptable
 from gateway.admin.keys import set_disabled
 from gateway.app import Gateway
 from gateway.keys.key import Key
@@ -18,6 +19,7 @@ from handlers.dashboard.screens.keys.limits import LimitUse, fullest, limit_uses
 KEYS_A_PAGE = 50
 # Bars of one key in the list; its own page has all.
 SHOWN_LIMITS = 3
+SWITCHES = ("disable", "enable")
 _STATES = ("active", "disabled", "expired")
 
 
@@ -110,10 +112,12 @@ class KeysScreen(PageHandler):
 async def switch_key(screen: PageHandler, form: SentForm, name: str = "") -> None:
     """From the next request on the key is refused, or accepted again."""
     key = key_at(screen.gateway, name or form.get("key", ""))
-    is_disabled = form.get("switch") != "enable"
+    wanted = form.get("switch")
+    if wanted not in SWITCHES:
+        raise Unacceptable(f"switch is one of {', '.join(SWITCHES)}", param="switch")
 
     def switch(key_name: str, actor: str) -> None:
-        set_disabled(key_name, actor, disabled=is_disabled)
+        set_disabled(key_name, actor, disabled=wanted == SWITCHES[0])
 
     await screen.change(switch, key.name, screen.actor)
 

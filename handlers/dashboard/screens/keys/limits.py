@@ -10,7 +10,7 @@ from gateway.keys.key import Key, Limit, Measure
 from gateway.keys.limiter import Limiter
 from gateway.protocol.limit_windows import runs_out_at
 from gateway.settings.zones import zone_named
-from handlers.dashboard.formats import dollars, number_text, span, token_count
+from handlers.dashboard.formats import dollars, number_text, plural, token_count
 
 _WORDS = {
     Measure.TOKENS: "Tokens",
@@ -19,7 +19,7 @@ _WORDS = {
     Measure.COST: "Cost",
     Measure.REQUESTS: "Requests",
 }
-_WINDOWS = {"1h": "hour", "1d": "day", "7d": "week"}
+_UNITS = {"m": "minute", "h": "hour", "d": "day"}
 _zone = cache(zone_named)
 _AMOUNTS = {Measure.COST: dollars, Measure.REQUESTS: number_text}
 
@@ -40,8 +40,7 @@ class LimitUse:
 
     @property
     def label(self) -> str:
-        window = _WINDOWS.get(self.limit.window) or span(self.limit.window_seconds)
-        words = f"{_WORDS[self.limit.measure]} per {window}"
+        words = f"{_WORDS[self.limit.measure]} per {_in_words(self.limit.window)}"
         return f"{words}, {self.limit.model}" if self.limit.model else words
 
     @property
@@ -72,6 +71,17 @@ class LimitUse:
 
     def _amount(self, amount: int) -> str:
         return _AMOUNTS.get(self.limit.measure, token_count)(amount)
+
+
+def _in_words(window: str) -> str:
+    """30d as 30 days; a single one without its number."""
+    number, unit = int(window[:-1]), _UNITS[window[-1]]
+    return {
+        "1 day": "day",
+        "7 day": "week",
+        "1 hour": "hour",
+        "1 minute": "minute",
+    }.get(f"{number} {unit}", plural(number, unit))
 
 
 def limit_uses(limiter: Limiter, key: Key, now: float) -> list[LimitUse]:

@@ -24,7 +24,7 @@ async def test_keys_are_listed_with_limits_use_and_state(serving):
     await serving.ask(V1, headers={"x-api-key": token})
     await serving.gateway.flush()
     page = await browser.get(KEYS)
-    for words in ("laptop", "active", "Tokens per week", "Cost per 30 d", "old"):
+    for words in ("laptop", "active", "Tokens per week", "Cost per 30 days", "old"):
         assert words in page.text
     assert "disabled" in page.text
     assert page.html.count('role="meter"') == 2
@@ -52,6 +52,16 @@ async def test_an_operator_stops_a_key_at_once_and_lets_it_go_on(serving):
         {"state": "active"},
         {"state": "disabled"},
     ]
+
+
+async def test_a_row_s_form_says_which_way(serving):
+    browser = await signed_in(serving)
+    await serving.add_key("laptop")
+    page = await browser.get(KEYS)
+    wrong = await send(browser, KEYS, form_of(page, having="key"))
+    assert wrong.status == 400
+    [key] = serving.gateway.ring
+    assert not key.disabled
 
 
 async def test_a_viewer_stops_no_key(serving):

@@ -149,6 +149,22 @@ async def test_rules_are_changed_once_before_and_after_were_seen(serving):
     assert set(row["detail"]["after"]) == {"name", "models", "accounts", "expires_at"}
 
 
+async def test_the_way_back_keeps_what_was_typed(serving):
+    browser = await signed_in(serving)
+    await serving.add_key("laptop", limits=["tokens 2M/7d"])
+    path = f"{KEY}/change"
+    shown = await fill(browser, path, rpm="60", limit_amount=["3M", "", ""])
+    fields = form_of(shown, having="seen")
+    back = await send(browser, path, [*fields, ("edit", "yes")])
+    assert back.status == 200
+    typed = form_of(back, having="rpm")
+    assert ("rpm", "60") in typed
+    assert ("limit_amount", "3M") in typed
+    [key] = serving.gateway.ring
+    assert key.rpm is None
+    assert not {"seen", "edit"} & set(dict(typed))
+
+
 async def test_a_change_that_is_none_is_told(serving):
     browser = await signed_in(serving)
     await serving.add_key("laptop", limits=["tokens 2M/7d"], rpm=3)

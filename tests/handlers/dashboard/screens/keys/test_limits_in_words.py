@@ -116,6 +116,23 @@ def test_amounts_have_their_unit():
     assert use("tokens 1/7d", 5).left_text == "0"
 
 
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        *(("1h", "hour"), ("5h", "5 hours"), ("1d", "day"), ("30d", "30 days")),
+        *(
+            ("7d", "week"),
+            ("14d", "14 days"),
+            ("90m", "90 minutes"),
+            ("1m", "minute"),
+        ),
+    ],
+)
+def test_a_window_is_told_in_words(window, words):
+    one = use(f"requests 1/{window}", 0)
+    assert one.label == f"Requests per {words}"
+
+
 def test_the_fullest_come_first():
     few, most = use("tokens 100/7d", 1), use("requests 100/7d", 90)
     assert list(fullest([few, most], 1)) == [most]

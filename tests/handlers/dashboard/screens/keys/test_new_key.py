@@ -199,7 +199,13 @@ async def test_the_way_on_is_a_page_of_the_dashboard(serving):
     "path",
     [
         *("", "/", "/v1/models", "//evil.example", "https://evil.example"),
-        *("javascript:alert(1)", "/dashboard", "/dashboardx/", "/dashboard/../v1"),
+        *(
+            "javascript:alert(1)",
+            "/dashboard",
+            "/dashboardx/",
+            "/dashboard/../v1",
+            "/dashboard/.%2E/v1",
+        ),
         *(
             "/dashboard/\\evil",
             "/dashboard/a b",
