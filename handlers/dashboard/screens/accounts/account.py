@@ -16,6 +16,7 @@ from handlers.dashboard.forms import SentForm
 from handlers.dashboard.screens.accounts.views import account_path, account_view
 
 LATEST_CHANGES = 8
+_BOXES = ("websockets", "chat_parameters")
 
 
 class Told(NamedTuple):
@@ -67,10 +68,17 @@ class AccountPage(PageHandler):
             account.id,
             account.name,
             account=view,
-            held=_settings(account) | dict(self.given),
+            held=_settings(account) | self._sent(),
             probed=probed,
             told=_TOLD.get("held" if told == "well" and view.level else told),
         )
+
+    def _sent(self) -> dict[str, Any]:
+        """What a refused form of the settings had, with its boxes as they were."""
+        if "priority" not in self.given:
+            return {}
+        boxes = {name: name in self.given for name in _BOXES}
+        return dict(self.given) | boxes
 
 
 class AccountScreen(AccountPage):

@@ -13,10 +13,12 @@ from gateway.admin.errors import Unacceptable
 from gateway.admin.logins.batch import NewLogin, save_logins
 from gateway.admin.logins.brought import read_import
 from gateway.admin.logins.online import OnlineLogin
+from gateway.admin.names import free_name
 from gateway.app import Gateway
 from gateway.errors import NotFound
 from gateway.secret import Secret
 from gateway.sign_in.users import Role
+from gateway.store.models import AccountRow
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.forms import SentForm, own_page
 from handlers.dashboard.screens.accounts.account import whole_number
@@ -50,7 +52,10 @@ class AddAccountScreen(PageHandler):
                 raise Unacceptable("Choose how the account is added", param="way")
 
     async def _begin_login(self, form: SentForm) -> None:
-        login = OnlineLogin(self.gateway, self.actor, name=_name(form))
+        name = _name(form)
+        if name is not None:  # rather than when the owner has confirmed the code
+            await self.gateway.store.read(free_name, AccountRow, name)
+        login = OnlineLogin(self.gateway, self.actor, name=name)
         self.gateway.background.start(login)
         await login.wait_for_code()
         self.go(login_path(login.id, form))

@@ -105,6 +105,7 @@ async def test_settings_are_changed_and_mistakes_stand_at_their_field(serving):
         assert page.status in (400, 409)
         assert words in page.text
         assert ("aria-invalid", "true") in page.attributes
+        assert ("checked", None) not in page.attributes  # as it was sent
     assert serving.account("first").priority == 7
 
 

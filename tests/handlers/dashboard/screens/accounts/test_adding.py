@@ -133,6 +133,8 @@ async def test_an_endpoint_is_added(serving):
 
 
 MISTAKES = (
+    ({"way": "code", "name": "one"}, "There is an account 'one' already"),
+    ({"way": "code", "name": "x" * 81}, "a name has 1 to 80"),
     ({"way": "file"}, "Paste the text, or choose the file"),
     ({"way": "file", "auth": "{"}, "The login is not JSON"),
     ({"way": "file", "auth": "{}"}, "has no tokens"),
@@ -154,10 +156,12 @@ async def test_a_mistake_stands_at_its_field_and_no_secret_with_it(serving):
         assert page.status == (409 if "already" in words else 400)
         assert words in page.text
         assert ("class", "field-error") in page.attributes
+        assert ("autofocus", None) in page.attributes  # it may be far below
         assert ("class", "notice notice-bad") not in page.attributes
         for secret in ("hunter2", "at-nobodys", "sk-fake"):
             assert secret not in page.html
     assert len(serving.gateway.pool.accounts) == 2
+    assert logins(serving) == []
 
 
 async def test_a_way_that_is_none_is_said(serving):
