@@ -31,7 +31,6 @@ _REASONS = {
     "previous_response_id": "it holds the response that this one goes on from",
     "none is better": "others were even less likely to answer",
 }
-_PHASE_LEVELS = {"account chosen": "wait", "end": "good"}
 
 
 class RequestScreen(PageHandler):
@@ -98,13 +97,21 @@ def explain_request(table: PriceTable, row: Record) -> Record:
 
 
 def stretches(row: Record) -> list[Stretch]:
-    """The phases on one scale; where it failed, the last one says so."""
-    failed = {"success": "good", "interrupted": "warn"}.get(row["status"], "bad")
-    levels = {**_PHASE_LEVELS, "end": failed}
-    return [
+    """The phases on one scale, and the attempts where there were several."""
+    ended = {"success": "good", "interrupted": "warn"}.get(row["status"], "bad")
+    levels = {"account chosen": "wait", "end": ended}
+    found = [
         Stretch(phase.name, phase.at - phase.took, phase.at, levels.get(phase.name, ""))
         for phase in receipt.phases(row)
     ]
+    tried = receipt.attempts(row)
+    begun = row["queue_ms"] or 0
+    for attempt in tried if len(tried) > 1 else ():
+        has_failed = attempt.phase is not None
+        level = "bad" if has_failed else "good"
+        found.append(Stretch(f"tried at {attempt.account}", begun, attempt.at, level))
+        begun = attempt.at
+    return sorted(found, key=lambda one: one.end_ms)
 
 
 def failure_of(row: Record) -> Record | None:
@@ -167,10 +174,10 @@ def reason_words(reason: str | None) -> str:
     word, _, more = (reason or "").partition(" (")
     if not word or word in _REASONS:
         return _REASONS.get(word, "")
-    told = {"session", "thread", "cache"}
-    if word in told:
-        stays = "the conversation has it"
-        return f"{stays} while its own cannot answer" if more else stays
+    if word in ("session", "thread", "cache"):
+        if more:
+            return "it stands in for the conversation's own, which cannot answer now"
+        return "it has had this conversation before"
     return f"by the strategy {word}"
 
 

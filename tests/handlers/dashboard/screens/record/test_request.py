@@ -10,6 +10,7 @@ from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from gateway.demo.faults import error_response
 from gateway.sign_in.users import Role
+from handlers.dashboard.screens.record.request import reason_words
 from tests.gateway.store.store_rows import log_row
 from tests.handlers.dashboard.browsing import signed_in
 from tests.handlers.dashboard.screens.record.records import write
@@ -94,6 +95,8 @@ async def test_a_failed_attempt_is_judged_and_the_account_linked(serving, upstre
     page = await receipt_of(serving, await serving.ask())
     assert "quota: speaks against the account's plan or balance" in page.text
     assert "elsewhere" in page.text
+    assert "tried at one" in page.text
+    assert "tried at two" in page.text
     assert "insufficient_quota" in page.text
     assert "/dashboard/accounts/one" in page.links
     assert "/dashboard/accounts/two" in page.links
@@ -200,3 +203,17 @@ async def test_the_cost_is_explained_or_said_to_be_unknown(serving):
     page = await browser.get(f"{LOG}/{unpriced['request_id']}")
     assert "No price is known for this model" in page.text
     assert "$5.00" in page.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (None, ""),
+        ("round_robin", "by the strategy round_robin"),
+        ("cache", "it has had this conversation before"),
+        ("thread (stand-in)", "it stands in for the conversation's own"),
+        ("turn_state", "it began this turn"),
+    ],
+)
+def test_why_an_account_was_chosen_is_told_in_words(reason, words):
+    assert reason_words(reason).startswith(words)

@@ -194,3 +194,22 @@ async def test_when_too_many_pages_are_made_this_one_says_so(serving):
     await asyncio.gather(*tasks)
     assert page.status == 503
     assert "Too many pages" in page.text
+
+
+@pytest.mark.dashboard
+@pytest.mark.gen_test(timeout=20)
+async def test_a_page_that_is_not_done_in_time_says_so_and_what_helps(serving):
+    """Two pages that never end have both threads: this one waits in line."""
+    browser, is_over = await signed_in(serving), threading.Event()
+    page_of = serving.gateway.store.page
+    endless = [
+        asyncio.ensure_future(page_of(is_over.wait)) for _ in range(PAGE_THREADS)
+    ]
+    await asyncio.sleep(0)
+    page = await browser.get("/dashboard/requests?model=x&since=7d")
+    is_over.set()
+    await asyncio.gather(*endless, return_exceptions=True)
+    assert page.status == 503
+    assert "This page took too long" in page.text
+    assert "ask for a shorter time, or for less" in page.text
+    assert (await browser.get("/dashboard/requests")).status == 200
