@@ -103,7 +103,8 @@ def meter(
     text, level = text or percent_text(share), level or level_of(share)
     bars = f"{_bar('meter-track', 100)}{_bar('meter-fill', shown)}"
     if mark >= 0:
-        bars += _bar("meter-mark", 1, min(mark, 0.99) * 100)
+        x = f"{min(mark, 1) * 100:.2f}"
+        bars += f'<line class="meter-mark" x1="{x}" x2="{x}" y2="8"/>'
     return Html(
         f'<span class="meter-line"><span class="meter meter-{_word(level)}" '
         f'role="meter" aria-valuemin="0" aria-valuemax="100" '

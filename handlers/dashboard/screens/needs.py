@@ -41,7 +41,7 @@ def needs(
                 "warn",
                 "Notice",
                 f"not delivered: {one['title']}",
-                "/dashboard/settings",
+                "/dashboard/notices",
             )
             for one in notices
         ),

@@ -83,7 +83,7 @@ def test_a_window_shows_what_is_used_and_what_has_passed():
     }
     shown = components.window_meter(window, NOW, "<ada>")
     assert 'aria-label="5 h of &lt;ada&gt;, used"' in shown
-    assert 'class="meter-mark" x="75.00"' in shown
+    assert 'class="meter-mark" x1="75.00"' in shown
     over = components.window_meter(window | {"resets_at": NOW - 1}, NOW, "ada")
     unknown = components.window_meter(window | {"window_minutes": None}, NOW, "ada")
     assert "meter-mark" not in over + unknown
