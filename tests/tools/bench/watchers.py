@@ -28,11 +28,8 @@ _REQUEST = (
 )
 
 
-def follow(data_dir: Path, port: int, count: int) -> subprocess.Popen[str]:
-    """So many watchers of the gateway that runs there; all of them watch by now.
-
-    Raises RuntimeError.
-    """
+def sign_in(data_dir: Path, port: int) -> str:
+    """A cookie of an operator's, which a gateway that runs there takes over soon."""
     settings = replace(
         Settings.from_env(dotenv=os.devnull),
         data_dir=data_dir,
@@ -40,11 +37,18 @@ def follow(data_dir: Path, port: int, count: int) -> subprocess.Popen[str]:
     )
     token = new_token()
     with connected_database(settings) as database, database.atomic():
-        name = f"watcher-{time.time_ns()}"
-        made = add_user(name, Role.OPERATOR, "of nobody")
-        begin_session(made, token, _HERE, time.time())
+        user = add_user(f"watcher-{time.time_ns()}", Role.OPERATOR, "of nobody")
+        begin_session(user, token, _HERE, time.time())
         raise_revision()
-    cookie = f"codexgate-{port}={token}"
+    return f"codexgate-{port}={token}"
+
+
+def follow(data_dir: Path, port: int, count: int) -> subprocess.Popen[str]:
+    """So many watchers of the gateway that runs there; all of them watch by now.
+
+    Raises RuntimeError.
+    """
+    cookie = sign_in(data_dir, port)
     command = [sys.executable, "-m", __name__, str(port), cookie, str(count)]
     watching = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     assert watching.stdout is not None
