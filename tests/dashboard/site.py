@@ -82,7 +82,7 @@ class Site:
         await write(set_strategy, "capacity_weighted", "test")
         await self.serving.gateway.reload()
         life = BusyLife(self.serving.gateway, self.serving.base_url)
-        await life.begin("you")
+        self.key = await life.begin("you")
         await self._sign_in()
         await self.nginx.start()
 

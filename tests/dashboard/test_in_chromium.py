@@ -6,12 +6,16 @@ import re
 
 import pytest
 
+from gateway.demo.answers import ScriptedResponse
+from gateway.demo.events import ScriptedTurn
+from gateway.sign_in.sessions import end_sessions
 from gateway.sign_in.users import Role, User
 from handlers.dashboard.navigation import MAIN, MORE, page_links
 from handlers.dashboard.routes import DASHBOARD_ROUTES
 from tests.dashboard.site import Site, missing_programs
 from tests.e2e.conftest import missing
 from tests.e2e.nginx import find_nginx
+from tests.serving import until
 
 pytestmark = [pytest.mark.dashboard, pytest.mark.timeout(300)]
 
@@ -51,11 +55,29 @@ async def visit_all(folder, nginx):
             for path, pattern in DETAILS.items()
             if is_served(path)
         ]
-        return found + await site.visit(
+        found += await site.visit(
             pages=details, elsewhere=["/dashboard/"], live=["/dashboard/"]
         )
+        return found + await follow_a_turn(site)
     finally:
         await site.stop()
+
+
+async def follow_a_turn(site):
+    """Begun and stopped while the live page is open; then its session ends."""
+    gateway, views = (
+        site.serving.gateway,
+        site.serving.server.app.settings["live_views"],
+    )
+    visiting = asyncio.create_task(site.visit(follow=["/dashboard/live"]))
+    await until(lambda: views.watching)
+    begun = ScriptedTurn().text("one two three").completed().events[:6]
+    site.upstream.answer(ScriptedResponse((*begun, asyncio.Event())))
+    answered = await site.serving.ask(headers={"x-api-key": site.key})
+    await until(lambda: views.watching)
+    await gateway.store.write(end_sessions, 1)
+    await gateway.sign_in.load()
+    return [{**(await visiting)[0], "last": answered.events[-1]}]
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +151,11 @@ def test_scripts_draw_charts_and_renew_what_they_show(visits):
     (live,) = [one for one in visits if one["kind"] == "live"]
     assert live["answered"] == 200
     assert live["charts"] == live["tables"] == live["renewed"] == 2
+
+
+def test_a_turn_is_followed_and_stopped_by_keyboard(visits):
+    (followed,) = [one for one in visits if one["kind"] == "follow"]
+    assert followed["focused"] == followed["wanted"]
+    assert followed["said"] == []
+    error = followed["last"]["response"]["error"]
+    assert "stopped by the operator" in error["message"]

@@ -143,6 +143,31 @@ const live = async (path) => {
   return { kind: "live", path, ...found, renewed, answered: answer.status() };
 };
 
+// A page that follows what runs: its rows change beneath a focus that stays, and one of
+// them is stopped by keyboard alone. It says so when the session has ended.
+const follow = async (path) => {
+  const context = await open({ width: 1280 });
+  const page = await context.newPage();
+  const seen = watch(page);
+  await go(page, path);
+  const stop = page.locator("a[id^=cut-]").first(); // of a turn that begins meanwhile
+  await stop.waitFor();
+  await stop.focus();
+  const wanted = await stop.getAttribute("id");
+  const age = await page.locator("td[data-label=Age]").first().textContent();
+  await page.waitForFunction((old) => document.querySelector("td[data-label=Age]").textContent !== old, age);
+  const focused = await page.evaluate(() => document.activeElement.id);
+  await page.keyboard.press("Enter");
+  const confirm = page.getByRole("button", { name: "Stop the turn" });
+  await confirm.focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL((url) => url.pathname === path);
+  await page.getByText("This page has stopped").waitFor();
+  await context.close();
+  const said = seen.console.filter((text) => !text.endsWith("/events?sort=age")); // left for another page
+  return { kind: "follow", path, wanted, focused, said };
+};
+
 const picture = async (path, scheme, file) => {
   const context = await open({ width: told.picture_width ?? 1280, scheme });
   const page = await context.newPage();
@@ -175,6 +200,7 @@ try {
   await Promise.all([visit(), visit()]); // one draws while the other waits
   for (const path of told.elsewhere ?? []) say(await fromElsewhere(path));
   for (const path of told.live ?? []) say(await live(path));
+  for (const path of told.follow ?? []) say(await follow(path));
   for (const [path, scheme, file] of told.pictures ?? []) say(await picture(path, scheme, file));
 } finally {
   await browser.close();
