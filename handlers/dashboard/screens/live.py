@@ -36,7 +36,7 @@ class LiveScreen(PageHandler):
         order = _order(self)
         seen = _look(self.gateway, order)
         is_still = bool(self.get_query_argument("still", ""))
-        told = {"can_cut": _can_cut(self), "is_still": is_still}
+        told = {"is_operator": _is_operator(self), "is_still": is_still}
         await self.show_apart("live.html", lambda: seen, **told)
 
 
@@ -44,9 +44,9 @@ class LiveEvents(EventStream):
     """/dashboard/live/events: what changes of that page, once a second."""
 
     async def get(self) -> None:
-        order, can_cut = _order(self), _can_cut(self)
+        order, is_operator = _order(self), _is_operator(self)
         await self.follow(
-            (order, can_cut), partial(_take, self.gateway, order, can_cut)
+            (order, is_operator), partial(_take, self.gateway, order, is_operator)
         )
 
 
@@ -71,7 +71,8 @@ def _order(page: PageHandler) -> str:
     return order
 
 
-def _can_cut(page: PageHandler) -> bool:
+def _is_operator(page: PageHandler) -> bool:
+    """Who may stop turns, and see where clients are."""
     return page.user is not None and page.user.role.includes(Role.OPERATOR)
 
 
@@ -88,6 +89,6 @@ def _look(gateway: Gateway, order: str) -> dict[str, Any]:
     }
 
 
-def _take(gateway: Gateway, order: str, can_cut: bool) -> Callable[[], bytes]:
-    seen = {**_look(gateway, order), "can_cut": can_cut}
+def _take(gateway: Gateway, order: str, is_operator: bool) -> Callable[[], bytes]:
+    seen = {**_look(gateway, order), "is_operator": is_operator}
     return lambda: event("now", render("live_now.html", seen))

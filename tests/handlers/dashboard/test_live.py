@@ -36,18 +36,22 @@ async def begun(serving, upstream, stack, **more):
 async def test_a_running_turn_and_a_socket_are_shown(serving, upstream):
     token = await serving.add_key("bob")
     browser = await signed_in(serving, Role.VIEWER)
+    operator = await signed_in(serving, Role.OPERATOR, "bob")
     headers = {"x-api-key": token, "user-agent": "tester/1"}
     async with AsyncExitStack() as stack:
         id = await begun(serving, upstream, stack, headers=headers)
         await stack.enter_async_context(serving.socket(headers=headers))
         page = await browser.get(LIVE)
         assert page.status == 200
-        for part in (id[:8], "answering", "one", "bob", "gpt-5.5", "127.0.0.1"):
+        for part in (id[:8], "answering", "one", "bob", "gpt-5.5"):
             assert part in page.text
         assert "tester/1" in page.text
         assert "Open for" in page.text
-        # A viewer looks; what only others may do is not offered.
+        assert f"/dashboard/requests/{id}" in page.links
+        # A viewer looks; what only others may do or see is not there.
         assert f"{LIVE}/{id}/cut" not in page.links
+        assert "127.0.0.1" not in page.html
+        assert "127.0.0.1" in (await operator.get(LIVE)).text
         assert ("sse-connect", f"{LIVE}/events?sort=age") in page.attributes
         # Without a script it is a snapshot, and can be loaded again.
         assert f"{LIVE}?sort=age" in page.links
