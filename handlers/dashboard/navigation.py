@@ -25,7 +25,7 @@ _PAGES = (
     (MAIN, "Usage", "/dashboard/usage", Role.VIEWER),
     (MAIN, "Accounts", "/dashboard/accounts", Role.VIEWER),
     (MAIN, "Keys", "/dashboard/keys", Role.VIEWER),
-    (MORE, "Doctor", "/dashboard/doctor", Role.VIEWER),
+    (MORE, "Doctor", "/dashboard/doctor", Role.OPERATOR),
     (MORE, "Notices", "/dashboard/notices", Role.VIEWER),
     (MORE, "Settings", "/dashboard/settings", Role.VIEWER),
     (MORE, "Prices", "/dashboard/prices", Role.VIEWER),

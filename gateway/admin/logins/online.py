@@ -7,9 +7,11 @@ from typing import ClassVar
 from gateway.accounts.account import Account
 from gateway.admin.accounts import Imported, save_login
 from gateway.admin.errors import Unacceptable
+from gateway.admin.names import find_row
 from gateway.app import Gateway
 from gateway.errors import UpstreamUnavailable
 from gateway.monitoring.background import BackgroundTask
+from gateway.store.models import AccountRow
 from gateway.upstream import UpstreamFault
 from gateway.upstream.http import open_session
 from gateway.upstream.logins.auth_json import Login
@@ -74,6 +76,8 @@ class OnlineLogin(BackgroundTask):
 
     def _save(self, login: Login) -> Imported:
         secrets = self._gateway.secrets
+        if self.account is not None:  # it may have been removed meanwhile
+            find_row(AccountRow, self.account.name, exact=True)
         return save_login(login, secrets, self.actor, name=self._name)
 
 

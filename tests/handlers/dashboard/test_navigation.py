@@ -15,6 +15,7 @@ def test_a_role_is_shown_the_pages_it_may_see():
     shown = {role: {link.label for link in links(role)} for role in Role}
     assert shown[Role.VIEWER] < shown[Role.OPERATOR] < shown[Role.OWNER]
     assert {"Overview", "Usage", "Audit", "Sessions"} <= shown[Role.VIEWER]
+    assert "Doctor" in shown[Role.OPERATOR] - shown[Role.VIEWER]
     assert "Users" in shown[Role.OWNER] - shown[Role.OPERATOR]
     assert links(None) == []
 

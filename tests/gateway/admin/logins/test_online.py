@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.admin.accounts import remove_account
 from gateway.admin.logins.online import OnlineLogin
 from gateway.monitoring.background import TooManyTasks
 
@@ -59,6 +60,16 @@ async def test_somebody_elses_login_changes_nothing(serving, auth):
     assert "third@demo.example logged in, which is not 'one'" in login.problem
     assert serving.account("one").credentials is before
     assert len(serving.gateway.pool.accounts) == 2
+
+
+async def test_an_account_that_is_gone_is_not_made_anew(serving, auth):
+    login = await begun(serving.gateway, account=serving.account("one"))
+    await serving.gateway.store.write(remove_account, "one", "test")
+    await serving.gateway.reload()
+    auth.approve(login.code.user_code, "one")
+    await ended(login)
+    assert (login.saved, "There is no account 'one'" in login.problem) == (None, True)
+    assert serving.account("one") is None
 
 
 async def test_a_code_that_is_not_given_out_is_said(serving, auth):
