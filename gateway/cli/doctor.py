@@ -102,7 +102,8 @@ def doctor(
         click.echo(_LONG_WAIT, err=True)
     visiting = _visiting_key(client, api_key)
     with Progress("Waiting", unit="s", quiet=as_json) as progress:
-        asyncio.run(_visit((url, visiting), quick, tell, progress))
+        asked = (url, visiting, settings.sso_user_header)
+        asyncio.run(_visit(asked, quick, tell, progress))
     if client is not None and wanted["real"]:
         spent = Spent(Prices(settings.prices).table)
         for name in names:
@@ -176,15 +177,14 @@ async def _send_turns(
 
 
 async def _visit(
-    visiting: tuple[str, str | None],
+    visiting: tuple[str, str | None, str],
     quick: bool,
     tell: Callable[[Finding], None],
     progress: Progress,
 ) -> None:
-    url, key = visiting
     async with aiohttp.ClientSession(trust_env=False) as session:
         coming = client_checks.check_connection(
-            Visit(session, url, key), is_quick=quick
+            Visit(session, *visiting), is_quick=quick
         )
         whole = None if quick else SILENCE
         async for finding in progress.wait(coming, whole):

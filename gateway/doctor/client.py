@@ -31,6 +31,7 @@ class Visit:
     session: aiohttp.ClientSession
     url: str  # without a slash at its end
     key: str | None
+    user_header: str = ""  # that a sign-on proxy names users in; "": none is trusted
 
     @property
     def host(self) -> str:

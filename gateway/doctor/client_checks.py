@@ -9,6 +9,7 @@ from gateway.admission.client_address import is_loopback
 from gateway.doctor import client as client
 from gateway.doctor.client import CODEX_PATH, Visit
 from gateway.doctor.findings import Finding, fail, ok, warn
+from gateway.doctor.sign_on_check import sign_on
 from gateway.polling.client_version import NEWEST_KNOWN
 from gateway.protocol.numbers import unix_time
 from gateway.settings import COMMAND
@@ -36,6 +37,7 @@ async def check_connection(visit: Visit, *, is_quick: bool) -> AsyncIterator[Fin
         checks: tuple[Callable[[Visit], Awaitable[list[Finding]]], ...] = (
             warned,
             key_needed,
+            sign_on,
             name_trap,
             key_taken,
             models,

@@ -71,7 +71,8 @@ class Examination(BackgroundTask):
     async def _from_outside(self) -> AsyncIterator[Finding]:
         key = self._gateway.access.visitors.admit(None, time.time())
         async with aiohttp.ClientSession(trust_env=False) as session:
-            visit = Visit(session, self.url, key)
+            header = self._gateway.settings.sso_user_header
+            visit = Visit(session, self.url, key, header)
             coming = client_checks.check_connection(visit, is_quick=self.is_quick)
             async for finding in coming:
                 yield finding

@@ -15,28 +15,28 @@ from gateway.sign_in.users import Role, User
 SECRET_HEADER = "x-gateway-sso-secret"
 
 
-def trusted_user(
-    settings: Settings,
-    peer: str,
-    values_of: Callable[[str], Sequence[str]],
-    user_named: Callable[[str], User | None],
-) -> User | None:
-    """The user whom the proxy names; with an operator's rights at most.
+def proxys_word(
+    settings: Settings, peer: str, values_of: Callable[[str], Sequence[str]]
+) -> str:
+    """The name that the proxy gives; "" when anything about it is not as it has to be.
 
     `peer` is the socket's address, `values_of` all values of a header, by its name in
-    lower case. None when anything about it is not as it has to be.
+    lower case.
     """
     secret = settings.sso_secret
     if secret is None or not is_peer_within(peer, settings.sso_peers):
-        return None
+        return ""
     given, names = values_of(SECRET_HEADER), values_of(settings.sso_user_header)
     if len(given) != 1 or len(names) != 1:
-        return None
+        return ""
     presented = given[0].encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(presented, secret.reveal().encode()):
+    is_proxy = hmac.compare_digest(presented, secret.reveal().encode())
+    return names[0].strip() if is_proxy else ""
+
+
+def trusted_user(named: User | None) -> User | None:
+    """The user whom the proxy names; with an operator's rights at most."""
+    if named is None or named.disabled:
         return None
-    user = user_named(names[0]) if names[0].strip() else None
-    if user is None or user.disabled:
-        return None
-    is_more = not Role.OPERATOR.includes(user.role)
-    return replace(user, role=Role.OPERATOR) if is_more else user
+    is_more = not Role.OPERATOR.includes(named.role)
+    return replace(named, role=Role.OPERATOR) if is_more else named

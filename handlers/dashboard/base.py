@@ -13,6 +13,7 @@ from gateway.errors import GatewayError
 from gateway.keys.key import Key
 from gateway.process.release import version
 from gateway.sign_in.sessions import BrowserFacts, Session, xsrf_token
+from gateway.sign_in.trusted_header import proxys_word, trusted_user
 from gateway.sign_in.users import Role, User
 from handlers.bodies import BodyHandler
 from handlers.changes import make_change
@@ -23,7 +24,12 @@ from handlers.dashboard.doors import (
     is_session_safe,
 )
 from handlers.dashboard.forms import MAX_FORM_BYTES, SentForm, check_token, read_form
-from handlers.dashboard.page_errors import FreshSignInNeeded, RoleLacking, SignInNeeded
+from handlers.dashboard.page_errors import (
+    FreshSignInNeeded,
+    RoleLacking,
+    SignInNeeded,
+    check_role,
+)
 from handlers.dashboard.rendering import render
 
 T = TypeVar("T")
@@ -64,6 +70,7 @@ class PageHandler(BodyHandler):
     holder: Key | None = None  # else the key that its holder signed in with
     problem: GatewayError | None = None  # with the form that was sent last
     given: Mapping[str, str] = {}  # that form's fields
+    _named = ""  # by a sign-on proxy
     _new_form_token = ""
 
     @classmethod
@@ -85,34 +92,34 @@ class PageHandler(BodyHandler):
                 return  # to nobody in particular
             raise
         self._find_session()
-        self.is_unlogged = self.session is not None
+        self.is_unlogged = self.session is not None or self.user is not None
         if self.is_for_holders:
             self._check_holder()
         elif method in self.least_role:
-            self._check_role(self.least_role[method])
+            has_session, least = self.session is not None, self.least_role[method]
+            check_role(self.user, least, has_session=has_session, named=self._named)
 
     def _find_session(self) -> None:
+        """By its cookie; without one, who signed in at a sign-on proxy."""
         sign_in, now = self.gateway.sign_in, time.time()
-        if not is_session_safe(self.facts, self.gateway.settings):
-            return
-        self.session = sign_in.find(self.page_cookie(SESSION_COOKIE), now)
+        settings, facts = self.gateway.settings, self.facts
+        self.session = self.user = self.holder = None
+        if is_session_safe(facts, settings):
+            self.session = sign_in.find(self.page_cookie(SESSION_COOKIE), now)
         if self.session is not None:
             self.user = sign_in.user_of(self.session)
             self.holder = sign_in.key_of(self.session, now)
+            return
+        values_of = self.request.headers.get_list
+        self._named = proxys_word(settings, facts.peer, values_of)
+        if self._named:
+            self.user = trusted_user(sign_in.user_named(self._named))
 
     def _check_holder(self) -> None:
         if self.session is None:
             raise SignInNeeded
         if self.holder is None:
             raise RoleLacking("This page is for who signs in with an API key")
-
-    def _check_role(self, least: Role) -> None:
-        if self.session is None:
-            raise SignInNeeded
-        if self.user is None:
-            raise RoleLacking("An API key opens its holder's page only")
-        if not self.user.role.includes(least):
-            raise RoleLacking(f"This needs the role {least}; yours is {self.user.role}")
 
     @property
     def actor(self) -> str:

@@ -94,8 +94,7 @@ class EventStream(PageHandler):
         if self.gateway.is_draining:
             return True
         self._find_session()
-        user = self.user if self.session is not None else None
-        return user is None or user.role is not self._role
+        return self.user is None or self.user.role is not self._role
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Inside the stream, only its end can tell."""

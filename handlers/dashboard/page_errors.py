@@ -2,6 +2,9 @@
 
 from gateway.errors import GatewayError
 from gateway.protocol.facts import Origin
+from gateway.sign_in.users import Role, User
+
+_LONGEST_NAME = 80
 
 
 class SignInNeeded(GatewayError):
@@ -25,3 +28,29 @@ class RoleLacking(GatewayError):
     code = "role_lacking"
     type = "permission_error"
     origin: Origin = "client"
+
+
+class NobodyHere(RoleLacking):
+    """A sign-on proxy names somebody who is no user, or a disabled one."""
+
+    def __init__(self, name: str) -> None:
+        shown = "".join(c if c.isprintable() else "?" for c in name[:_LONGEST_NAME])
+        super().__init__(
+            f"The sign-on proxy says that you are '{shown}', who is no user here, or a "
+            "disabled one: an owner makes users"
+        )
+
+
+def check_role(
+    user: User | None, least: Role, *, has_session: bool, named: str
+) -> None:
+    """Raise what keeps somebody from a page; `named` by a sign-on proxy, "" by none."""
+    if user is not None:
+        if not user.role.includes(least):
+            raise RoleLacking(f"This needs the role {least}; yours is {user.role}")
+    elif named:
+        raise NobodyHere(named)
+    elif has_session:
+        raise RoleLacking("An API key opens its holder's page only")
+    else:
+        raise SignInNeeded

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.secret import Secret
 from gateway.settings import Settings
-from gateway.sign_in.trusted_header import SECRET_HEADER, trusted_user
+from gateway.sign_in.trusted_header import SECRET_HEADER, proxys_word, trusted_user
 from gateway.sign_in.users import Role, User
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -30,7 +30,8 @@ USERS = {
 
 def told(names=("eve",), secrets=(SECRET,), peer=PROXY, settings=SETTINGS):
     sent = {"x-sso-user": names, SECRET_HEADER: secrets}
-    return trusted_user(settings, peer, lambda name: sent.get(name, ()), USERS.get)
+    name = proxys_word(settings, peer, lambda name: sent.get(name, ()))
+    return trusted_user(USERS.get(name))
 
 
 @pytest.mark.parametrize(
