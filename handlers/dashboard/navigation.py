@@ -26,7 +26,6 @@ _PAGES = (
     (MAIN, "Accounts", "/dashboard/accounts", Role.VIEWER),
     (MAIN, "Keys", "/dashboard/keys", Role.VIEWER),
     (MORE, "Doctor", "/dashboard/doctor", Role.OPERATOR),
-    (MORE, "Notices", "/dashboard/notices", Role.VIEWER),
     (MORE, "Settings", "/dashboard/settings", Role.VIEWER),
     (MORE, "Prices", "/dashboard/prices", Role.VIEWER),
     (MORE, "Tool policy", "/dashboard/tools", Role.VIEWER),

@@ -17,6 +17,8 @@ def test_a_role_is_shown_the_pages_it_may_see():
     assert {"Overview", "Usage", "Audit", "Sessions"} <= shown[Role.VIEWER]
     assert "Doctor" in shown[Role.OPERATOR] - shown[Role.VIEWER]
     assert "Users" in shown[Role.OWNER] - shown[Role.OPERATOR]
+    urls = [link.url for link in links(Role.OWNER)]
+    assert len(urls) == len(set(urls))
     assert links(None) == []
 
 
