@@ -1,5 +1,6 @@
 """/dashboard/requests/export: the filtered rows as a file, for who may have them."""
 
+import asyncio
 import csv
 import io
 import json
@@ -86,9 +87,20 @@ async def test_a_piece_says_where_the_next_begins(serving):
 
 
 async def test_a_file_that_cannot_be_finished_is_broken_off(serving):
-    await write(serving, *(log_row() for _ in range(501)))
+    await write(serving, *(log_row() for _ in range(251)))
     damaged = "UPDATE request_log SET user_agent = CAST(x'ff' AS TEXT) WHERE id = 1"
     await serving.gateway.store.write(lambda: database.execute_sql(damaged))
     browser = await signed_in(serving)
     with pytest.raises(ClientPayloadError):
         await browser.get(f"{EXPORT}?format=csv")
+
+
+async def test_a_user_s_files_are_made_one_after_the_other(serving):
+    """Whoever asks for many would leave no page to others."""
+    await write(serving, *(log_row() for _ in range(251)))
+    browser, other = await signed_in(serving), await signed_in(serving, name="bob")
+    asked = [browser.get(f"{EXPORT}?format=csv") for _ in range(3)]
+    told = await asyncio.gather(*asked, other.get(f"{EXPORT}?format=csv"))
+    assert sorted(page.status for page in told) == [200, 200, 409, 409]
+    assert told[-1].status == 200
+    assert (await browser.get(f"{EXPORT}?format=csv")).status == 200
