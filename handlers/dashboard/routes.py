@@ -10,6 +10,10 @@ from handlers.dashboard.screens.accounts.adding import (
     DeviceLoginScreen,
 )
 from handlers.dashboard.screens.accounts.overview import AccountsScreen
+from handlers.dashboard.screens.conversations import (
+    ConversationScreen,
+    ConversationsScreen,
+)
 from handlers.dashboard.screens.doctor import DoctorScreen
 from handlers.dashboard.screens.keys.change import KeyChangeScreen
 from handlers.dashboard.screens.keys.create import NewKeyScreen
@@ -36,6 +40,7 @@ from handlers.dashboard.screens.recorder import (
 from handlers.dashboard.screens.rules.prices import PricesScreen, RecostScreen
 from handlers.dashboard.screens.rules.settings import SettingsScreen
 from handlers.dashboard.screens.rules.tools import ToolsScreen
+from handlers.dashboard.screens.usage import UsageExport, UsageScreen
 from handlers.dashboard.sign_in.routes import SIGN_IN_ROUTES
 from handlers.dashboard.static_handler import StaticHandler
 
@@ -65,6 +70,10 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     (r"/dashboard/requests/export", RequestsExport, PAGE),
     (r"/dashboard/requests/refused", RefusedScreen, PAGE),
     (rf"/dashboard/requests{_NAME}", RequestScreen, PAGE),
+    (r"/dashboard/conversations", ConversationsScreen, PAGE),
+    (rf"/dashboard/conversations{_NAME}", ConversationScreen, PAGE),
+    (r"/dashboard/usage", UsageScreen, PAGE),
+    (r"/dashboard/usage/export", UsageExport, PAGE),
     (r"/dashboard/audit", AuditScreen, PAGE),
     (r"/dashboard/notices", NoticesScreen, PAGE),
     (r"/dashboard/keys", KeysScreen, PAGE),

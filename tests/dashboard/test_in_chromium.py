@@ -38,7 +38,7 @@ PAGES = [
 # Of one thing each, as a list of them leads there.
 DETAILS = {
     "/dashboard/requests": r"/dashboard/requests/[\w-]{8,}",
-    "/dashboard/conversations": r"/dashboard/conversations/\w+",
+    "/dashboard/conversations": r"/dashboard/conversations/[\w%]+",
     "/dashboard/accounts": r"/dashboard/accounts/\w+",
     "/dashboard/keys": r"/dashboard/keys/\w+",
 }

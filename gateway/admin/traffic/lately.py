@@ -1,60 +1,30 @@
-"""The last hour, and conversations, with names in place of numbers; times in seconds.
+"""Conversations with names in place of numbers, and whether they keep their accounts.
 
-Run these through `Store.page`.
+Run these through `Store.page`; times are unix seconds.
 """
 
 from typing import Any
 
 from gateway.admin.errors import NotThere
 from gateway.admin.reports import row_number, shown_name
-from gateway.admin.traffic.locality import Locality, locality_alarm
+from gateway.admin.traffic.locality import Alarm, Locality, locality_alarm
 from gateway.admin.views import account_names, key_names
 from gateway.store.log.conversations import conversation_page, find_conversation
 from gateway.store.log.log_rows import DAY_MS, HOUR_MS
-from gateway.store.log.minutes import (
-    MINUTE_MS,
-    MINUTE_SUMS,
-    minutes_since,
-    sum_minutes,
-)
+from gateway.store.log.minutes import MINUTE_MS, sum_minutes
 from gateway.store.log.queries import Record
 from gateway.store.models import ApiKeyRow
 
 _LOCALITY = ("well", "switches", "input_tokens", "cached_tokens")
-_MOVED_SHOWN = 10
 
 
-def last_hour(now: float) -> Record:
-    """Sums, also `by_minute` and failures `by_origin`; `moved` conversations.
-
-    `locality` is of the hour, `alarm` what has become worse since the day before.
-    """
+def locality_lately(now: float) -> tuple[Locality, Locality, Alarm | None]:
+    """The last hour, the day before it, and what has become worse in that hour."""
     until = int(now * 1000) // MINUTE_MS * MINUTE_MS + MINUTE_MS
     since = until - HOUR_MS
-    sums = sum_minutes(since, until)
-    hour = _locality(sums)
-    day = _locality(sum_minutes(since - DAY_MS, since))
-    by_minute: dict[int, Record] = {
-        start: {"at": start / 1000, "failed": 0, **dict.fromkeys(MINUTE_SUMS, 0)}
-        for start in range(since, until, MINUTE_MS)
-    }
-    by_origin: dict[str, int] = {}
-    for row in minutes_since(since, until):
-        minute, origin = by_minute[row["start"]], row["origin"]
-        for name in MINUTE_SUMS:
-            minute[name] += row[name]
-        if origin:
-            minute["failed"] += row["requests"]
-            by_origin[origin] = by_origin.get(origin, 0) + row["requests"]
-    moved = conversation_page(has_moved=True, limit=_MOVED_SHOWN)
-    return {
-        **sums,
-        "by_minute": [*by_minute.values()],
-        "by_origin": by_origin,
-        "moved": _named([one for one in moved if one["last_at"] >= since]),
-        "locality": hour,
-        "alarm": locality_alarm(hour, day),
-    }
+    hour = _locality(sum_minutes(since, until))
+    day_before = _locality(sum_minutes(since - DAY_MS, since))
+    return hour, day_before, locality_alarm(hour, day_before)
 
 
 def _locality(sums: Record) -> Locality:
@@ -80,11 +50,11 @@ def conversation_rows(
     return _named(rows)
 
 
-def one_conversation(number: int) -> Record:
-    """One, by its id. Raises NotThere."""
-    found = find_conversation(number)
+def one_conversation(name: str) -> Record:
+    """One, by its name in the request log. Raises NotThere."""
+    found = find_conversation(name)
     if found is None:
-        raise NotThere("conversation", str(number))
+        raise NotThere("conversation", name)
     return _named([found])[0]
 
 

@@ -191,9 +191,9 @@ def conversation_page(
     return _fetch(rest, (*values, limit))
 
 
-def find_conversation(number: int) -> Record | None:
-    """One, by its id."""
-    found = _fetch("WHERE id = ?", (number,))
+def find_conversation(name: str) -> Record | None:
+    """One, by the name it has in the request log."""
+    found = [] if "\0" in name else _fetch("WHERE name = ?", (name,))
     return found[0] if found else None
 
 

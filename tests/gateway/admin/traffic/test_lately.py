@@ -1,11 +1,15 @@
-"""The last hour and conversations, as pages show them."""
+"""Conversations as pages show them, and when they lose their accounts."""
 
 import json
 
 import pytest
 
 from gateway.admin.errors import NotThere
-from gateway.admin.traffic.lately import conversation_rows, last_hour, one_conversation
+from gateway.admin.traffic.lately import (
+    conversation_rows,
+    locality_lately,
+    one_conversation,
+)
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
@@ -39,30 +43,6 @@ def turn(age=0, key=1, account=1, **more):
     return log_row(conversation=conversation, **more)
 
 
-def test_the_last_hour_is_told_by_minute_and_origin(database):
-    write(
-        database,
-        turn(input_tokens=100, cached_tokens=50),
-        turn(60_000, input_tokens=100, cached_tokens=30),
-        turn(60_000, status="error", error_origin="upstream"),
-        turn(2 * HOUR_MS, status="error", error_origin="client"),
-    )
-    told = last_hour(NOW / 1000)
-    assert (told["requests"], told["input_tokens"], told["cached_tokens"]) == (
-        3,
-        200,
-        80,
-    )
-    assert told["by_origin"] == {"upstream": 1}
-    assert told["alarm"] is None
-    minutes = told["by_minute"]
-    assert len(minutes) == 60
-    assert [(one["requests"], one["failed"]) for one in minutes[-3:]] == [
-        *((0, 0), (2, 1), (1, 0)),
-    ]
-    assert minutes[-1]["at"] <= NOW / 1000 < minutes[-1]["at"] + 60
-
-
 def test_conversations_that_changed_accounts_are_named(database):
     write(
         database,
@@ -71,7 +51,6 @@ def test_conversations_that_changed_accounts_are_named(database):
         turn(0, 3, 1),
     )
     later, moved = conversation_rows({})
-    assert last_hour(NOW / 1000)["moved"] == [moved]
     assert conversation_rows({"moved": True}) == [moved]
     assert conversation_rows({"key": "bob"}) == [moved]
     assert conversation_rows({"key": "#3"}) == [later]
@@ -84,9 +63,9 @@ def test_conversations_that_changed_accounts_are_named(database):
     assert later["key"] == "#3"
     assert (moved["first_at"], moved["repaid_tokens"]) == ((NOW - 2) / 1000, 1_000)
     assert conversation_rows({}, before=later["place"]) == [moved]
-    assert one_conversation(moved["id"]) == moved
+    assert one_conversation(moved["name"]) == moved
     with pytest.raises(NotThere):
-        one_conversation(99)
+        one_conversation("none")
     with pytest.raises(NotThere):
         conversation_rows({"key": "nobody"})
 
@@ -97,4 +76,5 @@ def test_losing_the_cache_is_an_alarm(database):
             database,
             *(turn(age, input_tokens=1_000, cached_tokens=cached) for _ in range(30)),
         )
-    assert last_hour(NOW / 1000)["alarm"] == "uncached"
+    hour, day_before, alarm = locality_lately(NOW / 1000)
+    assert (hour.cached, day_before.cached, alarm) == (0.01, 0.9, "uncached")

@@ -122,8 +122,8 @@ def test_pages_have_each_once_the_latest_first(database):
     found = conversation_page(has_moved=True, api_key_id=1)
     assert [row["name"][-1] for row in found] == ["5", "3", "1"]
     assert conversation_page(api_key_id=2) == []
-    assert find_conversation(found[0]["id"]) == found[0]
-    assert find_conversation(99) is None
+    assert find_conversation(found[0]["name"]) == found[0]
+    assert find_conversation("1:session:\0") is find_conversation("none") is None
 
 
 def test_the_oldest_go_by_age_and_by_number(database, monkeypatch):
