@@ -40,7 +40,7 @@ DETAILS = {
     "/dashboard/requests": r"/dashboard/requests/[\w-]{8,}",
     "/dashboard/conversations": r"/dashboard/conversations/[\w%]+",
     "/dashboard/accounts": r"/dashboard/accounts/\w+",
-    "/dashboard/keys": r"/dashboard/keys/\w+",
+    "/dashboard/keys": r"/dashboard/keys/(?!new\b)[^/]+",
 }
 
 

@@ -111,7 +111,7 @@ def next_for_key(key: Key, uses: list[LimitUse], now: float, zone: str) -> list[
     """What happens next with a key, what comes first first."""
     refused = "requests with this key are answered 401"
     if key.disabled:
-        return [f"It is disabled: {refused}."]
+        return [f"It is disabled: {refused}. What it was running goes on."]
     if key.is_expired(now):
         return [f"It ended {when(key.expires_at or 0, now, zone)}: {refused}."]
     told = [outlook(use, zone) for use in sorted(uses, key=_first_to_end)]

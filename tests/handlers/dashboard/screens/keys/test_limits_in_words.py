@@ -95,7 +95,8 @@ def test_of_a_key_what_comes_first_is_told_first():
 def test_a_key_that_opens_nothing_says_only_that():
     uses = [use("tokens 2M/7d", 1_200_000)]
     assert next_for_key(replace(KEY, disabled=True), uses, NOW, "UTC") == [
-        "It is disabled: requests with this key are answered 401."
+        "It is disabled: requests with this key are answered 401. "
+        "What it was running goes on."
     ]
     [told] = next_for_key(replace(KEY, expires_at=NOW - 60), uses, NOW, "UTC")
     assert told.startswith("It ended today 13:59: ")
