@@ -138,7 +138,8 @@ def judge(found, tally, record, process, to_monotonic):
     found.ways_cut = dict(tally.ways_cut)
     spent = verdict.over_budget(tally.refusals, rows)
     found.over_budget = len(spent)
-    others = [one for one in tally.refusals if one not in spent]
+    known = set(map(id, spent))  # of tens of thousands
+    others = [one for one in tally.refusals if id(one) not in known]
     found.unexcused, cooling = verdict.unexcused(others, record, rows)
     found.while_cooling = len(cooling)
     found.switches, found.groundless = verdict.switches(rows, record, to_monotonic)
