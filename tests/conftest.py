@@ -15,7 +15,10 @@ pytest_plugins = ["tests.company"]
 # Properties are not about time: the first run on a machine makes tables of Unicode,
 # which on a busy one takes longer than an example may.
 settings.register_profile(
-    "gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "gateway",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=60,  # of 100, the default: each run draws others
 )
 settings.load_profile("gateway")
 
@@ -65,12 +68,8 @@ def serving(io_loop, upstream, tmp_path, request):
     accounts = request.node.get_closest_marker("accounts")
     made = Serving(upstream, tmp_path, **(settings.kwargs if settings else {}))
 
-    async def start():
-        await made.start()
-        for name in accounts.args if accounts else ("one", "two"):
-            await made.add_account(name)
-
-    io_loop.run_sync(start)
+    names = accounts.args if accounts else ("one", "two")
+    io_loop.run_sync(lambda: made.start(*names))
     yield made
     io_loop.run_sync(made.stop)
 

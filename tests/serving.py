@@ -120,14 +120,17 @@ class Serving:
             **changes,
         )
 
-    async def start(self):
+    async def start(self, *names):
+        """With accounts of these names, and those that are there."""
         lay_new_database(self.settings.data_dir / "gateway.db")
         self.gateway = await Gateway.start(self.settings, self.pace)
         self.server = Server(self.gateway)
         self.server.listen()
         # The oldest account goes first, as long as nothing speaks against it.
         await self.gateway.store.write(set_strategy, "fill_first", "test")
-        await self.gateway.reload()
+        for name in names:
+            await self._import_account(name)
+        await self.gateway.reload()  # once: it takes 9 ms
         self.base_url = f"http://127.0.0.1:{self.server.port}"
         self.session = aiohttp.ClientSession(
             self.base_url, connector=aiohttp.TCPConnector(limit=0)
@@ -145,6 +148,11 @@ class Serving:
 
     async def add_account(self, name, **fields):
         """An account of the scripted upstream, imported into the gateway."""
+        account = await self._import_account(name, **fields)
+        await self.gateway.reload()
+        return account
+
+    async def _import_account(self, name, **fields):
         account = self.upstream.accounts.get(name) or self.upstream.add_account(
             name, **fields
         )
@@ -153,7 +161,6 @@ class Serving:
         await write(
             lambda: save_login(login, self.gateway.secrets, "test", name=account.name)
         )
-        await self.gateway.reload()
         return account
 
     async def add_api_key_account(self, name="paid", **fields):
