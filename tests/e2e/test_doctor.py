@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.gateway_process import ROOT
 from tests.e2e.test_nginx import Nginx
 
-pytestmark = [pytest.mark.slow, pytest.mark.gen_test(timeout=150)]
+pytestmark = [pytest.mark.operator, pytest.mark.gen_test(timeout=150)]
 
 # What a first attempt looks like, with the buffering some panels force upon it.
 BAD = """

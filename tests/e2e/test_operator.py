@@ -14,7 +14,7 @@ from gateway.demo import faults
 from gateway.demo.script import ScriptRule
 from tests.e2e.gateway_process import ROOT, GatewayProcess
 
-pytestmark = [pytest.mark.slow, pytest.mark.gen_test(timeout=60)]
+pytestmark = [pytest.mark.operator, pytest.mark.gen_test(timeout=60)]
 V1 = "/v1/responses"
 BODY = {"model": "gpt-5.5", "input": "hi", "stream": True}
 

@@ -17,7 +17,7 @@ from tests.e2e.asking import (
 from tests.e2e.test_codex_cli import CODEX, login
 from tests.serving import accounts
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.failures
 
 BOTH = pytest.mark.parametrize("websockets", [True, False], ids=["websocket", "http"])
 
