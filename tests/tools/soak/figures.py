@@ -74,7 +74,7 @@ class Found:
     answer_ms: dict = field(default_factory=dict)
     first_event_ms: dict = field(default_factory=dict)
     memory: list = field(default_factory=list)  # (second, resident bytes)
-    settled_bytes: float = 0.0  # around the first minute
+    settled_bytes: float = 0.0  # after ten minutes, or half of it
     loaded_bytes: float = 0.0  # under load, at its end
     rested_bytes: int = 0  # when all have left
     open_files: tuple = (0, 0)  # before, after

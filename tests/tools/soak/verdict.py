@@ -142,7 +142,7 @@ def switches(rows, weather, wall_to_monotonic):
 
 def _is_grounded(cause, before, account, been, when):
     weather, begin, end = when
-    if cause == "returned":
+    if cause in ("returned", "turn_state"):  # where the turn began
         return account in been
     kinds = {
         stroke.kind
