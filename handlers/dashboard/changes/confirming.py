@@ -67,8 +67,9 @@ class ConfirmedScreen(PageHandler):
         changed = await self._preview(function, *args)
         if not changed.before and not changed.after:
             raise Unacceptable("Nothing would change")
-        self.show_plain(
+        await self.show(
             "confirm.html",
+            dict,
             title=title,
             rows=change_rows(changed, self.gateway.settings.time_zone),
             fields=[*_sent(form), (SEEN_FIELD, _digest(changed))],

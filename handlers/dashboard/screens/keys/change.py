@@ -27,8 +27,9 @@ class KeyChangeScreen(ConfirmedScreen):
             if isinstance(given, SentForm)
             else KeyFields.of_key(self._shown(key), key.limits)
         )
-        self.show_plain(
+        await self.show(
             "keys/change.html",
+            dict,
             key=key,
             fields=fields,
             cancel=key_url(key),

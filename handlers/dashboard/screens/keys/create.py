@@ -25,8 +25,9 @@ class NewKeyScreen(PageHandler):
 
     async def get(self) -> None:
         given = self.given
-        self.show_plain(
+        await self.show(
             "keys/new.html",
+            dict,
             fields=KeyFields.sent(given)
             if isinstance(given, SentForm)
             else KeyFields.empty(),
@@ -54,6 +55,7 @@ async def make_key(screen: PageHandler, form: SentForm) -> None:
 
 
 def show_made(screen: PageHandler, made: Made, onward: str) -> None:
+    """Made here and now: a page that came too late would lose the key."""
     token = made.token.reveal()
     screen.show_plain(
         "keys/made.html",
@@ -76,7 +78,7 @@ def choices(gateway: Gateway, key: Key | None) -> dict[str, Any]:
     held = key.accounts if key is not None and key.accounts is not None else ()
     gone = [f"#{one}" for one in sorted(held) if one not in gateway.pool.accounts]
     catalogues = (one.catalogue for one in gateway.pool.accounts.values())
-    models = {model for one in catalogues if one is not None for model in one.models}
+    models = set[str]().union(*(one.models for one in catalogues if one is not None))
     return {
         "measures": list(Measure),
         "accounts": [*sorted(names, key=str.casefold), *gone],

@@ -73,8 +73,9 @@ class KeyLimitsScreen(ConfirmedScreen):
     async def get(self, name: str) -> None:
         gateway, now = self.gateway, time.time()
         key = key_at(gateway, name)
-        self.show_plain(
+        await self.show(
             "keys/limits.html",
+            dict,
             key=key,
             uses=limit_uses(gateway.limiter, key, now),
             measures=list(Measure),

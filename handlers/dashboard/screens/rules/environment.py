@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from environs import EnvError
 from yarl import URL
 
 from gateway.admin.explained.documents import ROOT, SETTINGS_DOCUMENT, rows
@@ -60,7 +61,7 @@ def environment_settings(settings: Settings) -> Iterator[EnvironmentSetting]:
         declared.items(), key=lambda item: places.get(item[1].name, len(places))
     ):
         value = getattr(settings, field)
-        is_default = value == _parsed(one)
+        is_default = value == parsed_default(one)
         is_secret = isinstance(value, Secret)
         shown = "set" if is_secret else shown_value(field, value)
         yield EnvironmentSetting(
@@ -73,11 +74,15 @@ def environment_settings(settings: Settings) -> Iterator[EnvironmentSetting]:
         )
 
 
-def _parsed(declared: Declared) -> Any:
-    """The default as settings have it."""
+def parsed_default(declared: Declared) -> Any:
+    """The default as settings have it; None where there is none on this machine."""
     parser = PARSERS.get(declared.kind)
-    is_text = isinstance(declared.default, str)
-    return parser(declared.default) if parser and is_text else declared.default
+    if parser is None or not isinstance(declared.default, str):
+        return declared.default
+    try:
+        return parser(declared.default)
+    except EnvError:  # a folder below the home of who has none
+        return None
 
 
 def shown_value(field: str, value: Any) -> str:

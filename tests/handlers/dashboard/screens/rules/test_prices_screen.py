@@ -7,6 +7,7 @@ import pytest
 from gateway.admin.reports import audit_rows
 from gateway.demo.events import ScriptedTurn, usage
 from gateway.sign_in.users import Role
+from handlers.dashboard.screens.rules.prices import Recosting
 from tests.handlers.dashboard.browsing import signed_in
 from tests.handlers.dashboard.screens.forms import fill, form_of, send
 from tests.serving import payload
@@ -105,6 +106,19 @@ async def test_costs_are_counted_again_after_a_dry_run(serving, own):
     again = await send(browser, RECOST, form_of(dry, having="change"))
     assert again.status == 200
     assert await costs() == [2_000]
+
+
+def test_parts_of_a_recount_add_up():
+    row = {"requests": 2, "changed": 1, "unpriced_before": 1, "unpriced_after": 0}
+    costs = {"cost_before": 10, "cost_after": 30}
+    result = Recosting()
+    result.add({"models": [{"model": "a", **row, **costs}], "next": 7})
+    assert (result.after, result.is_done) == (7, False)
+    page = [{"model": one, **row, **costs} for one in ("a", "b")]
+    result.add({"models": page, "next": None})
+    assert result.is_done
+    assert result.models["a"]["requests"] == 4
+    assert result.whole == {name: 3 * value for name, value in {**row, **costs}.items()}
 
 
 async def test_only_an_owner_counts_again_and_only_operators_reload(serving):

@@ -12,7 +12,11 @@ from gateway.repository.options import shown_rules
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.sign_in.users import Role
-from handlers.dashboard.screens.rules.environment import environment_settings
+from handlers.dashboard.screens.rules.environment import (
+    Declared,
+    environment_settings,
+    parsed_default,
+)
 from tests.handlers.dashboard.browsing import signed_in
 from tests.handlers.dashboard.screens.forms import fill, form_of, send
 
@@ -73,6 +77,11 @@ def test_of_a_secret_only_that_it_is_set_is_told():
         assert told[f"GATEWAY_{name.upper()}"].value == "set"
     assert told["GATEWAY_DATABASE_URL"].value == "PostgreSQL gateway at db.example:5433"
     assert told["GATEWAY_UPSTREAM_BASE_URL"].value == "https://up.example/api"
+
+
+def test_a_default_that_this_machine_has_not_is_none():
+    declared = Declared("GATEWAY_X", "folder", "~nobody-of-that-name/x")
+    assert parsed_default(declared) is None
 
 
 @pytest.mark.gen_test(timeout=20)
