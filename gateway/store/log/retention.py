@@ -80,13 +80,22 @@ class Retention:
 
 
 def remove_log_of_key(api_key_id: int) -> int:
-    """One slice of a key's rows; the sums over all its turns stay."""
-    for table in (RequestLog, RefusedRequest, ConversationRow):
-        some = table.select(table.id).where(table.api_key_id == api_key_id)
-        gone = table.delete().where(table.id.in_(some.limit(SLICE_ROWS))).execute()
-        if gone:
-            return int(gone)
-    return 0
+    """One slice of a key's rows; the sums over all its turns stay.
+
+    Its conversations go along, of which there are no more than turns; they are not
+    counted, being no rows of the log.
+    """
+    _remove_of_key(ConversationRow, api_key_id)
+    return _remove_of_key(RequestLog, api_key_id) or _remove_of_key(
+        RefusedRequest, api_key_id
+    )
+
+
+def _remove_of_key(
+    table: type[RequestLog | RefusedRequest | ConversationRow], api_key_id: int
+) -> int:
+    some = table.select(table.id).where(table.api_key_id == api_key_id)
+    return int(table.delete().where(table.id.in_(some.limit(SLICE_ROWS))).execute())
 
 
 def _remove_before(date: pw.Field, cutoff: int) -> int:
