@@ -87,7 +87,9 @@ async def test_who_knows_nothing_of_the_gateway_reads_why_and_what_to_do(
         401, "The key is unknown.", "What to do", headers={"x-api-key": "sk-cgw-no"}
     )
     assert "/dashboard/keys" in links
-    await look(404, "Not Found.", "Check base_url", path="/v1/nowhere")
+    await look(
+        404, "Not Found.", "it ends in /backend-api/codex for Codex", path="/v1/nowhere"
+    )
 
 
 async def test_a_failed_attempt_is_judged_and_the_account_linked(serving, upstream):
