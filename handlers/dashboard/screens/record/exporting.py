@@ -17,6 +17,7 @@ from gateway.admin.explained.exported import (
     csv_line,
     json_line,
 )
+from gateway.repository.audit import record
 from gateway.settings.zones import zone_named
 from gateway.sign_in.users import Role
 from gateway.store.log.queries import LogFilter, Record
@@ -67,6 +68,9 @@ class RequestsExport(PageHandler):
         )
         read = partial(read_piece, chosen, kind, self.hidden_fields())
         with self._only_one():
+            # Who took along what is asked later.
+            noted = partial(record, self.actor, "log.export", kind, **wanted)
+            await self.gateway.store.write(noted)
             await self._send_file(kind, read)
 
     @contextmanager

@@ -57,6 +57,13 @@ async def test_an_operator_gets_no_addresses_and_a_viewer_nothing(serving):
             assert ("client_address" in page.html) is has_address
 
 
+async def test_the_audit_says_who_took_which_rows_along(serving):
+    browser = await signed_in(serving, Role.OPERATOR, name="bob")
+    await browser.get(f"{EXPORT}?model=mine&since=7d&format=jsonl")
+    page = await browser.get("/dashboard/audit")
+    assert "user:bob log.export jsonl model mine since 7d" in page.text
+
+
 async def test_an_old_session_signs_in_again_first(serving):
     browser = await signed_in(serving)
     old = SessionRow.update(signed_in_at=SessionRow.signed_in_at - 3_600_000)
