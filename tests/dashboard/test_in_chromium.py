@@ -35,6 +35,12 @@ PAGES = [
     for link in page_links(place, OWNER, "/")
     if is_served(link.url)
 ]
+# Where forms are that no menu leads to.
+FORMS = [
+    "/dashboard/add-account",
+    "/dashboard/accounts/ada/remove",
+    "/dashboard/accounts/ada/resets",
+]
 # Of one thing each, as a list of them leads there.
 DETAILS = {
     "/dashboard/requests": r"/dashboard/requests/[\w-]{8,}",
@@ -56,7 +62,7 @@ async def visit_all(folder, nginx):
             if is_served(path)
         ]
         found += await site.visit(
-            pages=details, elsewhere=["/dashboard/"], live=["/dashboard/"]
+            pages=[*details, *FORMS], elsewhere=["/dashboard/"], live=["/dashboard/"]
         )
         return found + await follow_a_turn(site)
     finally:
