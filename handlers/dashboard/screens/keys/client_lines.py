@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 from gateway.admission.client_address import is_https
+from gateway.app import Gateway
 from gateway.cli.codex_config import Provider
+from gateway.keys.key import Key
 from handlers.dashboard.base import PageHandler
 
 # Where a key is meant that cannot be shown.
@@ -26,29 +28,49 @@ export OPENAI_BASE_URL="{url}/v1"
 export OPENAI_API_KEY="{token}"
 """
 _MODEL = "gpt-5.5"
+_WITH_LOGIN = (
+    "With a ChatGPT login of Codex's own, and in the desktop app, the table needs "
+    "one more line: requires_openai_auth = true"
+)
 
 
 class ClientLines(NamedTuple):
-    """The lines for one client, and where they belong."""
+    """The lines for one client, where they belong, and what else is to be said."""
 
     client: str
     where: str
     lines: str
+    note: str = ""
 
 
-def client_lines(screen: PageHandler, token: str) -> list[ClientLines]:
-    """For Codex and for the OpenAI SDKs; what the token says is written into them."""
+def client_lines(screen: PageHandler, key: Key | None, token: str) -> list[ClientLines]:
+    """For Codex and for the OpenAI SDKs, with that text as the key's token."""
     url = gateway_url(screen)
     provider = Provider(
         url=url, key=token, websockets=screen.gateway.settings.websockets
     )
-    told = {"url": url, "token": token, "model": _MODEL}
+    told = {"url": url, "token": token, "model": usual_model(screen.gateway, key)}
     return [
-        ClientLines("Codex", "~/.codex/config.toml", provider.text()),
+        ClientLines("Codex", "~/.codex/config.toml", provider.text(), _WITH_LOGIN),
         ClientLines("OpenAI SDKs", "the environment", _SHELL.format(**told)),
         ClientLines("Python", "openai", _PYTHON.format(**told)),
         ClientLines("JavaScript", "openai", _JAVASCRIPT.format(**told)),
     ]
+
+
+def known_models(gateway: Gateway) -> list[str]:
+    """Those that the accounts tell of."""
+    catalogues = (one.catalogue for one in gateway.pool.accounts.values())
+    found = set[str]().union(*(one.models for one in catalogues if one is not None))
+    return sorted(found)
+
+
+def usual_model(gateway: Gateway, key: Key | None) -> str:
+    """A model for an example: one that the key may use."""
+    if key is None:
+        return _MODEL
+    candidates = (_MODEL, *known_models(gateway), *key.models)
+    return next(filter(key.allows, candidates), _MODEL)
 
 
 def gateway_url(screen: PageHandler) -> str:

@@ -13,7 +13,7 @@ from handlers.admin.base import load
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.changes.one_time import ONE_TIME_FIELD, OneTimeForms
 from handlers.dashboard.forms import SentForm, own_page
-from handlers.dashboard.screens.keys.client_lines import client_lines
+from handlers.dashboard.screens.keys.client_lines import client_lines, known_models
 from handlers.dashboard.screens.keys.key_form import KeyFields, given_rules
 from handlers.dashboard.screens.keys.key_links import KEYS
 
@@ -56,12 +56,13 @@ async def make_key(screen: PageHandler, form: SentForm) -> None:
 
 def show_made(screen: PageHandler, made: Made, onward: str) -> None:
     """Made here and now: a page that came too late would lose the key."""
-    token = made.token.reveal()
+    token, ring = made.token.reveal(), screen.gateway.ring
+    key = next((one for one in ring if one.name == made.name), None)
     screen.show_plain(
         "keys/made.html",
         made=made,
         token=token,
-        lines=client_lines(screen, token),
+        lines=client_lines(screen, key, token),
         next=onward,
     )
 
@@ -77,12 +78,10 @@ def choices(gateway: Gateway, key: Key | None) -> dict[str, Any]:
     names = [account.name for account in gateway.pool.accounts.values()]
     held = key.accounts if key is not None and key.accounts is not None else ()
     gone = [f"#{one}" for one in sorted(held) if one not in gateway.pool.accounts]
-    catalogues = (one.catalogue for one in gateway.pool.accounts.values())
-    models = set[str]().union(*(one.models for one in catalogues if one is not None))
     return {
         "measures": list(Measure),
         "accounts": [*sorted(names, key=str.casefold), *gone],
-        "models": sorted(models),
+        "models": known_models(gateway),
         "unpriced_choices": UNPRICED,
         "unpriced_default": gateway.settings.unpriced,
     }

@@ -39,7 +39,7 @@ class KeyRotateScreen(PageHandler):
         take_once(self, form)
         overlap = form.get("other", "").strip() or form.get("overlap", "") or None
         made = await self.change(replace_token, key.name, self.actor, overlap)
-        show_made(self, made, key_url(key_at(self.gateway, made.name)))
+        show_made(self, made, key_url(key))
 
 
 class KeyResetScreen(PageHandler):

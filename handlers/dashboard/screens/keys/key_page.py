@@ -44,7 +44,7 @@ class KeyScreen(PageHandler):
             next_steps=next_for_key(key, uses, now, gateway.settings.time_zone),
             rates=[one for one in report if one["limit_window"] in ("rpm", None)],
             measures=list(Measure),
-            lines=client_lines(self, SHOWN_TOKEN),
+            lines=client_lines(self, key, SHOWN_TOKEN),
             unpriced_default=gateway.settings.unpriced,
             url=lambda action="": key_url(key, action),
         )

@@ -36,7 +36,7 @@ class MyScreen(PageHandler):
             uses=uses,
             rates=[one for one in report if one["limit_window"] in ("rpm", None)],
             next_steps=next_for_key(key, uses, now, gateway.settings.time_zone),
-            lines=client_lines(self, SHOWN_TOKEN),
+            lines=client_lines(self, key, SHOWN_TOKEN),
         )
 
 

@@ -91,6 +91,13 @@ async def test_a_new_key_is_shown_on_the_answer_and_nowhere_else(serving):
         assert token[:15] in page.html or path.endswith("change")
 
 
+async def test_the_lines_name_a_model_that_the_key_may_use(serving):
+    browser = await signed_in(serving)
+    for models, named in (("", "gpt-5.5"), ("o9, gpt-4", "o9"), ("gpt-5*", "gpt-5.5")):
+        made = await fill(browser, NEW, name=f"of {models}", models=models)
+        assert f"model=&quot;{named}&quot;" in made.html
+
+
 async def test_a_page_loaded_again_makes_no_second_key(serving):
     browser = await signed_in(serving)
     fields = filled(form_of(await browser.get(NEW), having="once"), name="a")
