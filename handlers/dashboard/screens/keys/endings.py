@@ -1,6 +1,7 @@
 """/dashboard/keys/NAME/rotate, /reset, /remove: what of a key does not come back."""
 
 import time
+from dataclasses import replace
 from typing import ClassVar
 
 from gateway.admin.errors import Unacceptable
@@ -39,7 +40,7 @@ class KeyRotateScreen(PageHandler):
         take_once(self, form)
         overlap = form.get("other", "").strip() or form.get("overlap", "") or None
         made = await self.change(replace_token, key.name, self.actor, overlap)
-        show_made(self, made, key_url(key))
+        show_made(self, made, key_url(replace(key, prefix=made.prefix)))
 
 
 class KeyResetScreen(PageHandler):

@@ -14,7 +14,8 @@ from tests.serving import V1
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
-KEY = "/dashboard/keys/laptop"
+KEYS = "/dashboard/keys"
+KEY = f"{KEYS}/laptop"
 
 
 async def status_of(serving, token):
@@ -56,6 +57,15 @@ async def test_both_are_good_for_the_overlap(serving):
     assert wrong.status == 400
     assert "overlap" in wrong.html.partition('class="field-error">')[2]
     assert await status_of(serving, new) == 200
+
+
+async def test_the_way_on_leads_to_a_key_that_has_a_page_s_name(serving):
+    browser = await signed_in(serving)
+    await serving.add_key("new")
+    [url] = [one for one in (await browser.get(KEYS)).links if "sk-cgw" in one]
+    made = await fill(browser, f"{url}/rotate")
+    [onward] = [one for one in made.links if "sk-cgw" in one]
+    assert (await browser.get(onward)).status == 200
 
 
 async def test_a_page_loaded_again_rotates_no_second_time(serving):

@@ -161,10 +161,13 @@ async def test_a_mistake_is_told_at_its_field_and_what_was_typed_stays(serving):
 async def test_names_are_text(serving):
     browser = await signed_in(serving)
     name = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
-    made = await fill(browser, NEW, name=name, models="<b>*")
+    account = '"><img src=y onerror=alert(3)>'
+    await serving.add_api_key_account(account)
+    made = await fill(browser, NEW, name=name, models="<b>*", accounts=account)
     assert made.status == 200
     [key] = serving.gateway.ring
     assert key.name == name
+    assert key.accounts == {serving.account(account).id}
     url = next(
         link
         for link in (await browser.get("/dashboard/keys")).links
