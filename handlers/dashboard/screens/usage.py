@@ -37,6 +37,7 @@ PERIODS: Mapping[str, Period] = {
     "month": Period("30 days", "day", 29),
     "weeks": Period("26 weeks", "week", 25 * 7),
 }
+_SECONDS: Mapping[Unit, int] = {"hour": 3600, "day": 86_400, "week": 604_800}
 GROUPS: Mapping[str, str] = {"key": "Key", "model": "Model", "account": "Account"}
 _FILTERS = ("key", "account", "model")
 _NAMES = (*_FILTERS, "period", "by")
@@ -80,6 +81,7 @@ class UsageScreen(PageHandler):
             "by": by,
             "period": period,
             "unit": unit,
+            "unit_seconds": _SECONDS[unit],
             "by_time": [_timed(row, unit, zone_named(zone)) for row in by_time],
             "total": {name: sum(row[name] for row in by_time) for name in _SUMMED},
             "rows": groups[:SHOWN_ROWS],

@@ -2,7 +2,8 @@
 //
 // Charts are drawn from <table data-chart="line|area|bars|stacked" data-unit="tokens">:
 // the first column's cells have data-value in unix seconds, the others their numbers.
-// A column's head may have data-colour, the number of one of the style sheet's.
+// A column's head may have data-colour, the number of one of the style sheet's. The
+// table's data-step are the seconds that a single row stands for.
 "use strict";
 
 (() => {
@@ -61,7 +62,7 @@
         width: drawn ? 0 : 1.75,
         fill: drawn ? colour : filled ? `${colour}30` : undefined,
         paths: drawn ? uPlot.paths.bars({ size: [0.75, 60], radius: 0.1 }) : undefined,
-        points: { show: columns[0].length < 2 },
+        points: { show: !drawn && columns[0].length < 2 },
         value: (_, __, ___, at) =>
           at === null || columns[index + 1][at] === null ? "" : show(columns[index + 1][at]),
       };
@@ -85,9 +86,11 @@
       splits.map((at) => (step >= 86400 ? day : hour).format(new Date(at * 1000)));
   };
 
-  // Bars stand around their time: half of one more is seen at each end.
-  const widened = (times, first, last, kind) => {
-    const step = times.length > 1 ? (times.at(-1) - times[0]) / (times.length - 1) : 3600;
+  // Bars stand around their time: half of one more is seen at each end. Of a single
+  // time uPlot's own range would be years.
+  const widened = (times, alone, kind) => {
+    const [first, last] = [times[0], times.at(-1)];
+    const step = times.length > 1 ? (last - first) / (times.length - 1) : alone;
     const more = kind === "line" || kind === "area" ? (times.length > 1 ? 0 : step) : step / 2;
     return [first - more, last + more];
   };
@@ -128,7 +131,7 @@
       cursor: { y: false, drag: { x: false, y: false }, points: { show: kind === "line" || kind === "area" } },
       legend: { live: true, isolate: !order },
       scales: {
-        x: { range: (_, first, last) => widened(columns[0], first, last, kind) },
+        x: { range: () => widened(columns[0], Number(table.dataset.step ?? 3600), kind) },
         y: { range: (_, low, high) => [Math.min(low ?? 0, 0), high > 0 ? high * 1.05 : 1] },
       },
       series: [{ label: names[0], value: (_, at) => at === null ? "" : rowName(table, at) },
