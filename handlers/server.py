@@ -74,6 +74,7 @@ class Server:
             max_body_size=NO_LIMIT,  # the handlers have their own, and say so
             heads=self._connections.heads,
             unread=self._connections.unread,
+            hang_ups=self._connections.hang_ups,
             policy=AcceptPolicy(gateway.metrics, self._connections.lingering),
         )
         self.sockets: list[socket.socket] = []

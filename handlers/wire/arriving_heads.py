@@ -14,6 +14,7 @@ from tornado.iostream import BaseIOStream, IOStream
 
 from gateway.errors import forget_traceback
 from handlers.wire.deadlines import Deadlines
+from handlers.wire.hang_ups import HangUps
 
 assert {"read_from_fd", "_read_buffer_size"} <= set(
     BaseIOStream._read_to_buffer.__code__.co_names
@@ -29,16 +30,28 @@ class CountedStream(IOStream):
 
     heads: "ArrivingHeads | None" = None
 
-    def __init__(self, connection: socket.socket, unread: Deadlines) -> None:
+    def __init__(
+        self, connection: socket.socket, unread: Deadlines, hang_ups: HangUps
+    ) -> None:
         super().__init__(connection)
         super().set_nodelay(True)
         self._unread = unread
+        self._hang_ups = hang_ups
 
     def set_nodelay(self, value: bool) -> None:
         """It is for good: Tornado would turn it off and on with every response."""
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
-        size = super().read_from_fd(buf)
+        try:
+            size = super().read_from_fd(buf)
+        except ConnectionError:
+            if self._hang_ups.may_end(self):
+                raise
+            return None
+        finally:
+            del buf
+        if size == 0 and not self._hang_ups.may_end(self):
+            return None
         if size and self.heads is not None:
             self.heads.count(self, size)
         return size

@@ -20,6 +20,7 @@ from handlers.wire.accepting import AcceptPolicy, Listener
 from handlers.wire.arriving_bodies import ArrivalLimits, ArrivingBodies
 from handlers.wire.arriving_heads import ArrivingHeads, CountedStream
 from handlers.wire.deadlines import Deadlines
+from handlers.wire.hang_ups import HangUps
 from handlers.wire.lingering_close import LingeringSockets
 
 assert HTTP1ConnectionParameters().header_timeout is None
@@ -39,6 +40,7 @@ class ClientConnections:
         self.refused_body_seconds = limits.refused_body
         self.refusals = Deadlines(limits.refused_body / 2)
         self.lingering = LingeringSockets()
+        self.hang_ups = HangUps()
 
     def end_head_deadline(self, request: HTTPServerRequest) -> None:
         """The request's head has arrived."""
@@ -62,6 +64,7 @@ class CountingServer(HTTPServer):
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         self._heads: ArrivingHeads = kwargs.pop("heads")
         self._unread: Deadlines = kwargs.pop("unread")
+        self._hang_ups: HangUps = kwargs.pop("hang_ups")
         self._policy: AcceptPolicy = kwargs.pop("policy")
         super().initialize(*args, **kwargs)
         # Tornado would make a timer and three callbacks for each head.
@@ -78,7 +81,8 @@ class CountingServer(HTTPServer):
             self._handlers[one.fileno()] = listener.close
 
     def _take(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        self.handle_stream(CountedStream(connection, self._unread), address)
+        stream = CountedStream(connection, self._unread, self._hang_ups)
+        self.handle_stream(stream, address)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         self._open += 1

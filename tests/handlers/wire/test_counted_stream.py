@@ -5,6 +5,7 @@ import socket
 
 from handlers.wire.arriving_heads import CountedStream
 from handlers.wire.deadlines import Deadlines
+from handlers.wire.hang_ups import HangUps
 from tests.serving import until
 
 MUCH = 32 << 20  # more than kernels keep
@@ -15,7 +16,7 @@ def streaming(scenario, seconds=60.0):
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         unread = Deadlines(seconds)
-        stream = CountedStream(ours, unread)
+        stream = CountedStream(ours, unread, HangUps())
         await scenario(stream, theirs, unread)
         stream.close()
         assert stream not in unread
@@ -71,7 +72,7 @@ def test_what_is_written_never_waits_for_an_acknowledgement():
             theirs = socket.create_connection(server.getsockname())
             ours, _ = server.accept()
         unread = Deadlines(60)
-        stream = CountedStream(ours, unread)
+        stream = CountedStream(ours, unread, HangUps())
         stream.set_nodelay(False)  # as Tornado does behind each response
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         stream.close()
