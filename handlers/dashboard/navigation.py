@@ -44,3 +44,13 @@ def page_links(place: str, user: User | None, path: str) -> Iterator[PageLink]:
             is_home = url.endswith("/")
             here = path == url if is_home else f"{path}/".startswith(f"{url}/")
             yield PageLink(label, url, here)
+
+
+def can_open(user: User | None, url: str) -> bool:
+    """Whether the user may see the page that a URL is of."""
+    path = url.partition("?")[0]
+    return any(
+        link.is_current
+        for place in (MAIN, MORE)
+        for link in page_links(place, user, path)
+    )

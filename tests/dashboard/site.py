@@ -5,6 +5,7 @@ import asyncio
 import json
 import shutil
 import time
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.certificates import certificate, pin_of
 from tests.e2e.gateway_process import ROOT, free_port
 from tests.e2e.nginx import Nginx
 from tests.hostile.browser import find_chromium
-from tests.serving import Serving
+from tests.serving import Serving, payload
 
 NAME = "gateway.test"
 VISITS = Path(__file__).with_name("visits.mjs")
@@ -41,12 +42,21 @@ def missing_programs():
 ACCOUNTS = {"ada": (34.0, 61.0), "grace": (8.0, 88.0), "linus": (3.0, 24.0)}
 
 
+# Keys near a limit of theirs: the limit, how often they ask, and for how much.
+NEAR = {
+    "nightly-build": ("requests 5/1d", 4, "demo:usage(4000; 300; 3000)"),
+    "workshop": ("tokens 30k/7d", 1, "demo:usage(24000; 2000; 18000)"),
+}
+# What runs while pictures are taken.
+RUNNING = ("demo:pause(90)", "demo:long(2000)", "demo:pause(80)", "demo:long(3000)")
+
+
 class BusyLife(DemoLife):
-    """With turns of the last hour, too."""
+    """With more turns, some of them of the last hour."""
 
     def _moments(self, now):
-        lately = [now - 3500 * (n / 160) ** 1.1 - 20 for n in range(160)]
-        return [*super()._moments(now), *lately]
+        lately = [now - 3500 * (n / 130) ** 1.1 - 20 for n in range(130)]
+        return [*super()._moments(now), *super()._moments(now), *lately]
 
 
 class Site:
@@ -83,6 +93,7 @@ class Site:
         await self.serving.gateway.reload()
         life = BusyLife(self.serving.gateway, self.serving.base_url)
         self.key = await life.begin("you")
+        await self._come_near_limits()
         await self._sign_in()
         await self.nginx.start()
 
@@ -99,13 +110,29 @@ class Site:
         await self.serving.gateway.store.write(make)
         await self.serving.gateway.sign_in.load()
 
-    async def latest_request(self):
-        """The id of the last turn that was answered."""
+    async def _come_near_limits(self):
+        for name, (limit, turns, prompt) in NEAR.items():
+            key = await self.serving.add_key(name, limits=[limit])
+            for _ in range(turns):
+                asked = payload(prompt, prompt_cache_key=name)
+                await self.serving.ask(body=asked, headers={"x-api-key": key})
+
+    @asynccontextmanager
+    async def running(self):
+        """Some turns of the visitor's go on for as long as this lasts."""
+        async with AsyncExitStack() as turns:
+            for number, prompt in enumerate(RUNNING):
+                asked = payload(prompt, prompt_cache_key=f"running {number}")
+                headers = {"x-api-key": self.key}
+                stream = self.serving.stream(body=asked, headers=headers)
+                await turns.enter_async_context(stream)
+            yield
+
+    async def large_request(self):
+        """The id of an answered turn that used much, the last of them."""
         answered = LogFilter(status="success")
-        (row,) = await self.serving.gateway.store.read(
-            lambda: log_page(answered, limit=1)
-        )
-        return row["request_id"]
+        rows = await self.serving.gateway.store.read(log_page, answered)
+        return max(rows, key=lambda row: row["input_tokens"])["request_id"]
 
     async def visit(self, **wanted):
         """What `visits.mjs` found, a dict a visit."""

@@ -9,9 +9,9 @@ const browser = await chromium.launch({ executablePath: told.chromium, args: tol
 
 const say = (found) => console.log(JSON.stringify(found));
 
-const open = async ({ width, scheme = "light", scripts = true }) => {
+const open = async ({ width, height = 900, scheme = "light", scripts = true }) => {
   const context = await browser.newContext({
-    viewport: { width, height: 900 }, colorScheme: scheme, javaScriptEnabled: scripts,
+    viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: scripts,
   });
   await context.addCookies(told.cookies);
   return context;
@@ -168,8 +168,8 @@ const follow = async (path) => {
   return { kind: "follow", path, wanted, focused, said };
 };
 
-const picture = async (path, scheme, file) => {
-  const context = await open({ width: told.picture_width ?? 1280, scheme });
+const picture = async (path, scheme, file, height) => {
+  const context = await open({ width: 1280, height, scheme });
   const page = await context.newPage();
   await go(page, path);
   await page.waitForTimeout(300); // charts are drawn, and fade in nothing
@@ -201,7 +201,7 @@ try {
   for (const path of told.elsewhere ?? []) say(await fromElsewhere(path));
   for (const path of told.live ?? []) say(await live(path));
   for (const path of told.follow ?? []) say(await follow(path));
-  for (const [path, scheme, file] of told.pictures ?? []) say(await picture(path, scheme, file));
+  for (const wanted of told.pictures ?? []) say(await picture(...wanted));
 } finally {
   await browser.close();
 }

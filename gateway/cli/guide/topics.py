@@ -68,6 +68,7 @@ TOPICS = {
     "metrics": Topic("for Prometheus", _OPERATING, "Metrics"),
     "admin-api": Topic("what commands do, over HTTP", _OPERATING, "The admin API"),
     "rules": Topic("what is changed and refused", "docs/rules.md"),
+    "dashboard": Topic("its pages, and how to open it", "docs/dashboard.md"),
     "demo": Topic("what a prompt to the demo can ask for", "docs/demo.md"),
 }
 

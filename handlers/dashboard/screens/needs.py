@@ -1,12 +1,14 @@
 """What needs the owner of all that a gateway knows of itself, the worst first. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from gateway.accounts.health import AccountStatus
-from handlers.dashboard.formats import age, dollars, number_text
+from gateway.admin.traffic.locality import Alarm, Locality
+from gateway.doctor.findings import Finding, Level
+from handlers.dashboard.formats import age, dollars, number_text, percent_text
 
 NEAR_LIMIT_PERCENT = 80.0
 TOKEN_ENDS_SECONDS = 3 * 86_400.0
@@ -25,32 +27,75 @@ class Need:
     url: str
 
 
-def needs(
-    told: Mapping[str, Any],
-    recording: Mapping[str, Any] | None,
-    notices: Iterable[Mapping[str, Any]],
-) -> list[Need]:
-    """`told` as `/api/status` has it, `notices` those that could not be delivered."""
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What is known beside `/api/status`."""
+
+    recording: Mapping[str, Any] | None = None  # the last one of a blocked loop
+    undelivered: Sequence[Mapping[str, Any]] = ()  # notices
+    findings: Sequence[Finding] = ()  # of the doctor's last examination
+    hour: Locality | None = None  # and the day before it
+    day: Locality | None = None
+    alarm: Alarm | None = None  # what has become worse in the hour
+
+
+def needs(told: Mapping[str, Any], signs: Signs) -> list[Need]:
+    """`told` as `/api/status` has it."""
     now = told["at"]
     found = [
         *_of_process(told["gateway"], told["queues"]),
         *_of_accounts(told["accounts"], now),
         *_of_keys(told["limits"], now),
-        *(
-            Need(
-                "warn",
-                "Notice",
-                f"not delivered: {one['title']}",
-                "/dashboard/notices",
-            )
-            for one in notices
-        ),
+        *_of_conversations(signs),
+        *_of_findings(signs.findings),
+        *_of_notices(signs.undelivered),
+        *_of_recording(signs.recording, now),
     ]
+    return sorted(found, key=lambda need: need.level)  # bad, then warn
+
+
+def _of_conversations(signs: Signs) -> Iterator[Need]:
+    """Moves that cost: what one account has cached, the next one reads anew."""
+    hour, day = signs.hour, signs.day
+    if hour is None or day is None:
+        return
+    pages = "/dashboard/conversations?moved=yes"
+    if signs.alarm == "moved":
+        text = (
+            f"{percent_text(hour.moved)} of the last hour's turns changed their "
+            f"account, {percent_text(day.moved)} the day before"
+        )
+        yield Need("warn", "Conversations", text, pages)
+    elif signs.alarm == "uncached":
+        text = (
+            f"{percent_text(hour.cached)} of the last hour's input was cached, "
+            f"{percent_text(day.cached)} the day before"
+        )
+        yield Need("warn", "Conversations", text, pages)
+
+
+def _of_findings(findings: Iterable[Finding]) -> Iterator[Need]:
+    bad = [one for one in findings if one.level is not Level.OK]
+    for one in bad[:MOST_OF_A_KIND]:
+        level = "bad" if one.level is Level.FAIL else "warn"
+        text = f"{one.check}: {one.message}"
+        yield Need(level, "Doctor", text, "/dashboard/doctor")
+    if len(bad) > MOST_OF_A_KIND:
+        rest = f"{len(bad) - MOST_OF_A_KIND} more findings"
+        yield Need("warn", "Doctor", rest, "/dashboard/doctor")
+
+
+def _of_notices(undelivered: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
+    for one in undelivered:
+        text = f"not delivered: {one['title']}"
+        yield Need("warn", "Notice", text, "/dashboard/notices")
+
+
+def _of_recording(recording: Mapping[str, Any] | None, now: float) -> Iterator[Need]:
     if recording is not None and now - recording["at"] < RECENT_BLOCK_SECONDS:
         what = recording["what"] or "see the recording"
         text = f"blocked {age(recording['at'], now)}: {what}"
-        found.append(Need("warn", "Event loop", text, "/dashboard/recorder"))
-    return sorted(found, key=lambda need: need.level)  # bad, then warn
+        yield Need("warn", "Event loop", text, "/dashboard/recorder")
 
 
 def _of_process(

@@ -5,11 +5,15 @@ from typing import Any
 
 from gateway.admin.live.notices import list_notices
 from gateway.admin.live.status import last_recording, status_in_memory
+from gateway.admin.traffic.lately import locality_lately
+from gateway.doctor.examination import Examination
+from gateway.doctor.findings import Finding
 from gateway.settings import Settings
 from gateway.store.log.minutes import MINUTE_MS, minutes_since
 from handlers.api.codex_status import NEUTRAL, pool_windows
 from handlers.dashboard.base import PageHandler
-from handlers.dashboard.screens.needs import needs
+from handlers.dashboard.navigation import can_open
+from handlers.dashboard.screens.needs import Signs, needs
 
 MINUTES = 60
 SHOWN_ACCOUNTS = 20
@@ -24,7 +28,7 @@ class OverviewScreen(PageHandler):
     """/dashboard/: what is left, what runs, what failed, what needs the owner."""
 
     async def get(self) -> None:
-        gateway = self.gateway
+        gateway, user = self.gateway, self.user
         told = status_in_memory(gateway)
         windows = pool_windows(gateway.pool.accounts.values(), told["at"])
         await self.show(
@@ -32,14 +36,25 @@ class OverviewScreen(PageHandler):
             read_overview,
             told,
             gateway.settings,
+            self._findings(),
             told=told,
             pool=[] if windows == NEUTRAL else [one._asdict() for one in windows],
             shown_accounts=told["accounts"][:SHOWN_ACCOUNTS],
             has_keys=gateway.ring.ever_made,
+            can_open=lambda url: can_open(user, url),
         )
 
+    def _findings(self) -> list[Finding]:
+        """Of the doctor's last examination, for who may see them."""
+        if not can_open(self.user, "/dashboard/doctor"):
+            return []
+        held = self.gateway.background.of(Examination)
+        return list(held[-1].findings) if held else []
 
-def read_overview(told: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+
+def read_overview(
+    told: Mapping[str, Any], settings: Settings, findings: list[Finding]
+) -> dict[str, Any]:
     """What the database and the recordings say of the last hour."""
     until = int(told["at"] * 1000) // MINUTE_MS * MINUTE_MS + MINUTE_MS
     since = until - MINUTES * MINUTE_MS
@@ -49,8 +64,11 @@ def read_overview(told: Mapping[str, Any], settings: Settings) -> dict[str, Any]
         for notice in list_notices(NOTICES_LOOKED_AT)
         if notice["state"] == "given up" and not notice["is_over"]
     ]
+    recording = last_recording(settings.data_dir)
+    locality = locality_lately(told["at"])
+    signs = Signs(recording, undelivered, findings, *locality)
     return {
-        "needs": needs(told, last_recording(settings.data_dir), undelivered),
+        "needs": needs(told, signs),
         "hour": sum_of_hour(rows),
         "minutes": by_minute(rows, since),
     }

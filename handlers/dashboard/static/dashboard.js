@@ -104,6 +104,11 @@
     }
   };
 
+  // Nothing but the time of the only row: what uPlot would show is around it.
+  const onlyTick = (table, times) => ({
+    splits: () => times, values: () => [rowName(table, times[0])],
+  });
+
   const draw = (table) => {
     const figure = table.closest("figure");
     const read = readTable(table);
@@ -136,7 +141,7 @@
       },
       series: [{ label: names[0], value: (_, at) => at === null ? "" : rowName(table, at) },
         ...(order ? order.map((at) => lines[at - 1]) : lines)],
-      axes: [axis({ values: timeAxis(zone), grid: { show: false }, space: 70, size: 28 }),
+      axes: [axis({ ...(columns[0].length === 1 ? onlyTick(table, columns[0]) : { values: timeAxis(zone) }), grid: { show: false }, space: 70, size: 28 }),
         axis({ values: (_, ticks) => ticks.map(show), size: 60 })],
     }, order ? [data[0], ...order.map((at) => data[at])] : data, area));
   };

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.sign_in.users import Role, User
-from handlers.dashboard.navigation import MAIN, MORE, page_links
+from handlers.dashboard.navigation import MAIN, MORE, can_open, page_links
 
 
 def links(role, path="/dashboard/"):
@@ -35,3 +35,14 @@ def test_a_role_is_shown_the_pages_it_may_see():
 def test_one_page_is_the_current_one(path, label):
     current = [link.label for link in links(Role.OWNER, path) if link.is_current]
     assert current == ([label] if label else [])
+
+
+def test_a_page_below_another_may_be_opened_by_the_same_users():
+    viewer, operator = (
+        User(id=1, name="ada", role=role, password=None)
+        for role in (Role.VIEWER, Role.OPERATOR)
+    )
+    assert can_open(viewer, "/dashboard/keys/ci?sort=name")
+    assert not can_open(viewer, "/dashboard/doctor")
+    assert can_open(operator, "/dashboard/doctor")
+    assert not can_open(None, "/dashboard/")

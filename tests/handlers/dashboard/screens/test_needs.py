@@ -2,7 +2,9 @@
 
 import pytest
 
-from handlers.dashboard.screens.needs import MOST_OF_A_KIND, needs
+from gateway.admin.traffic.locality import Locality
+from gateway.doctor.findings import fail, ok, warn
+from handlers.dashboard.screens.needs import MOST_OF_A_KIND, Signs, needs
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -43,8 +45,8 @@ def limit(percent, runs_out_at=None, limit="requests 40/1d", key="ci"):
     }
 
 
-def found(recording=None, notices=(), **facts):
-    return needs(told(**facts), recording, notices)
+def found(signs=None, **facts):
+    return needs(told(**facts), signs or Signs())
 
 
 def test_where_all_is_well_nothing_needs_the_owner():
@@ -96,11 +98,35 @@ def test_the_process_tells_what_is_wrong_with_it():
 
 def test_a_blocked_loop_is_told_of_for_a_day():
     fresh = {"at": NOW - 7200, "what": "812 ms, json"}
-    (need,) = found(recording=fresh)
+    (need,) = found(Signs(recording=fresh))
     assert need.text == "blocked 2 h ago: 812 ms, json"
-    assert found(recording={"at": NOW - 2 * DAY, "what": None}) == []
+    assert found(Signs(recording={"at": NOW - 2 * DAY, "what": None})) == []
 
 
 def test_notices_that_nobody_got_are_told_here():
-    (need,) = found(notices=[{"title": "Key ci: 80 % used"}])
+    (need,) = found(Signs(undelivered=[{"title": "Key ci: 80 % used"}]))
     assert need.text == "not delivered: Key ci: 80 % used"
+
+
+def test_conversations_that_lose_their_cache_are_told_beside_the_day_before():
+    hour, day = Locality(100, 30, 1000, 100), Locality(900, 9, 9000, 8100)
+    (moved,) = found(Signs(hour=hour, day=day, alarm="moved"))
+    assert moved.text == (
+        "30 % of the last hour's turns changed their account, 1 % the day before"
+    )
+    (uncached,) = found(Signs(hour=hour, day=day, alarm="uncached"))
+    assert "10 % of the last hour's input was cached, 90 %" in uncached.text
+    assert found(Signs(hour=hour, day=day)) == []
+
+
+def test_what_the_doctor_found_is_told_but_for_what_is_well():
+    findings = [
+        ok("disk", "there is room"),
+        warn("disk", "little"),
+        fail("egress", "no"),
+    ]
+    bad, soon = found(Signs(findings=findings))
+    assert (bad.level, bad.text, bad.url) == ("bad", "egress: no", "/dashboard/doctor")
+    assert (soon.level, soon.text) == ("warn", "disk: little")
+    many = found(Signs(findings=[fail("x", "y")] * (MOST_OF_A_KIND + 2)))
+    assert many[-1].text == "2 more findings"
