@@ -1,6 +1,7 @@
 """/dashboard/requests/ID: one request, whatever became of it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from gateway.admin.explained.remedies import WHOSE, find_remedy
 from gateway.admin.live.turns import show_turn
 from gateway.pricing.pricing import PriceTable
 from gateway.sign_in.users import Role
+from gateway.store.database import StoreUnavailable
 from gateway.store.log.queries import SHORTEST_PREFIX, LogFilter, Record
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.components import Stretch
@@ -41,7 +43,7 @@ class RequestScreen(PageHandler):
     async def get(self, name: str) -> None:
         name = name.strip()
         try:
-            found = await self.gateway.store.page(reports.find_exchanges, name)
+            found = await self._find(name)
         except NotThere:
             running = self._running(name)
             if not running:
@@ -60,6 +62,16 @@ class RequestScreen(PageHandler):
             found[0],
             sees_addresses=seen,
         )
+
+    async def _find(self, name: str) -> list[Record]:
+        """Also what ended just now, whose row waits to be written."""
+        page = self.gateway.store.page
+        try:
+            return await page(reports.find_exchanges, name)
+        except NotThere:
+            with suppress(StoreUnavailable):
+                await self.gateway.store.flush()
+            return await page(reports.find_exchanges, name)
 
     def _running(self, prefix: str) -> list[Record]:
         """The turns that have no row yet."""

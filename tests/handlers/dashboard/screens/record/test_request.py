@@ -154,6 +154,15 @@ async def test_a_refusal_at_the_door_has_its_page_too(serving):
     assert "/dashboard/keys" in page.links
 
 
+async def test_what_failed_just_now_is_there_although_its_row_waits(serving):
+    browser = await signed_in(serving)
+    for path, status in ((V1, 400), ("/v1/nowhere", 404)):
+        answered = await serving.ask(path, {"model": "gpt-5.5"})
+        assert answered.status == status
+        page = await browser.get(f"{LOG}/{answered.headers['x-request-id']}")
+        assert "What to do" in page.text
+
+
 async def test_a_turn_that_runs_is_said_to_run(serving, upstream):
     begun = ScriptedTurn().text("one two").completed().events[:6]
     upstream.answer(ScriptedResponse((*begun, asyncio.Event())))
