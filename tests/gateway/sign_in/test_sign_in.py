@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.errors import InvalidPayload
+from gateway.errors import GatewayOverloaded, InvalidPayload
 from gateway.keys.key import digest
 from gateway.sign_in import account_rows, links, totp
 from gateway.sign_in.delays import SignInTooSoon
@@ -143,6 +143,18 @@ async def test_a_right_password_within_the_wait_is_not_looked_at(sign_in, people
         with pytest.raises(SignInTooSoon):
             await enter(sign_in)
     sign_in._guesses._delays.restore([])
+    assert await enter(sign_in)
+
+
+@pytest.mark.gen_test
+async def test_what_was_not_looked_at_is_held_against_nobody(sign_in, people):
+    await people(ada="owner")
+    places = sign_in.passwords._places
+    while places.acquire(blocking=False):
+        pass  # as many wait as may
+    with pytest.raises(GatewayOverloaded):
+        await enter(sign_in)
+    places.release()
     assert await enter(sign_in)
 
 
