@@ -41,22 +41,22 @@ async def test_a_user_comes_in_by_the_proxys_word_and_no_owner_by_it(serving):
     assert (await browser.get("/dashboard/")).status == 303  # without the header
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"x_sso_user": "ada"},
-        named("ada", "guessed"),
-        named("ada", ""),
-        named(""),
-        {"x_gateway_sso_secret": SECRET},
-        {"remote_user": "ada", "x_gateway_sso_secret": SECRET},
-    ],
-)
-async def test_a_header_alone_lets_nobody_in(serving, headers):
+NOT_THE_PROXYS = [
+    {"x_sso_user": "ada"},
+    named("ada", "guessed"),
+    named("ada", ""),
+    named(""),
+    {"x_gateway_sso_secret": SECRET},
+    {"remote_user": "ada", "x_gateway_sso_secret": SECRET},
+]
+
+
+async def test_a_header_alone_lets_nobody_in(serving):
     await add(serving)
-    page = await Browser(serving).get("/dashboard/", **headers)
-    assert page.status == 303
-    assert page.headers["location"].startswith("/dashboard/sign-in")
+    for headers in NOT_THE_PROXYS:
+        page = await Browser(serving).get("/dashboard/", **headers)
+        assert page.status == 303
+        assert page.headers["location"].startswith("/dashboard/sign-in")
 
 
 async def test_who_is_no_user_is_told_so(serving):

@@ -46,25 +46,25 @@ async def test_a_user_signs_in_is_sent_on_and_out_again(serving):
     assert (await browser.get("/dashboard/users")).status == 303
 
 
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        "https://evil.example/",
-        "//evil.example/",
-        "/dashboard//evil.example",
-        "/dashboard/\\evil",
-        "/dashboard/../../x y",
-        "javascript:alert(1)",
-        "/dashboard/a\r\nset-cookie: x=1",
-        "/v1/models",
-    ],
-)
+ELSEWHERE = [
+    "https://evil.example/",
+    "//evil.example/",
+    "/dashboard//evil.example",
+    "/dashboard/\\evil",
+    "/dashboard/../../x y",
+    "javascript:alert(1)",
+    "/dashboard/a\r\nset-cookie: x=1",
+    "/v1/models",
+]
+
+
 @pytest.mark.gen_test
-async def test_nobody_is_sent_elsewhere(serving, elsewhere):
+async def test_nobody_is_sent_elsewhere(serving):
     await add(serving)
-    page = await enter(Browser(serving), next=elsewhere)
-    assert page.headers["location"] == "/dashboard/"
-    assert "x=1" not in page.headers["set-cookie"]
+    for elsewhere in ELSEWHERE:
+        page = await enter(Browser(serving), next=elsewhere)
+        assert page.headers["location"] == "/dashboard/"
+        assert "x=1" not in page.headers["set-cookie"]
 
 
 @pytest.mark.gen_test
