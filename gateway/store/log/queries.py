@@ -5,7 +5,7 @@ holds all columns of the filter, so that rows are fetched only for the page itse
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import peewee as pw
@@ -87,16 +87,20 @@ def log_page(
     `after` is that of its first row: the page is the one that led there. Each is a
     dict of the columns of `request_log`, `changes` and `receipt` as JSON text.
     """
-    conditions, values = wanted.terms()
+    found_at: int | None = None
     place = before if after is None else after
     if place is not None:
         at = "SELECT created_at FROM request_log WHERE id = ?"
         found = select_rows(at, (place,))
         if not found and after is None:
             return []  # retention took it, and all that is older
+        found_at = found[0][0] if found else 0
+        wanted = _beyond(wanted, found_at, onward=after is not None)
+    conditions, values = wanted.terms()
+    if place is not None:
         compared = "<" if after is None else ">"
         conditions.append(f"(created_at, id) {compared} (?, ?)")
-        values += [found[0][0] if found else 0, place]
+        values += [found_at, place]
     order = _NEWEST_FIRST if after is None else _OLDEST_FIRST
     chosen = select_rows(
         f"SELECT id FROM request_log {_index(wanted)} {where(conditions)} "
@@ -105,6 +109,18 @@ def log_page(
     )
     ids = [id for (id,) in chosen]
     return _fetch(f"{where([_one_of('id', ids)])} {_NEWEST_FIRST}", ids) if ids else []
+
+
+def _beyond(wanted: LogFilter, place: int, *, onward: bool) -> LogFilter:
+    """The filter without a bound that is met by all rows beyond a place (unix ms).
+
+    Of two bounds on one side SQLite walks an index from either.
+    """
+    if onward and wanted.since is not None and wanted.since <= place:
+        return replace(wanted, since=None)
+    if not onward and wanted.until is not None and place < wanted.until:
+        return replace(wanted, until=None)
+    return wanted
 
 
 def newest_rows(
@@ -122,7 +138,9 @@ def newest_rows(
         f"{_NEWEST_FIRST} LIMIT 1 OFFSET ?",
         (*values, limit - 1),
     )
-    place, compared = oldest[0] if oldest else (0, 0), ">="
+    place, compared = oldest[0] if oldest else (wanted.since or 0, 0), ">="
+    conditions, values = _beyond(wanted, place[0], onward=True).terms()
+    conditions, values = [*conditions, "id <= ?"], [*values, upto]
     left = limit
     while left:
         size = min(page, left)

@@ -1,0 +1,5 @@
+"""A PostgreSQL server of the tests' own."""
+
+from tests.gateway.conftest import driver, server
+
+__all__ = ["driver", "server"]
