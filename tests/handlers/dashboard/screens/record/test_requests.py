@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import threading
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -125,6 +127,21 @@ async def test_fields_that_were_left_empty_and_unknown_ones_ask_for_nothing(serv
     browser = await signed_in(serving)
     page = await browser.get("/dashboard/requests?key=&status=&since=+&utm_source=chat")
     assert (page.status, len(shown(page))) == (200, 1)
+
+
+@pytest.mark.settings(time_zone="Asia/Kathmandu")
+@pytest.mark.gen_test
+async def test_dates_and_times_are_those_of_the_dashboards_zone(serving):
+    midnight = datetime(2026, 3, 5, tzinfo=ZoneInfo("Asia/Kathmandu"))
+    at = int(midnight.timestamp() * 1000)
+    day = [log_row(created_at=at), log_row(created_at=at + 24 * HOUR - 1)]
+    rest = [log_row(created_at=at - 1), log_row(created_at=at + 24 * HOUR)]
+    await write(serving, *day, *rest)
+    browser = await signed_in(serving)
+    page = await browser.get("/dashboard/requests?since=2026-03-05&until=2026-03-06")
+    assert set(shown(page)) == {row["request_id"] for row in day}
+    assert "2026-03-05 00:00:00" in page.text
+    assert "2026-03-05 23:59:59" in page.text
 
 
 # --- pages
