@@ -86,7 +86,8 @@ async def _demo(
         request_id = await _show_turn(url, key, show)
         await server.gateway.flush()
         show("Meanwhile, in another terminal, in this folder:\n")
-        for words in ("logs", f"explain {request_id[:12]}", "status"):
+        explained = f"explain {request_id[:12]}"
+        for words in ("logs", explained, "status", "dashboard link"):
             show(f"  {command_here(settings.data_dir)} {words}")
         show("\nA prompt can choose its answer, as demo:tool(ls) does; see")
         show(f"  {program_here()} demo --help")

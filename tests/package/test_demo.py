@@ -73,13 +73,14 @@ def printed(shown):
 def test_its_commands_work_on_its_own_data_whatever_the_owner_has_set():
     with demo() as (shown, _):
         commands = printed(shown)
-        assert commands.keys() == {"logs", "explain", "status"}
+        assert commands.keys() == {"logs", "explain", "status", "dashboard"}
         request_id = commands["explain"].split()[-1]
         assert request_id in run(commands["logs"])
         explained = run(commands["explain"])
         assert request_id in explained
         assert "answered" in explained
         assert "ada@demo.example" in run(commands["status"])
+        assert "/dashboard/link#" in run(commands["dashboard"])
         folder = Path(re.search(r"GATEWAY_DATA_DIR=(\S+)", shown)[1])
         assert folder.is_dir()
     assert not folder.exists()
