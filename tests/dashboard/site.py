@@ -70,7 +70,7 @@ class Site:
         )
         self.origin = f"https://{NAME}:{self.nginx.port}"
         self.upstream = ScriptedUpstream()
-        self.cookie = new_token()
+        self.owners_token, self.holders_token = new_token(), new_token()
 
     async def start(self):
         await self.upstream.start()
@@ -103,12 +103,31 @@ class Site:
         await self.upstream.stop()
 
     async def _sign_in(self):
+        """The owner, and the holder of a key that has a limit."""
+        ring = self.serving.gateway.ring
+        holder = next(key for key in ring if key.name == "workshop")
+
         def make():
-            user = add_user(OWNER, Role.OWNER, "none that matches")
-            begin_session(user, self.cookie, BROWSER, time.time())
+            user, now = add_user(OWNER, Role.OWNER, "none that matches"), time.time()
+            begin_session(user, self.owners_token, BROWSER, now)
+            begin_session(holder, self.holders_token, BROWSER, now, holder.digest)
 
         await self.serving.gateway.store.write(make)
         await self.serving.gateway.sign_in.load()
+
+    @property
+    def holders_cookie(self):
+        return self._cookie(self.holders_token)
+
+    def _cookie(self, token):
+        return {
+            "name": "__Host-codexgate",
+            "value": token,
+            "url": self.origin,
+            "secure": True,
+            "httpOnly": True,
+            "sameSite": "Strict",
+        }
 
     async def _come_near_limits(self):
         for name, (limit, turns, prompt) in NEAR.items():
@@ -145,16 +164,7 @@ class Site:
                 f"--host-resolver-rules=MAP {NAME} 127.0.0.1, EXCLUDE 127.0.0.1",
                 f"--ignore-certificate-errors-spki-list={pin_of(self.certificate)}",
             ],
-            "cookies": [
-                {
-                    "name": "__Host-codexgate",
-                    "value": self.cookie,
-                    "url": self.origin,
-                    "secure": True,
-                    "httpOnly": True,
-                    "sameSite": "Strict",
-                }
-            ],
+            "cookies": [self._cookie(self.owners_token)],
             **wanted,
         }
         process = await asyncio.create_subprocess_exec(
