@@ -8,7 +8,7 @@ from functools import cache
 from gateway.keys.counters import WindowCounter
 from gateway.keys.key import Key, Limit, Measure
 from gateway.keys.limiter import Limiter
-from gateway.protocol.limit_windows import runs_out_at
+from gateway.protocol.limit_windows import LEAST_PASSED, runs_out_at
 from gateway.settings.zones import zone_named
 from handlers.dashboard.formats import dollars, number_text, plural, token_count
 
@@ -104,6 +104,8 @@ def outlook(use: LimitUse, zone: str) -> str:
         )
     if not use.used:
         return f"Nothing is used of {name}, which begins anew {anew}."
+    if use.passed < LEAST_PASSED:
+        return f"How long {name} lasts cannot be told yet; it begins anew {anew}."
     return f"At this pace {name} lasts until it begins anew {anew}."
 
 

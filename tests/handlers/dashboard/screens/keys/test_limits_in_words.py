@@ -69,6 +69,11 @@ def test_a_moment_is_told_in_the_zone():
             "then requests are answered 429 until Friday 14:00.",
         ),
         (
+            use("tokens 2M/7d", 1_900_000, began=0.1),
+            "How long the limit of tokens per week lasts cannot be told yet; it begins "
+            "anew on 7 Dec 11:36.",
+        ),
+        (
             use("cost 5/7d model=gpt-5*", 5_000_000),
             "The limit of cost per week, gpt-5* is used up: requests for gpt-5* are "
             "answered 429 until Friday 14:00.",
