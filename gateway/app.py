@@ -25,6 +25,7 @@ from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
 from gateway.monitoring.supervisor import Supervisor
 from gateway.notifications.configured import open_notifications
+from gateway.oauth.oauth import OAuth
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.judges import Judges
 from gateway.polling.reset_credits import ResetCredits
@@ -88,6 +89,7 @@ class Gateway:
         self.database_lock = DatabaseLock(direct_url, settings.data_dir)
         self.ring = KeyRing()
         self.sign_in = SignIn(self.store, secrets, self.ring)
+        self.oauth = OAuth(self.store, secrets, self.ring)
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
@@ -98,7 +100,7 @@ class Gateway:
         self.changes = ChangeWatch(self.store, self._load)
         self.peers = Peers(self.ring, self.limiter, pool.bindings, self.changes.load)
         self._session = session = open_session(settings)
-        self._http = UpstreamHttp(settings)
+        http = self._http = UpstreamHttp(settings)
         self._learned = LearnedTraits(self.max_message_bytes)
         self._sockets = UpstreamSockets(session, settings, self._learned)
         tokens = self.tokens = TokenSource(
@@ -111,7 +113,6 @@ class Gateway:
         base_url = settings.upstream_base_url
         self.catalogues = Catalogues(self.pool, self.calls, base_url)
         self.usage = UsagePoller(self.pool, self.calls, base_url)
-        self._limits = RelayLimits.of(settings, timing)
         self.resets = ResetCredits(self.pool, self.calls, self.usage, base_url)
         self.judges = Judges(pool, tokens, self.usage, self.catalogues, self._sockets)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
@@ -120,9 +121,8 @@ class Gateway:
         self.turns = TurnRunner(
             pool, tokens, self.judges, metering, self.body_budget, lookups
         )
-        self.proxy = Proxy(
-            settings, self.turns, self.pool, self._http, self._learned, self._limits
-        )
+        limits = self._limits = RelayLimits.of(settings, timing)
+        self.proxy = Proxy(settings, self.turns, pool, http, self._learned, limits)
         self.metrics = Metrics(self, by_key=settings.metrics_keys)
         self.notifications = open_notifications(self, session, settings)
         self._recorder = Recorder(
@@ -243,6 +243,7 @@ class Gateway:
         ever_made = await self.store.read(keys_ever_made)
         self.ring.replace(keys, ever_made=ever_made)
         await self.sign_in.load()
+        await self.oauth.load()
         self.pool.strategy = await self.store.read(load_strategy)
         self.rules = await self.store.read(load_rules)
         self.limiter.ledger.retain(self.ring)

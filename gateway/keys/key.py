@@ -104,6 +104,7 @@ class Key:
     concurrency: int | None = None
     unpriced: str | None = None  # one of UNPRICED; None: as for all keys
     rules: RequestRules = NO_RULES
+    user_id: int | None = None  # whose seat it is, which has devices and no token
 
     @property
     def is_visitor(self) -> bool:

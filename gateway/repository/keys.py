@@ -48,6 +48,7 @@ def key_of(row: models.ApiKeyRow, limits: list[Limit]) -> Key:
         concurrency=row.concurrency,
         unpriced=row.unpriced,
         rules=parse_rules(_list(row.tools) or (), _list(row.aliases) or ()),
+        user_id=row.user_id,
     )
 
 

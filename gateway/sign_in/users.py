@@ -13,6 +13,7 @@ _LONGEST_TYPED = 200  # far above a name, and nothing to fold for long
 class Role(StrEnum):
     """What a user may do: each whatever those before it may."""
 
+    HOLDER = "holder"  # the own page alone, with the devices of the own seat
     VIEWER = "viewer"
     OPERATOR = "operator"  # no users, logins, base URLs, egress, nor others' addresses
     OWNER = "owner"
@@ -47,7 +48,7 @@ def user_of(row: UserRow) -> User:
     return User(
         id=row.id,
         name=row.name,
-        role=Role(row.role) if row.role in list(Role) else Role.VIEWER,
+        role=Role(row.role) if row.role in list(Role) else Role.HOLDER,
         password=row.password,
         has_totp=row.totp_secret is not None,
         recovery_codes=len(json.loads(row.recovery_codes)),

@@ -94,6 +94,8 @@ class ApiKeyRow(BaseModel):
     expires_at = pw.BigIntegerField(null=True)
     is_disabled = pw.BooleanField(default=False)
     created_at = pw.BigIntegerField(default=now_ms)
+    # Whose seat it is: nobody knows a token of its, and devices sign in to it.
+    user_id = pw.IntegerField(null=True, unique=True)
 
     class Meta:
         table_name = "api_key"
@@ -169,6 +171,7 @@ class RequestLog(BaseModel):
     is_prewarm = pw.BooleanField(default=False)
     changes = pw.TextField(default="[]")  # JSON list
     receipt = pw.TextField(default="{}")  # JSON object
+    device_id = pw.IntegerField(null=True)  # that signed in to the key's seat
 
 
 # The log page walks one of these, newest first. Each holds every column that a

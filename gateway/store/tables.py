@@ -19,6 +19,12 @@ from gateway.store.models import (
     UsageHour,
 )
 from gateway.store.notices import NoticeRow
+from gateway.store.users.oauth_tables import (
+    AccessTokenRow,
+    AuthorizationCodeRow,
+    DeviceRow,
+    SignInRequestRow,
+)
 from gateway.store.users.tables import FailedSignInRow, LinkRow, SessionRow, UserRow
 
 TABLES: tuple[type[BaseModel], ...] = (
@@ -42,4 +48,8 @@ TABLES: tuple[type[BaseModel], ...] = (
     SessionRow,
     LinkRow,
     FailedSignInRow,
+    DeviceRow,
+    AccessTokenRow,
+    SignInRequestRow,
+    AuthorizationCodeRow,
 )

@@ -1,0 +1,175 @@
+"""Requests to sign in: what a client asked for, until a person has decided."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from gateway.keys.key import digest
+from gateway.oauth.client_rules import CLIENT_ID, check_redirect, check_scope
+from gateway.oauth.errors import (
+    ClientFault,
+    OAuthError,
+    RequestOver,
+    SeatLacking,
+    UnsupportedResponseType,
+)
+from gateway.oauth.seats import seat_row
+from gateway.sign_in.sessions import BrowserFacts
+from gateway.store.models import ApiKeyRow
+from gateway.store.users.oauth_tables import SignInRequestRow
+from gateway.store.users.tables import UserRow
+
+BROWSER, DEVICE = "browser", "device"  # the flows
+REQUEST_SECONDS = 600
+# A stranger's requests push nobody's out: of an address, and of all together.
+MOST_PENDING_OF_ADDRESS = 5
+MOST_PENDING = 1_000
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # RFC 7636, 4.2
+_LONGEST_STATE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the client's link to /oauth/authorize says, checked."""
+
+    redirect_uri: str
+    challenge: str
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """What consent shows; `expires_at` in unix seconds, as `created_at`."""
+
+    id: int
+    flow: str
+    redirect_uri: str | None
+    address: str
+    network: str
+    user_agent: str
+    created_at: float
+    expires_at: float
+
+
+class TooManyPending(OAuthError):
+    code = "temporarily_unavailable"
+    message = "Too many sign-ins wait for a decision; try again in some minutes"
+
+
+def read_request(given: Mapping[str, str]) -> Asked:
+    """Check the query of /oauth/authorize; each name is in it once.
+
+    Raises ClientFault, for a page, when it is not known for sure where the client is;
+    else an OAuthError whose `callback` tells the client.
+    """
+    redirect_uri, state = given.get("redirect_uri", ""), given.get("state")
+    if given.get("client_id") != CLIENT_ID or len(state or "") > _LONGEST_STATE:
+        raise ClientFault
+    check_redirect(redirect_uri)
+    try:
+        if given.get("response_type") != "code":
+            raise UnsupportedResponseType
+        check_scope(given.get("scope", ""))
+        challenge = given.get("code_challenge", "")
+        is_s256 = given.get("code_challenge_method") == "S256"
+        if not is_s256 or _CHALLENGE.fullmatch(challenge) is None:
+            raise OAuthError("PKCE with S256 is needed (RFC 7636)")
+    except OAuthError as error:
+        error.callback = callback_url(
+            redirect_uri, state, error=error.code, error_description=str(error)
+        )
+        raise
+    return Asked(redirect_uri, challenge, state)
+
+
+def callback_url(redirect_uri: str, state: str | None, **told: str) -> str:
+    """Back to the client, which knows its state."""
+    query = told if state is None else {**told, "state": state}
+    return f"{redirect_uri}?{urlencode(query)}"
+
+
+# In a transaction.
+
+
+def open_request(asked: Asked, browser: BrowserFacts, now: float) -> str:
+    """The handle of a new pending request. Raises TooManyPending."""
+    handle = secrets.token_urlsafe(32)
+    add_request(
+        browser,
+        now,
+        REQUEST_SECONDS,
+        digest=digest(handle),
+        flow=BROWSER,
+        redirect_uri=asked.redirect_uri,
+        challenge=asked.challenge,
+        state=asked.state,
+    )
+    return handle
+
+
+def add_request(
+    browser: BrowserFacts, now: float, seconds: int, **columns: str | None
+) -> SignInRequestRow:
+    """Also of the device flow. Raises TooManyPending."""
+    table, ms = SignInRequestRow, int(now * 1000)
+    table.delete().where(table.expires_at <= ms).execute()
+    own = table.network == browser.network
+    flow = table.flow == columns["flow"]
+    if (
+        table.select().where(own & flow).count() >= MOST_PENDING_OF_ADDRESS
+        or table.select().where(flow).count() >= MOST_PENDING
+    ):
+        raise TooManyPending
+    made: SignInRequestRow = table.create(
+        address=browser.address,
+        network=browser.network,
+        user_agent=browser.user_agent,
+        created_at=ms,
+        expires_at=ms + seconds * 1000,
+        **columns,
+    )
+    return made
+
+
+def find_request(handle: str, now: float) -> SignInRequestRow:
+    """Of the browser's flow. Raises RequestOver."""
+    table = SignInRequestRow
+    row: SignInRequestRow | None = table.get_or_none(
+        (table.digest == digest(handle))
+        & (table.flow == BROWSER)
+        & (table.expires_at > int(now * 1000))
+    )
+    if row is None:
+        raise RequestOver
+    return row
+
+
+def pending_of(row: SignInRequestRow) -> PendingRequest:
+    return PendingRequest(
+        row.id,
+        row.flow,
+        row.redirect_uri,
+        row.address,
+        row.network,
+        row.user_agent,
+        row.created_at / 1000,
+        row.expires_at / 1000,
+    )
+
+
+def read_pending(handle: str, now: float) -> PendingRequest:
+    return pending_of(find_request(handle, now))
+
+
+def usable_seat(user_id: int, now: float) -> ApiKeyRow:
+    """The person's, with which a device could work now. Raises SeatLacking."""
+    user, seat = UserRow.get_or_none(UserRow.id == user_id), seat_row(user_id)
+    if user is None or user.is_disabled or seat is None:
+        raise SeatLacking
+    if seat.is_disabled:
+        raise SeatLacking("Your seat is disabled: ask the owner of this gateway")
+    if seat.expires_at is not None and seat.expires_at <= int(now * 1000):
+        raise SeatLacking("Your seat has expired: ask the owner of this gateway")
+    return seat

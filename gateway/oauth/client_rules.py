@@ -1,0 +1,31 @@
+"""The one client there is, and where it may be led back to."""
+
+import re
+
+from gateway.oauth.errors import ClientFault, InvalidClient, InvalidScope
+
+CLIENT_ID = "codex"
+SCOPE = "gateway"
+# A literal address of this machine alone, with the port the client listens on: "each
+# port has to be taken" (RFC 8252, 7.3). Nothing else is compared leniently.
+_REDIRECT = re.compile(r"http://127\.0\.0\.1:([1-9][0-9]{0,4})/callback", re.ASCII)
+_LARGEST_PORT = 65_535
+
+
+def check_client(client_id: str) -> None:
+    """Raises InvalidClient."""
+    if client_id != CLIENT_ID:
+        raise InvalidClient
+
+
+def check_redirect(redirect_uri: str) -> None:
+    """Raises ClientFault."""
+    found = _REDIRECT.fullmatch(redirect_uri)
+    if found is None or int(found[1]) > _LARGEST_PORT:
+        raise ClientFault
+
+
+def check_scope(scope: str) -> None:
+    """Absent is all there is. Raises InvalidScope."""
+    if set(scope.split(" ")) - {SCOPE, ""}:
+        raise InvalidScope

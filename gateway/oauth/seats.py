@@ -1,0 +1,36 @@
+"""Seats: API keys that belong to a person. Nobody knows a token of theirs."""
+
+import secrets
+
+from gateway.keys.key import digest
+from gateway.repository import audit
+from gateway.sign_in.sessions import end_key_sessions
+from gateway.store.models import ApiKeyRow
+from gateway.store.users.tables import UserRow
+
+ACCESS_START = "cgat-"
+# What all access tokens of a seat begin with: a proxy may hash it.
+PUBLIC_LENGTH = len(ACCESS_START) + 8
+
+
+def new_public_part() -> str:
+    return ACCESS_START + secrets.token_hex(4)
+
+
+# In a transaction.
+
+
+def give_seat(row: ApiKeyRow, user: UserRow, actor: str) -> None:
+    """Make a key the person's seat; its token, and the one before, end with it."""
+    row.user_id = user.id
+    row.prefix = new_public_part()
+    row.digest = digest(secrets.token_urlsafe(32))  # of what nobody has
+    row.old_prefix = row.old_digest = row.old_expires_at = None
+    row.save()
+    end_key_sessions(row.id)
+    audit.record(actor, "seat.give", user.name, key=row.name, prefix=row.prefix)
+
+
+def seat_row(user_id: int) -> ApiKeyRow | None:
+    row: ApiKeyRow | None = ApiKeyRow.get_or_none(ApiKeyRow.user_id == user_id)
+    return row

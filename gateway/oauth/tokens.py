@@ -1,0 +1,219 @@
+"""Tokens: issued for devices, and rotated; each in a transaction, but what is pure.
+
+An access token begins with the public part of its seat, a refresh token with that and
+the family: what all tokens of the device share, so that an old one is known as such.
+"""
+
+import base64
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from gateway.keys.key import digest
+from gateway.oauth.devices import (
+    EndReason,
+    chain_of,
+    end_devices,
+    forget_old_devices,
+    keep_chain,
+    locked_device,
+)
+from gateway.oauth.rotation import Verdict, judge, note_used, rotated
+from gateway.oauth.seats import ACCESS_START, PUBLIC_LENGTH
+from gateway.repository import audit, options
+from gateway.secret import Secret
+from gateway.sign_in.sessions import BrowserFacts
+from gateway.store.encryption import SecretBox
+from gateway.store.models import ApiKeyRow
+from gateway.store.users.oauth_tables import AccessTokenRow, DeviceRow
+
+ACCESS_SECONDS = 600
+# As long as it is used now and then, and a year at most.
+REFRESH_SECONDS = 60 * 86_400
+LONGEST_SECONDS = 365 * 86_400
+# An expired access token is known so long: who presents it may be told what to do.
+KNOWN_SECONDS = 3_600
+REFRESH_START = "cgrt-"
+SEALED_KEY = "oauth_refresh_key"
+_FAMILY_LENGTH = PUBLIC_LENGTH + 16
+_ACCESS_LENGTH = PUBLIC_LENGTH + 43
+_REFRESH_LENGTH = _FAMILY_LENGTH + 43
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a client gets, this once, and what the gateway keeps of it."""
+
+    device_id: int
+    generation: int
+    access: Secret
+    refresh: Secret
+    expires_at: float  # of the access token, unix seconds
+    expires_in: int = ACCESS_SECONDS
+
+
+@dataclass(slots=True)
+class KnownToken:
+    """What is kept of an access token."""
+
+    device_id: int
+    generation: int
+    expires_at: float
+    was_used: bool = False  # here
+
+
+def is_access_token(token: str) -> bool:
+    return (
+        len(token) == _ACCESS_LENGTH
+        and token.startswith(ACCESS_START)
+        and token.isascii()
+    )
+
+
+def is_refresh_token(token: str) -> bool:
+    return (
+        len(token) == _REFRESH_LENGTH
+        and token.startswith(REFRESH_START)
+        and token.isascii()
+    )
+
+
+def successor(key: bytes, token: str) -> str:
+    """The same of the same token, whoever asks and however often."""
+    made = hmac.digest(key, token.encode(), "sha256")
+    end = base64.urlsafe_b64encode(made).decode().rstrip("=")
+    return token[:_FAMILY_LENGTH] + end
+
+
+# In a transaction.
+
+
+def sealed_key(box: SecretBox) -> bytes:
+    """What successors are derived with; made when it is first needed."""
+    sealed = options.read(SEALED_KEY)
+    if sealed is None:
+        sealed = box.encrypt(secrets.token_hex(32))
+        options.write(SEALED_KEY, sealed)
+    return bytes.fromhex(box.decrypt(sealed))
+
+
+def sign_in_device(
+    seat: ApiKeyRow, name: str, flow: str, browser: BrowserFacts, now: float
+) -> Issued:
+    """A new device of the seat, with its first tokens."""
+    ms = int(now * 1000)
+    forget_old_devices(now)
+    start = REFRESH_START + seat.prefix.removeprefix(ACCESS_START)
+    family = start + secrets.token_urlsafe(12)
+    refresh = family + secrets.token_urlsafe(32)
+    row = DeviceRow.create(
+        api_key_id=seat.id,
+        name=name,
+        flow=flow,
+        address=browser.address,
+        refresh_address=browser.address,
+        user_agent=browser.user_agent,
+        created_at=ms,
+        refreshed_at=ms,
+        family=digest(family),
+        refresh_digest=digest(refresh),
+        refresh_expires_at=ms + REFRESH_SECONDS * 1000,
+    )
+    audit.record(
+        f"seat:{seat.name}",
+        "device.sign_in",
+        name,
+        device=row.id,
+        address=browser.address,
+    )
+    return _issue(row, seat.prefix, refresh, 0, now)
+
+
+def refresh_device(
+    token: str, address: str, box: SecretBox, now: float
+) -> Issued | None:
+    """The tokens that follow; None: the client has to sign in anew.
+
+    Of a reuse the device ends, which has to be kept: nothing is raised.
+    """
+    family = digest(token[:_FAMILY_LENGTH])
+    row = locked_device(DeviceRow.family == family)
+    ms = int(now * 1000)
+    if row is None or row.ends_at is not None or ms >= row.refresh_expires_at:
+        return None
+    seat = ApiKeyRow.get_or_none(ApiKeyRow.id == row.api_key_id)
+    if seat is None:
+        return None
+    chain, presented = chain_of(row), digest(token)
+    verdict, generation = judge(chain, presented, now)
+    if verdict is Verdict.REUSE:
+        end_devices(DeviceRow.id == row.id, EndReason.REUSE, f"address:{address}", now)
+        return None
+    follows = successor(sealed_key(box), token)
+    if verdict is Verdict.REPEAT:
+        if address != row.refresh_address:
+            told = {"device": row.id, "address": address, "before": row.refresh_address}
+            audit.record(f"seat:{seat.name}", "device.repeat", row.name, **told)
+    else:
+        keep_chain(row, rotated(chain, digest(follows), now))
+        row.refreshed_at, row.refresh_address = ms, address
+        last = row.created_at + LONGEST_SECONDS * 1000
+        row.refresh_expires_at = min(ms + REFRESH_SECONDS * 1000, last)
+        row.save()
+    return _issue(row, seat.prefix, follows, generation, now)
+
+
+def note_access_used(device_id: int, generation: int, now: float) -> None:
+    """An access token was used first: whoever has it has the refresh token, too."""
+    row = locked_device(DeviceRow.id == device_id)
+    if row is None:
+        return
+    chain = chain_of(row)
+    used = note_used(chain, generation, now)
+    if used != chain:
+        keep_chain(row, used)
+        row.save(only=[DeviceRow.spent])
+
+
+def load_tokens(now: float) -> dict[str, KnownToken]:
+    """By digest, those that are known still."""
+    table, least = AccessTokenRow, int((now - KNOWN_SECONDS) * 1000)
+    rows = table.select().where(table.expires_at > least)
+    return {row.digest: _known(row) for row in rows}
+
+
+def find_token(hashed: str) -> KnownToken | None:
+    row = AccessTokenRow.get_or_none(AccessTokenRow.digest == hashed)
+    return None if row is None else _known(row)
+
+
+def revoke_token(token: str, now: float) -> None:
+    """End the device of a token, of whichever kind (RFC 7009); of none: nothing."""
+    if is_refresh_token(token):
+        which = DeviceRow.family == digest(token[:_FAMILY_LENGTH])
+    elif is_access_token(token):
+        known = find_token(digest(token))
+        which = DeviceRow.id == (known.device_id if known else 0)
+    else:
+        return
+    end_devices(which, EndReason.REVOKED, "device", now)
+
+
+def _issue(
+    row: DeviceRow, public: str, refresh: str, generation: int, now: float
+) -> Issued:
+    table, ms = AccessTokenRow, int(now * 1000)
+    table.delete().where(table.expires_at < ms - KNOWN_SECONDS * 1000).execute()
+    access, expires_at = public + secrets.token_urlsafe(32), now + ACCESS_SECONDS
+    table.create(
+        force_insert=True,
+        digest=digest(access),
+        device_id=row.id,
+        generation=generation,
+        expires_at=int(expires_at * 1000),
+    )
+    return Issued(row.id, generation, Secret(access), Secret(refresh), expires_at)
+
+
+def _known(row: AccessTokenRow) -> KnownToken:
+    return KnownToken(row.device_id, row.generation, row.expires_at / 1000)
