@@ -7,6 +7,7 @@ import asyncio
 import statistics
 import time
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -58,10 +59,14 @@ def log_jobs():
 
 def other_jobs():
     now = now_ms()
-    for by in ("key", "model", "account", "day", "hour"):
-        since = now - 7 * DAY_MS
-        yield "usage of 7 days", partial(usage_report, (by,), since=since)
-    yield "usage of 7 days", partial(usage_report, ("day", "key"), since=since)
+    zone = ZoneInfo("Europe/Berlin")
+    for days, by in (
+        *((7, (one,)) for one in ("key", "model", "account", "day", "hour")),
+        *((7, ("day", "key")), (2, ("hour",)), (30, ("day",)), (30, ("week",))),
+    ):
+        since = now - days * DAY_MS
+        job = partial(usage_report, by, since=since, zone=zone)
+        yield f"usage of {days} days by {', '.join(by)}", job
     page = conversation_rows({})
     for wanted in ({}, {"key": "#2"}, {"moved": True}):
         yield "conversations", partial(conversation_rows, wanted)

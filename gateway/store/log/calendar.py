@@ -29,9 +29,25 @@ def group_start(unit: Unit, zone: tzinfo, first: int, last: int) -> str:
     return f"{since} / {_WEEK_MS} * {_WEEK_MS} + {_FIRST_MONDAY_MS}"
 
 
-def is_utc(zone: tzinfo, first: int, last: int) -> bool:
-    """Whether the zone's days are those of UTC in this time."""
-    return _offset(zone, first, last) == "0"
+def moved_hours(zone: tzinfo, first: int, last: int) -> list[tuple[int, int]]:
+    """From when until when (ms) hours are of another day in the zone than in UTC.
+
+    `first` begins a day of UTC; of the one that `last` is in all hours count.
+    """
+    spans = []
+    for day in range(first, last + 1, DAY_MS):
+        ahead = _offset_at(zone, day)
+        if ahead != _offset_at(zone, day + DAY_MS):
+            hours = range(day, day + DAY_MS, HOUR_MS)
+            moved = [
+                h for h in hours if not 0 <= h + _offset_at(zone, h) - day < DAY_MS
+            ]
+            spans += [(hour, hour + HOUR_MS) for hour in moved]
+        elif ahead >= HOUR_MS:
+            spans.append((day + DAY_MS - ahead // HOUR_MS * HOUR_MS, day + DAY_MS))
+        elif ahead < 0:
+            spans.append((day, day - ahead // HOUR_MS * HOUR_MS))
+    return spans
 
 
 def _offset(zone: tzinfo, first: int, last: int) -> str:

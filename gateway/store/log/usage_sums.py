@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from gateway.store.log import calendar
 from gateway.store.log.log_rows import DAY_MS, HOUR_MS, MEASURES
@@ -36,32 +36,63 @@ def usage_report(
         api_key_id=api_key_id, account_id=account_id, model=model
     )
     first, last = _span(since)
-    by_time = [unit for unit in UNITS if unit in by]
-    has_hours = "hour" in by or not calendar.is_utc(zone, first, last)
     # Whole days of UTC have sums of their own, where they are not to be taken apart.
     first_day = -(-first // DAY_MS) * DAY_MS
-    days_from = _NEVER if by_time and has_hours else first_day
-    groups = {
-        one: calendar.group_start(one, zone, first, last)
-        if one in UNITS
-        else _COLUMNS[one]
-        for one in by
-    }
-    parts = [f"{sql} AS part_{name}" for name, sql in groups.items()]
-    columns = ", ".join([*parts, *MEASURES])
-    sums = [f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in MEASURES]
-    names = [f"part_{name}" for name in groups]
+    days_from = _NEVER if "hour" in by else first_day
+    parts = [
+        _Part("usage_day", UTC, ["start >= ?"], [days_from]),
+        _Part("usage_hour", zone, ["start >= ?", "start < ?"], [first, days_from]),
+    ]
+    if {"day", "week"} & {*by} and "hour" not in by:
+        parts += _moved_hours(zone, first_day, last)
+    selects, all_values = [], []
+    for part in parts:
+        groups = ", ".join(_group(one, part.zone, first, last) for one in by)
+        sums = ", ".join(f"{part.sign}{name} AS {name}" for name in MEASURES)
+        wanted = where([*part.conditions, *conditions])
+        selects.append(f"SELECT {groups}, {sums} FROM {part.table} {wanted}")
+        all_values += [*part.values, *values]
+    sums = ", ".join(f"CAST(SUM({name}) AS BIGINT)" for name in MEASURES)
+    names = ", ".join(f"part_{name}" for name in by)
     found = select_rows(
-        f"SELECT {', '.join([*names, *sums])} FROM ("
-        f"SELECT {columns} FROM usage_day "
-        f"{where(['start >= ?', *conditions])} UNION ALL "
-        f"SELECT {columns} FROM usage_hour "
-        f"{where(['start >= ?', 'start < ?', *conditions])}"
-        f") AS parts GROUP BY {', '.join(names)}",
-        (days_from, *values, first, days_from, *values),
+        f"SELECT {names}, {sums} FROM ({' UNION ALL '.join(selects)}) AS parts "
+        f"GROUP BY {names} HAVING SUM(requests) <> 0",
+        all_values,
     )
-    report = [dict(zip((*groups, *MEASURES), row, strict=True)) for row in found]
+    report = [dict(zip((*by, *MEASURES), row, strict=True)) for row in found]
     return in_order(report, by)
+
+
+class _Part(NamedTuple):
+    """Some of the sums that a report is made of; hours and days are of this zone."""
+
+    table: str
+    zone: tzinfo
+    conditions: list[str]
+    values: list[Any]
+    sign: str = ""
+
+
+def _group(one: Grouping, zone: tzinfo, first: int, last: int) -> str:
+    match one:
+        case "hour" | "day" | "week":
+            return f"{calendar.group_start(one, zone, first, last)} AS part_{one}"
+        case _:
+            return f"{_COLUMNS[one]} AS part_{one}"
+
+
+def _moved_hours(zone: tzinfo, first: int, last: int) -> list[_Part]:
+    """Hours that are of another day in the zone: taken from one, added to the other.
+
+    They are few: to sum all hours in place of days would read 24 times as many rows.
+    """
+    spans = calendar.moved_hours(zone, first, last)
+    if not spans:
+        return []
+    listed = ", ".join(f"({begin}, {end})" for begin, end in spans)
+    table = f"(VALUES {listed}) AS moved CROSS JOIN usage_hour"
+    inside = ["start >= column1", "start < column2"]
+    return [_Part(table, zone, inside, []), _Part(table, UTC, inside, [], "-")]
 
 
 def in_order(report: list[Record], by: Sequence[Grouping]) -> list[Record]:
