@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from gateway.keys.key import digest
-from gateway.oauth.client_rules import CLIENT_ID, check_redirect, check_scope
+from gateway.oauth.client_rules import CODEX_CLIENT, check_redirect, check_scope
 from gateway.oauth.errors import (
     ClientFault,
     OAuthError,
@@ -31,7 +31,7 @@ _LONGEST_STATE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SignInLink:
     """What the client's link to /oauth/authorize says, checked."""
 
     redirect_uri: str
@@ -58,14 +58,14 @@ class TooManyPending(OAuthError):
     message = "Too many sign-ins wait for a decision; try again in some minutes"
 
 
-def read_request(given: Mapping[str, str]) -> Asked:
+def read_request(given: Mapping[str, str]) -> SignInLink:
     """Check the query of /oauth/authorize; each name is in it once.
 
     Raises ClientFault, for a page, when it is not known for sure where the client is;
     else an OAuthError whose `callback` tells the client.
     """
     redirect_uri, state = given.get("redirect_uri", ""), given.get("state")
-    if given.get("client_id") != CLIENT_ID or len(state or "") > _LONGEST_STATE:
+    if given.get("client_id") != CODEX_CLIENT or len(state or "") > _LONGEST_STATE:
         raise ClientFault
     check_redirect(redirect_uri)
     try:
@@ -81,7 +81,7 @@ def read_request(given: Mapping[str, str]) -> Asked:
             redirect_uri, state, error=error.code, error_description=str(error)
         )
         raise
-    return Asked(redirect_uri, challenge, state)
+    return SignInLink(redirect_uri, challenge, state)
 
 
 def callback_url(redirect_uri: str, state: str | None, **told: str) -> str:
@@ -93,7 +93,7 @@ def callback_url(redirect_uri: str, state: str | None, **told: str) -> str:
 # In a transaction.
 
 
-def open_request(asked: Asked, browser: BrowserFacts, now: float) -> str:
+def open_request(asked: SignInLink, browser: BrowserFacts, now: float) -> str:
     """The handle of a new pending request. Raises TooManyPending."""
     handle = secrets.token_urlsafe(32)
     add_request(

@@ -4,7 +4,7 @@ import re
 
 from gateway.oauth.errors import ClientFault, InvalidClient, InvalidScope
 
-CLIENT_ID = "codex"
+CODEX_CLIENT = "codex"
 SCOPE = "gateway"
 # A literal address of this machine alone, with the port the client listens on: "each
 # port has to be taken" (RFC 8252, 7.3). Nothing else is compared leniently.
@@ -14,7 +14,7 @@ _LARGEST_PORT = 65_535
 
 def check_client(client_id: str) -> None:
     """Raises InvalidClient."""
-    if client_id != CLIENT_ID:
+    if client_id != CODEX_CLIENT:
         raise InvalidClient
 
 

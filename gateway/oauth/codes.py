@@ -23,7 +23,7 @@ from gateway.store.users.oauth_tables import (
     SignInRequestRow,
 )
 
-CODE_SECONDS = 60
+AUTHORIZATION_SECONDS = 60
 # A used code is known so long, so that its second use is told from a wrong one.
 _KEPT_MS = 86_400_000
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)  # RFC 7636, 4.1
@@ -57,7 +57,7 @@ def approve(handle: str, user_id: int, device_name: str, now: float) -> str:
         device_name=device_name,
         address=request.address,
         user_agent=request.user_agent,
-        expires_at=ms + CODE_SECONDS * 1000,
+        expires_at=ms + AUTHORIZATION_SECONDS * 1000,
     )
     return _back_to(request, code=code)
 

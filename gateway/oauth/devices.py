@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import peewee as pw
 
-from gateway.oauth.rotation import Chain, Spent
+from gateway.oauth.rotation import Chain, SpentToken
 from gateway.repository import audit
 from gateway.store.users.oauth_tables import AccessTokenRow, DeviceRow
 
@@ -14,7 +14,7 @@ from gateway.store.users.oauth_tables import AccessTokenRow, DeviceRow
 LEEWAY_SECONDS = 60
 _DAY_MS = 86_400_000
 # An ended device is shown so long.
-KEPT_DAYS = 90
+ENDED_KEPT_DAYS = 90
 LONGEST_DEVICE_NAME = 80
 
 
@@ -75,7 +75,7 @@ def device_of(row: DeviceRow) -> Device:
 
 
 def chain_of(row: DeviceRow) -> Chain:
-    spent = (Spent(digest, until) for digest, until in json.loads(row.spent))
+    spent = (SpentToken(digest, until) for digest, until in json.loads(row.spent))
     return Chain(row.refresh_digest, row.generation, tuple(spent))
 
 
@@ -127,6 +127,6 @@ def end_seat_devices(key_id: int, actor: str, now: float) -> None:
 
 
 def forget_old_devices(now: float) -> None:
-    before = int(now * 1000) - KEPT_DAYS * _DAY_MS
+    before = int(now * 1000) - ENDED_KEPT_DAYS * _DAY_MS
     gone = (DeviceRow.ends_at < before) | (DeviceRow.refresh_expires_at < before)
     DeviceRow.delete().where(gone).execute()

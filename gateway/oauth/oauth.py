@@ -23,7 +23,7 @@ from functools import partial
 
 from gateway.keys.key import Key, KeyRing, digest
 from gateway.oauth import authorization, codes, tokens
-from gateway.oauth.authorization import Asked, PendingRequest
+from gateway.oauth.authorization import PendingRequest, SignInLink
 from gateway.oauth.client_rules import check_client
 from gateway.oauth.devices import (
     LONGEST_DEVICE_NAME,
@@ -82,7 +82,7 @@ class OAuth:
 
     # What pages ask for.
 
-    async def open_request(self, asked: Asked, browser: BrowserFacts) -> str:
+    async def open_request(self, asked: SignInLink, browser: BrowserFacts) -> str:
         """The handle of a new pending request, for ten minutes.
 
         It stands in the consent form, and in no URL. Raises TooManyPending.
@@ -104,7 +104,7 @@ class OAuth:
 
         Who asks for it has seen a fresh sign-in of that user.
         """
-        name = named(device_name)
+        name = device_name_of(device_name)
         write = self._store.write
         return await write(codes.approve, handle, user_id, name, time.time())
 
@@ -176,7 +176,7 @@ class OAuth:
             token.was_used = True
 
 
-def named(name: str) -> str:
+def device_name_of(name: str) -> str:
     """A device's name as it is kept."""
     shown = "".join(c if c.isprintable() else "?" for c in name.strip())
     return shown[:LONGEST_DEVICE_NAME] or "Codex"

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class SpentToken:
     """A token that was used and may be good still; None: until its successor is used"""
 
     digest: str
@@ -35,7 +35,7 @@ class Chain:
 
     current: str  # digest, as of the others
     generation: int = 0
-    spent: tuple[Spent, ...] = ()  # the latest last
+    spent: tuple[SpentToken, ...] = ()  # the latest last
 
 
 def judge(chain: Chain, presented: str, now: float) -> tuple[Verdict, int]:
@@ -54,7 +54,7 @@ def rotated(chain: Chain, successor: str, now: float) -> Chain:
     """After the current token was used; that uses what it succeeded, too."""
     used = note_used(chain, chain.generation, now)
     good = [one for one in used.spent if one.good_until is None or now < one.good_until]
-    spent = (*good, Spent(chain.current))[-MOST_SPENT:]
+    spent = (*good, SpentToken(chain.current))[-MOST_SPENT:]
     return Chain(successor, chain.generation + 1, spent)
 
 

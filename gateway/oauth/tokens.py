@@ -29,8 +29,8 @@ from gateway.store.users.oauth_tables import AccessTokenRow, DeviceRow
 
 ACCESS_SECONDS = 600
 # As long as it is used now and then, and a year at most.
-REFRESH_SECONDS = 60 * 86_400
-LONGEST_SECONDS = 365 * 86_400
+IDLE_DEVICE_SECONDS = 60 * 86_400
+OLDEST_DEVICE_SECONDS = 365 * 86_400
 # An expired access token is known so long: who presents it may be told what to do.
 KNOWN_SECONDS = 3_600
 REFRESH_START = "cgrt-"
@@ -117,7 +117,7 @@ def sign_in_device(
         refreshed_at=ms,
         family=digest(family),
         refresh_digest=digest(refresh),
-        refresh_expires_at=ms + REFRESH_SECONDS * 1000,
+        refresh_expires_at=ms + IDLE_DEVICE_SECONDS * 1000,
     )
     audit.record(
         f"seat:{seat.name}",
@@ -157,8 +157,8 @@ def refresh_device(
     else:
         keep_chain(row, rotated(chain, digest(follows), now))
         row.refreshed_at, row.refresh_address = ms, address
-        last = row.created_at + LONGEST_SECONDS * 1000
-        row.refresh_expires_at = min(ms + REFRESH_SECONDS * 1000, last)
+        last = row.created_at + OLDEST_DEVICE_SECONDS * 1000
+        row.refresh_expires_at = min(ms + IDLE_DEVICE_SECONDS * 1000, last)
         row.save()
     return _issue(row, seat.prefix, follows, generation, now)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.oauth.authorization import MOST_PENDING_OF_ADDRESS, read_request
-from gateway.oauth.codes import CODE_SECONDS
+from gateway.oauth.codes import AUTHORIZATION_SECONDS
 from gateway.oauth.errors import (
     ClientFault,
     InvalidClient,
@@ -97,7 +97,7 @@ async def test_a_code_is_bound_to_who_asked_for_it(oauth, person, store, wrong):
         uri = "http://127.0.0.1:1500/callback"
     else:
         table = AuthorizationCodeRow
-        moved = table.update(expires_at=table.expires_at - CODE_SECONDS * 1000)
+        moved = table.update(expires_at=table.expires_at - AUTHORIZATION_SECONDS * 1000)
         await store.write(moved.execute)
     with pytest.raises(InvalidGrant):
         await oauth.exchange_code(code, "codex", uri, verifier)
