@@ -15,6 +15,7 @@ from gateway.pricing.pricing import PriceTable
 from gateway.sign_in.users import Role
 from gateway.store.database import StoreUnavailable
 from gateway.store.log.queries import SHORTEST_PREFIX, LogFilter, Record
+from gateway.upstream.redaction import STRUCK
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.components import Stretch
 from handlers.dashboard.screens.record.lists import with_query
@@ -164,6 +165,8 @@ def outcome_of(row: Record) -> tuple[str, str]:
         return "ok", "good"
     if row["status"] == "interrupted" and row["error_code"] is None:
         return "interrupted", "warn"
+    if row["error_code"] == STRUCK:  # upstream's own, which nobody knows
+        return f"{row['error_origin'] or 'unknown'} error", "bad"
     return row["error_code"] or row["status"], "bad"
 
 

@@ -47,6 +47,12 @@ async def test_all_accounts_used_up_says_so_and_what_helps(serving):
     assert "/dashboard/accounts" in page.links
 
 
+async def test_a_code_that_is_not_kept_is_told_by_whose_fault_it_was(serving):
+    answered = await serving.ask(V1, payload("demo:failed(a_code_of_nobody)"))
+    page = await receipt_of(serving, answered)
+    assert re.search(r"\b(client|account|upstream) error\b", page.text)
+
+
 async def test_who_knows_nothing_of_the_gateway_reads_why_and_what_to_do(
     serving, upstream
 ):
