@@ -16,7 +16,7 @@ from gateway.demo.events import ScriptedTurn
 from tests.egress_proxy import PASSWORD, EgressProxy
 from tests.serving import CODEX, V1, payload, turn_on, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.operator
 
 PROMPT = "the words of the prompt"
 API_KEY = "sk-proj-0123456789-of-the-endpoint-abcdef"
