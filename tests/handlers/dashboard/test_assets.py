@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from handlers.dashboard import components
 from handlers.dashboard.static_files import STATIC, static_files, static_url
 from tests.tools import assets
 
@@ -54,6 +55,18 @@ def test_nothing_is_loaded_from_elsewhere():
     for path in [*TEMPLATES.rglob("*.html"), *STATIC.glob("*.*")]:
         text = path.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
         assert "//" not in re.sub(r"^ *//.*$|[;,{] // .*$", "", text, flags=re.M), path
+
+
+def test_templates_put_in_nothing_raw_but_components():
+    """And neither a script, nor a style, nor what an event does: the policy forbids."""
+    for path in TEMPLATES.rglob("*.html"):
+        text = path.read_text()
+        raw = re.findall(r"{% *(?:raw|module) +([^%(]*)", text)
+        assert set(raw) <= {*components.__all__}, path
+        inline = r"<style|\bstyle=|\son[a-z]+=[\"']|javascript:"
+        assert not re.search(inline, text), path
+        assert not re.search(r"<script(?! src=\"{{ static_url)", text), path
+        assert "autoescape" not in text, path
 
 
 def test_scripts_of_ours_run_no_text():

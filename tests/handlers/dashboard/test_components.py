@@ -45,6 +45,7 @@ def pieces(text):
         components.copyable(text),
         components.code_block(text, text),
         components.hidden_token(text),
+        components.prose(text),
         components.timeline([components.Stretch(text, 0, 5)]),
     ]
 
