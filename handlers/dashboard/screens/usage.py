@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from gateway.admin import reports
@@ -11,6 +12,7 @@ from gateway.admin.entity import Field, entity
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.explained.exported import csv_cells, csv_line
 from gateway.admin.views import account_names, key_names
+from gateway.repository.audit import record
 from gateway.settings.zones import zone_named
 from gateway.sign_in.users import Role
 from gateway.store.log.calendar import Unit
@@ -104,6 +106,9 @@ class UsageExport(PageHandler):
         asked = {name: self.get_query_argument(name, "") for name in _NAMES}
         wanted, zone = asked_for(_QUERY, asked), self.gateway.settings.time_zone
         content = await self.gateway.store.page(_lines, wanted, zone, time.time())
+        # Who took along what is asked later.
+        noted = partial(record, self.actor, "usage.export", "csv", **wanted)
+        await self.gateway.store.write(noted)
         name = f"usage-{day_text(time.time(), zone)}.csv"
         self.set_header("content-type", "text/csv; charset=utf-8")
         self.set_header("content-disposition", f'attachment; filename="{name}"')

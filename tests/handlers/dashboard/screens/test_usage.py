@@ -14,6 +14,7 @@ from gateway.store.models import now_ms
 from gateway.store.pages.page_reads import SHOWN_ROWS
 from handlers.dashboard.screens.usage import PERIODS, _since, _timed
 from tests.gateway.store.store_rows import log_row
+from tests.handlers.admin.operators import audit
 from tests.handlers.dashboard.browsing import signed_in
 
 HOUR = 3_600_000
@@ -116,6 +117,7 @@ async def test_the_file_needs_a_fresh_sign_in_and_has_all(serving):
     lines = list(csv.DictReader(io.StringIO(answer.html)))
     assert len(lines) == 60
     assert {line["cost_microdollars"] for line in lines} == {"2500000"}
+    assert ("user:olga", "usage.export", "csv") in await audit(serving)
     by_key = await browser.get(f"{USAGE}/export")
     [line] = csv.DictReader(io.StringIO(by_key.html))
     assert line["key"] == "'=1+1"  # no spreadsheet's formula
