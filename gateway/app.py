@@ -25,6 +25,8 @@ from gateway.monitoring.recorder.gateway_sample import sample_gateway
 from gateway.monitoring.recorder.recorder import Recorder
 from gateway.monitoring.supervisor import Supervisor
 from gateway.notifications.configured import open_notifications
+from gateway.oauth.device_flow import DeviceFlow
+from gateway.oauth.endpoints import Endpoints
 from gateway.oauth.oauth import OAuth
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.judges import Judges
@@ -90,6 +92,8 @@ class Gateway:
         self.ring = KeyRing()
         self.sign_in = SignIn(self.store, secrets, self.ring)
         self.oauth = OAuth(self.store, secrets, self.ring)
+        self.oauth_endpoints = Endpoints(self.store, self.oauth)
+        self.device_flow = DeviceFlow(self.store, self.sign_in.guesses)
         self.access = Access(settings, self.ring)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
@@ -103,12 +107,9 @@ class Gateway:
         http = self._http = UpstreamHttp(settings)
         self._learned = LearnedTraits(self.max_message_bytes)
         self._sockets = UpstreamSockets(session, settings, self._learned)
-        tokens = self.tokens = TokenSource(
-            session,
-            settings.auth_base_url,
-            AccountStore(self.store, secrets),
-            partial(self.pool.observer.rule, by=BY_TOKEN_ENDPOINT),
-        )
+        rule = partial(pool.observer.rule, by=BY_TOKEN_ENDPOINT)
+        auth_url, logins = settings.auth_base_url, AccountStore(self.store, secrets)
+        tokens = self.tokens = TokenSource(session, auth_url, logins, rule)
         self.calls = AccountCalls(session, self.tokens)
         base_url = settings.upstream_base_url
         self.catalogues = Catalogues(self.pool, self.calls, base_url)

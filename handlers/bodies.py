@@ -176,8 +176,8 @@ class BodyHandler(BodilessHandler):
         self, gateway: Gateway, options: RouteOptions, connections: ClientConnections
     ) -> None:
         super().initialize(gateway, options, connections)
-        if self._limit is None:
-            self._limit = self.max_body_bytes or gateway.settings.max_body_bytes
+        limits = (self._limit, self.max_body_bytes, gateway.settings.max_body_bytes)
+        self._limit = min(limit for limit in limits if limit is not None)
 
     def check_head(self) -> None:
         super().check_head()

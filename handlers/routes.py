@@ -40,6 +40,7 @@ from handlers.api.usage import KeyUsageHandler
 from handlers.base import RouteEntry, RouteOptions
 from handlers.dashboard.live_views import LiveViews
 from handlers.dashboard.routes import DASHBOARD_ROUTES
+from handlers.oauth.routes import OAUTH_ROUTES
 from handlers.operations.doctor import DoctorHandler
 from handlers.operations.health import HealthHandler, ReadyHandler
 from handlers.operations.not_found import NotFoundHandler
@@ -132,7 +133,7 @@ def build_app(gateway: Gateway, connections: ClientConnections) -> Application:
         [
             Rule(preflights, PreflightHandler, preflight),
             Rule(UpgradeMatches(), rules(SOCKETS)),
-            *rules([*ROUTES, *ADMIN_ROUTES, *DASHBOARD_ROUTES]),
+            *rules([*ROUTES, *ADMIN_ROUTES, *OAUTH_ROUTES, *DASHBOARD_ROUTES]),
         ],
         default_handler_class=NotFoundHandler,
         default_handler_args={**dependencies, "options": OPEN},

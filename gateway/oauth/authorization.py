@@ -28,6 +28,8 @@ MOST_PENDING_OF_ADDRESS = 5
 MOST_PENDING = 1_000
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # RFC 7636, 4.2
 _LONGEST_STATE = 500
+# One that has expired is known so long, so that who polls is told that.
+_KEPT_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,11 @@ def add_request(
 ) -> SignInRequestRow:
     """Also of the device flow. Raises TooManyPending."""
     table, ms = SignInRequestRow, int(now * 1000)
-    table.delete().where(table.expires_at <= ms).execute()
-    own = table.network == browser.network
-    flow = table.flow == columns["flow"]
-    if (
-        table.select().where(own & flow).count() >= MOST_PENDING_OF_ADDRESS
-        or table.select().where(flow).count() >= MOST_PENDING
-    ):
+    table.delete().where(table.expires_at <= ms - _KEPT_MS).execute()
+    waits = (table.verdict == "") & (table.expires_at > ms)
+    waiting = table.select().where(waits & (table.flow == columns["flow"]))
+    own = waiting.where(table.network == browser.network)
+    if own.count() >= MOST_PENDING_OF_ADDRESS or waiting.count() >= MOST_PENDING:
         raise TooManyPending
     made: SignInRequestRow = table.create(
         address=browser.address,

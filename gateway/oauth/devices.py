@@ -1,7 +1,7 @@
 """Devices: what signed in to a seat, until when it may, and what ended it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import peewee as pw
@@ -42,6 +42,7 @@ class Device:
     refreshed_at: float
     refresh_address: str
     refresh_expires_at: float
+    family: str = field(default="", repr=False)  # digest
     ends_at: float | None = None  # None: it was not ended
     end_reason: str | None = None
 
@@ -69,6 +70,7 @@ def device_of(row: DeviceRow) -> Device:
         refreshed_at=row.refreshed_at / 1000,
         refresh_address=row.refresh_address,
         refresh_expires_at=row.refresh_expires_at / 1000,
+        family=row.family,
         ends_at=None if row.ends_at is None else row.ends_at / 1000,
         end_reason=row.end_reason,
     )

@@ -48,11 +48,13 @@ class InvalidScope(OAuthError):
 
 
 class AuthorizationPending(OAuthError):
+    is_logged = True  # it is no refusal
     code = "authorization_pending"
     message = "Nobody has decided yet"
 
 
 class SlowDown(OAuthError):
+    is_logged = True
     code = "slow_down"
     message = "Too often; wait five seconds longer each time"
 

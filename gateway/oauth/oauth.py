@@ -80,6 +80,12 @@ class OAuth:
     def device(self, device_id: int) -> Device | None:
         return self._devices.get(device_id)
 
+    def device_of_refresh(self, token: str) -> Device | None:
+        """Whose refresh token it is or was, as far as this process knows."""
+        family = tokens.family_of(token)
+        held = self._devices.values()
+        return next((one for one in held if one.family == family), None)
+
     # What pages ask for.
 
     async def open_request(self, asked: SignInLink, browser: BrowserFacts) -> str:

@@ -78,6 +78,11 @@ def is_refresh_token(token: str) -> bool:
     )
 
 
+def family_of(refresh_token: str) -> str:
+    """What a device is found by, whichever of its refresh tokens it is."""
+    return digest(refresh_token[:_FAMILY_LENGTH])
+
+
 def successor(key: bytes, token: str) -> str:
     """The same of the same token, whoever asks and however often."""
     made = hmac.digest(key, token.encode(), "sha256")
@@ -136,8 +141,7 @@ def refresh_device(
 
     Of a reuse the device ends, which has to be kept: nothing is raised.
     """
-    family = digest(token[:_FAMILY_LENGTH])
-    row = locked_device(DeviceRow.family == family)
+    row = locked_device(DeviceRow.family == family_of(token))
     ms = int(now * 1000)
     if row is None or row.ends_at is not None or ms >= row.refresh_expires_at:
         return None
@@ -190,7 +194,7 @@ def find_token(hashed: str) -> KnownToken | None:
 def revoke_token(token: str, now: float) -> None:
     """End the device of a token, of whichever kind (RFC 7009); of none: nothing."""
     if is_refresh_token(token):
-        which = DeviceRow.family == digest(token[:_FAMILY_LENGTH])
+        which = DeviceRow.family == family_of(token)
     elif is_access_token(token):
         known = find_token(digest(token))
         which = DeviceRow.id == (known.device_id if known else 0)

@@ -5,7 +5,7 @@ forgiven when it was right. A guess within the wait is not checked, and lengthen
 nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from gateway.errors import GatewayError
@@ -15,6 +15,8 @@ FIRST_WAIT = 1.0  # seconds; it doubles
 # An attacker gets 120 guesses an hour; who mistypes does not give up.
 LONGEST_GUESS_WAIT = 30.0
 FORGOTTEN_AFTER = 3600.0
+# Of codes that are short: a person who mistypes has read it wrong by then.
+MOST_WRONG_CODES = 10
 # About 1 MB; whoever guessed least is forgotten first.
 MOST_SUBJECTS = 4096
 
@@ -48,6 +50,17 @@ def wait_after(failures: Failures | None, now: float) -> float:
     return max(0.0, failures.last_at + pause - now)
 
 
+def hour_after_ten(failures: Failures | None, now: float) -> float:
+    """Seconds until the next one is taken, of what would be guessed in time."""
+    if failures is None or failures.guesses < MOST_WRONG_CODES:
+        return 0.0
+    left = failures.last_at + FORGOTTEN_AFTER - now
+    return left if 0 < left <= FORGOTTEN_AFTER else 0.0
+
+
+Waits = Callable[[Failures | None, float], float]
+
+
 class Delays:
     """The counts of all who guessed wrong within the hour, as far as there is room."""
 
@@ -62,13 +75,15 @@ class Delays:
             for subject, count, last_at in rows
         }
 
-    def count_guess(self, subjects: Iterable[str], now: float) -> Counts:
+    def count_guess(
+        self, subjects: Iterable[str], now: float, waits: Waits = wait_after
+    ) -> Counts:
         """Take a guess, as a wrong one; gives the counts before. Raises SignInTooSoon.
 
         It is counted for all subjects or, when one has to wait, for none.
         """
         before = {subject: self._failures.get(subject) for subject in subjects}
-        wait = max(wait_after(failures, now) for failures in before.values())
+        wait = max(waits(failures, now) for failures in before.values())
         if wait:
             raise SignInTooSoon(wait)
         for subject, failures in before.items():

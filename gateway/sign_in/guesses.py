@@ -8,7 +8,13 @@ from typing import Any
 from gateway.errors import GatewayError
 from gateway.keys.key import digest
 from gateway.protocol.facts import Origin
-from gateway.sign_in.delays import Counts, Delays, SignInTooSoon
+from gateway.sign_in.delays import (
+    Counts,
+    Delays,
+    SignInTooSoon,
+    Waits,
+    wait_after,
+)
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.sign_in.stored_delays import keep_counts, load_counts
 from gateway.sign_in.users import User, folded
@@ -38,14 +44,17 @@ class Guesses:
         self._delays.restore(await self._store.read(load_counts))
 
     async def take(
-        self, subjects: Sequence[str], proof: Coroutine[Any, Any, bool]
+        self,
+        subjects: Sequence[str],
+        proof: Coroutine[Any, Any, bool],
+        waits: Waits = wait_after,
     ) -> None:
         """Await the proof. Raises SignInRefused when it is none, and SignInTooSoon.
 
         What was not looked at, the database being away, is held against nobody.
         """
         try:
-            before = self._delays.count_guess(subjects, time.time())
+            before = self._delays.count_guess(subjects, time.time(), waits)
         except SignInTooSoon:
             proof.close()
             raise

@@ -63,7 +63,7 @@ class SignIn:
 
     def __init__(self, store: Store, secrets: SecretBox, ring: KeyRing) -> None:
         self.passwords = Passwords()
-        self._guesses = Guesses(store)
+        self.guesses = Guesses(store)
         self._store = store
         self._secrets = secrets
         self._ring = ring
@@ -73,7 +73,7 @@ class SignIn:
 
     async def start(self) -> None:
         """Remember whom an earlier process had wait. Raises StoreUnavailable."""
-        await self._guesses.start()
+        await self.guesses.start()
 
     def close(self) -> None:
         self.passwords.close()
@@ -143,7 +143,7 @@ class SignIn:
             assert user is not None
             begin_session(user, token, browser, now)
 
-        await self._guesses.take(subjects, self._prove(user, password, code, begin))
+        await self.guesses.take(subjects, self._prove(user, password, code, begin))
         await self.load()
         return token
 
@@ -159,7 +159,7 @@ class SignIn:
             await self._store.write(begin_session, key, token, browser, now, holder)
             return True
 
-        await self._guesses.take([address_subject(browser)], prove())
+        await self.guesses.take([address_subject(browser)], prove())
         await self.load()
         return token
 
@@ -170,7 +170,7 @@ class SignIn:
         user = self.user_of(session)
         subjects = subjects_of(user.name if user else "", user, browser)
         confirmed = partial(confirm_session, session.id)
-        await self._guesses.take(subjects, self._prove(user, password, code, confirmed))
+        await self.guesses.take(subjects, self._prove(user, password, code, confirmed))
         await self.load()
 
     async def sign_out(self, session: Session, actor: str) -> None:

@@ -12,6 +12,8 @@ from handlers.bodies import BodilessHandler, BodyHandler
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.routes import DASHBOARD_ROUTES
 from handlers.dashboard.static_handler import StaticHandler
+from handlers.oauth.base import OAuthHandler
+from handlers.oauth.routes import OAUTH_ROUTES
 from handlers.routes import ROUTES, SOCKETS
 
 # Answered to anybody: they say nothing of anybody. Everything else needs a key, the
@@ -39,6 +41,7 @@ HANDLER_BASES = (
     StreamHandler,
     AdminHandler,
     PageHandler,
+    OAuthHandler,
     StaticHandler,  # for all that may see the dashboard
 )
 # Pages for who has not signed in yet.
@@ -78,6 +81,13 @@ def test_every_page_asks_for_a_role_unless_listed(entry):
     assert all(handler.least_role.get(method) for method in methods)
 
 
+@pytest.mark.parametrize("entry", OAUTH_ROUTES, ids=lambda entry: entry[0])
+def test_every_endpoint_of_sign_ins_refuses_web_pages(entry):
+    _, handler, options = entry
+    assert handler.authenticate is OAuthHandler.authenticate
+    assert options.access is AccessPolicy.SIDE  # its bodies are strangers'
+
+
 def test_no_listed_route_is_missing_from_the_table() -> None:
     assert {path for path, _, _ in ROUTES} >= OPEN_ROUTES
 
@@ -85,7 +95,11 @@ def test_no_listed_route_is_missing_from_the_table() -> None:
 @pytest.mark.parametrize(
     "handler",
     sorted(
-        {entry[1] for entry in (*SOCKETS, *ROUTES, *ADMIN_ROUTES, *DASHBOARD_ROUTES)},
+        {
+            entry[1]
+            for table in (SOCKETS, ROUTES, ADMIN_ROUTES, OAUTH_ROUTES, DASHBOARD_ROUTES)
+            for entry in table
+        },
         key=repr,
     ),
     ids=lambda handler: handler.__name__,

@@ -68,7 +68,7 @@ async def test_users_come_in_and_go_as_on_sqlite(store, signing_in):
     with pytest.raises(SignInRefused):  # used there
         await enter(here, code=codes[0])
     await there.start()
-    assert there._guesses._delays._failures
+    assert there.guesses._delays._failures
     for _ in range(sessions.MOST_SESSIONS):
         await write(sessions.begin_session, ada, sessions.new_token(), HOME, now)
     await here.load()

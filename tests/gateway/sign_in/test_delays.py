@@ -1,5 +1,7 @@
 """Guesses wait ever longer, and for nobody's sake for ever."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from gateway.sign_in.delays import (
     Delays,
     Failures,
     SignInTooSoon,
+    hour_after_ten,
     wait_after,
 )
 
@@ -30,6 +33,28 @@ def test_the_wait_doubles_from_a_second_to_half_a_minute():
     waits = [wait_after(Failures(count, 100.0), 100.0) for count in range(1, 9)]
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
     assert wait_after(None, 0.0) == 0
+
+
+def test_ten_wrong_codes_are_taken_in_an_hour():
+    delays = Delays()
+    for second in range(10):
+        delays.count_guess(B, second, hour_after_ten)
+    for now in (9.0, 10.0, FORGOTTEN_AFTER):
+        with pytest.raises(SignInTooSoon):
+            delays.count_guess(A, now, hour_after_ten)
+    delays.count_guess(["another"], 10.0, hour_after_ten)
+    delays.count_guess(A, 9 + FORGOTTEN_AFTER, hour_after_ten)
+
+
+def test_a_hundred_codes_at_once_are_ten_and_a_right_one_is_forgiven():
+    delays, taken = Delays(), 0
+    before = delays.count_guess(B, 5.0, hour_after_ten)
+    delays.forgive(before)
+    for _ in range(100):
+        with suppress(SignInTooSoon):
+            delays.count_guess(B, 5.0, hour_after_ten)
+            taken += 1
+    assert taken == 10
 
 
 def test_a_guess_within_the_wait_lengthens_nothing():

@@ -56,7 +56,7 @@ async def test_a_sign_in_is_fresh_for_ten_minutes_and_again_once_confirmed(
     with pytest.raises(SignInRefused):
         await sign_in.confirm(session, "wrong password", "", HOME)
     assert not session_of(sign_in, token).is_fresh(time.time())
-    sign_in._guesses._delays.restore([])
+    sign_in.guesses._delays.restore([])
     await sign_in.confirm(session, "correct horse battery", "", HOME)
     assert session_of(sign_in, token).is_fresh(time.time())
 

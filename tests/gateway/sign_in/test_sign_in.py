@@ -81,13 +81,13 @@ async def test_the_authenticators_code_is_needed_and_opens_once(sign_in, people)
     session = session_of(sign_in, await enter(sign_in))
     codes = await sign_in.set_totp(session, SECRET, authenticator_code(0))
     for wrong in ("", "000000", authenticator_code(0)):
-        sign_in._guesses._delays.restore([])
+        sign_in.guesses._delays.restore([])
         await refused(sign_in, code=wrong)
-    sign_in._guesses._delays.restore([])
+    sign_in.guesses._delays.restore([])
     good = authenticator_code(1)
     assert await enter(sign_in, code=good)
     await refused(sign_in, code=good)
-    sign_in._guesses._delays.restore([])
+    sign_in.guesses._delays.restore([])
     assert await enter(sign_in, code=codes[3].upper())
     await refused(sign_in, code=codes[3])
     assert sign_in.user_named("ada").recovery_codes == 9
@@ -142,7 +142,7 @@ async def test_a_right_password_within_the_wait_is_not_looked_at(sign_in, people
     for _ in range(3):
         with pytest.raises(SignInTooSoon):
             await enter(sign_in)
-    sign_in._guesses._delays.restore([])
+    sign_in.guesses._delays.restore([])
     assert await enter(sign_in)
 
 
@@ -211,7 +211,7 @@ async def test_a_new_password_ends_the_other_sessions(sign_in, people):
     assert session_of(sign_in, other) is None
     assert session_of(sign_in, bobs)
     await refused(sign_in)
-    sign_in._guesses._delays.restore([])
+    sign_in.guesses._delays.restore([])
     assert await enter(sign_in, password=NEW)
 
 

@@ -42,14 +42,14 @@ async def entered(serving, name="ada", role=Role.OWNER):
 
 def forget_guesses(serving):
     """As if an hour had passed."""
-    serving.gateway.sign_in._guesses._delays.restore([])
+    serving.gateway.sign_in.guesses._delays.restore([])
 
 
 def guess_often(serving, name):
     """As if somebody had guessed at an account just now, and before."""
     subjects = subjects_of(name, None, HERE)
     rows = [(subject, 9, time.time()) for subject in subjects]
-    serving.gateway.sign_in._guesses._delays.restore(rows)
+    serving.gateway.sign_in.guesses._delays.restore(rows)
 
 
 async def grow_old(serving):

@@ -110,7 +110,7 @@ async def test_the_last_owner_stays(serving):
 
 
 NO_USERS = [
-    {"name": "eve", "role": "holder"},
+    {"name": "eve", "role": "guest"},
     {"name": "eve"},
     {"name": "ADA", "role": "viewer"},
     {"name": "", "role": "viewer"},

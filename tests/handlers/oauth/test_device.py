@@ -1,0 +1,118 @@
+"""The device flow over HTTP: begun, polled, and never ended by our own trouble."""
+
+import re
+import sqlite3
+
+import pytest
+
+from gateway.store.users.oauth_tables import SignInRequestRow
+from tests.handlers.dashboard.browsing import HERE
+from tests.handlers.oauth.conftest import DEVICE_GRANT, refused
+
+
+@pytest.mark.gen_test
+async def test_a_client_polls_until_a_person_has_decided(client):
+    answered = await client.begin()
+    asked = answered.json
+    assert answered.status == 200
+    assert re.fullmatch(
+        "[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}", asked["user_code"]
+    )
+    assert asked["verification_uri"] == f"{client.serving.base_url}/device"
+    assert (asked["expires_in"], asked["interval"]) == (900, 5)
+    assert "verification_uri_complete" not in asked
+    # In the same instant, as Codex does.
+    assert refused(await client.poll(asked["device_code"]), "authorization_pending")
+    assert refused(await client.poll(asked["device_code"]), "slow_down")
+    await client.approve(asked["user_code"].lower().replace("-", " "))
+    given = await client.poll(asked["device_code"])
+    assert given.status == 200
+    assert given.json["access_token"].startswith("cgat-")
+    device = client.device()
+    assert (device.name, device.flow) == ("laptop", "device")
+    assert refused(await client.poll(asked["device_code"]), "invalid_grant")
+    assert client.device().end_reason is None
+    assert await client.gateway.store.read(SignInRequestRow.select().count) == 0
+    # That nothing was decided yet is no refusal.
+    assert len(await client.serving.refused()) == 1
+
+
+@pytest.mark.gen_test
+async def test_who_refuses_is_told_to_the_client(client):
+    asked = (await client.begin()).json
+    flow = client.gateway.device_flow
+    await flow.deny(asked["user_code"], client.user_id, HERE)
+    assert refused(await client.poll(asked["device_code"]), "access_denied")
+    assert client.gateway.oauth.devices() == []
+
+
+@pytest.mark.gen_test
+async def test_a_code_that_is_over_is_told_as_such(client):
+    asked = (await client.begin()).json
+
+    def age():
+        SignInRequestRow.update(expires_at=1 + SignInRequestRow.created_at).execute()
+
+    await client.gateway.store.write(age)
+    assert refused(await client.poll(asked["device_code"]), "expired_token")
+
+
+@pytest.mark.gen_test
+async def test_a_poll_is_no_server_error_while_the_database_is_away(client):
+    asked, given = (await client.begin()).json, await client.signed_in()
+    file = client.serving.settings.data_dir / "gateway.db"
+    other = sqlite3.connect(file)
+    await client.gateway.flush()
+    other.execute("ALTER TABLE oauth_request RENAME TO elsewhere")
+    other.execute("ALTER TABLE oauth_device RENAME TO elsewhere2")
+    other.commit()
+    answered = await client.poll(asked["device_code"])
+    assert refused(answered, "authorization_pending")
+    assert "retry-after" not in answered.headers
+    # A refresh is repeated by the client, and ends nothing.
+    answered = await client.refresh(given["refresh_token"])
+    assert refused(answered, "temporarily_unavailable", 503)
+    assert "retry-after" not in answered.headers
+    other.execute("ALTER TABLE elsewhere RENAME TO oauth_request")
+    other.execute("ALTER TABLE elsewhere2 RENAME TO oauth_device")
+    other.commit()
+    other.close()
+    assert (await client.refresh(given["refresh_token"])).status == 200
+
+
+@pytest.mark.gen_test
+async def test_five_codes_wait_for_an_address(client):
+    asked = [(await client.begin()).json for _ in range(5)]
+    answered = await client.begin()
+    assert refused(answered, "temporarily_unavailable")
+    await client.approve(asked[0]["user_code"])
+    assert (await client.begin()).status == 200
+
+
+@pytest.mark.gen_test
+async def test_who_asks_without_end_is_slowed_down_before_anything_is_read(client):
+    given = await client.signed_in()
+    for _ in range(60):
+        await client.poll("x" * 43)
+    for grant, fields in (
+        (DEVICE_GRANT, {"device_code": "y" * 43}),
+        ("refresh_token", {"refresh_token": "z" * 80}),
+    ):
+        assert refused(await client.token(grant, **fields), "slow_down")
+    assert refused(await client.exchange("c" * 43), "slow_down")
+    assert refused(await client.begin(), "slow_down")
+    revoke = {"token": given["access_token"]}
+    assert refused(await client.post("/oauth/revoke", revoke), "slow_down")
+    # A device is not slowed down by who shares its address.
+    assert (await client.refresh(given["refresh_token"])).status == 200
+
+
+@pytest.mark.gen_test
+async def test_without_pages_no_sign_in_begins(client):
+    given = await client.signed_in()
+    await client.serving.restart(dashboard="off")
+    client.gateway = client.serving.gateway
+    assert (await client.begin()).status == 404
+    metadata = "/.well-known/oauth-authorization-server"
+    assert (await client.serving.get(metadata)).status == 404
+    assert (await client.refresh(given["refresh_token"])).status == 200
