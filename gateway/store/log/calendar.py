@@ -29,25 +29,22 @@ def group_start(unit: Unit, zone: tzinfo, first: int, last: int) -> str:
     return f"{since} / {_WEEK_MS} * {_WEEK_MS} + {_FIRST_MONDAY_MS}"
 
 
-def moved_hours(zone: tzinfo, first: int, last: int) -> list[tuple[int, int]]:
-    """From when until when (ms) hours are of another day in the zone than in UTC.
+def moved_hours(zone: tzinfo, first: int, last: int) -> list[int]:
+    """The hours (ms) that are of another day in the zone than in UTC.
 
     `first` begins a day of UTC; of the one that `last` is in all hours count.
     """
-    spans = []
+    found: list[int] = []
     for day in range(first, last + 1, DAY_MS):
-        ahead = _offset_at(zone, day)
-        if ahead != _offset_at(zone, day + DAY_MS):
-            hours = range(day, day + DAY_MS, HOUR_MS)
-            moved = [
-                h for h in hours if not 0 <= h + _offset_at(zone, h) - day < DAY_MS
-            ]
-            spans += [(hour, hour + HOUR_MS) for hour in moved]
-        elif ahead >= HOUR_MS:
-            spans.append((day + DAY_MS - ahead // HOUR_MS * HOUR_MS, day + DAY_MS))
-        elif ahead < 0:
-            spans.append((day, day - ahead // HOUR_MS * HOUR_MS))
-    return spans
+        begin, end = _offset_at(zone, day), _offset_at(zone, day + DAY_MS)
+        hours = range(day, day + DAY_MS, HOUR_MS)
+        if begin != end:
+            ahead = [hour + _offset_at(zone, hour) for hour in hours]
+        else:
+            ahead = [hour + begin for hour in hours]
+        pairs = zip(hours, ahead, strict=True)
+        found += [hour for hour, local in pairs if not 0 <= local - day < DAY_MS]
+    return found
 
 
 def _offset(zone: tzinfo, first: int, last: int) -> str:

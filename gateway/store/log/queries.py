@@ -87,20 +87,20 @@ def log_page(
     `after` is that of its first row: the page is the one that led there. Each is a
     dict of the columns of `request_log`, `changes` and `receipt` as JSON text.
     """
-    found_at: int | None = None
     place = before if after is None else after
+    beyond: tuple[int, int] | None = None
     if place is not None:
         at = "SELECT created_at FROM request_log WHERE id = ?"
         found = select_rows(at, (place,))
         if not found and after is None:
             return []  # retention took it, and all that is older
-        found_at = found[0][0] if found else 0
-        wanted = _beyond(wanted, found_at, onward=after is not None)
+        beyond = (found[0][0] if found else 0), place
+        wanted, beyond = _one_bound(wanted, beyond, onward=after is not None)
     conditions, values = wanted.terms()
-    if place is not None:
+    if beyond is not None:
         compared = "<" if after is None else ">"
         conditions.append(f"(created_at, id) {compared} (?, ?)")
-        values += [found_at, place]
+        values += beyond
     order = _NEWEST_FIRST if after is None else _OLDEST_FIRST
     chosen = select_rows(
         f"SELECT id FROM request_log {_index(wanted)} {where(conditions)} "
@@ -111,16 +111,22 @@ def log_page(
     return _fetch(f"{where([_one_of('id', ids)])} {_NEWEST_FIRST}", ids) if ids else []
 
 
-def _beyond(wanted: LogFilter, place: int, *, onward: bool) -> LogFilter:
-    """The filter without a bound that is met by all rows beyond a place (unix ms).
+def _one_bound(
+    wanted: LogFilter, place: tuple[int, int], *, onward: bool
+) -> tuple[LogFilter, tuple[int, int] | None]:
+    """The filter and the place (unix ms, id), less what the other one implies.
 
-    Of two bounds on one side SQLite walks an index from either.
+    Of two bounds on one side databases walk an index from either.
     """
-    if onward and wanted.since is not None and wanted.since <= place:
-        return replace(wanted, since=None)
-    if not onward and wanted.until is not None and place < wanted.until:
-        return replace(wanted, until=None)
-    return wanted
+    if onward and wanted.since is not None:
+        if wanted.since > place[0]:
+            return wanted, None
+        return replace(wanted, since=None), place
+    if not onward and wanted.until is not None:
+        if wanted.until <= place[0]:
+            return wanted, None
+        return replace(wanted, until=None), place
+    return wanted, place
 
 
 def newest_rows(
@@ -139,7 +145,7 @@ def newest_rows(
         (*values, limit - 1),
     )
     place, compared = oldest[0] if oldest else (wanted.since or 0, 0), ">="
-    conditions, values = _beyond(wanted, place[0], onward=True).terms()
+    conditions, values = replace(wanted, since=None).terms()
     conditions, values = [*conditions, "id <= ?"], [*values, upto]
     left = limit
     while left:

@@ -86,13 +86,14 @@ def _moved_hours(zone: tzinfo, first: int, last: int) -> list[_Part]:
 
     They are few: to sum all hours in place of days would read 24 times as many rows.
     """
-    spans = calendar.moved_hours(zone, first, last)
-    if not spans:
+    hours = calendar.moved_hours(zone, first, last)
+    if not hours:
         return []
-    listed = ", ".join(f"({begin}, {end})" for begin, end in spans)
-    table = f"(VALUES {listed}) AS moved CROSS JOIN usage_hour"
-    inside = ["start >= column1", "start < column2"]
-    return [_Part(table, zone, inside, []), _Part(table, UTC, inside, [], "-")]
+    inside = [f"start IN ({', '.join(map(str, hours))})"]
+    return [
+        _Part("usage_hour", zone, inside, []),
+        _Part("usage_hour", UTC, inside, [], "-"),
+    ]
 
 
 def in_order(report: list[Record], by: Sequence[Grouping]) -> list[Record]:
