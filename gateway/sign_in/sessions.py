@@ -13,6 +13,7 @@ from gateway.admission.client_address import (
 )
 from gateway.keys.key import Key, KeyRing, digest
 from gateway.repository import audit
+from gateway.repository.row_ids import fresh_id
 from gateway.settings import Settings
 from gateway.sign_in.users import MOST_NETWORKS, User
 from gateway.store.users.tables import SessionRow, UserRow
@@ -128,18 +129,15 @@ def begin_session(
     """Store a new session; the oldest of too many end, and all that are over."""
     ms = int(now * 1000)
     lifetime = TLS_SECONDS if browser.has_tls else LOOPBACK_SECONDS
-    mine = (
-        {"user_id": owner.id}
-        if isinstance(owner, User)
-        else {
-            "key_id": owner.id,
-            "key_digest": key_digest,
-        }
-    )
+    mine = {"key_id": owner.id, "key_digest": key_digest}
+    if isinstance(owner, User):
+        mine = {"user_id": owner.id}
     SessionRow.delete().where(
         (SessionRow.expires_at <= ms) | (SessionRow.seen_at <= ms - IDLE_SECONDS * 1000)
     ).execute()
     SessionRow.create(
+        force_insert=True,
+        id=fresh_id(SessionRow),  # who ends an old one must not end this
         digest=digest(token),
         address=browser.address,
         user_agent=browser.user_agent,

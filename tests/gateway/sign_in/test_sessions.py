@@ -98,6 +98,14 @@ async def test_a_session_that_was_ended_is_none_and_the_audit_says_by_whom(
 
 
 @pytest.mark.gen_test
+async def test_a_number_is_never_another_sessions(sign_in, people):
+    await people(ada="owner")
+    first = session_of(sign_in, await enter(sign_in))
+    await sign_in.sign_out(first, "user:ada")
+    assert session_of(sign_in, await enter(sign_in)).id > first.id
+
+
+@pytest.mark.gen_test
 async def test_a_disabled_users_sessions_are_none_at_once(sign_in, people, store):
     await people(ada="owner")
     token = await enter(sign_in)
