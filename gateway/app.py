@@ -94,7 +94,7 @@ class Gateway:
         self.oauth = OAuth(self.store, secrets, self.ring)
         self.oauth_endpoints = Endpoints(self.store, self.oauth)
         self.device_flow = DeviceFlow(self.store, self.sign_in.guesses)
-        self.access = Access(settings, self.ring)
+        self.access = Access(settings, self.ring, self.oauth.access)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
         self.limiter = Limiter()
@@ -202,6 +202,7 @@ class Gateway:
             ("catalogues", self.catalogues.run),
             ("usage", self.usage.run),
             ("judges", self.judges.run),
+            ("devices", self.oauth.access.watch),
             ("persist", self._persist_regularly),
             ("database_file", self.store.watch_file),
             ("changes", self.changes.run),
@@ -265,6 +266,7 @@ class Gateway:
             self.turns, self._sockets, request_of, view, self._limits
         )
         self.channels.add(channel, sender)
+        self.oauth.access.note_socket(channel, client.device_id)
         if self.is_draining:
             channel.drain()
         return channel

@@ -148,6 +148,7 @@ class BaseHandler(RequestHandler):
             prefers_key=self.gateway.settings.v1_prefers_keys
             and not (self.surface.is_codex or is_from_codex(headers)),
             network=client_network(self.facts, self.gateway.settings),
+            device_id=self.facts.device_id,
         )
 
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":

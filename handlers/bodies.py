@@ -50,6 +50,18 @@ class BodilessHandler(BaseHandler):
         )
 
     def prepare(self) -> Awaitable[None] | None:
+        is_other = self.gateway.oauth.access.is_unknown(self.facts)
+        return self._learn_first() if is_other else self._prepare()
+
+    async def _learn_first(self) -> None:
+        """Look up a device's token that another process may have issued."""
+        network = client_network(self.facts, self.gateway.settings)
+        await self.gateway.oauth.learn(self.facts, network)
+        ready = self._prepare()
+        if ready is not None:
+            await ready
+
+    def _prepare(self) -> Awaitable[None] | None:
         try:
             super().prepare()
         except GatewayError as error:

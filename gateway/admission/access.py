@@ -4,8 +4,6 @@ Nothing here reads a body, waits or raises anything but a GatewayError: it runs 
 everything else, on whatever a stranger sends.
 """
 
-from collections.abc import Mapping
-
 from gateway.admission.client_address import (
     AccessPolicy,
     RequestFacts,
@@ -15,7 +13,13 @@ from gateway.admission.client_address import (
 )
 from gateway.admission.failed_keys import FailedKeys
 from gateway.admission.origins import check_origin, is_trusted_app
-from gateway.errors import InvalidApiKey, TooManyFailedKeys
+from gateway.admission.presented_token import (
+    DeviceTokens,
+    PresentedTokens,
+    advice,
+    presented_token,
+)
+from gateway.errors import GatewayError, InvalidApiKey, TooManyFailedKeys
 from gateway.keys.key import Key, KeyRing
 from gateway.keys.visitors import Visitors
 from gateway.settings import Settings
@@ -24,8 +28,11 @@ from gateway.settings import Settings
 class Access:
     """Authenticates requests, by the policy of their route."""
 
-    def __init__(self, settings: Settings, ring: KeyRing) -> None:
+    def __init__(
+        self, settings: Settings, ring: KeyRing, devices: DeviceTokens | None = None
+    ) -> None:
         self.visitors = Visitors()
+        self._check = PresentedTokens(ring, devices).check
         self._settings = settings
         self._ring = ring
         self._failed = FailedKeys()
@@ -57,7 +64,7 @@ class Access:
 
     def _present_key(self, facts: RequestFacts, now: float) -> Key | None:
         # The token here is often the client's own ChatGPT login: no failure.
-        key, flaw = self._ring.check(presented_token(facts.headers) or "", now)
+        key, flaw = self._check(facts, presented_token(facts.headers) or "", now)
         return None if flaw else key
 
     def _valid_key(self, facts: RequestFacts, now: float) -> Key:
@@ -66,26 +73,16 @@ class Access:
             missing = InvalidApiKey("Missing API key in Authorization header")
             missing.for_owner = {"reason": "no key was presented"}
             raise missing
-        key, flaw = self._ring.check(token, now)
+        key, flaw = self._check(facts, token, now)
         if key is not None and flaw is None:
             return key
-        # Only after the lookup: a valid key is admitted whatever others behind
-        # the same address present. Nor does the answer tell one flaw from another.
-        wait = self._failed.count(client_network(facts, self._settings), now)
-        # A handshake is never answered 429: clients would retry it at once.
-        is_late = wait and not facts.is_upgrade
-        error = TooManyFailedKeys(retry_after=wait) if is_late else InvalidApiKey()
+        error: GatewayError | None = advice(flaw)
+        if error is None:
+            # Only after the lookup: a valid key is admitted whatever others behind
+            # the same address present. Nor does the answer tell one flaw from another.
+            wait = self._failed.count(client_network(facts, self._settings), now)
+            # A handshake is never answered 429: clients would retry it at once.
+            is_late = wait and not facts.is_upgrade
+            error = TooManyFailedKeys(retry_after=wait) if is_late else InvalidApiKey()
         error.for_owner = {"reason": flaw, "api_key_id": key and key.id}
         raise error
-
-
-def presented_token(headers: Mapping[str, str]) -> str | None:
-    """The token presented as a key; `x-api-key` wins over a bearer token.
-
-    A client with a ChatGPT login sends its own Authorization in any case.
-    """
-    token = headers.get("x-api-key", "").strip()
-    if token:
-        return token
-    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None

@@ -62,6 +62,7 @@ class RequestFacts:
     policy: AccessPolicy = AccessPolicy.PROXY
     is_upgrade: bool = False
     path: str = ""
+    device_id: int | None = None  # that was admitted; set by who admits it
 
     @property
     def host(self) -> str:

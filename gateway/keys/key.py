@@ -163,6 +163,9 @@ class Flaw(StrEnum):
     ROTATED = "the key was rotated, and this is its old token"
     DISABLED = "the key is disabled"
     EXPIRED = "the key has expired"
+    SIGNED_OUT = "the device was signed out"
+    STALE = "the device's access token has expired"
+    SEAT = "the device's seat is disabled or has expired"
 
 
 class KeyRing:

@@ -15,7 +15,7 @@ from gateway.oauth.authorization import (
 )
 from gateway.oauth.devices import EndReason, end_devices
 from gateway.oauth.errors import AccessDenied, RequestOver, SeatLacking
-from gateway.oauth.tokens import Issued, sign_in_device
+from gateway.oauth.tokens import Issued, NotIssued, sign_in_device
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.store.users.oauth_tables import (
     AuthorizationCodeRow,
@@ -67,8 +67,10 @@ def deny(handle: str, now: float) -> str:
     return _back_to(_decide(handle, now), error=AccessDenied.code)
 
 
-def exchange(code: str, redirect_uri: str, verifier: str, now: float) -> Issued | None:
-    """The tokens of a new device; None: the code is none, over, or not this client's.
+def exchange(
+    code: str, redirect_uri: str, verifier: str, now: float
+) -> Issued | NotIssued:
+    """The tokens of a new device, unless the code is none, over, or another client's.
 
     Whoever presents it uses it up; a second use ends the device made of it.
     """
@@ -77,20 +79,20 @@ def exchange(code: str, redirect_uri: str, verifier: str, now: float) -> Issued 
     taken = table.update(is_used=True).where(found & ~table.is_used).execute()
     row = table.get_or_none(found)
     if row is None:
-        return None
+        return NotIssued()
     if not taken:
         made = DeviceRow.id == (row.device_id or 0)
         end_devices(made, EndReason.REUSE, "a second use of its code", now)
-        return None
+        return NotIssued(has_ended=True)
     is_proven = _VERIFIER.fullmatch(verifier) is not None and hmac.compare_digest(
         challenge_of(verifier), row.challenge
     )
     if not is_proven or redirect_uri != row.redirect_uri or _is_over(row, now):
-        return None
+        return NotIssued()
     try:
         seat = usable_seat(row.user_id, now)
     except SeatLacking:
-        return None
+        return NotIssued()
     asker = BrowserFacts(row.address, "", row.user_agent, has_tls=False)
     issued = sign_in_device(seat, row.device_name, BROWSER, asker, now)
     table.update(device_id=issued.device_id).where(found).execute()

@@ -21,10 +21,12 @@ import time
 from contextlib import suppress
 from functools import partial
 
-from gateway.keys.key import Key, KeyRing, digest
+from gateway.admission.client_address import RequestFacts
+from gateway.keys.key import Key, KeyRing
 from gateway.oauth import authorization, codes, tokens
 from gateway.oauth.authorization import PendingRequest, SignInLink
 from gateway.oauth.client_rules import check_client
+from gateway.oauth.device_access import DeviceAccess
 from gateway.oauth.devices import (
     LONGEST_DEVICE_NAME,
     Device,
@@ -33,7 +35,7 @@ from gateway.oauth.devices import (
     load_devices,
 )
 from gateway.oauth.errors import InvalidGrant
-from gateway.oauth.tokens import Issued, KnownToken
+from gateway.oauth.tokens import Issued, KnownToken, NotIssued
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.store.database import StoreUnavailable
 from gateway.store.encryption import SecretBox
@@ -48,8 +50,7 @@ class OAuth:
         self._store = store
         self._secrets = secrets
         self._ring = ring
-        self._devices: dict[int, Device] = {}
-        self._tokens: dict[str, KnownToken] = {}  # by digest
+        self.access = DeviceAccess(store, ring)
         self._loading = asyncio.Lock()
 
     async def load(self) -> None:
@@ -58,13 +59,16 @@ class OAuth:
             now = time.time()
             devices = await self._store.read(load_devices)
             known = await self._store.read(tokens.load_tokens, now)
-            self._devices = {device.id: device for device in devices}
-            # One issued meanwhile stays, as does that one was used.
-            self._tokens = known | {
-                hashed: token
-                for hashed, token in self._tokens.items()
-                if token.expires_at + tokens.KNOWN_SECONDS > now
-            }
+            self.access.replace(devices, known, now)
+
+    async def learn(self, facts: RequestFacts, network: str) -> None:
+        """Look up a token that another process may have issued.
+
+        What a failing database does not tell remains unknown.
+        """
+        with suppress(StoreUnavailable):
+            if await self.access.learn(facts, network):
+                await self.load()
 
     # Questions.
 
@@ -74,16 +78,16 @@ class OAuth:
 
     def devices(self, key_id: int | None = None) -> list[Device]:
         """Of a seat or of all, those that ended within 90 days among them."""
-        held = self._devices.values()
+        held = self.access.devices.values()
         return [one for one in held if key_id is None or one.key_id == key_id]
 
     def device(self, device_id: int) -> Device | None:
-        return self._devices.get(device_id)
+        return self.access.devices.get(device_id)
 
     def device_of_refresh(self, token: str) -> Device | None:
         """Whose refresh token it is or was, as far as this process knows."""
         family = tokens.family_of(token)
-        held = self._devices.values()
+        held = self.access.devices.values()
         return next((one for one in held if one.family == family), None)
 
     # What pages ask for.
@@ -139,10 +143,7 @@ class OAuth:
         check_client(client_id)
         change = partial(codes.exchange, code, redirect_uri, verifier)
         issued = await self._store.write(change, time.time())
-        await self.load()
-        if issued is None:
-            raise InvalidGrant("The code is wrong, used or older than a minute")
-        return await self.issued(issued)
+        return await self._known(issued, "The code is wrong, used or too old")
 
     async def refresh(self, token: str, client_id: str, address: str) -> Issued:
         """The successor; the same one always has the same.
@@ -155,10 +156,7 @@ class OAuth:
         issued = await self._store.write(
             tokens.refresh_device, token, address, self._secrets, time.time()
         )
-        if issued is None:
-            await self.load()  # of a reuse the device has ended
-            raise InvalidGrant
-        return await self.issued(issued)
+        return await self._known(issued, InvalidGrant.message)
 
     async def revoke(self, token: str) -> None:
         """End the device of an access or refresh token; of none: nothing."""
@@ -168,18 +166,17 @@ class OAuth:
     async def issued(self, issued: Issued) -> Issued:
         """Know the tokens that a transaction gave, and their device."""
         known = KnownToken(issued.device_id, issued.generation, issued.expires_at)
-        self._tokens[digest(issued.access.reveal())] = known
-        if issued.device_id not in self._devices:
+        self.access.add(issued.access.reveal(), known)
+        if issued.device_id not in self.access.devices:
             await self.load()
         return issued
 
-    def _note_used(self, token: KnownToken, now: float) -> None:
-        """Its first use here: nobody waits for that to be written."""
-        with suppress(StoreUnavailable):
-            self._store.writer.submit(
-                tokens.note_access_used, token.device_id, token.generation, now
-            )
-            token.was_used = True
+    async def _known(self, issued: Issued | NotIssued, why: str) -> Issued:
+        if isinstance(issued, Issued):
+            return await self.issued(issued)
+        if issued.has_ended:
+            await self.load()
+        raise InvalidGrant(why)
 
 
 def device_name_of(name: str) -> str:

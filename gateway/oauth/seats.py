@@ -2,19 +2,19 @@
 
 import secrets
 
+from gateway.admission.presented_token import DEVICE_TOKEN_START
 from gateway.keys.key import digest
 from gateway.repository import audit
 from gateway.sign_in.sessions import end_key_sessions
 from gateway.store.models import ApiKeyRow
 from gateway.store.users.tables import UserRow
 
-ACCESS_START = "cgat-"
 # What all access tokens of a seat begin with: a proxy may hash it.
-PUBLIC_LENGTH = len(ACCESS_START) + 8
+PUBLIC_LENGTH = len(DEVICE_TOKEN_START) + 8
 
 
 def new_public_part() -> str:
-    return ACCESS_START + secrets.token_hex(4)
+    return DEVICE_TOKEN_START + secrets.token_hex(4)
 
 
 # In a transaction.

@@ -9,6 +9,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
+from gateway.admission.presented_token import DEVICE_TOKEN_START
 from gateway.keys.key import digest
 from gateway.oauth.devices import (
     EndReason,
@@ -19,13 +20,13 @@ from gateway.oauth.devices import (
     locked_device,
 )
 from gateway.oauth.rotation import Verdict, judge, note_used, rotated
-from gateway.oauth.seats import ACCESS_START, PUBLIC_LENGTH
+from gateway.oauth.seats import PUBLIC_LENGTH
 from gateway.repository import audit, options
 from gateway.secret import Secret
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.store.encryption import SecretBox
 from gateway.store.models import ApiKeyRow
-from gateway.store.users.oauth_tables import AccessTokenRow, DeviceRow
+from gateway.store.users.oauth_tables import REFRESH_KEY, AccessTokenRow, DeviceRow
 
 ACCESS_SECONDS = 600
 # As long as it is used now and then, and a year at most.
@@ -34,7 +35,6 @@ OLDEST_DEVICE_SECONDS = 365 * 86_400
 # An expired access token is known so long: who presents it may be told what to do.
 KNOWN_SECONDS = 3_600
 REFRESH_START = "cgrt-"
-SEALED_KEY = "oauth_refresh_key"
 _FAMILY_LENGTH = PUBLIC_LENGTH + 16
 _ACCESS_LENGTH = PUBLIC_LENGTH + 43
 _REFRESH_LENGTH = _FAMILY_LENGTH + 43
@@ -52,6 +52,16 @@ class Issued:
     expires_in: int = ACCESS_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class NotIssued:
+    """The client has to sign in anew; `has_ended`: a device did, of a reuse.
+
+    That has to be kept, so a transaction gives this and raises nothing.
+    """
+
+    has_ended: bool = False
+
+
 @dataclass(slots=True)
 class KnownToken:
     """What is kept of an access token."""
@@ -65,7 +75,7 @@ class KnownToken:
 def is_access_token(token: str) -> bool:
     return (
         len(token) == _ACCESS_LENGTH
-        and token.startswith(ACCESS_START)
+        and token.startswith(DEVICE_TOKEN_START)
         and token.isascii()
     )
 
@@ -95,10 +105,10 @@ def successor(key: bytes, token: str) -> str:
 
 def sealed_key(box: SecretBox) -> bytes:
     """What successors are derived with; made when it is first needed."""
-    sealed = options.read(SEALED_KEY)
+    sealed = options.read(REFRESH_KEY)
     if sealed is None:
         sealed = box.encrypt(secrets.token_hex(32))
-        options.write(SEALED_KEY, sealed)
+        options.write(REFRESH_KEY, sealed)
     return bytes.fromhex(box.decrypt(sealed))
 
 
@@ -108,7 +118,7 @@ def sign_in_device(
     """A new device of the seat, with its first tokens."""
     ms = int(now * 1000)
     forget_old_devices(now)
-    start = REFRESH_START + seat.prefix.removeprefix(ACCESS_START)
+    start = REFRESH_START + seat.prefix.removeprefix(DEVICE_TOKEN_START)
     family = start + secrets.token_urlsafe(12)
     refresh = family + secrets.token_urlsafe(32)
     row = DeviceRow.create(
@@ -136,23 +146,20 @@ def sign_in_device(
 
 def refresh_device(
     token: str, address: str, box: SecretBox, now: float
-) -> Issued | None:
-    """The tokens that follow; None: the client has to sign in anew.
-
-    Of a reuse the device ends, which has to be kept: nothing is raised.
-    """
+) -> Issued | NotIssued:
+    """The tokens that follow. Of a reuse the device ends."""
     row = locked_device(DeviceRow.family == family_of(token))
     ms = int(now * 1000)
     if row is None or row.ends_at is not None or ms >= row.refresh_expires_at:
-        return None
+        return NotIssued()
     seat = ApiKeyRow.get_or_none(ApiKeyRow.id == row.api_key_id)
     if seat is None:
-        return None
+        return NotIssued()
     chain, presented = chain_of(row), digest(token)
     verdict, generation = judge(chain, presented, now)
     if verdict is Verdict.REUSE:
         end_devices(DeviceRow.id == row.id, EndReason.REUSE, f"address:{address}", now)
-        return None
+        return NotIssued(has_ended=True)
     follows = successor(sealed_key(box), token)
     if verdict is Verdict.REPEAT:
         if address != row.refresh_address:
@@ -182,7 +189,7 @@ def note_access_used(device_id: int, generation: int, now: float) -> None:
 def load_tokens(now: float) -> dict[str, KnownToken]:
     """By digest, those that are known still."""
     table, least = AccessTokenRow, int((now - KNOWN_SECONDS) * 1000)
-    rows = table.select().where(table.expires_at > least)
+    rows = table.select().where(table.expires_at > least).order_by(table.expires_at)
     return {row.digest: _known(row) for row in rows}
 
 

@@ -15,7 +15,8 @@ from gateway.store.database import StoreUnavailable
 from gateway.store.identity import SERVED_BY
 from gateway.store.store import Store
 
-LOOK_AGAIN_SECONDS = 2.0
+# A device that was ended is refused by every member within a second.
+LOOK_AGAIN_SECONDS = 0.75
 
 
 class ChangeWatch:

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import peewee as pw
 
 from gateway.store.encryption import SecretBox, UnusableKey
-from gateway.store.models import AccountRow
+from gateway.store.models import AccountRow, SettingRow
 from gateway.store.store import Store
+from gateway.store.users.oauth_tables import REFRESH_KEY
 from gateway.store.users.tables import UserRow
 
 
@@ -34,19 +35,23 @@ async def rotate_key(store: Store, box: SecretBox) -> Rotated:
 
 def _reencrypt_all(box: SecretBox) -> Rotated:
     _reencrypt(UserRow.totp_secret, box)  # who cannot be read needs a new link
+    _reencrypt(SettingRow.value, box, SettingRow.name == REFRESH_KEY)
     return _reencrypt(AccountRow.credentials, box)
 
 
-def _reencrypt(column: pw.Field, box: SecretBox) -> Rotated:
+def _reencrypt(
+    column: pw.Field, box: SecretBox, which: pw.Expression | None = None
+) -> Rotated:
     resealed = unreadable = 0
-    table = column.model
-    kept: Any = table.select(table.id, column).where(column.is_null(False)).tuples()
+    table, key = column.model, column.model._meta.primary_key
+    found = column.is_null(False) if which is None else which
+    kept: Any = table.select(key, column).where(found).tuples()
     for number, encrypted in list(kept):
         try:
             sealed = box.reencrypt(encrypted)
         except UnusableKey:
             unreadable += 1
             continue
-        table.update({column: sealed}).where(table.id == number).execute()
+        table.update({column: sealed}).where(key == number).execute()
         resealed += 1
     return Rotated(resealed, unreadable)

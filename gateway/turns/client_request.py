@@ -71,6 +71,7 @@ class ClientFacts(NamedTuple):
     sees_windows: bool = True  # the accounts' limits are its own business
     prefers_key: bool = False  # the ChatGPT backend may refuse it
     network: str = ""  # of the address: one IPv6 client has many
+    device_id: int | None = None  # that signed in to the key's seat
 
 
 @dataclass(slots=True, eq=False)

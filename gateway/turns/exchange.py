@@ -164,6 +164,7 @@ class Exchange:
             # Nobody has worked for it, whoever ended it: who asks decides how many.
             "is_refusal": self.status != "success" and self.account_id is None,
             "network": client.network,
+            "device_id": client.device_id,
         }
 
     def _rules_met(self) -> list[tuple[RuleKind, str]]:

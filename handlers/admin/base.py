@@ -13,9 +13,9 @@ from marshmallow import Schema, ValidationError
 from gateway.admin.entity import Entity
 from gateway.admin.errors import AdminTokenRequired, Unacceptable
 from gateway.admin.token import admin_token, is_token
-from gateway.admission.access import presented_token
 from gateway.admission.client_address import is_local
 from gateway.admission.origins import check_origin
+from gateway.admission.presented_token import presented_token
 from gateway.repository import audit
 from gateway.secret import Secret
 from handlers.admin.schemas import first_message, schema_class

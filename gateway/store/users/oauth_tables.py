@@ -8,6 +8,9 @@ import peewee as pw
 
 from gateway.store.models import BaseModel, now_ms
 
+# The setting that holds what refresh tokens are derived with, encrypted.
+REFRESH_KEY = "oauth_refresh_key"
+
 
 class DeviceRow(BaseModel):
     """One sign-in of a seat (`api_key_id`), with the chain of its refresh tokens."""

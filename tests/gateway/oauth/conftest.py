@@ -5,23 +5,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.admin.keys import create_key
 from gateway.keys.key import KeyRing
 from gateway.oauth.authorization import read_request
 from gateway.oauth.codes import challenge_of
 from gateway.oauth.oauth import OAuth
-from gateway.oauth.seats import give_seat
 from gateway.repository.keys import load_keys
-from gateway.sign_in.account_rows import add_user
-from gateway.sign_in.sessions import BrowserFacts
-from gateway.sign_in.users import Role
-from gateway.store.models import ApiKeyRow
-from gateway.store.users.tables import UserRow
+from tests.devices import LAPTOP, make_person
 from tests.gateway.store.store_rows import make_store
 
 CALLBACK = "http://127.0.0.1:1499/callback"
 VERIFIER = "v" * 43
-LAPTOP = BrowserFacts("192.0.2.7", "192.0.2.7", "codex_exec/0.169", has_tls=True)
 
 
 def link(**other):
@@ -54,15 +47,6 @@ def store(tmp_path, io_loop):
 @pytest.fixture
 def ring():
     return KeyRing()
-
-
-def make_person(name):
-    """A person with a seat; both numbers."""
-    user = add_user(name, Role.HOLDER)
-    create_key(f"{name}'s seat", {}, "cli")
-    row = ApiKeyRow.get(ApiKeyRow.name == f"{name}'s seat")
-    give_seat(row, UserRow.get_by_id(user.id), "cli")
-    return user.id, row.id
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from gateway.oauth.errors import (
 from gateway.store.models import ApiKeyRow
 from gateway.store.users.oauth_tables import AuthorizationCodeRow, DeviceRow
 from gateway.store.users.tables import UserRow
-from tests.gateway.oauth.conftest import CALLBACK, LAPTOP, VERIFIER, link, told
+from tests.devices import LAPTOP
+from tests.gateway.oauth.conftest import CALLBACK, VERIFIER, link, told
 
 pytestmark = pytest.mark.gen_test
 

@@ -1,0 +1,145 @@
+"""DeviceAccess: whose an access token is; devices and tokens in memory, as keys are."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from gateway.admission.client_address import RequestFacts
+from gateway.admission.failed_keys import FailedKeys
+from gateway.admission.presented_token import presented_token
+from gateway.keys.key import Flaw, Key, KeyRing, digest
+from gateway.oauth import tokens
+from gateway.oauth.devices import LEEWAY_SECONDS, Device, EndReason
+from gateway.oauth.tokens import KNOWN_SECONDS, KnownToken, is_access_token
+from gateway.store.database import StoreUnavailable
+from gateway.store.store import Store
+
+# Tokens that another process issued are looked up, so many a minute for an address.
+# Made-up ones are cheap to send, and each costs a read.
+LOOKUPS_PER_MINUTE = 30
+_MOST_LOOKUPS = 8  # at once
+_SWEEP_SECONDS = 1.0
+
+
+class DeviceSocket(Protocol):
+    """A client's socket, as this ends it."""
+
+    def drain(self) -> None:
+        """Close as soon as no turn is running."""
+
+
+class DeviceAccess:
+    """Finds the seat of an access token, in memory; `learn` reads what it has not."""
+
+    def __init__(self, store: Store, ring: KeyRing) -> None:
+        self._store = store
+        self._ring = ring
+        self.devices: dict[int, Device] = {}
+        self._tokens: dict[str, KnownToken] = {}  # by digest, the oldest first
+        self._sockets: WeakKeyDictionary[DeviceSocket, int] = WeakKeyDictionary()
+        self._lookups = FailedKeys(LOOKUPS_PER_MINUTE)
+        self._looking = 0
+
+    def replace(
+        self, devices: Iterable[Device], known: Mapping[str, KnownToken], now: float
+    ) -> None:
+        """Take over what the database has; what was issued meanwhile stays."""
+        self.devices = {device.id: device for device in devices}
+        held = self._tokens
+        new = {hashed: held.get(hashed, token) for hashed, token in known.items()}
+        self._tokens = new | held
+        self._forget(now)
+
+    def add(self, access: str, token: KnownToken) -> None:
+        """Know a token that was issued here."""
+        self._forget(time.time())
+        self._tokens[digest(access)] = token
+
+    def check(
+        self, facts: RequestFacts, token: str, now: float
+    ) -> tuple[Key | None, Flaw | None]:
+        """Whose seat it is; a socket is its device's, whatever its token's expiry."""
+        known = self._tokens.get(digest(token)) if is_access_token(token) else None
+        of_socket = facts.device_id
+        device = self.devices.get(of_socket or (known.device_id if known else 0))
+        if device is None:
+            return None, Flaw.UNKNOWN
+        key = self._ring.get(device.key_id)
+        if key is None or key.user_id is None or device.is_over(now):
+            return key, Flaw.SIGNED_OUT
+        if of_socket is None and known and now >= known.expires_at + LEEWAY_SECONDS:
+            return key, Flaw.STALE
+        if key.disabled or key.is_expired(now):
+            return key, Flaw.SEAT
+        facts.device_id = device.id
+        if known is not None and not known.was_used:
+            self._note_used(known, now)
+        return key, None
+
+    def is_unknown(self, facts: RequestFacts) -> bool:
+        """Whether the token may be one that another process issued."""
+        token = presented_token(facts.headers)
+        if token is None or not is_access_token(token):
+            return False
+        return digest(token) not in self._tokens
+
+    async def learn(self, facts: RequestFacts, network: str) -> bool:
+        """Look its token up, off the loop; whether its device is not known yet.
+
+        One that is not there, or not looked for, remains unknown.
+        """
+        token, now = presented_token(facts.headers) or "", time.time()
+        if self._looking >= _MOST_LOOKUPS or self._lookups.count(network, now):
+            return False
+        self._looking += 1
+        hashed = digest(token)
+        try:
+            found = await self._store.read(tokens.find_token, hashed)
+        finally:
+            self._looking -= 1
+        if found is None:
+            return False
+        self._tokens.setdefault(hashed, found)
+        return found.device_id not in self.devices
+
+    def note_socket(self, socket: DeviceSocket, device_id: int | None) -> None:
+        """A socket that was opened with the token of a device."""
+        if device_id is not None:
+            self._sockets[socket] = device_id
+
+    async def watch(self) -> None:
+        """Close the sockets of devices whose tokens have run out; its owner cancels it.
+
+        One that was ended at once is told so by its next turn.
+        """
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self.close_sockets(time.time())
+
+    def close_sockets(self, now: float) -> None:
+        for socket, device_id in list(self._sockets.items()):
+            device = self.devices.get(device_id)
+            if device is None or (
+                device.is_over(now) and device.end_reason == EndReason.SIGNED_OUT
+            ):
+                del self._sockets[socket]
+                socket.drain()
+
+    def _note_used(self, token: KnownToken, now: float) -> None:
+        """Its first use here: nobody waits for that to be written."""
+        with suppress(StoreUnavailable):
+            self._store.writer.submit(
+                tokens.note_access_used, token.device_id, token.generation, now
+            )
+            token.was_used = True
+
+    def _forget(self, now: float) -> None:
+        """Those that are known no longer."""
+        while self._tokens:
+            oldest = next(iter(self._tokens))
+            if self._tokens[oldest].expires_at + KNOWN_SECONDS > now:
+                break
+            del self._tokens[oldest]
