@@ -68,8 +68,14 @@ const judge = (page) => page.evaluate(async () => {
     `${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`).join("; ")}`);
 });
 
+// Narrow and plain visits share a context each, and with it what is kept for good;
+// a wide one has its own, as whoever comes first, so that all it loads is counted.
+const shared = {};
+const share = (name, options) => shared[name] ??= open(options);
+
 const look = async (path, width, scheme) => {
-  const context = await open({ width, scheme });
+  const isFirst = width > 1000;
+  const context = await (isFirst ? open({ width, scheme }) : share("narrow", { width, scheme }));
   const page = await context.newPage();
   const seen = watch(page);
   const response = await go(page, path);
@@ -84,13 +90,13 @@ const look = async (path, width, scheme) => {
   const keyboard = width > 1000 ? await byKeyboard(page) : { missed: [], unseen: [] };
   await page.evaluate(axe);
   const judged = await judge(page);
-  await context.close();
+  await (isFirst ? context : page).close();
   return { kind: "look", path, width, scheme, status: response.status(), ...found, ...keyboard, axe: judged,
     console: said, foreign: seen.foreign, bytes: seen.bytes };
 };
 
 const read = async (path) => {
-  const context = await open({ width: 1280, scripts: false });
+  const context = await share("plain", { width: 1280, scripts: false });
   const page = await context.newPage();
   const response = await go(page, path);
   const found = {
@@ -99,7 +105,7 @@ const read = async (path) => {
     words: (await page.locator("main").innerText()).split(/\s+/).length,
     dead: await page.locator("main button:visible:not([type=submit]):not(form button)").count(),
   };
-  await context.close();
+  await page.close();
   return found;
 };
 
