@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from gateway.demo.events import ScriptedTurn
+from tests.e2e.gateway_process import free_port
 from tests.e2e.nginx import Nginx
 
 pytestmark = pytest.mark.slow
@@ -194,6 +195,34 @@ async def test_the_log_has_the_address_that_nginx_saw(proxied):
     await proxied.gateway.stop()  # drains the log's writer
     (row,) = (await proxied.gateway.run("logs", "--json")).splitlines()
     assert json.loads(row)["client_address"] == "127.0.0.2"
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_poll_while_no_gateway_listens_is_to_be_repeated(start_nginx):
+    """For Codex one 5xx is the end of its sign-in."""
+    nginx = await start_nginx(free_port())
+    form = {"grant_type": "refresh_token", "client_id": "codex"}
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.post(f"{nginx.url}/oauth/token", data=form) as response:
+                assert response.status == 400
+                assert response.content_type == "application/json"
+                assert await response.json() == {"error": "authorization_pending"}
+        async with session.post(f"{nginx.url}/oauth/device", data=form) as response:
+            assert response.status == 502
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_endpoints_of_sign_ins_see_what_others_see(proxied):
+    """Behind the file as it is shipped, which has no TLS yet, they are closed."""
+    for path in ("token", "device", "revoke"):
+        url = f"{proxied.url}/oauth/{path}"
+        claimed = {"x-forwarded-proto": "https"}
+        form = {"client_id": "codex"}
+        async with proxied.session.post(url, data=form, headers=claimed) as response:
+            assert response.status == 403
+            told = (await response.json())["error_description"]
+            assert "https" in told
 
 
 CLAIMS = {

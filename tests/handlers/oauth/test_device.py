@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from gateway.admission.body_budget import Sender
 from gateway.store.users.oauth_tables import SignInRequestRow
 from tests.handlers.dashboard.browsing import HERE
 from tests.handlers.oauth.conftest import DEVICE_GRANT, refused
@@ -78,6 +79,20 @@ async def test_a_poll_is_no_server_error_while_the_database_is_away(client):
     other.commit()
     other.close()
     assert (await client.refresh(given["refresh_token"])).status == 200
+
+
+@pytest.mark.gen_test
+async def test_a_poll_is_no_server_error_while_there_is_no_room_for_a_body(client):
+    asked = (await client.begin()).json
+    budget, leases = client.gateway.side_budget, []
+    while free := (2 * budget.largest_share - budget.used) // 2:
+        leases.append(budget.open_lease(Sender(f"key {len(leases)}", has_key=True)))
+        leases[-1].take(free)
+    assert refused(await client.poll(asked["device_code"]), "authorization_pending")
+    for lease in leases:
+        lease.release()
+    await client.approve(asked["user_code"])
+    assert (await client.poll(asked["device_code"])).status == 200
 
 
 @pytest.mark.gen_test
