@@ -1,16 +1,19 @@
 """The operator's changes to API keys; `name` also takes a key's number."""
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.admin.entity import Changed
+from gateway.admin.errors import Unacceptable
 from gateway.admin.key_rules.columns import apply_rules, read_overlap
 from gateway.admin.key_rules.entities import MADE_KEY
 from gateway.admin.names import find_row, free_name, row_to_change
 from gateway.admin.views import account_names, show_key
 from gateway.keys import key
 from gateway.keys.counters import window_start
+from gateway.oauth.devices import end_seat_devices
 from gateway.repository import audit, options
 from gateway.repository.keys import KEYS_EVER_MADE, key_of, keys_ever_made, limits_of
 from gateway.repository.row_ids import fresh_id
@@ -84,9 +87,12 @@ def set_disabled(name: str, actor: str, *, disabled: bool) -> Changed:
 def replace_token(name: str, actor: str, overlap: str | None = None) -> Made:
     """A new token with the same rules; the old one is good until the overlap is over.
 
-    Without one it is refused from now on, as is the one before in any case.
+    Without one it is refused from now on, as is the one before in any case. Raises
+    Unacceptable for a seat.
     """
     row = row_to_change(ApiKeyRow, name, exact=True)
+    if row.user_id is not None:
+        raise Unacceptable(f"'{row.name}' is a person's seat, which has no token")
     until = read_overlap(overlap)
     if until is None:
         row.old_prefix, row.old_digest, row.old_expires_at = None, None, None
@@ -123,6 +129,7 @@ def remove_key(name: str, actor: str) -> Changed:
     apply_rules(row, {"limits": None})
     ApiKeyRow.delete().where(ApiKeyRow.id == row.id).execute()
     end_key_sessions(row.id)
+    end_seat_devices(row.id, actor, time.time())
     audit.record(actor, "key.remove", row.name, id=row.id, prefix=row.prefix)
     return Changed(str(row.name), before, {"state": "removed"})
 

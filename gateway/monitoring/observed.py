@@ -1,6 +1,6 @@
 """Observed: the parts of a gateway that are read from outside of its turns."""
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from typing import Protocol
 
 from gateway.accounts.pool import Pool
@@ -11,6 +11,31 @@ from gateway.keys.limiter import Limiter
 from gateway.monitoring.supervisor import Supervisor
 from gateway.store.store import Store
 from gateway.turns.runner import TurnRunner
+
+
+class ObservedDevice(Protocol):
+    """A device that signed in to a seat."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def key_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def created_at(self) -> float: ...
+    @property
+    def ends_at(self) -> float | None: ...
+    @property
+    def end_reason(self) -> str | None: ...
+
+
+class ObservedSignIns(Protocol):
+    """Who signed in with Codex."""
+
+    def devices(self) -> Iterable[ObservedDevice]: ...
 
 
 class Observed(Protocol):
@@ -26,5 +51,7 @@ class Observed(Protocol):
     turns: TurnRunner
     is_draining: bool
 
+    @property
+    def oauth(self) -> ObservedSignIns: ...
     @property
     def channels(self) -> Sized: ...

@@ -12,7 +12,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.health import AccountStatus
 from gateway.keys.key import Key
 from gateway.keys.quota_report import iso_time
-from gateway.monitoring.observed import Observed
+from gateway.monitoring.observed import Observed, ObservedDevice
 from gateway.monitoring.readiness import readiness
 from gateway.notifications.notice import Notice, Value, new_message_id, one_line
 from gateway.settings import COMMAND
@@ -26,6 +26,8 @@ FORGOTTEN_BELOW = THRESHOLDS[0] / 2
 SHORTEST_WINDOW = HOUR
 DAY = 24 * HOUR
 TOKEN_NOTICE = 3 * DAY
+# Of two uses of a token or code: `EndReason.REUSE` of a device.
+_REUSED = "reuse"
 
 
 class Condition(NamedTuple):
@@ -149,6 +151,28 @@ def _prices_missing(seen: Seen) -> Iterator[Condition]:
         yield Condition(model, {"model": model})
 
 
+def _devices_added(seen: Seen) -> Iterator[Condition]:
+    for device in seen.gateway.oauth.devices():
+        if seen.now - device.created_at < DAY:
+            yield Condition(str(device.id), _device_values(seen, device))
+
+
+def _devices_copied(seen: Seen) -> Iterator[Condition]:
+    for device in seen.gateway.oauth.devices():
+        ended = device.ends_at if device.end_reason == _REUSED else None
+        if ended is not None and seen.now - ended < DAY:
+            yield Condition(str(device.id), _device_values(seen, device))
+
+
+def _device_values(seen: Seen, device: ObservedDevice) -> dict[str, Value]:
+    seat = seen.gateway.ring.get(device.key_id)
+    return {
+        "seat": seat.name if seat else f"#{device.key_id}",
+        "device": device.name,
+        "address": device.address,
+    }
+
+
 def _in_service(seen: Seen) -> list[Account]:
     accounts = seen.gateway.pool.accounts.values()
     return [account for account in accounts if account.health.is_in_service]
@@ -215,6 +239,22 @@ OF_ACCOUNTS = (
         # Known to this process only: a new one has to see it first.
         rearms_after=30.0 * DAY,
         is_urgent=False,
+    ),
+    Alert(
+        "device.added",
+        "A new device of {seat}: {device}",
+        "{device} has signed in to the seat {seat}; it was asked for from {address}. "
+        "If its person knows nothing of it, end the device.",
+        _devices_added,
+        is_urgent=False,
+    ),
+    Alert(
+        "device.copied",
+        "A token of {seat} was used by two",
+        "A refresh token or code of {device}, a device of the seat {seat}, came back "
+        "after it was used: somebody has a copy. The device has been ended; its person "
+        "signs in again.",
+        _devices_copied,
     ),
 )
 ALERTS = (OF_KEYS, *OF_ACCOUNTS)

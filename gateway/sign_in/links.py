@@ -10,6 +10,8 @@ from gateway.store.users.tables import LinkRow, UserRow
 
 # Long enough to walk to another machine with it.
 LINK_SECONDS = 15 * 60
+# To somebody who is invited: over a weekend.
+INVITE_SECONDS = 72 * 3600
 # Whose link makes the first user.
 NOBODY = 0
 LINK_PATH = "/dashboard/link#"
@@ -17,8 +19,8 @@ LINK_PATH = "/dashboard/link#"
 
 class LinkOver(InvalidPayload):
     message = (
-        "This link was used, is older than 15 minutes, or was replaced by a newer one: "
-        "ask for another"
+        "This link was used, is older than 15 minutes (an invitation: 72 hours), or "
+        "was replaced by a newer one: ask for another"
     )
 
 
@@ -35,10 +37,10 @@ def is_set_up() -> bool:
     return bool(UserRow.select().where(UserRow.password.is_null(False)).exists())
 
 
-def make_link(user_id: int, now: float) -> str:
+def make_link(user_id: int, now: float, seconds: int = LINK_SECONDS) -> str:
     """The token of a new link, which replaces an earlier one."""
     token = new_token()
-    row = {"digest": digest(token), "expires_at": int((now + LINK_SECONDS) * 1000)}
+    row = {"digest": digest(token), "expires_at": int((now + seconds) * 1000)}
     LinkRow.insert(user_id=user_id, **row).on_conflict(
         conflict_target=[LinkRow.user_id], update=row
     ).execute()

@@ -6,6 +6,9 @@ from typing import Any
 
 from gateway.admin.entity import Changed, Entity, Field, entity
 from gateway.admin.errors import NotThere, Unacceptable
+from gateway.admin.keys import remove_key
+from gateway.oauth.devices import end_seat_devices
+from gateway.oauth.seats import seat_row
 from gateway.repository import audit
 from gateway.secret import Secret
 from gateway.settings import PROGRAM
@@ -100,19 +103,29 @@ def disable_user(user_id: int, actor: str, *, disabled: bool) -> Changed:
     if disabled:
         _check_not_last(before)
         end_sessions(user_id)
+        _end_devices(user_id, actor)
     UserRow.update(is_disabled=disabled).where(UserRow.id == user_id).execute()
     return _changed("user.disable" if disabled else "user.enable", before, actor)
 
 
 def remove_user(user_id: int, actor: str) -> Changed:
-    """What the user did stays in the audit."""
+    """What the user did stays in the audit; a seat goes with its person."""
     before = user_of(_row(user_id))
     _check_not_last(before)
     end_sessions(user_id)
+    seat = seat_row(user_id)
+    if seat is not None:
+        remove_key(seat.name, actor)
     for table, column in ((LinkRow, LinkRow.user_id), (UserRow, UserRow.id)):
         table.delete().where(column == user_id).execute()
     audit.record(actor, "user.remove", before.name, role=before.role.value)
     return Changed(before.name, {"state": "there"}, {"state": "removed"})
+
+
+def _end_devices(user_id: int, actor: str) -> None:
+    seat = seat_row(user_id)
+    if seat is not None:
+        end_seat_devices(seat.id, actor, time.time())
 
 
 def _row(user_id: int) -> UserRow:

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,9 +12,10 @@ from gateway.accounts.account import Account, Credentials
 from gateway.accounts.pool import Pool
 from gateway.accounts.suspicion import Witness
 from gateway.accounts.verdicts import HEARSAY_SECONDS, Met
-from gateway.keys.key import Key, Limit, Measure
+from gateway.keys.key import Key, KeyRing, Limit, Measure
 from gateway.keys.limiter import Limiter
-from gateway.notifications.alerts import ALERTS, TOKEN_NOTICE, Condition, Seen
+from gateway.notifications.alerts import ALERTS, TOKEN_NOTICE, URGENT, Condition, Seen
+from gateway.oauth.devices import Device, EndReason
 from gateway.protocol.local_failures import network_failure
 from gateway.secret import Secret
 from gateway.settings import Settings
@@ -35,6 +37,12 @@ class Parts:
     store: Store
     is_draining: bool = False
     accounts: dict = field(default_factory=dict)
+    ring: KeyRing = field(default_factory=KeyRing)
+    signed_in: tuple = ()
+
+    @property
+    def oauth(self):
+        return SimpleNamespace(devices=lambda: self.signed_in)
 
 
 @pytest.fixture
@@ -160,7 +168,34 @@ def test_every_alert_can_be_put_into_words():
         name: "{x}"
         for name in ("key", "limit", "percent", "until", "account", "accounts")
     } | {"waiting": 1, "lost": 2, "model": "{y}"}
+    values |= {"seat": "{x}", "device": "{x}", "address": "{x}"}
     for alert in ALERTS:
         notice = alert.notice(Condition("s", values), NOW)
         assert "{" not in notice.title.replace("{x}", "").replace("{y}", "")
     assert len({alert.event for alert in ALERTS}) == len(ALERTS)
+
+
+def device(number, created_at, **ended):
+    whence = ("browser", "192.0.2.7", "codex", created_at, created_at, "192.0.2.7")
+    return Device(number, 1, f"laptop {number}", *whence, NOW + 1e6, **ended)
+
+
+def test_each_new_device_is_told_and_no_old_one(parts):
+    parts.ring.replace([Key(1, "ada", "cgat-", "", int(NOW))])
+    parts.signed_in = (device(1, NOW - 86_401), device(2, NOW - 60))
+    ((scope, text),) = ((s, t) for (s, _), t in found(parts, "device.added").items())
+    assert scope == "2"
+    assert text.startswith(
+        "laptop 2 has signed in to the seat ada; it was asked for from 192.0.2.7."
+    )
+
+
+def test_a_device_that_was_ended_of_a_reuse_is_told_urgently(parts):
+    parts.signed_in = (
+        device(1, NOW - 60, ends_at=NOW, end_reason=EndReason.SIGNED_OUT.value),
+        device(2, NOW - 60, ends_at=NOW, end_reason=EndReason.REUSE.value),
+        device(3, NOW - 60),
+    )
+    ((scope, _),) = found(parts, "device.copied")
+    assert scope == "2"
+    assert "device.copied" in URGENT

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from gateway.admin.users.changes import disable_user
+from gateway.repository.change_watch import LOOK_AGAIN_SECONDS
 from tests.devices import add_device, add_person, sign_in_device
 from tests.handlers.api.streams import TURN
 from tests.serving import CODEX, PATIENCE, V1, payload, rest_of_turn, turn_on
@@ -114,3 +116,17 @@ async def test_no_key_is_needed_for_side_calls_of_an_ended_device(serving):
         "/backend-api/ps/plugins/installed", headers=bearer(issued)
     )
     assert answered.status == 200
+
+
+async def test_what_another_process_ended_is_refused_once_that_is_noticed(serving):
+    user_id, _ = await add_person(serving)
+    issued, gateway = await add_device(serving), serving.gateway
+    assert (await serving.ask(headers=bearer(issued))).status == 200
+    await gateway.store.write(
+        lambda: disable_user(user_id, "another process", disabled=True)
+    )
+    await gateway.changes.look()
+    refused = await serving.ask(headers=bearer(issued))
+    assert refused.status == 401
+    assert ADVICE in refused.error["message"]
+    assert LOOK_AGAIN_SECONDS < 1
