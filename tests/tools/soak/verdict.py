@@ -12,6 +12,8 @@ from tests.tools.soak.stand import HOSTILE
 AFTERMATH = 75.0
 # The cause that a receipt gives, and the strokes that bring it about.
 STROKES = {"limited": {"limit"}, "paused": {"paused"}}
+# Where the turn, or the response it goes on from, is at home.
+OF_THE_TURN = {"returned", "turn_state", "previous_response_id"}
 NOT_ITS_OWN = "the request belongs to another account"
 TROUBLE = {"cooling", "failed", "on_trial", "suspected"}
 
@@ -142,7 +144,7 @@ def switches(rows, weather, wall_to_monotonic):
 
 def _is_grounded(cause, before, account, been, when):
     weather, begin, end = when
-    if cause in ("returned", "turn_state"):  # where the turn began
+    if cause in OF_THE_TURN:
         return account in been
     kinds = {
         stroke.kind
