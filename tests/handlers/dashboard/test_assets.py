@@ -39,16 +39,37 @@ def test_what_is_shipped_is_what_npm_has():
     assert assets.LICENCES.read_text() == assets.licences()
 
 
-def loaded_by_a_page():
-    layout = (TEMPLATES / "layout.html").read_text()
-    return re.findall(r"static_url\('([^']+)'\)", layout)
+def loaded_by(template):
+    """What a page's head names, with what it includes there."""
+    text = (TEMPLATES / template).read_text()
+    names = re.findall(r"static_url\('([^']+)'\)", text)
+    if 'include "charts.html"' in text:
+        names += loaded_by("charts.html")
+    return names
 
 
 def test_one_page_loads_less_than_200_kb():
-    names = loaded_by_a_page()
-    assert {"htmx.js", "dashboard.css", "dashboard.js"} <= set(names)
-    whole = sum(len(static_files()[name].content) for name in names)
-    assert whole + OWN_HTML < PAGE_BYTES
+    shared = loaded_by("layout.html")
+    assert {"htmx.js", "dashboard.css", "dashboard.js"} <= set(shared)
+    pages = {path.relative_to(TEMPLATES) for path in TEMPLATES.rglob("*.html")}
+    for page in pages:
+        names = {*shared, *loaded_by(page)}
+        whole = sum(len(static_files()[name].content) for name in names)
+        assert whole + OWN_HTML < PAGE_BYTES, page
+
+
+@pytest.mark.parametrize(
+    ("word", "needed"), [("data-chart", "uplot.js"), ("sse-connect", "htmx-sse.js")]
+)
+def test_a_page_loads_what_it_needs(word, needed):
+    """Beside what all pages load; a part may be included by several of them."""
+    texts = {path.name: path.read_text() for path in TEMPLATES.rglob("*.html")}
+    using = {name for name, text in texts.items() if word in text}
+    assert using
+    for name, text in texts.items():
+        parts = {*re.findall(r'include "([^"]+)"', text), name}
+        if "{% extends" in text and parts & using:
+            assert needed in loaded_by(name), name
 
 
 def test_nothing_is_loaded_from_elsewhere():

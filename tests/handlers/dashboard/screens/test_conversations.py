@@ -121,4 +121,4 @@ async def test_words_of_clients_are_text(serving):
         assert shown.status == 200
         assert "img" not in shown.tags
         assert "onerror" not in dict(shown.attributes)
-        assert shown.tags.count("script") == 4  # the page's own
+        assert shown.tags.count("script") == 2  # the page's own

@@ -87,7 +87,7 @@ async def test_words_of_others_are_text(serving):
         page = await browser.get(f"{USAGE}?by={by}")
         assert "img" not in page.tags
         assert "onerror" not in dict(page.attributes)
-        assert page.tags.count("script") == 4  # the page's own
+        assert page.tags.count("script") == 3  # the page's own
     assert HOSTILE in (await browser.get(f"{USAGE}?by=model")).text
 
 

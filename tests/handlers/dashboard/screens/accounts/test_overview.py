@@ -12,7 +12,7 @@ from tests.handlers.dashboard.browsing import signed_in
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 LIST = "/dashboard/accounts"
-SCRIPTS = 4  # of every page
+SCRIPTS = 2  # of every page
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 1 }}{% x")
 
 
