@@ -88,7 +88,9 @@ async def test_a_poll_is_no_server_error_while_there_is_no_room_for_a_body(clien
     while free := (2 * budget.largest_share - budget.used) // 2:
         leases.append(budget.open_lease(Sender(f"key {len(leases)}", has_key=True)))
         leases[-1].take(free)
-    assert refused(await client.poll(asked["device_code"]), "authorization_pending")
+    answered = await client.poll(asked["device_code"])
+    assert refused(answered, "authorization_pending")
+    assert "retry-after" not in answered.headers
     for lease in leases:
         lease.release()
     await client.approve(asked["user_code"])

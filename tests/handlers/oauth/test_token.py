@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.oauth.codes import challenge_of
 from gateway.store.users.oauth_tables import SignInRequestRow
 from tests.gateway.oauth.conftest import VERIFIER
 from tests.handlers.oauth.conftest import refused
@@ -30,10 +31,11 @@ async def test_a_code_is_exchanged_for_tokens_once(client):
     "other",
     [
         {"code_verifier": "w" * 43},
+        {"code_verifier": challenge_of(VERIFIER)},
         {"redirect_uri": "http://127.0.0.1:1500/callback"},
         {"code": "x" * 43},
     ],
-    ids=["verifier", "callback", "code"],
+    ids=["verifier", "plain", "callback", "code"],
 )
 @pytest.mark.gen_test
 async def test_a_code_is_for_the_client_that_asked(client, other):
@@ -91,7 +93,10 @@ async def test_what_is_wrong_with_a_form_has_the_code_of_the_rfc(client, fields,
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"grant_type=refresh_token&grant_type=refresh_token", "form"),
+        (
+            b"grant_type=refresh_token&client_id=codex&refresh_token=a&refresh_token=b",
+            "form",
+        ),
         (b"grant_type=%ff", "form"),
         (b"\xff\xfe", "form"),
         (b"", "form"),
