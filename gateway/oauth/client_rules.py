@@ -6,9 +6,12 @@ from gateway.oauth.errors import ClientFault, InvalidClient, InvalidScope
 
 CODEX_CLIENT = "codex"
 SCOPE = "gateway"
+CALLBACK_PATH = "/callback"
 # A literal address of this machine alone, with the port the client listens on: "each
 # port has to be taken" (RFC 8252, 7.3). Nothing else is compared leniently.
-_REDIRECT = re.compile(r"http://127\.0\.0\.1:([1-9][0-9]{0,4})/callback", re.ASCII)
+_REDIRECT = re.compile(
+    rf"http://127\.0\.0\.1:([1-9][0-9]{{0,4}}){CALLBACK_PATH}", re.ASCII
+)
 _LARGEST_PORT = 65_535
 
 

@@ -65,6 +65,7 @@ class PageHandler(BodyHandler):
     }
     is_for_holders: ClassVar[bool] = False  # of API keys, and for nobody else
     answers_links: ClassVar[bool] = False  # of other sites at once, without cookies
+    keeps_query: ClassVar[bool] = False  # of a form's URL, over a sign-in
     session: Session | None = None
     user: User | None = None  # whose session it is
     holder: Key | None = None  # else the key that its holder signed in with
@@ -264,7 +265,8 @@ class PageHandler(BodyHandler):
 
     def _send_to(self, page: str) -> None:
         """To a sign-in, and back to where one was; of a form, to its page."""
-        back = self.request.uri if self.request.method == "GET" else self.request.path
+        is_whole = self.keeps_query or self.request.method == "GET"
+        back = self.request.uri if is_whole else self.request.path
         self.go(f"{page}?next={quote(back or HOME, safe='')}")
 
     def _common(self) -> dict[str, Any]:

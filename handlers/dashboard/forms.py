@@ -14,7 +14,10 @@ MAX_FORM_BYTES = 256 * 1024
 TOKEN_FIELD = "xsrf"
 TOKEN_HEADER = "x-xsrf"  # of what a script sends
 # Where a form may lead on to: nothing but a path of ours, and no way up from it.
-_OWN_PAGE = re.compile(r"/dashboard/(?!/|.*(?:\.|%2[eE]){2})[!-\[\]-~]{0,500}")
+_OWN_PAGE = re.compile(
+    r"/dashboard/(?!/|.*(?:\.|%2[eE]){2})[!-\[\]-~]{0,500}"
+    r"|/device|/oauth/authorize\?[!-\[\]-~]{0,2000}"
+)
 
 
 class FormExpired(GatewayError):

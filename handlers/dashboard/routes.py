@@ -3,6 +3,7 @@
 from gateway.admission.client_address import AccessPolicy
 from handlers.base import RouteEntry, RouteOptions
 from handlers.dashboard.not_found import PageNotFound
+from handlers.dashboard.oauth.routes import CONSENT_ROUTES
 from handlers.dashboard.screens.accounts.account import AccountScreen
 from handlers.dashboard.screens.accounts.actions import ACTIONS
 from handlers.dashboard.screens.accounts.adding import (
@@ -66,6 +67,7 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     (r"/dashboard/add-account" + _NAME, DeviceLoginScreen, PAGE),
     (r"/dashboard/doctor", DoctorScreen, PAGE),
     *SIGN_IN_ROUTES,
+    *CONSENT_ROUTES,
     (r"/dashboard/requests", RequestsScreen, PAGE),
     (r"/dashboard/requests/export", RequestsExport, PAGE),
     (r"/dashboard/requests/refused", RefusedScreen, PAGE),

@@ -95,8 +95,8 @@ class UsersOwnPage(EntryPage):
     """What a user alone has: neither strangers nor keys' holders get there."""
 
     least_role: ClassVar[Mapping[str, Role]] = {
-        "get": Role.VIEWER,
-        "post": Role.VIEWER,
+        "get": Role.HOLDER,
+        "post": Role.HOLDER,
     }
 
     @property

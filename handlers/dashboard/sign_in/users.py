@@ -115,6 +115,11 @@ class ShownSession:
 class SessionsPage(UsersOwnPage):
     """One's own sessions, an owner's page those of all; each can be ended."""
 
+    least_role: ClassVar[Mapping[str, Role]] = {
+        "get": Role.VIEWER,
+        "post": Role.VIEWER,
+    }
+
     def get(self) -> None:
         shown = self._shown()
         self.show_plain(
