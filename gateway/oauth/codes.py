@@ -93,6 +93,8 @@ def exchange(
         seat = usable_seat(row.user_id, now)
     except SeatLacking:
         return NotIssued()
+    if seat.id != row.api_key_id:  # another than the person was told of
+        return NotIssued()
     asker = BrowserFacts(row.address, "", row.user_agent, has_tls=False)
     issued = sign_in_device(seat, row.device_name, BROWSER, asker, now)
     table.update(device_id=issued.device_id).where(found).execute()

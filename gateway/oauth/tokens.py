@@ -25,7 +25,7 @@ from gateway.repository import audit, options
 from gateway.secret import Secret
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.store.encryption import SecretBox
-from gateway.store.models import ApiKeyRow
+from gateway.store.models import ApiKeyRow, SettingRow
 from gateway.store.users.oauth_tables import REFRESH_KEY, AccessTokenRow, DeviceRow
 
 ACCESS_SECONDS = 600
@@ -107,8 +107,10 @@ def sealed_key(box: SecretBox) -> bytes:
     """What successors are derived with; made when it is first needed."""
     sealed = options.read(REFRESH_KEY)
     if sealed is None:
-        sealed = box.encrypt(secrets.token_hex(32))
-        options.write(REFRESH_KEY, sealed)
+        made = box.encrypt(secrets.token_hex(32))
+        # Of two members that make one at once, one's counts for both.
+        SettingRow.insert(name=REFRESH_KEY, value=made).on_conflict_ignore().execute()
+        sealed = options.read(REFRESH_KEY) or made
     return bytes.fromhex(box.decrypt(sealed))
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.admin.keys import create_key
 from gateway.oauth.authorization import MOST_PENDING_OF_ADDRESS, read_request
 from gateway.oauth.codes import AUTHORIZATION_SECONDS
 from gateway.oauth.errors import (
@@ -12,6 +13,7 @@ from gateway.oauth.errors import (
     RequestOver,
     SeatLacking,
 )
+from gateway.oauth.seats import give_seat
 from gateway.store.models import ApiKeyRow
 from gateway.store.users.oauth_tables import AuthorizationCodeRow, DeviceRow
 from gateway.store.users.tables import UserRow
@@ -183,3 +185,20 @@ async def test_what_rests_opens_nothing(oauth, signed_in, store):
     kept = str(rows)
     assert issued.refresh.reveal() not in kept
     assert issued.access.reveal() not in kept
+
+
+async def test_a_code_leads_to_no_other_seat_than_the_person_was_told_of(
+    oauth, person, store
+):
+    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    code = told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
+
+    def give_another():
+        ApiKeyRow.update(user_id=None).execute()
+        create_key("another", {}, "cli")
+        row = ApiKeyRow.get(ApiKeyRow.name == "another")
+        give_seat(row, UserRow.get_by_id(person.user_id), "cli")
+
+    await store.write(give_another)
+    with pytest.raises(InvalidGrant):
+        await oauth.exchange_code(code, "codex", CALLBACK, VERIFIER)

@@ -1,0 +1,40 @@
+"""The same on PostgreSQL, where members of a cluster change the rows at once."""
+
+import asyncio
+import time
+
+from gateway.admin.users.changes import disable_user
+from gateway.keys.key import KeyRing
+from gateway.oauth.authorization import read_request
+from gateway.oauth.oauth import OAuth
+from gateway.oauth.tokens import refresh_device
+from gateway.store import models
+from gateway.store.database import transaction
+from tests.devices import LAPTOP, make_person
+from tests.gateway.oauth.conftest import CALLBACK, VERIFIER, link, told
+from tests.gateway.store.test_postgres import running
+
+
+def test_two_members_that_refresh_at_once_give_the_same_token(server, tmp_path):
+    async def scenario():
+        async with running(server, tmp_path) as store:
+            user_id, _ = await store.write(make_person, "ada")
+            oauth = OAuth(store, store.secrets, KeyRing())
+            handle = await oauth.open_request(read_request(link()), LAPTOP)
+            code = told(await oauth.approve(handle, user_id, "laptop"))["code"]
+            issued = await oauth.exchange_code(code, "codex", CALLBACK, VERIFIER)
+            first = await oauth.refresh(issued.refresh.reveal(), "codex", "192.0.2.7")
+
+            def refresh():
+                token, now = first.refresh.reveal(), time.time()
+                with transaction(models.database.obj):
+                    return refresh_device(token, "192.0.2.7", store.secrets, now)
+
+            both = await asyncio.gather(*(store.read(refresh) for _ in range(4)))
+            assert len({one.refresh.reveal() for one in both}) == 1
+            assert len({one.access.reveal() for one in both}) == 4
+            await store.write(lambda: disable_user(user_id, "test", disabled=True))
+            await oauth.load()
+            assert oauth.device(issued.device_id).is_over(time.time())
+
+    asyncio.run(scenario())
