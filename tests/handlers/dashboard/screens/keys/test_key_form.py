@@ -16,6 +16,7 @@ from handlers.dashboard.screens.keys.key_form import (
     rules_in,
 )
 
+LIMIT_TEXTS = ["tokens 2000000/7d", "cost 5.5/30d model=gpt-5*"]
 SHOWN = {
     "name": "laptop",
     "models": ["gpt-5*"],
@@ -26,12 +27,12 @@ SHOWN = {
     "rpm": 60,
     "concurrency": None,
     "unpriced": None,
-    "limits": ["tokens 2000000/7d", "cost 5.5/30d model=gpt-5*"],
+    "limits": LIMIT_TEXTS,
     "tools": ["refuse web_search"],
     "aliases": [],
     "expires_at": 1_900_000_000.0,
 }
-LIMITS = tuple(map(parse_limit, SHOWN["limits"]))
+LIMITS = tuple(map(parse_limit, LIMIT_TEXTS))
 
 
 def sent(fields, **changes):
