@@ -66,6 +66,15 @@ def test_what_is_shorter_or_was_not_said_is_kept():
     assert found == LoggedError("unsupported_parameter", None, None, message)
 
 
+@pytest.mark.parametrize("known", ["context_length_exceeded", "rate_limit_error"])
+def test_a_code_that_the_gateway_knows_is_kept_though_the_request_is_about_it(known):
+    about = f"What does {known} mean, and what is unknown_to_all?"
+    found = logged("It failed.", about, code=known, type=known)
+    assert (found.code, found.type) == (known, known)
+    found = logged("It failed.", about, code="unknown_to_all", type=f"a {known} of 2")
+    assert (found.code, found.type) == ("[...]", "a[...]of 2")
+
+
 @pytest.mark.parametrize("before", [0, 255, LARGEST_INLINE, 256 * 1024 - 9, 10**6])
 def test_a_quotation_is_found_wherever_it_stands(before):
     """Also across the pieces in which large requests are looked through."""
