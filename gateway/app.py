@@ -37,9 +37,9 @@ from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
 from gateway.repository.accounts import AccountStore, load_accounts
 from gateway.repository.change_watch import ChangeWatch
-from gateway.repository.hand_over import hand_over_counts, hand_over_states
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.repository.options import load_rules, load_strategy
+from gateway.repository.persisting import hand_over_counts, hand_over_states
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.sign_in.sign_in import SignIn
