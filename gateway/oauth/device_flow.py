@@ -20,7 +20,13 @@ from gateway.oauth.authorization import (
     pending_of,
     usable_seat,
 )
-from gateway.oauth.errors import AccessDenied, ExpiredToken, InvalidGrant, SeatLacking
+from gateway.oauth.errors import (
+    AccessDenied,
+    ExpiredToken,
+    InvalidGrant,
+    RequestOver,
+    SeatLacking,
+)
 from gateway.oauth.oauth import device_name_of
 from gateway.oauth.tokens import Issued, sign_in_device
 from gateway.sign_in.delays import hour_after_ten
@@ -128,11 +134,15 @@ def begin(browser: BrowserFacts, now: float) -> tuple[str, str]:
 def decide_on_code(
     user_id: int, name: str | None, row: SignInRequestRow, now: float
 ) -> None:
-    """Approve a device of this name, None: deny it. Raises SeatLacking."""
-    seat_id = None if name is None else usable_seat(user_id, now).id
-    row.verdict = DENIED if name is None else APPROVED
-    row.user_id, row.api_key_id, row.device_name = user_id, seat_id, name or ""
-    row.save()
+    """Approve a device of this name, None: deny it. Raises SeatLacking, RequestOver."""
+    decided: dict[str, Any] = {"verdict": DENIED, "user_id": user_id}
+    if name is not None:
+        seat_id = usable_seat(user_id, now).id
+        decided |= {"verdict": APPROVED, "api_key_id": seat_id, "device_name": name}
+    table = SignInRequestRow
+    is_open = (table.id == row.id) & (table.verdict == UNDECIDED)
+    if not table.update(decided).where(is_open).execute():
+        raise RequestOver  # another process was faster
 
 
 def verdict_on(hashed: str, now: float) -> str:
@@ -149,7 +159,7 @@ def verdict_on(hashed: str, now: float) -> str:
 def redeem(hashed: str, now: float) -> Issued:
     """The tokens of a new device, for an approved code and once.
 
-    Raises InvalidGrant; AccessDenied when the seat has ended meanwhile.
+    Raises InvalidGrant; AccessDenied when the seat that consent named has ended.
     """
     table = SignInRequestRow
     found = (table.digest == hashed) & (table.verdict == APPROVED)
@@ -160,6 +170,8 @@ def redeem(hashed: str, now: float) -> Issued:
         seat = usable_seat(row.user_id or 0, now)
     except SeatLacking as error:
         raise AccessDenied(str(error)) from error
+    if seat.id != row.api_key_id:
+        raise AccessDenied
     asker = BrowserFacts(row.address, row.network, row.user_agent, has_tls=False)
     return sign_in_device(seat, row.device_name, DEVICE, asker, now)
 

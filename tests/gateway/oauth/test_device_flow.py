@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.admin.keys import create_key
 from gateway.oauth import device_flow
 from gateway.oauth.device_flow import (
     USER_CODE_LETTERS,
@@ -16,11 +17,14 @@ from gateway.oauth.device_flow import (
     user_code_of,
 )
 from gateway.oauth.endpoints import CODE_POLL_SECONDS, LONGEST_POLL_SECONDS, Pace
-from gateway.oauth.errors import AccessDenied, SeatLacking
+from gateway.oauth.errors import AccessDenied, RequestOver, SeatLacking
+from gateway.oauth.seats import give_seat
 from gateway.sign_in.delays import SignInTooSoon
 from gateway.sign_in.guesses import Guesses
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.store.models import ApiKeyRow
+from gateway.store.users.oauth_tables import SignInRequestRow
+from gateway.store.users.tables import UserRow
 from tests.gateway.oauth.conftest import LAPTOP
 
 PHONE = BrowserFacts("198.51.100.1", "198.51.100.1", "a phone", has_tls=True)
@@ -71,6 +75,20 @@ async def test_a_code_is_decided_once(flow, store, person):
     await flow.deny(code, person.user_id, PHONE)
     with pytest.raises(UnknownUserCode):
         await flow.approve(code, person.user_id, "laptop", PHONE)
+
+
+@pytest.mark.gen_test
+async def test_of_two_processes_that_decide_at_once_one_does(store, person):
+    device_code, _ = await begun(store)
+
+    def decide():
+        row = SignInRequestRow.get()
+        device_flow.decide_on_code(person.user_id, None, row, time.time())
+        with pytest.raises(RequestOver):
+            device_flow.decide_on_code(person.user_id, "a", row, time.time())
+        return device_flow.verdict_on(device_flow.digest(device_code), time.time())
+
+    assert await store.write(decide) == device_flow.DENIED
 
 
 @pytest.mark.gen_test
@@ -130,6 +148,24 @@ async def test_without_a_seat_nothing_is_decided(flow, store, person):
         ApiKeyRow.update(is_disabled=True).execute()
 
     await store.write(disable)
+    with pytest.raises(AccessDenied):
+        await store.write(
+            device_flow.redeem, device_flow.digest(device_code), time.time()
+        )
+
+
+@pytest.mark.gen_test
+async def test_a_device_works_with_the_seat_that_consent_named(flow, store, person):
+    device_code, code = await begun(store)
+    await flow.approve(code, person.user_id, "laptop", PHONE)
+
+    def change_seats():
+        ApiKeyRow.update(user_id=None).execute()
+        create_key("another", {}, "cli")
+        other = ApiKeyRow.get(ApiKeyRow.name == "another")
+        give_seat(other, UserRow.get_by_id(person.user_id), "cli")
+
+    await store.write(change_seats)
     with pytest.raises(AccessDenied):
         await store.write(
             device_flow.redeem, device_flow.digest(device_code), time.time()
