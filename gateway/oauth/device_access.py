@@ -21,6 +21,7 @@ from gateway.store.store import Store
 # Made-up ones are cheap to send, and each costs a read.
 LOOKUPS_PER_MINUTE = 30
 _MOST_LOOKUPS = 8  # at once
+TOKEN_LOOKUP_SECONDS = 2.0
 _SWEEP_SECONDS = 1.0
 
 
@@ -34,7 +35,10 @@ class DeviceSocket(Protocol):
 class DeviceAccess:
     """Finds the seat of an access token, in memory; `learn` reads what it has not."""
 
-    def __init__(self, store: Store, ring: KeyRing) -> None:
+    def __init__(
+        self, store: Store, ring: KeyRing, lookup_seconds: float = TOKEN_LOOKUP_SECONDS
+    ) -> None:
+        self._lookup_seconds = lookup_seconds
         self._store = store
         self._ring = ring
         self.devices: dict[int, Device] = {}
@@ -89,7 +93,7 @@ class DeviceAccess:
     async def learn(self, facts: RequestFacts, network: str) -> bool:
         """Look its token up, off the loop; whether its device is not known yet.
 
-        One that is not there, or not looked for, remains unknown.
+        One that is not there, or not found in time, remains unknown.
         """
         token, now = presented_token(facts.headers) or "", time.time()
         if self._looking >= _MOST_LOOKUPS or self._lookups.count(network, now):
@@ -97,7 +101,10 @@ class DeviceAccess:
         self._looking += 1
         hashed = digest(token)
         try:
-            found = await self._store.read(tokens.find_token, hashed)
+            async with asyncio.timeout(self._lookup_seconds):
+                found = await self._store.read(tokens.find_token, hashed)
+        except (StoreUnavailable, TimeoutError):
+            return False
         finally:
             self._looking -= 1
         if found is None:

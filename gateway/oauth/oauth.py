@@ -62,12 +62,9 @@ class OAuth:
             self.access.replace(devices, known, now)
 
     async def learn(self, facts: RequestFacts, network: str) -> None:
-        """Look up a token that another process may have issued.
-
-        What a failing database does not tell remains unknown.
-        """
-        with suppress(StoreUnavailable):
-            if await self.access.learn(facts, network):
+        """Look up a token that another process may have issued, and its device."""
+        if await self.access.learn(facts, network):
+            with suppress(StoreUnavailable):
                 await self.load()
 
     # Questions.

@@ -1,6 +1,7 @@
 """Whose an access token is: in time, on a socket, after its device has ended."""
 
 import asyncio
+import threading
 import time
 from functools import partial
 
@@ -8,10 +9,11 @@ import pytest
 
 from gateway.admission.client_address import RequestFacts
 from gateway.keys.key import Flaw
-from gateway.oauth.device_access import LOOKUPS_PER_MINUTE
+from gateway.oauth.device_access import LOOKUPS_PER_MINUTE, DeviceAccess
 from gateway.oauth.oauth import OAuth
 from gateway.repository.keys import load_keys
 from gateway.store.models import ApiKeyRow
+from gateway.store.store import READERS
 from gateway.store.users.oauth_tables import DeviceRow
 from tests.devices import sign_in_device
 
@@ -158,3 +160,19 @@ async def test_made_up_tokens_cost_an_address_few_lookups(oauth, signed_in, stor
     assert oauth.access.is_unknown(facts)
     await asyncio.gather(*(oauth.learn(facts, "192.0.2.7") for _ in range(20)))
     assert not oauth.access.is_unknown(facts)
+
+
+async def test_a_database_that_does_not_answer_keeps_nobody_waiting(
+    person, store, ring
+):
+    issued = await store.write(sign_in_device, "ada")
+    access, answers = DeviceAccess(store, ring, lookup_seconds=0.02), threading.Event()
+    busy = [asyncio.ensure_future(store.read(answers.wait)) for _ in range(READERS)]
+    await asyncio.sleep(0)  # they are asked first
+    facts = asked(issued.access.reveal())
+    try:
+        assert not await access.learn(facts, "192.0.2.7")
+    finally:
+        answers.set()
+        await asyncio.gather(*busy)
+    assert await access.learn(facts, "192.0.2.7")  # its device is to be loaded
