@@ -159,7 +159,10 @@ class SignIn:
             await self._store.write(begin_session, key, token, browser, now, holder)
             return True
 
-        await self.guesses.take([address_subject(browser)], prove())
+        try:
+            await self.guesses.take([address_subject(browser)], prove())
+        except SignInRefused:
+            raise SignInRefused("The API key is wrong, disabled or ended") from None
         await self.load()
         return token
 

@@ -267,7 +267,8 @@ class PageHandler(BodyHandler):
         """To a sign-in, and back to where one was; of a form, to its page."""
         is_whole = self.keeps_query or self.request.method == "GET"
         back = self.request.uri if is_whole else self.request.path
-        self.go(f"{page}?next={quote(back or HOME, safe='')}")
+        unsent = "" if self.request.method == "GET" else "&unsent=1"
+        self.go(f"{page}?next={quote(back or HOME, safe='')}{unsent}")
 
     def _common(self) -> dict[str, Any]:
         settings = self.gateway.settings

@@ -34,6 +34,11 @@ class EntryPage(PageHandler):
         lifetime = TLS_SECONDS if self.browser.has_tls else LOOPBACK_SECONDS
         self.set_page_cookie(SESSION_COOKIE, token, lifetime)
 
+    @property
+    def was_unsent(self) -> bool:
+        """Whether a form led here, which has changed nothing."""
+        return bool(self.get_query_argument("unsent", ""))
+
     def next_page(self, given: str) -> str:
         return own_page(given) or HOME
 
@@ -60,7 +65,11 @@ class SignInPage(EntryPage):
             is_safe = is_session_safe(facts, settings)
             why = "" if is_safe else why_session_unsafe(facts, settings)
             self.show_plain(
-                "sign_in/sign_in.html", next=wanted, unsafe=why, program=COMMAND
+                "sign_in/sign_in.html",
+                next=wanted,
+                unsent=self.was_unsent,
+                unsafe=why,
+                program=COMMAND,
             )
 
     async def submit(self, form: SentForm, *path: str) -> None:
@@ -114,7 +123,7 @@ class ConfirmPage(UsersOwnPage):
 
     def get(self) -> None:
         wanted = self.get_query_argument("next", self.given.get("next", ""))
-        self.show_plain("sign_in/confirm.html", next=wanted)
+        self.show_plain("sign_in/confirm.html", next=wanted, unsent=self.was_unsent)
 
     async def submit(self, form: SentForm, *path: str) -> None:
         _, session = self.own

@@ -21,6 +21,17 @@ async def test_who_has_not_signed_in_is_sent_there_and_back(serving):
 
 
 @pytest.mark.gen_test
+async def test_who_sent_a_form_too_late_is_told_that_nothing_was_done(serving):
+    browser = await signed_in(serving)
+    browser.cookies.clear()  # as after a night
+    late = await browser.post("/dashboard/keys/new", {"name": "x"})
+    back = "/dashboard/sign-in?next=%2Fdashboard%2Fkeys%2Fnew"
+    assert late.headers["location"] == f"{back}&unsent=1"
+    assert "was not done" in (await browser.follow(late)).text
+    assert "was not done" not in (await browser.get(back)).text
+
+
+@pytest.mark.gen_test
 async def test_a_part_of_a_page_sends_the_whole_page_to_the_sign_in(serving):
     page = await Browser(serving).get("/dashboard/", hx_request="true")
     assert (page.status, page.html) == (200, "")

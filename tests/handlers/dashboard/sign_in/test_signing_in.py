@@ -177,6 +177,7 @@ async def test_a_keys_holder_signs_in_with_the_key_and_sees_no_users_page(servin
         assert (await browser.get(f"/dashboard/{path}")).status in (403, 404), path
     refused = await Browser(serving).post(SIGN_IN, {"key": "sk-cgw-guessed"})
     assert refused.status == 403
+    assert "The API key is wrong" in refused.text
     assert "sk-cgw-guessed" not in refused.html
 
 

@@ -138,7 +138,9 @@ async def test_removal_needs_a_fresh_sign_in(serving):
     path = f"{LIST}/one/remove"
     assert (await browser.get(path)).headers["location"] == confirm
     sent = {"typed": "one", "xsrf": page.fields["xsrf"]}
-    assert (await browser.post(path, sent)).headers["location"] == confirm
+    late = await browser.post(path, sent)
+    assert late.headers["location"] == f"{confirm}&unsent=1"
+    assert "was not done" in (await browser.follow(late)).text
     assert serving.account("one") is not None
 
 
