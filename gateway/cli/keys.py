@@ -87,7 +87,7 @@ def rule_options(rules: Entity) -> Callable[..., Any]:
     return add_options
 
 
-def _rules(given: dict[str, Any]) -> dict[str, Any]:
+def given_rules(given: dict[str, Any]) -> dict[str, Any]:
     """What was given; an empty text takes a rule away."""
     rules = given_values(given)
     for name, value in rules.items():
@@ -106,7 +106,9 @@ def _rules(given: dict[str, Any]) -> dict[str, Any]:
 @settings_and_json
 def create(settings: Settings, /, name: str, as_json: bool, **given: Any) -> None:
     """Make a key and print it, this once."""
-    made = apply_change(settings, admin.create_key, name, _rules(given), shell_actor())
+    made = apply_change(
+        settings, admin.create_key, name, given_rules(given), shell_actor()
+    )
     _show_made(made, "Made", as_json)
     if made.is_first:
         click.echo(FIRST_KEY, err=True)
@@ -190,7 +192,7 @@ def update(
     --tool and --alias for all of theirs; --add-limit, --raise and --drop-limit leave
     the others alone.
     """
-    rules = _rules(given)
+    rules = given_rules(given)
     if new_name is not None:
         rules["name"] = new_name
     if not rules:

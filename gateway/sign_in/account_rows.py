@@ -128,16 +128,20 @@ def enter(
 
 def use_link(
     link: str, name: str, password: str, token: str, browser: BrowserFacts
-) -> None:
+) -> bool:
+    """Whether a session began: who is invited signs in with the new password."""
     now = time.time()
     row = links.take_link(link, now)
     if row is None:
         user = add_user(name, Role.OWNER, password)
         audit.record(user.actor, "user.create", user.name, role=user.role, by="link")
     else:
-        give_password(row, password)
         user = user_of(row)
+        give_password(row, password)
+        if user.password is None and user.role is Role.HOLDER:
+            return False
     begin_session(user, token, browser, now)
+    return True
 
 
 def sign_out(session_id: int, whose: str, actor: str) -> None:

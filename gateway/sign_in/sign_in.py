@@ -191,16 +191,18 @@ class SignIn:
 
     async def use_link(
         self, link: str, name: str, password: str, browser: BrowserFacts
-    ) -> str:
+    ) -> str | None:
         """Give its user the password, or make the first owner; `name` is for that.
 
-        Raises LinkOver, WeakPassword, InvalidPayload for the name.
+        None: the person was invited, and signs in with it. Raises LinkOver,
+        WeakPassword, InvalidPayload for the name.
         """
         await self.whose_link(link)  # a stranger has nothing hashed
         kept, token = await self.passwords.hash(password), new_token()
-        await self._store.write(account_rows.use_link, link, name, kept, token, browser)
+        use, write = account_rows.use_link, self._store.write
+        has_begun = await write(use, link, name, kept, token, browser)
         await self.load()
-        return token
+        return token if has_begun else None
 
     async def change_password(self, session: Session, password: str) -> None:
         """The user's other sessions end. Raises WeakPassword."""

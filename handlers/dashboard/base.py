@@ -117,10 +117,16 @@ class PageHandler(BodyHandler):
             self.user = trusted_user(sign_in.user_named(self._named))
 
     def _check_holder(self) -> None:
-        if self.session is None:
+        if self.session is None and self.user is None:
             raise SignInNeeded
-        if self.holder is None:
-            raise RoleLacking("This page is for who signs in with an API key")
+        if self.seat is None:
+            raise RoleLacking("This page is for who has a seat or an API key")
+
+    @property
+    def seat(self) -> Key | None:
+        """The key that its holder signed in with, or that is the user's."""
+        user = self.user
+        return self.holder if user is None else self.gateway.oauth.seat_of(user.id)
 
     @property
     def actor(self) -> str:
@@ -250,7 +256,7 @@ class PageHandler(BodyHandler):
         self.set_status(200)
         if isinstance(error, SignInNeeded):
             self._send_to(SIGN_IN if self.session is None else CONFIRM)
-        elif isinstance(error, RoleLacking) and self._is_holder_at_home:
+        elif isinstance(error, RoleLacking) and self.seat and self.request.path == HOME:
             self.go(HOLDERS)
         elif isinstance(error, ForeignNavigation):
             url = xhtml_escape(self.request.uri or HOME)
@@ -258,10 +264,6 @@ class PageHandler(BodyHandler):
         else:
             self.set_status(error.status)
             self.show_plain("message.html", error=error)
-
-    @property
-    def _is_holder_at_home(self) -> bool:
-        return self.holder is not None and self.request.path == HOME
 
     def _send_to(self, page: str) -> None:
         """To a sign-in, and back to where one was; of a form, to its page."""

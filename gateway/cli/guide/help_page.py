@@ -39,7 +39,7 @@ _COMMANDS = {
     ),
     "Accounts and keys": (
         *("accounts", "keys", "strategy", "tools", "aliases", "admin"),
-        *("codex-config", "dashboard"),
+        *("people", "devices", "codex-config", "dashboard"),
     ),
     "What happened": (
         *("logs", "usage", "explain", "audit", "rules", "errors", "recorder"),

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from gateway.errors import InvalidPayload
+from handlers.dashboard.base import HOLDERS, SIGN_IN
 from handlers.dashboard.forms import SentForm
 from handlers.dashboard.sign_in.own_sign_in import SECURITY
 from handlers.dashboard.sign_in.signing_in import FIRST_RUN, EntryPage
@@ -30,7 +31,11 @@ class LinkPage(EntryPage):
         name, password = form.get("name", ""), form["password"]
         if password != form.get("again"):
             raise InvalidPayload("The two passwords differ", param="again")
-        self.begin(await sign_in.use_link(token, name, password, self.browser))
+        session = await sign_in.use_link(token, name, password, self.browser)
+        if session is None:
+            self.go(f"{SIGN_IN}?next={HOLDERS}")
+            return
+        self.begin(session)
         self.go(f"{SECURITY if whose else FIRST_RUN}/authenticator")
 
     async def show_again(self, *path: str) -> None:

@@ -109,3 +109,12 @@ async def signed_in(serving, role=Role.OWNER, name="ada", *, ago=0.0):
     browser = Browser(serving)
     browser.cookies[f"codexgate-{serving.server.port}"] = token
     return browser
+
+
+async def enter(browser, user_id, ago=0.0):
+    """Begin a session of a user in the browser, so many seconds ago."""
+    gateway, token = browser.serving.gateway, new_token()
+    (user,) = (one for one in gateway.sign_in.users if one.id == user_id)
+    await gateway.store.write(begin_session, user, token, HERE, time.time() - ago)
+    await gateway.sign_in.load()
+    browser.cookies[f"codexgate-{browser.serving.server.port}"] = token

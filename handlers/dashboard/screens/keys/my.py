@@ -1,10 +1,12 @@
-"""/dashboard/my: what the holder of a key may know, of that key alone."""
+"""/dashboard/my: what the holder of a key or seat may know, of that one alone."""
 
 import time
 from typing import Any, ClassVar
 
+from gateway.admin.errors import NotThere
 from gateway.store.log.conversations import conversation_page
-from handlers.dashboard.base import PageHandler
+from handlers.dashboard.base import HOLDERS, PageHandler
+from handlers.dashboard.forms import SentForm
 from handlers.dashboard.screens.keys.client_lines import SHOWN_TOKEN, client_lines
 from handlers.dashboard.screens.keys.limits import limit_uses, next_for_key
 
@@ -18,14 +20,15 @@ _TOLD = (
 
 
 class MyScreen(PageHandler):
-    """For who signed in with an API key."""
+    """For who signed in with an API key, or has a seat; a person ends own devices."""
 
     is_for_holders: ClassVar = True
 
     async def get(self) -> None:
-        key, now = self.holder, time.time()
+        key, now = self.seat, time.time()
         assert key is not None  # or this page is not shown
         gateway = self.gateway
+        held = gateway.oauth.devices(key.id) if self.user else []
         uses = limit_uses(gateway.limiter, key, now)
         report = gateway.limiter.report(key, now)
         await self.show(
@@ -36,8 +39,18 @@ class MyScreen(PageHandler):
             uses=uses,
             rates=[one for one in report if one["limit_window"] in ("rpm", None)],
             next_steps=next_for_key(key, uses, now, gateway.settings.time_zone),
-            lines=client_lines(self, key, SHOWN_TOKEN),
+            lines=[] if self.user else client_lines(self, key, SHOWN_TOKEN),
+            devices=[one for one in held if not one.is_over(now)],
         )
+
+    async def submit(self, form: SentForm, *path: str) -> None:
+        """End a device at once: Codex on it is refused from its next turn on."""
+        key, number = self.seat, form.get("device", "")
+        held = self.gateway.oauth.devices(key.id) if key and self.user else []
+        if number not in [str(one.id) for one in held]:
+            raise NotThere("device", f"#{number:.20}")
+        await self.gateway.oauth.sign_out(int(number), self.actor, at_once=True)
+        self.go(HOLDERS)
 
 
 def read_conversations(key_id: int) -> dict[str, Any]:

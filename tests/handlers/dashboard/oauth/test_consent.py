@@ -1,17 +1,15 @@
 """A person lets Codex in on the dashboard: by its link, or by the code it shows."""
 
-import time
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
 
 from gateway.admin.keys import set_disabled
-from gateway.sign_in.sessions import begin_session, new_token
 from gateway.store.users.oauth_tables import SignInRequestRow
 from tests.devices import LAPTOP, add_person
 from tests.gateway.oauth.conftest import CALLBACK, VERIFIER, link, told
-from tests.handlers.dashboard.browsing import HERE, Browser, signed_in
+from tests.handlers.dashboard.browsing import Browser, enter, signed_in
 
 DEVICE = "/device"
 
@@ -29,16 +27,8 @@ async def person(serving, name="ada", ago=0.0, **rules):
     """A person with a seat, in a browser signed in so many seconds ago."""
     user_id, key_id = await add_person(serving, name, **rules)
     browser = Browser(serving)
-    await sign_in(browser, user_id, ago)
+    await enter(browser, user_id, ago)
     return SimpleNamespace(browser=browser, user_id=user_id, key_id=key_id)
-
-
-async def sign_in(browser, user_id, ago=0.0):
-    gateway, token = browser.serving.gateway, new_token()
-    (user,) = (one for one in gateway.sign_in.users if one.id == user_id)
-    await gateway.store.write(begin_session, user, token, HERE, time.time() - ago)
-    await gateway.sign_in.load()
-    browser.cookies[f"codexgate-{browser.serving.server.port}"] = token
 
 
 async def decide(browser, page, action, path=None, **fields):

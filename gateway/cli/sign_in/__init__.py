@@ -1,0 +1,1 @@
+"""Commands about persons, and the devices on which they signed in with Codex."""

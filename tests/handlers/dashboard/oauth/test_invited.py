@@ -1,0 +1,80 @@
+"""An invited person: the first password, the own page, and what a holder never sees."""
+
+import pytest
+
+from gateway.admin.users.people import invite
+from gateway.store.models import AuditLog
+from gateway.store.users.tables import LinkRow
+from tests.devices import add_device, add_person
+from tests.handlers.dashboard.browsing import Browser, enter, signed_in
+
+pytestmark = pytest.mark.gen_test(timeout=20)
+LINK, MY = "/dashboard/link", "/dashboard/my"
+PASSWORD = {"password": "a very long password", "again": "a very long password"}
+HIDDEN = ("keys", "usage", "requests", "users", "sessions", "accounts", "live")
+
+
+async def invited(serving):
+    made = await serving.gateway.store.write(invite, "ada", {}, "cli")
+    await serving.gateway.reload()
+    return made.token.reveal()
+
+
+async def test_an_invitation_sets_the_first_password_and_signs_nobody_in(serving):
+    await signed_in(serving, name="grace")
+    token, browser = await invited(serving), Browser(serving)
+    kept = await serving.gateway.store.read(LinkRow.get)
+    audited = await serving.gateway.store.read(lambda: list(AuditLog.select()))
+    assert token not in str([kept.__data__, *(row.__data__ for row in audited)])
+    page = await browser.post(LINK, {"token": token})
+    assert "ada" in page.text
+    done = await browser.post(LINK, {"token": token, **PASSWORD})
+    assert done.headers["location"] == f"/dashboard/sign-in?next={MY}"
+    assert f"codexgate-{serving.server.port}" not in browser.cookies
+    assert (await browser.get(MY)).status == 303
+    again = await Browser(serving).post(LINK, {"token": token, **PASSWORD})
+    assert again.status == 400
+    entered = await browser.post(
+        "/dashboard/sign-in",
+        {"name": "ada", "password": PASSWORD["password"], "next": MY},
+    )
+    assert entered.headers["location"] == MY
+    assert (await browser.get(MY)).status == 200
+
+
+async def test_a_holder_sees_the_own_page_alone(serving):
+    await add_person(serving, "ada")
+    browser = await as_person(serving, "ada")
+    home = await browser.get("/dashboard/")
+    assert home.headers["location"] == MY
+    for path in HIDDEN:
+        assert (await browser.get(f"/dashboard/{path}")).status == 403
+    nobody = await signed_in(serving, name="grace")
+    assert (await nobody.get(MY)).status == 403
+
+
+async def test_a_person_ends_own_devices_and_no_others(serving):
+    await add_person(serving, "ada", limits=["requests 2/7d"])
+    await add_person(serving, "eve")
+    mine = await add_device(serving, "ada", "laptop")
+    other = await add_device(serving, "eve", "tower")
+    browser = await as_person(serving, "ada")
+    page = await browser.get(MY)
+    assert "laptop" in page.text
+    assert "Requests per week" in page.text
+    assert "tower" not in page.text
+    refused = await browser.post(MY, {"device": str(other.device_id)})
+    assert refused.status == 404
+    done = await browser.post(MY, {"device": str(mine.device_id)})
+    assert done.headers["location"] == MY
+    oauth = serving.gateway.oauth
+    assert oauth.device(mine.device_id).end_reason == "ended"
+    assert oauth.device(other.device_id).end_reason is None
+    assert "laptop" not in (await browser.get(MY)).text
+
+
+async def as_person(serving, name):
+    user = serving.gateway.sign_in.user_named(name)
+    browser = Browser(serving)
+    await enter(browser, user.id)
+    return browser
