@@ -32,9 +32,10 @@ CODE_POLL_SECONDS = 5
 LONGEST_POLL_SECONDS = 60
 # One poll may take longer on its way than the next one.
 _JITTER_SECONDS = 1.0
-# Of an address or a device: a client that repeats a refresh needs seven in as many
-# seconds, five that wait for their codes as many first polls.
-PER_MINUTE = 60
+# Of an address, behind which a whole office may sign in on a Monday morning.
+REQUESTS_PER_MINUTE = 300
+# Of a device: a client that repeats a refresh does so seven times, and it may be two.
+REFRESHES_PER_MINUTE = 120
 _MOST_CODES = 4096
 
 OAuthForm = Mapping[str, str]
@@ -68,7 +69,8 @@ class Endpoints:
         self._store = store
         self._oauth = oauth
         self._pace = Pace()
-        self._asked = FailedKeys(PER_MINUTE)
+        self._addresses = FailedKeys(REQUESTS_PER_MINUTE)
+        self._devices = FailedKeys(REFRESHES_PER_MINUTE)
         self._grants: Mapping[
             str, Callable[[OAuthForm, BrowserFacts], Awaitable[Issued]]
         ] = {
@@ -111,9 +113,12 @@ class Endpoints:
     async def _refresh(self, form: OAuthForm, browser: BrowserFacts) -> Issued:
         token = required(form, "refresh_token")
         device = self._oauth.device_of_refresh(token)
-        self._bound(browser.network if device is None else f"device {device.id}")
-        if device is not None and device.is_signed_out:
+        if device is None:
+            self._bound(browser.network)
+        elif device.is_signed_out:
             raise InvalidGrant  # nothing is written for it
+        elif self._devices.count(str(device.id), time.time()):
+            raise SlowDown
         return await self._oauth.refresh(token, form["client_id"], browser.address)
 
     async def _poll(self, form: OAuthForm, browser: BrowserFacts) -> Issued:
@@ -129,8 +134,8 @@ class Endpoints:
         issued = await self._store.write(device_flow.redeem, code, time.time())
         return await self._oauth.issued(issued)
 
-    def _bound(self, asker: str) -> None:
-        if self._asked.count(asker, time.time()):
+    def _bound(self, network: str) -> None:
+        if self._addresses.count(network, time.time()):
             raise SlowDown
 
 

@@ -73,4 +73,4 @@ def client(serving, io_loop):
 
 def refused(answered, code, status=400):
     """Whether it is the error of an authorization server."""
-    return (answered.status, answered.json["error"]) == (status, code)
+    return answered.status == status and answered.json["error"] == code
