@@ -7,18 +7,22 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import Address, KeyText, local_settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_result
+from gateway.oauth.client_rules import CODEX_CLIENT, SCOPE
 from gateway.settings import Settings
 from gateway.settings.home import at_home
 from gateway.store.private_file import create_file, replace_file
 
 PROVIDER = "gateway"
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 CODEX_PATH = "/backend-api/codex"
 _HEADER = re.compile(r"\s*\[{1,2}\s*(?P<name>[^\[\]]+?)\s*\]{1,2}\s*(#.*)?")
 _MODEL_PROVIDER = re.compile(r"\s*[\"']?model_provider[\"']?\s*=")
@@ -41,6 +45,7 @@ class Provider:
     has_login: bool = False  # a ChatGPT login, whose token is sent in any case
     is_full: bool = False
     websockets: bool = True
+    signs_in: bool = False  # by itself, with no key
 
     def table(self) -> dict[str, Any]:
         told: dict[str, Any] = {
@@ -49,12 +54,30 @@ class Provider:
             "wire_api": "responses",
             "supports_websockets": self.websockets,
         }
+        if self.signs_in:  # beside it Codex takes no other credential
+            told["gateway_oauth"] = self._sign_in()
+            return told
         if self.has_login:
             told["requires_openai_auth"] = True
         if self.key is not None:
             # Beside the login's own Authorization, and before it at the gateway.
             told["http_headers"] = {"x-api-key": self.key}
         return told
+
+    def _sign_in(self) -> dict[str, Any]:
+        """Changing one of these signs everybody out: tokens are kept by them.
+
+        Without the device URL nothing is shown on a machine without a browser; without
+        "file" a keyring is needed; any free port is called back.
+        """
+        return {
+            "authorization_url": f"{self.url}/oauth/authorize",
+            "token_url": f"{self.url}/oauth/token",
+            "device_authorization_url": f"{self.url}/oauth/device",
+            "client_id": CODEX_CLIENT,
+            "scopes": [SCOPE],
+            "credentials_store": "file",
+        }
 
     def lines(self) -> str:
         """The table as TOML."""
@@ -131,6 +154,7 @@ def _toml(value: Any) -> str:
     envvar="GATEWAY_API_KEY",
     help="This user's API key.",
 )
+@click.option("--sign-in", is_flag=True, help="Codex signs in by itself, with no key.")
 @click.option("--write", is_flag=True, help="Change config.toml, keeping a copy.")
 @click.option(
     "--full",
@@ -159,9 +183,13 @@ def codex_config(
     One for the CLI, the desktop app and the IDE extension.
     """
     home = at_home(codex_home)
-    key = given["api_key"]
+    key, signs_in = given["api_key"], bool(given["sign_in"])
+    origin = (url or settings.public_url or _own_url(settings)).rstrip("/")
+    if signs_in:
+        _check_sign_in(origin)
     provider = Provider(
-        url=(url or settings.public_url or _own_url(settings)).rstrip("/"),
+        url=origin,
+        signs_in=signs_in,
         key=str(key) if key else None,
         has_login=has_chatgpt_login(home),
         is_full=bool(given["full"]),
@@ -176,6 +204,18 @@ def codex_config(
     copy = "" if kept is None else f"; the old file is {kept}"
     written = {"file": str(path), "backup": None if kept is None else str(kept)}
     print_result(written, f"Wrote {path}{copy}.", as_json=as_json)
+
+
+def _check_sign_in(url: str) -> None:
+    """Raises UsageError for what Codex, or the gateway, takes no sign-in with."""
+    source = click.get_current_context().get_parameter_source("api_key")
+    if source is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--sign-in is without --key: Codex takes one of them.")
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+        raise click.UsageError(
+            "--sign-in needs an https address, or this machine's: give --url."
+        )
 
 
 def _own_url(settings: Settings) -> str:

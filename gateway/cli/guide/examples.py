@@ -47,6 +47,7 @@ EXAMPLES = {
     "codex-config": (
         "codex-config                    # prints the lines",
         "codex-config --write --url https://gateway.example.com --key sk-cgw-…",
+        "codex-config --write --url https://gateway.example.com --sign-in",
     ),
     "completion": ("completion install", "completion show zsh"),
     "completion install": ("completion install", "completion install fish"),

@@ -56,6 +56,40 @@ def test_a_second_patch_changes_nothing_more():
     assert patch(once, LOCAL) == once
 
 
+def test_codex_signs_in_by_itself_with_no_other_credential():
+    url = "https://gw.example"
+    provider = Provider(url, key="sk-cgw-x", has_login=True, signs_in=True)
+    earlier = patch(FILE, provider)
+    table = tomllib.loads(earlier)["model_providers"]["gateway"]
+    assert table.pop("gateway_oauth") == {
+        "authorization_url": f"{url}/oauth/authorize",
+        "token_url": f"{url}/oauth/token",
+        "device_authorization_url": f"{url}/oauth/device",
+        "client_id": "codex",
+        "scopes": ["gateway"],
+        "credentials_store": "file",
+    }
+    assert table == {
+        "name": "gateway",
+        "base_url": f"{url}/backend-api/codex",
+        "wire_api": "responses",
+        "supports_websockets": True,
+    }
+    # And back again.
+    assert "gateway_oauth" not in patch(earlier, LOCAL)
+
+
+def test_what_codex_takes_no_sign_in_with_is_told(commands):
+    far = commands("codex-config", "--sign-in", "--url", "http://gw.example")
+    assert (far.status, "needs an https address" in far.err) == (2, True)
+    both = commands("codex-config", "--sign-in", "--key", "sk-cgw-x")
+    assert (both.status, "--sign-in is without --key" in both.err) == (2, True)
+    env = {"GATEWAY_API_KEY": "sk-cgw-x"}
+    out = commands.good("codex-config", "--sign-in", **env).out
+    assert "/oauth/device" in out
+    assert "sk-cgw-x" not in out
+
+
 def test_a_key_goes_beside_the_logins_own_token():
     provider = Provider("https://gw.example", key="sk-cgw-x", has_login=True)
     read = tomllib.loads(patch("", provider))["model_providers"]["gateway"]
