@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gateway.errors import InvalidPayload
@@ -16,7 +17,7 @@ from gateway.sign_in.sessions import (
     end_session,
     end_sessions,
 )
-from gateway.sign_in.totp import recovery_digest, step_of
+from gateway.sign_in.totp import AlreadyOn, recovery_digest, step_of
 from gateway.sign_in.users import Role, User, folded, user_of
 from gateway.store.encryption import SecretBox, UnusableKey
 from gateway.store.users.tables import UserRow
@@ -100,7 +101,11 @@ class NewTotp:
 
 
 def set_totp(user: User, session_id: int, totp: NewTotp, secrets: SecretBox) -> None:
-    """Ask for codes of this secret from now on."""
+    """Ask for codes of this secret from now on. Raises AlreadyOn."""
+    kept = UserRow.get_by_id(user.id).totp_secret
+    with suppress(UnusableKey):
+        if kept is not None and secrets.decrypt(kept) == totp.secret.reveal():
+            raise AlreadyOn(param="code")  # a page loaded again sends its form again
     UserRow.update(
         totp_secret=secrets.encrypt(totp.secret.reveal()),
         totp_step=totp.step,

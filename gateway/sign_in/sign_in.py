@@ -212,7 +212,7 @@ class SignIn:
     async def set_totp(self, session: Session, secret: str, code: str) -> list[str]:
         """Ask for codes of this secret from now on; gives the codes for its loss.
 
-        The other sessions end. Raises WrongCode.
+        The other sessions end. Raises WrongCode and AlreadyOn.
         """
         step = step_of(secret, code, time.time(), 0) if is_secret(secret) else None
         if step is None:

@@ -23,6 +23,13 @@ class WrongCode(InvalidPayload):
     message = "That is not the authenticator's code: is its clock right?"
 
 
+class AlreadyOn(InvalidPayload):
+    message = (
+        "This authenticator is on already, and the recovery codes that were shown then "
+        "hold. For new ones set it up anew"
+    )
+
+
 def new_secret() -> str:
     """160 random bits in base32."""
     return pyotp.random_base32()

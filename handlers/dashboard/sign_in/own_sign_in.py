@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import InvalidPayload
-from gateway.sign_in.totp import is_secret, new_secret
+from gateway.sign_in.totp import AlreadyOn, is_secret, new_secret
 from handlers.dashboard.forms import SentForm
 from handlers.dashboard.sign_in.signing_in import FIRST_RUN, UsersOwnPage
 
@@ -45,10 +45,11 @@ class AuthenticatorPage(UsersOwnPage):
         self.must_be_fresh()
         user, _ = self.own
         given = self.given.get("secret", "")
-        secret = given if is_secret(given) else new_secret()
+        if not is_secret(given) or isinstance(self.problem, AlreadyOn):
+            given = new_secret()
 
         def read() -> Mapping[str, Any]:
-            return {"secret": secret, "name": user.name}
+            return {"secret": given, "name": user.name}
 
         await self.show("sign_in/authenticator.html", read, **self._place())
 

@@ -56,6 +56,20 @@ async def test_an_authenticator_is_set_up_by_a_picture_and_a_code(serving):
 
 
 @pytest.mark.gen_test
+async def test_codes_that_were_shown_hold_when_their_page_is_loaded_again(serving):
+    browser = await entered(serving)
+    secret, done = await set_up(browser)
+    codes = done.html.partition("<code>")[2].partition("</code>")[0].split("\n")
+    sent = {"secret": secret, "code": authenticator_code(secret)}
+    again = await browser.post(AUTHENTICATOR, sent)
+    assert (again.status, "svg" in again.tags) == (400, True)
+    assert "on already" in again.text
+    assert again.fields["secret"] != secret  # so that there is a way to new ones
+    forget_guesses(serving)
+    assert (await enter(Browser(serving), code=codes[0])).status == 303
+
+
+@pytest.mark.gen_test
 async def test_a_new_password_ends_the_other_sessions(serving):
     browser, other = await entered(serving), Browser(serving)
     await enter(other)
