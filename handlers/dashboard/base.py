@@ -209,9 +209,11 @@ class PageHandler(BodyHandler):
             await page
 
     async def form(self) -> SentForm:
-        """The fields sent. Raises InvalidPayload, FormExpired, ForbiddenOrigin."""
+        """The fields. Raises InvalidPayload, FormExpired, and as `authenticate`."""
         kind = self.request.headers.get("content-type", "")
-        form = read_form(kind, await self.read_body())
+        body = await self.read_body()
+        self.authenticate()  # a body takes its time, and a session may end in it
+        form = read_form(kind, body)
         self.release_body()
         check_token(form, self.facts.headers, self.form_token)
         return form

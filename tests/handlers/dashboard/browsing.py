@@ -1,12 +1,15 @@
 """A browser without scripts, signed in at a gateway under test."""
 
+import asyncio
 import re
+import socket
 import time
 from html.parser import HTMLParser
 
 from gateway.sign_in.account_rows import add_user
 from gateway.sign_in.sessions import BrowserFacts, begin_session, new_token
 from gateway.sign_in.users import Role
+from tests.serving import PATIENCE
 
 HERE = BrowserFacts("127.0.0.1", "127.0.0.1", "a browser", has_tls=False)
 LOCAL = {"sec-fetch-site": "same-origin"}
@@ -61,13 +64,15 @@ class Browser:
         """An answer that is read bit by bit."""
         return self.serving.session.get(path, headers=self._headers())
 
-    def head(self, path):
+    def head(self, path, method="GET", **more):
         """The bytes of a request."""
+        named = {name.replace("_", "-"): value for name, value in more.items()}
         lines = "".join(
-            f"{name}: {value}\r\n" for name, value in self._headers().items()
+            f"{name}: {value}\r\n"
+            for name, value in {**self._headers(), **named}.items()
         )
         host = f"localhost:{self.serving.server.port}"
-        return f"GET {path} HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n".encode()
+        return f"{method} {path} HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n".encode()
 
     def _headers(self):
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -94,6 +99,34 @@ class Browser:
 class _Read:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
+
+
+class SlowReader:
+    """A connection with a request, of whose answer nothing is read unasked."""
+
+    def __init__(self, serving, head):
+        self._port, self._head = serving.server.port, head
+
+    async def __aenter__(self):
+        self._loop = asyncio.get_running_loop()
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.setblocking(False)
+        await self._loop.sock_connect(self._socket, ("127.0.0.1", self._port))
+        await self._loop.sock_sendall(self._socket, self._head)
+        return self
+
+    async def __aexit__(self, *_):
+        self._socket.close()
+
+    async def read(self):
+        """What is there; nothing at the end."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
+        async with asyncio.timeout(PATIENCE):
+            try:
+                return await self._loop.sock_recv(self._socket, 1_000_000)
+            except ConnectionError:
+                return b""
 
 
 async def signed_in(serving, role=Role.OWNER, name="ada", *, ago=0.0):

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,7 +11,7 @@ from gateway.sign_in.users import Role
 from gateway.store.users.tables import SessionRow, UserRow
 from handlers.dashboard.event_stream import event
 from handlers.dashboard.live_views import MOST_OF_USER, LiveViews
-from tests.handlers.dashboard.browsing import LOCAL, signed_in
+from tests.handlers.dashboard.browsing import LOCAL, SlowReader, signed_in
 from tests.serving import PATIENCE, next_event, until
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -138,34 +137,6 @@ async def test_it_ends_when_the_gateway_drains_and_keeps_it_from_nothing(
 LARGE = b"x" * 8_000_000
 
 
-class SlowReader:
-    """A connection with a watcher's request, of which nothing is read unasked."""
-
-    def __init__(self, serving, browser):
-        self._port, self._head = serving.server.port, browser.head(EVENTS)
-
-    async def __aenter__(self):
-        self._loop = asyncio.get_running_loop()
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self._socket.setblocking(False)
-        await self._loop.sock_connect(self._socket, ("127.0.0.1", self._port))
-        await self._loop.sock_sendall(self._socket, self._head)
-        return self
-
-    async def __aexit__(self, *_):
-        self._socket.close()
-
-    async def read(self):
-        """What is there; nothing at the end."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
-        async with asyncio.timeout(PATIENCE):
-            try:
-                return await self._loop.sock_recv(self._socket, 1_000_000)
-            except ConnectionError:
-                return b""
-
-
 async def test_a_slow_reader_is_not_waited_for_and_gets_the_newest(serving, views):
     taken = 0
 
@@ -177,7 +148,7 @@ async def test_a_slow_reader_is_not_waited_for_and_gets_the_newest(serving, view
 
     browser = await signed_in(serving)
     with views.watch(1_000, VIEW, take):
-        async with SlowReader(serving, browser) as reader:
+        async with SlowReader(serving, browser.head(EVENTS)) as reader:
             await until(lambda: taken > 8)
             seen, tail = set(), b""
             while len(seen) < 2:
@@ -194,7 +165,7 @@ async def test_a_slow_reader_cannot_stay_beyond_the_end(serving, views, is_drain
     browser = await signed_in(serving, name="ada")
     sign_in = serving.gateway.sign_in
     with views.watch(1_000, VIEW, lambda: lambda: LARGE):
-        async with SlowReader(serving, browser) as reader:
+        async with SlowReader(serving, browser.head(EVENTS)) as reader:
             first = await reader.read()
             assert first.startswith(b"HTTP/1.1 200")
             size = len(first)

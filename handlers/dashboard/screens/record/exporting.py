@@ -77,13 +77,14 @@ class RequestsExport(PageHandler):
     def _only_one(self) -> Iterator[None]:
         """A user's files are made one after the other, or nobody else gets a page."""
         assert self.user is not None
-        if self.user.id in self._users:
+        whose = self.user.id
+        if whose in self._users:
             raise AlreadyThere("Another file is being made for you: wait for its end")
-        self._users.add(self.user.id)
+        self._users.add(whose)
         try:
             yield
         finally:
-            self._users.discard(self.user.id)
+            self._users.discard(whose)
 
     async def _send_file(self, kind: str, read: Callable[..., Piece]) -> None:
         left, piece = MOST_EXPORTED, await self._read(read, None, _PIECE_ROWS)
@@ -94,6 +95,7 @@ class RequestsExport(PageHandler):
             left -= piece.rows
             if piece.before is None or not left or self.request.method == "HEAD":
                 return
+            self.authenticate()  # a slow reader's session may have ended meanwhile
             piece = await self._read(read, piece.before, min(left, _PIECE_ROWS))
 
     async def _read(

@@ -2,9 +2,12 @@
 
 import re
 import time
+from functools import partial
 
 import pytest
 
+from gateway.admin.users.changes import change_role, disable_user
+from gateway.sign_in.sessions import end_sessions
 from gateway.sign_in.users import Role
 from gateway.store.models import AuditLog
 from tests.handlers.dashboard.browsing import Browser, signed_in
@@ -156,3 +159,37 @@ async def test_a_keys_holders_session_is_shown_to_owners_and_ended_by_them(servi
     number = re.search(r'name="session" value="(\d+)"', page.html)[1]
     await owner.post(SESSIONS, {"session": number})
     assert len(serving.gateway.sign_in.sessions(time.time())) == 1
+
+
+ENDINGS = [
+    lambda user: (change_role, user.id, Role.VIEWER, "test"),
+    lambda user: (partial(disable_user, disabled=True), user.id, "test"),
+    lambda user: (end_sessions, user.id),
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.gen_test
+async def test_a_form_that_is_still_arriving_ends_with_its_session(serving, ending):
+    operator = await signed_in(serving, Role.OPERATOR, "eve")
+    await signed_in(serving)
+    await serving.add_key("laptop")
+    token = (await operator.get("/dashboard/keys")).fields["xsrf"]
+    body = f"xsrf={token}&key=laptop&switch=disable".encode()
+    named = {
+        "content_type": "application/x-www-form-urlencoded",
+        "content_length": str(len(body)),
+        "expect": "100-continue",
+    }
+    reader, writer = await serving.connect()
+    writer.write(operator.head("/dashboard/keys", "POST", **named))
+    assert b" 100 " in await reader.readuntil(b"\r\n\r\n")
+    user = serving.gateway.sign_in.user_named("eve")
+    await serving.gateway.store.write(*ending(user))
+    await serving.gateway.sign_in.load()
+    writer.write(body)
+    answered = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    assert b"/dashboard/sign-in?next=" in answered
+    (key,) = serving.gateway.ring
+    assert not key.disabled

@@ -9,12 +9,13 @@ import pytest
 from aiohttp import ClientPayloadError
 
 from gateway.admin.reports import log_filter
+from gateway.sign_in.sessions import end_sessions
 from gateway.sign_in.users import Role
 from gateway.store.models import database
 from gateway.store.users.tables import SessionRow
 from handlers.dashboard.screens.record.exporting import read_piece
 from tests.gateway.store.store_rows import log_row
-from tests.handlers.dashboard.browsing import signed_in
+from tests.handlers.dashboard.browsing import SlowReader, signed_in
 from tests.handlers.dashboard.screens.record.records import write
 
 pytestmark = pytest.mark.gen_test
@@ -100,6 +101,21 @@ async def test_a_file_that_cannot_be_finished_is_broken_off(serving):
     browser = await signed_in(serving)
     with pytest.raises(ClientPayloadError):
         await browser.get(f"{EXPORT}?format=csv")
+
+
+async def test_a_file_ends_with_its_session(serving):
+    """However slowly it is read."""
+    await write(serving, *(log_row(user_agent="x" * 20_000) for _ in range(751)))
+    browser = await signed_in(serving)
+    async with SlowReader(serving, browser.head(f"{EXPORT}?format=csv")) as reader:
+        read = await reader.read()
+        assert read.startswith(b"HTTP/1.1 200")
+        await serving.gateway.store.write(end_sessions, 1)
+        await serving.gateway.sign_in.load()
+        size = len(read)
+        while read := await reader.read():
+            size += len(read)
+    assert size < 751 * 20_000
 
 
 async def test_a_user_s_files_are_made_one_after_the_other(serving):
