@@ -278,6 +278,7 @@ class PageHandler(BodyHandler):
         settings = self.gateway.settings
         return {
             "user": self.user,
+            "own_seat": self.seat,
             "session": self.session,
             "xsrf": self.form_token,
             "path": self.request.path,

@@ -15,6 +15,7 @@ from handlers.dashboard.screens.conversations import (
     ConversationScreen,
     ConversationsScreen,
 )
+from handlers.dashboard.screens.devices import DevicesPage
 from handlers.dashboard.screens.doctor import DoctorScreen
 from handlers.dashboard.screens.keys.change import KeyChangeScreen
 from handlers.dashboard.screens.keys.create import NewKeyScreen
@@ -65,6 +66,7 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     ],
     (r"/dashboard/add-account", AddAccountScreen, PAGE),
     (r"/dashboard/add-account" + _NAME, DeviceLoginScreen, PAGE),
+    (r"/dashboard/devices", DevicesPage, PAGE),
     (r"/dashboard/doctor", DoctorScreen, PAGE),
     *SIGN_IN_ROUTES,
     *CONSENT_ROUTES,

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.users import changes
+from gateway.admin.users.people import invite
 from gateway.sign_in.links import LINK_PATH
 from gateway.sign_in.sessions import Session
 from gateway.sign_in.users import Role, User
@@ -29,7 +30,8 @@ class OwnersPage(UsersOwnPage):
         """This once: it is the answer to the form, and no page of its own."""
         origin = self.gateway.settings.public_url or f"http://{self.facts.host}"
         url = f"{origin}{LINK_PATH}{made.token.reveal()}"
-        self.show_plain("sign_in/made_link.html", url=url, name=made.user)
+        until = made.expires_at
+        self.show_plain("sign_in/made_link.html", url=url, name=made.user, until=until)
 
 
 class UsersPage(OwnersPage):
@@ -47,14 +49,28 @@ class UsersPage(OwnersPage):
             users=shown[:MOST_SHOWN],
             hidden=max(0, len(shown) - MOST_SHOWN),
             counts=counts,
+            seated={key.user_id for key in self.gateway.ring},
             roles=list(Role),
         )
 
     async def submit(self, form: SentForm, *path: str) -> None:
         self.must_be_fresh()
+        if form.get("action") == "invite":
+            await self._invite(form)
+            return
         name, role = form.get("name", ""), _role(form)
         made = await self.change(changes.create_user, name, role, self.actor)
         self.show_link(made)
+
+    async def _invite(self, form: SentForm) -> None:
+        """Give a person a seat; who has a password needs no link."""
+        limit = form.get("limit", "").strip()
+        rules = {"limits": [limit]} if limit else {}
+        made = await self.change(invite, form.get("name", ""), rules, self.actor)
+        if made is None:
+            self.go(USERS)
+        else:
+            self.show_link(made)
 
 
 class UserPage(OwnersPage):

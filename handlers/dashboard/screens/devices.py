@@ -1,0 +1,36 @@
+"""/dashboard/devices: what signed in to all seats, for owners, who end any of it."""
+
+import time
+from functools import partial
+
+from gateway.admin.users.people import sign_out_device
+from handlers.dashboard.forms import SentForm
+from handlers.dashboard.sign_in.users import MOST_SHOWN, OwnersPage
+
+DEVICES = "/dashboard/devices"
+
+
+class DevicesPage(OwnersPage):
+    """Those that may go on, the latest first."""
+
+    def get(self) -> None:
+        self.must_be_fresh()
+        now, held = time.time(), self.gateway.oauth.devices()
+        shown = [one for one in held if not one.is_over(now)]
+        shown.sort(key=lambda one: one.created_at, reverse=True)
+        seats = {key.id: key for key in self.gateway.ring}
+        self.show_plain(
+            "devices.html",
+            devices=shown[:MOST_SHOWN],
+            hidden=max(0, len(shown) - MOST_SHOWN),
+            seats=seats,
+        )
+
+    async def submit(self, form: SentForm, *path: str) -> None:
+        """Softly, or from its next turn on. Raises NotThere."""
+        self.must_be_fresh()
+        number, is_at_once = form.get("device", ""), form.get("action") == "end"
+        given = number if number.isascii() and number.isdigit() else "0"
+        ended = partial(sign_out_device, at_once=is_at_once)
+        await self.change(ended, int(given[:9]), self.actor)
+        self.go(DEVICES)
