@@ -80,6 +80,7 @@ class Charged(NamedTuple):
     cost: int | None = None  # None: there is no price for it
     counted: int | None = None  # by its key's cost limits instead, at the highest rates
     cached_discount: int = 0  # on each cached token, in millionths of a micro-dollar
+    is_estimate: bool = False  # of what upstream did not count
 
 
 NOTHING_CHARGED = Charged()

@@ -104,11 +104,11 @@ class Metering:
         )
         cost = quote.cost(usage)
         most = quote.highest.cost(usage) if cost is None else cost
-        is_guess = end.usage is None and end.status == "interrupted"
+        is_estimate = end.usage is None
+        is_guess = is_estimate and end.status == "interrupted"
         turn.reservation.settle(usage, most, within_reserved=is_guess)
-        is_counted = cost is None and turn.reservation.limits_cost
-        counted = most if is_counted else None
-        return Charged(usage, cost, counted, quote.cached_discount(usage))
+        counted = most if cost is None and turn.reservation.limits_cost else None
+        return Charged(usage, cost, counted, quote.cached_discount(usage), is_estimate)
 
     def _estimate(self, turn: MeteredTurn, end: TurnEnd) -> Usage | None:
         """What upstream will have counted.

@@ -112,8 +112,7 @@ class Exchange:
 
     def as_row(self) -> dict[str, Any]:
         """The columns of `request_log`."""
-        client = self.request.client
-        usage = self.charged.usage or Usage()
+        client, usage = self.request.client, self.charged.usage or Usage()
         return {
             "request_id": client.request_id,
             "response_id": self.response_id,
@@ -182,6 +181,7 @@ class Exchange:
             "switch_cause": self.switch_cause,
             "attempts": self.attempts,
             "counted": self.charged.counted,
+            "estimated": self.charged.is_estimate,
             "served": self.served_model,
             "known_model": self.is_known_model,
             "error": {"type": self.error_type, "param": self.error_param},

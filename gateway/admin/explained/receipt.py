@@ -114,5 +114,10 @@ def counted_cost(row: Record) -> int | None:
     return counted if unknown else None
 
 
+def is_estimated(row: Record) -> bool:
+    """Whether its tokens, and so its cost, are what upstream will have counted."""
+    return row["receipt"].get("estimated") is True
+
+
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []

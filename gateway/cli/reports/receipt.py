@@ -10,6 +10,7 @@ from gateway.admin.explained.receipt import (
     attempts,
     counted_cost,
     error_facts,
+    is_estimated,
     model_facts,
     phases,
 )
@@ -81,9 +82,10 @@ def _error(row: Record) -> str | None:
 
 
 def _tokens(row: Record) -> str:
+    estimated = ", estimated: upstream told no count" if is_estimated(row) else ""
     return (
         f"{row['input_tokens']} in ({row['cached_tokens']} cached), "
-        f"{row['output_tokens']} out ({row['reasoning_tokens']} reasoning)"
+        f"{row['output_tokens']} out ({row['reasoning_tokens']} reasoning){estimated}"
     )
 
 

@@ -40,7 +40,9 @@ def ended(status, usage=None, *, streamed=0, seconds=None, response=None):
 def run(metering, turn, end):
     async def whole():
         await metering.reserve(turn)
-        return metering.settle(turn, end)[:2]
+        charged = metering.settle(turn, end)
+        assert charged.is_estimate == bool(charged.usage and not end.usage)
+        return charged[:2]
 
     return asyncio.run(whole())
 

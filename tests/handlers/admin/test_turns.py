@@ -122,6 +122,7 @@ async def test_inside_a_stream_it_is_the_last_event(serving, operator, upstream,
     (row,) = await serving.rows()
     assert (row["status"], row["error_code"]) == ("error", "stopped_by_operator")
     assert row["output_tokens"] > 0  # upstream has worked for it
+    assert row["receipt"]["estimated"]
 
 
 async def test_a_chat_s_stream_says_it_as_an_error(serving, operator, upstream):

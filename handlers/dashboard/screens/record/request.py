@@ -105,6 +105,7 @@ def explain_request(table: PriceTable, row: Record) -> Record:
         "billed": billed,
         "billed_now": round(sum(part.microdollars for part in billed)),
         "counted": receipt.counted_cost(row),
+        "is_estimated": receipt.is_estimated(row),
         "neighbours": neighbours(row),
     }
 

@@ -222,6 +222,18 @@ async def test_the_cost_is_explained_or_said_to_be_unknown(serving):
     assert "$5.00" in page.text
 
 
+async def test_what_upstream_did_not_count_is_called_an_estimate(serving):
+    usage = {"input_tokens": 100, "output_tokens": 600}
+    guessed = log_row(receipt={"estimated": True}, **usage)
+    counted = log_row(receipt={"estimated": False}, **usage)
+    await write(serving, guessed, counted)
+    browser = await signed_in(serving)
+    page = await browser.get(f"{LOG}/{guessed['request_id']}")
+    assert "upstream told no count" in page.text
+    page = await browser.get(f"{LOG}/{counted['request_id']}")
+    assert "stimated" not in page.text
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
