@@ -211,6 +211,11 @@ def _check_sign_in(url: str) -> None:
     source = click.get_current_context().get_parameter_source("api_key")
     if source is ParameterSource.COMMANDLINE:
         raise click.UsageError("--sign-in is without --key: Codex takes one of them.")
+    check_sign_in_url(url)
+
+
+def check_sign_in_url(url: str) -> None:
+    """Raises UsageError for one over which tokens would be read by others."""
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
         raise click.UsageError(

@@ -27,6 +27,7 @@ COMMANDS = {
     "rules": "reports.logs:rules",
     "status": "reports.status:status",
     "strategy": "admin:strategy",
+    "token": "sign_in.token:token",
     "tools": "admin:tools",
     "turns": "reports.turns:turns",
     "usage": "reports.usage:usage",

@@ -159,7 +159,7 @@ class PageHandler(BodyHandler):
         def make() -> bytes:
             return render(template, {**common, **live, **read(*args)})
 
-        self._send(await self.gateway.store.page(make))
+        self.finish(await self.gateway.store.page(make))
 
     async def show_apart(
         self, template: str, read: Reading, *args: Any, **live: Any
@@ -170,11 +170,11 @@ class PageHandler(BodyHandler):
         def make() -> bytes:
             return render(template, {**common, **live, **read(*args)})
 
-        self._send(await loop.run_in_executor(None, make))
+        self.finish(await loop.run_in_executor(None, make))
 
     def show_plain(self, template: str, **values: Any) -> None:
         """Send a page that needs nothing of the database."""
-        self._send(render(template, {**self._common(), **values}))
+        self.finish(render(template, {**self._common(), **values}))
 
     def go(self, path: str) -> None:
         """Go on elsewhere, as after every change."""
@@ -262,7 +262,7 @@ class PageHandler(BodyHandler):
             self.go(HOLDERS)
         elif isinstance(error, ForeignNavigation):
             url = xhtml_escape(self.request.uri or HOME)
-            self._send(_RELOADING.format(url=url).encode())
+            self.finish(_RELOADING.format(url=url).encode())
         else:
             self.set_status(error.status)
             self.show_plain("message.html", error=error)
@@ -297,6 +297,3 @@ class PageHandler(BodyHandler):
         self.set_header("cross-origin-opener-policy", "same-origin")
         self.set_header("cache-control", "no-store")
         self.set_header("vary", "Cookie, HX-Request, Sec-Fetch-Site")
-
-    def _send(self, page: bytes) -> None:
-        self.finish(page)

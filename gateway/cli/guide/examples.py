@@ -131,6 +131,10 @@ EXAMPLES = {
     "serve": ("serve", "serve                           # GATEWAY_PORT=8080 in .env"),
     "status": ("status", "status --watch"),
     "strategy": ("strategy", "strategy round_robin"),
+    "token": (
+        "token --url https://gateway.example.com --sign-in",
+        "token --url https://gateway.example.com",
+    ),
     "tools": ("tools", "tools 'refuse web_search' 'strip mcp*'", "tools --clear"),
     "turns": ("turns", "turns --json"),
     "turns cut": ("turns cut 0123abcd              # the beginning of its id",),

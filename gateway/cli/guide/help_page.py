@@ -39,7 +39,7 @@ _COMMANDS = {
     ),
     "Accounts and keys": (
         *("accounts", "keys", "strategy", "tools", "aliases", "admin"),
-        *("people", "devices", "codex-config", "dashboard"),
+        *("people", "devices", "token", "codex-config", "dashboard"),
     ),
     "What happened": (
         *("logs", "usage", "explain", "audit", "rules", "errors", "recorder"),
