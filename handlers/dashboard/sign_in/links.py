@@ -18,7 +18,12 @@ class LinkPage(EntryPage):
     answers_links: ClassVar[bool] = True  # a reload may lose the fragment
 
     def get(self) -> None:
-        self.show_plain("sign_in/link.html", token="", name=None)
+        self._show_form("", None)
+
+    def _show_form(self, token: str, whose: str | None) -> None:
+        user = self.gateway.sign_in.user_named(whose or "")
+        is_new = user is not None and user.password is None
+        self.show_plain("sign_in/link.html", token=token, name=whose, is_new=is_new)
 
     async def submit(self, form: SentForm, *path: str) -> None:
         self.check_safe()
@@ -26,7 +31,7 @@ class LinkPage(EntryPage):
         sign_in = self.gateway.sign_in
         whose = await sign_in.whose_link(token)
         if "password" not in form:
-            self.show_plain("sign_in/link.html", token=token, name=whose)
+            self._show_form(token, whose)
             return
         name, password = form.get("name", ""), form["password"]
         if password != form.get("again"):
@@ -46,4 +51,4 @@ class LinkPage(EntryPage):
             return
         token = token.strip().rpartition("#")[2]
         whose = await self.gateway.sign_in.whose_link(token)
-        self.show_plain("sign_in/link.html", token=token, name=whose)
+        self._show_form(token, whose)

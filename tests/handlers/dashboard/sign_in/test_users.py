@@ -35,7 +35,11 @@ async def test_a_new_user_gets_a_link_that_is_shown_once(serving):
         page = await owner.get(path)
         assert url[1] not in page.html
         assert "no password yet" in page.text
+    assert "A holder sees only" in (await owner.get(USERS)).text
     eve = Browser(serving)
+    opened = await eve.post("/dashboard/link", {"token": url[1]})
+    assert "A password for eve" in opened.text  # nothing of hers is to end
+    assert "All other sessions" not in opened.text
     await eve.post("/dashboard/link", {"token": url[1], "password": NEW, "again": NEW})
     assert serving.gateway.sign_in.user_named("eve").role is Role.OPERATOR
     assert ("user:ada", "user.create", "eve") in await audited(serving)

@@ -222,6 +222,18 @@ async def test_the_cost_is_explained_or_said_to_be_unknown(serving):
     assert "$5.00" in page.text
 
 
+async def test_who_may_not_open_the_doctor_is_not_sent_there(serving):
+    row = log_row(
+        status="error", error_code="stream_incomplete", error_origin="network"
+    )
+    await write(serving, row)
+    for role, is_there in ((Role.VIEWER, False), (Role.OPERATOR, True)):
+        browser = await signed_in(serving, role, role.value)
+        page = await browser.get(f"{LOG}/{row['request_id']}")
+        assert "Why it failed" in page.text
+        assert ("What the doctor finds" in page.text) == is_there
+
+
 async def test_what_upstream_did_not_count_is_called_an_estimate(serving):
     usage = {"input_tokens": 100, "output_tokens": 600}
     guessed = log_row(receipt={"estimated": True}, **usage)
