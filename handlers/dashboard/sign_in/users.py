@@ -12,6 +12,7 @@ from gateway.admin.users.people import invite
 from gateway.sign_in.links import LINK_PATH
 from gateway.sign_in.sessions import Session
 from gateway.sign_in.users import Role, User
+from handlers.dashboard.changes.one_time import ONE_TIME_FIELD, OneTimeForms
 from handlers.dashboard.forms import SentForm
 from handlers.dashboard.sign_in.signing_in import UsersOwnPage
 
@@ -78,13 +79,16 @@ class UserPage(OwnersPage):
 
     def get(self, number: str) -> None:
         self.must_be_fresh()
-        self.show_plain("sign_in/user.html", one=self._user(number), roles=list(Role))
+        user, once = self._user(number), self._forms.issue(self.form_token)
+        self.show_plain("sign_in/user.html", one=user, roles=list(Role), once=once)
 
     async def submit(self, form: SentForm, *path: str) -> None:
         self.must_be_fresh()
         user, action = self._user(path[0]), form.get("action", "")
         _, session = self.own
         if action == "link":
+            # Made again by a page loaded again, it would void the one given away.
+            self._forms.take(form.get(ONE_TIME_FIELD, ""), self.form_token)
             self.show_link(
                 await self.change(changes.link_for_user, user.id, self.actor)
             )
@@ -104,6 +108,10 @@ class UserPage(OwnersPage):
         else:
             raise Unacceptable("There is no such action", param="action")
         self.go(f"{USERS}/{user.id}")
+
+    @property
+    def _forms(self) -> OneTimeForms:
+        return OneTimeForms.of(self.settings)
 
     def _user(self, number: str) -> User:
         for user in self.gateway.sign_in.users:

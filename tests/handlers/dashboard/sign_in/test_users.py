@@ -45,6 +45,21 @@ async def test_a_new_user_gets_a_link_that_is_shown_once(serving):
     assert ("user:ada", "user.create", "eve") in await audited(serving)
 
 
+@pytest.mark.gen_test
+async def test_a_link_holds_when_the_page_that_shows_it_is_loaded_again(serving):
+    owner = await signed_in(serving)
+    eve = await add(serving, "eve", Role.VIEWER)
+    page_of = f"{USERS}/{eve.id}"
+    page = await owner.get(page_of)
+    asked = {"action": "link", "once": page.fields["once"]}
+    made = await owner.post(page_of, asked)
+    token = re.search(r"/dashboard/link#([\w-]+)", made.html)[1]
+    again = await owner.post(page_of, asked)
+    assert (again.status, "sent already" in again.text) == (409, True)
+    opened = await Browser(serving).post("/dashboard/link", {"token": token})
+    assert "password for eve" in opened.text
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.gen_test
 async def test_names_and_browsers_are_text(serving, attack):
@@ -80,7 +95,8 @@ async def test_an_owner_changes_a_role_disables_enables_and_removes(serving):
     assert (await theirs.get(SESSIONS)).status == 303
     await owner.post(page_of, {"action": "disable"})
     assert (await enter(theirs, "eve")).status == 403
-    refused = await owner.post(page_of, {"action": "link"})
+    asked = {"action": "link", "once": (await owner.get(page_of)).fields["once"]}
+    refused = await owner.post(page_of, asked)
     assert (refused.status, "is disabled" in refused.text) == (400, True)
     await owner.post(page_of, {"action": "enable"})
     slip = await owner.post(page_of, {"action": "remove", "name": "ada"})
