@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import ip_network
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -11,6 +12,8 @@ from gateway.doctor.sign_on_check import sign_on
 from gateway.secret import Secret
 from gateway.sign_in.users import Role
 from gateway.store.models import AuditLog
+from tests.devices import add_person
+from tests.gateway.oauth.conftest import link, told
 from tests.handlers.dashboard.browsing import Browser
 from tests.handlers.dashboard.sign_in.people import add, enter
 
@@ -136,3 +139,19 @@ async def test_nobody_is_believed_where_no_proxy_is_trusted(serving):
     assert page.status == 303
     async with aiohttp.ClientSession() as session:
         assert await sign_on(Visit(session, serving.base_url, None)) == []
+
+
+async def test_who_signed_in_at_the_proxy_lets_codex_in(serving):
+    await add(serving)
+    await add_person(serving, "eve")
+    browser, url = Browser(serving), f"/oauth/authorize?{urlencode(link())}"
+    page = await browser.get(url, **named("eve"))
+    assert "Let Codex sign in as eve?" in page.text
+    sent = {**page.fields, "action": "approve"}
+    forged = {**sent, "xsrf": "x"}
+    by_proxy = {"x-sso-user": "eve", "x-gateway-sso-secret": SECRET}
+    assert (await browser._send("POST", url, forged, by_proxy)).status == 403
+    assert (await browser._send("POST", url, sent, {})).status == 303  # to the sign-in
+    done = await browser._send("POST", url, sent, by_proxy)
+    assert "code" in told(done.headers["location"])
+    assert (await browser.get("/dashboard/my", **named("eve"))).status == 200
