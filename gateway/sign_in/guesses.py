@@ -84,12 +84,17 @@ def address_subject(browser: BrowserFacts) -> str:
     return digest(f"address {browser.network}")
 
 
+def is_stranger(user: User | None, browser: BrowserFacts) -> bool:
+    """Whether nobody of that name has signed in from there."""
+    return user is None or browser.network not in user.networks
+
+
 def subjects_of(name: str, user: User | None, browser: BrowserFacts) -> list[str]:
     """For whom a guess at an account is counted, whether there is one or not.
 
     From where a user signed in before it is for the two together: neither who guesses
     from elsewhere nor who shares the address keeps the user waiting.
     """
-    if user is not None and browser.network in user.networks:
+    if user is not None and not is_stranger(user, browser):
         return [digest(f"address {browser.network} account {user.id}")]
     return [address_subject(browser), digest(f"account {folded(name)}")]

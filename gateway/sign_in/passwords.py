@@ -23,6 +23,8 @@ MOST_BYTES = 256  # more than anybody types, and nothing that takes long to read
 AT_A_TIME = 2
 # The last of them waits for about two seconds.
 MOST_IN_LINE = 16
+# Of these places, what strangers leave: who was here before gets in through a flood.
+KEPT_FREE = 4
 # Below the process: a guesser gets what the turns leave of the processor.
 NICENESS = 10
 # RFC 9106's second choice, in one lane: a check takes no second core from the turns.
@@ -43,7 +45,9 @@ class Passwords:
         self._threads = ThreadPoolExecutor(
             AT_A_TIME, thread_name_prefix="password", initializer=_give_way
         )
-        self._places = threading.BoundedSemaphore(AT_A_TIME + MOST_IN_LINE)
+        places = AT_A_TIME + MOST_IN_LINE
+        self._places = threading.BoundedSemaphore(places)
+        self._strangers = threading.BoundedSemaphore(places - KEPT_FREE)
 
     async def hash(self, password: str) -> str:
         """What is kept of it. Raises WeakPassword."""
@@ -52,16 +56,23 @@ class Passwords:
             raise WeakPassword(param="password")
         return await self._run(_HASHER.hash, text)
 
-    async def matches(self, password: str, kept: str | None) -> bool:
+    async def matches(
+        self, password: str, kept: str | None, *, is_stranger: bool = False
+    ) -> bool:
         """Whether it is the one; takes as long where there is none."""
         text = _normal(password)
         if len(text.encode()) > MOST_BYTES:
             return False
-        return await self._run(_matches, text, kept or _nobodys())
+        if not is_stranger:
+            return await self._run(_matches, text, kept or _nobodys())
+        _take(self._strangers)
+        try:
+            return await self._run(_matches, text, kept or _nobodys())
+        finally:
+            self._strangers.release()
 
     async def _run(self, function: Callable[..., T], *args: object) -> T:
-        if not self._places.acquire(blocking=False):
-            raise GatewayOverloaded("Too many sign in at the moment; try again")
+        _take(self._places)
         job = self._threads.submit(function, *args)
         # Also of one that nobody waits for any more.
         job.add_done_callback(lambda _: self._places.release())
@@ -69,6 +80,11 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _take(places: threading.Semaphore) -> None:
+    if not places.acquire(blocking=False):
+        raise GatewayOverloaded("Too many sign in at the moment; try again")
 
 
 def _give_way() -> None:

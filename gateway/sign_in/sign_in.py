@@ -30,6 +30,7 @@ from gateway.sign_in.guesses import (
     Guesses,
     SignInRefused,
     address_subject,
+    is_stranger,
     subjects_of,
 )
 from gateway.sign_in.passwords import Passwords
@@ -143,7 +144,9 @@ class SignIn:
             assert user is not None
             begin_session(user, token, browser, now)
 
-        await self.guesses.take(subjects, self._prove(user, password, code, begin))
+        is_new = is_stranger(user, browser)
+        proof = self._prove(user, password, code, begin, is_new)
+        await self.guesses.take(subjects, proof)
         await self.load()
         return token
 
@@ -241,11 +244,13 @@ class SignIn:
         password: str,
         code: str,
         then: Callable[[float], None],
+        is_new: bool = False,
     ) -> bool:
         """Whether it is the user; `then` is part of the code's transaction."""
         code = code[:_LONGEST_TOKEN]
         kept = None if user is None else user.password
-        is_right = await self.passwords.matches(password, kept)
+        matches = self.passwords.matches
+        is_right = await matches(password, kept, is_stranger=is_new)
         if user is None or not is_right:
             return False
         return await self._store.write(

@@ -81,3 +81,28 @@ async def test_two_are_checked_at_a_time_and_a_bounded_line_waits(checking):
     held.set()
     assert await last
     await asyncio.wait(line)
+
+
+@pytest.mark.gen_test
+async def test_strangers_leave_places_to_who_was_here_before(checking):
+    held, running = threading.Event(), threading.Semaphore(0)
+
+    def hold():
+        running.release()
+        held.wait()
+
+    line = [asyncio.ensure_future(checking._run(hold)) for _ in range(2)]
+    strangers = [
+        asyncio.ensure_future(checking.matches(PASSWORD, CHEAP, is_stranger=True))
+        for _ in range(2 * passwords.MOST_IN_LINE)
+    ]
+    await asyncio.sleep(0)
+    known = asyncio.ensure_future(checking.matches(PASSWORD, CHEAP))
+    await asyncio.sleep(0)
+    held.set()
+    assert await known
+    told = await asyncio.gather(*strangers, return_exceptions=True)
+    refused = [one for one in told if isinstance(one, GatewayOverloaded)]
+    assert 0 < len(refused) < len(told)
+    assert await checking.matches(PASSWORD, CHEAP, is_stranger=True)
+    await asyncio.gather(*line)

@@ -159,6 +159,23 @@ async def test_what_was_not_looked_at_is_held_against_nobody(sign_in, people):
 
 
 @pytest.mark.gen_test
+async def test_a_flood_of_strangers_keeps_nobody_out_who_was_here_before(
+    sign_in, people
+):
+    await people(ada="owner")
+    assert await enter(sign_in)
+    places = sign_in.passwords._strangers
+    while places.acquire(blocking=False):
+        pass  # as many wait as may
+    for name in ("ada", "eve"):
+        with pytest.raises(GatewayOverloaded):
+            await enter(sign_in, name, browser=AWAY)
+    assert await enter(sign_in)
+    places.release()
+    assert await enter(sign_in, browser=AWAY)
+
+
+@pytest.mark.gen_test
 async def test_a_hundred_guesses_at_once_are_one(sign_in, people):
     await people(ada="owner")
     told = await asyncio.gather(
