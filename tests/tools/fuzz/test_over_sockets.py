@@ -138,7 +138,9 @@ def check(status, body):
         error = body["error"]
         assert isinstance(error["message"], str)
         assert error["message"]
-        assert error.keys() >= {"code", "type"}
+        assert "type" in error
+        # Upstream's own refusal passes as it is, and not each has a code.
+        assert "code" in error or "origin" not in error
         assert len(error["message"]) < 1000
 
 
