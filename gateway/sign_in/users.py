@@ -15,7 +15,7 @@ class Role(StrEnum):
 
     HOLDER = "holder"  # the own page alone, with the devices of the own seat
     VIEWER = "viewer"
-    OPERATOR = "operator"  # no users, logins, base URLs, egress, nor others' addresses
+    OPERATOR = "operator"  # no users, logins, base URLs, egress, addresses in exports
     OWNER = "owner"
 
     def includes(self, least: "Role") -> bool:
