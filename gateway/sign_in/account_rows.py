@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.errors import InvalidPayload
 from gateway.repository import audit
@@ -20,7 +21,7 @@ from gateway.sign_in.sessions import (
 from gateway.sign_in.totp import AlreadyOn, recovery_digest, step_of
 from gateway.sign_in.users import Role, User, folded, user_of
 from gateway.store.encryption import SecretBox, UnusableKey
-from gateway.store.users.tables import UserRow
+from gateway.store.users.tables import SessionRow, UserRow
 
 LONGEST_USER_NAME = 80
 _NO_TOTP = {"totp_secret": None, "totp_step": 0, "recovery_codes": "[]"}
@@ -89,6 +90,19 @@ def change_password(user: User, session_id: int, password: str) -> None:
     UserRow.update(password=password).where(UserRow.id == user.id).execute()
     end_sessions(user.id, keep=session_id)
     audit.record(user.actor, "user.password", user.name)
+
+
+def within_session(
+    change: Callable[..., None], user: User, session_id: int, *args: Any
+) -> None:
+    """Make a user's change by a session that is still there.
+
+    It may have been ended, for a reason, while a password was hashed.
+    Raises InvalidPayload.
+    """
+    if SessionRow.get_or_none(SessionRow.id == session_id) is None:
+        raise InvalidPayload("This session has ended meanwhile: nothing was changed")
+    change(user, session_id, *args)
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,8 @@ class SignIn:
         user = self.user_of(session)
         if user is None:
             raise SignInRefused("This is for users; an API key has no password")
-        await self._store.write(function, user, session.id, *args)
+        change = account_rows.within_session
+        await self._store.write(change, function, user, session.id, *args)
         await self.load()
 
     async def _prove(

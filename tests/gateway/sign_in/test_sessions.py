@@ -1,5 +1,6 @@
 """How long sessions last, whose they are, and what ends them."""
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 
 from gateway.admin import keys
 from gateway.admission.client_address import RequestFacts
+from gateway.errors import InvalidPayload
 from gateway.repository.keys import load_keys
 from gateway.settings import Settings
 from gateway.sign_in import sessions
@@ -185,3 +187,18 @@ def test_a_browser_is_what_trusted_proxies_say_it_is():
     assert not seen.has_tls
     assert (seen.address, len(seen.user_agent)) == ("198.51.100.7", 200)
     assert seen.user_agent.isprintable()
+
+
+@pytest.mark.gen_test
+async def test_a_session_that_ends_while_a_password_is_hashed_changes_nothing(
+    sign_in, people
+):
+    await people(ada="owner")
+    mine = sign_in.find(await enter(sign_in), time.time())
+    kept = sign_in.user_of(mine).password
+    changing = asyncio.ensure_future(sign_in.change_password(mine, "quite another one"))
+    await asyncio.sleep(0)  # it has begun
+    await sign_in.sign_out(mine, "another owner")
+    with pytest.raises(InvalidPayload, match="nothing was changed"):
+        await changing
+    assert sign_in.user_named("ada").password == kept
