@@ -1,10 +1,25 @@
-"""A real PostgreSQL server, for all tests of one process that ask for it."""
+"""A store, a key ring; and a real PostgreSQL server for all tests of one process."""
 
 import shutil
 
 import pytest
 
+from gateway.keys.key import KeyRing
 from tests.gateway.postgres_server import HAS_DRIVER, Server, need, server_directory
+from tests.gateway.store.store_rows import make_store
+
+
+@pytest.fixture
+def store(tmp_path, io_loop):
+    made = make_store(tmp_path)
+    io_loop.run_sync(made.start)
+    yield made
+    io_loop.run_sync(made.stop)
+
+
+@pytest.fixture
+def ring():
+    return KeyRing()
 
 
 @pytest.fixture(scope="session")

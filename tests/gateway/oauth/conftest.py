@@ -5,13 +5,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.keys.key import KeyRing
 from gateway.oauth.authorization import read_request
 from gateway.oauth.codes import challenge_of
 from gateway.oauth.oauth import OAuth
 from gateway.repository.keys import load_keys
 from tests.devices import LAPTOP, make_person
-from tests.gateway.store.store_rows import make_store
 
 CALLBACK = "http://127.0.0.1:1499/callback"
 VERIFIER = "v" * 43
@@ -34,19 +32,6 @@ def link(**other):
 def told(url):
     """What a callback brings."""
     return {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
-
-
-@pytest.fixture
-def store(tmp_path, io_loop):
-    made = make_store(tmp_path)
-    io_loop.run_sync(made.start)
-    yield made
-    io_loop.run_sync(made.stop)
-
-
-@pytest.fixture
-def ring():
-    return KeyRing()
 
 
 @pytest.fixture

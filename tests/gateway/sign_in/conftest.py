@@ -5,31 +5,16 @@ from types import SimpleNamespace
 import pytest
 from argon2 import PasswordHasher
 
-from gateway.keys.key import KeyRing
 from gateway.sign_in.account_rows import add_user
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.sign_in.sign_in import SignIn
 from gateway.sign_in.users import Role
-from tests.gateway.store.store_rows import make_store
 
 PASSWORD = "correct horse battery"
 # What a check costs stands in the hash.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 HOME = BrowserFacts("127.0.0.1", "127.0.0.1", "Firefox", has_tls=False)
 AWAY = BrowserFacts("198.51.100.7", "198.51.100.7", "curl", has_tls=True)
-
-
-@pytest.fixture
-def store(tmp_path, io_loop):
-    made = make_store(tmp_path)
-    io_loop.run_sync(made.start)
-    yield made
-    io_loop.run_sync(made.stop)
-
-
-@pytest.fixture
-def ring():
-    return KeyRing()
 
 
 @pytest.fixture

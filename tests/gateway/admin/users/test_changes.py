@@ -10,10 +10,10 @@ from gateway.errors import InvalidPayload
 from gateway.sign_in import links
 from gateway.sign_in.users import Role
 from gateway.store.models import AuditLog
-from tests.gateway.sign_in.conftest import HOME, people, ring, sign_in, store
+from tests.gateway.sign_in.conftest import HOME, people, sign_in
 from tests.gateway.sign_in.test_sign_in import NEW, enter, session_of
 
-__all__ = ["people", "ring", "sign_in", "store"]
+__all__ = ["people", "sign_in"]
 
 BY = "user:ada"
 

@@ -16,10 +16,10 @@ from gateway.sign_in.users import Role
 from gateway.store.models import ApiKeyRow
 from gateway.store.users.tables import UserRow
 from tests.devices import sign_in_device
-from tests.gateway.sign_in.conftest import HOME, people, ring, sign_in, store
+from tests.gateway.sign_in.conftest import HOME, people, sign_in
 from tests.gateway.sign_in.test_sign_in import NEW
 
-__all__ = ["people", "ring", "sign_in", "store"]
+__all__ = ["people", "sign_in"]
 
 BY = "user:owner"
 pytestmark = pytest.mark.gen_test
