@@ -11,7 +11,7 @@ import pytest
 
 from tests.handlers.dashboard.browsing import Browser
 
-pytestmark = [pytest.mark.clients, pytest.mark.gen_test(timeout=60)]
+pytestmark = [pytest.mark.sign_in, pytest.mark.gen_test(timeout=60)]
 LINK = re.compile(rb"http://\S+/oauth/authorize\?\S+")
 MODEL = ("-m", "gpt-5.5")
 PASSWORD = {"password": "a very long password", "again": "a very long password"}
