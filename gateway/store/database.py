@@ -17,7 +17,6 @@ import peewee as pw
 from peewee import (  # type: ignore[attr-defined]
     __exception_wrapper__ as driver_errors,
 )
-from playhouse.db_url import parse  # type: ignore[import-untyped]
 from playhouse.migrations import Runner  # type: ignore[import-untyped]
 from playhouse.pool import (  # type: ignore[import-untyped]
     MaxConnectionsExceeded,
@@ -26,6 +25,7 @@ from playhouse.pool import (  # type: ignore[import-untyped]
 
 from gateway.errors import GatewayError
 from gateway.store.models import SettingRow
+from gateway.store.postgresql.url import connection_settings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 # Releases that know this step may use the database: later ones only add tables, and
@@ -49,7 +49,6 @@ SQLITE_PRAGMAS = {
 
 # Any number, as long as no other program locks the same one in this database.
 _MIGRATION_LOCK = 2_455_2026
-NO_POSTGRESQL_URL = "Host or port of the PostgreSQL URL is none; a / is %2F there"
 _OLDEST = "oldest_step"  # the row of the settings' table
 
 
@@ -114,20 +113,19 @@ def _make_private(path: Path) -> None:
 
 def _open_postgresql(url: str) -> pw.Database:
     try:
-        settings = parse(url, unquote_password=True, unquote_user=True)
-    except ValueError:  # whose words may be a part of the password
-        raise UnusableDatabase(NO_POSTGRESQL_URL) from None
-    if not settings["database"].strip("/"):
+        settings: dict[str, Any] = {**connection_settings(url)}
+    except ValueError as error:  # whose words hold no part of the password
+        raise UnusableDatabase(str(error)) from None
+    name = settings.pop("dbname", "").strip("/")
+    if not name:
         raise UnusableDatabase("The PostgreSQL URL names no database")
     if find_spec("psycopg") is None:
         raise UnusableDatabase(
             "PostgreSQL needs psycopg: pip install 'codexgate[postgresql]', or "
             "'psycopg[binary]' in a clone's .venv"
         )
-    settings.setdefault("connect_timeout", int(LOCK_TIMEOUT))
-    settings.setdefault("client_encoding", "UTF8")  # texts of an SQL_ASCII one, too
     database: pw.Database = PooledPostgresqlDatabase(
-        settings.pop("database"),
+        name,
         prefer_psycopg3=True,
         max_connections=8,
         stale_timeout=300,

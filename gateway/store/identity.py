@@ -4,18 +4,17 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import peewee as pw
 
 from gateway.store.database import (
-    NO_POSTGRESQL_URL,
     UnusableDatabase,
     close_all,
     open_database,
     select,
     sqlite_path,
 )
+from gateway.store.postgresql.url import read_postgresql_url, servers_of
 
 # The row of the settings' table that names the latest start of a gateway on it: a copy
 # of the database is another one as soon as either is served from.
@@ -23,7 +22,6 @@ SERVED_BY = "served_by"
 _SERVED_BY = f"SELECT value FROM setting WHERE name = '{SERVED_BY}'"
 FileIdentity = tuple[int, int]  # device and inode
 
-_PORT = "5432"
 # What an owner has made or would miss.
 _HAS_ROWS = "SELECT " + " OR ".join(
     f"EXISTS (SELECT 1 FROM {table})" for table in ("account", "api_key", "request_log")
@@ -36,14 +34,11 @@ def place_of(url: str) -> str:
     if path is not None:
         return str(path.resolve())
     try:
-        parts = urlsplit(url)
-        given = parts.port
-    except ValueError:
-        raise UnusableDatabase(NO_POSTGRESQL_URL) from None
-    asked = parse_qs(parts.query)
-    host = parts.hostname or asked.get("host", ["a local socket"])[0]
-    port = f":{given or asked.get('port', [_PORT])[0]}".removesuffix(f":{_PORT}")
-    return f"PostgreSQL {parts.path.strip('/')} at {host}{port}"
+        name = read_postgresql_url(url).get("dbname", "")
+        servers = ", ".join(sorted(servers_of(url)))
+    except ValueError as error:
+        raise UnusableDatabase(str(error)) from None
+    return f"PostgreSQL {name.strip('/')} at {servers}"
 
 
 def database_bytes(database: pw.Database) -> int:

@@ -238,3 +238,16 @@ def test_a_key_rotation_reseals_accounts(server, tmp_path):
             assert store.secrets.decrypt(row.credentials) == "x"
 
     asyncio.run(scenario())
+
+
+def test_of_several_hosts_the_one_that_takes_writes_is_found(server, tmp_path):
+    async def scenario():
+        hosts = server.url.replace("?host=", f"?host={tmp_path},")
+        url = f"{hosts}&target_session_attrs=read-write"
+        store = make_store(tmp_path, url=url)
+        await store.start()
+        store.writer.log(log_row())
+        await store.flush()
+        await store.stop()
+
+    asyncio.run(scenario())

@@ -1,0 +1,1 @@
+"""What only PostgreSQL has: servers, and URLs that name several."""
