@@ -2,7 +2,7 @@
 
 import click
 
-from gateway.admin.users.changes import link_for
+from gateway.admin.users.changes import MadeLink, link_for
 from gateway.cli.admin_client import find_client
 from gateway.cli.base import Commands, apply_change, settings_and_json
 from gateway.cli.output import format_time, print_json
@@ -25,9 +25,7 @@ def link(settings: Settings, user: str | None, as_json: bool) -> None:
     Without --user it makes the first user, as long as nobody has a password.
     """
     made = apply_change(settings, link_for, user, shell_actor())
-    client = find_client(settings)
-    origin = made.public_url or (client.url if client else settings.public_url)
-    url = link_url(origin, settings.port, made.token.reveal())
+    url = made_url(settings, made)
     until = format_time(made.expires_at)
     if as_json:
         print_json({"url": url, "user": made.user, "expires_at": made.expires_at})
@@ -38,3 +36,10 @@ def link(settings: Settings, user: str | None, as_json: bool) -> None:
     click.echo(url)
     if settings.dashboard == "off":
         click.echo("GATEWAY_DASHBOARD is off: nothing answers there.", err=True)
+
+
+def made_url(settings: Settings, made: MadeLink) -> str:
+    """Where a link leads: to the gateway that made it."""
+    client = find_client(settings)
+    origin = made.public_url or (client.url if client else settings.public_url)
+    return link_url(origin, settings.port, made.token.reveal())

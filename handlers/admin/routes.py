@@ -40,6 +40,8 @@ from handlers.admin.prices import (
 from handlers.admin.settings import ReloadHandler, SettingsHandler
 from handlers.admin.status import StatusHandler
 from handlers.admin.turns import TurnCutHandler, TurnsHandler
+from handlers.admin.users.devices import DevicesHandler, DeviceSignOutHandler
+from handlers.admin.users.people import PeopleHandler, PersonHandler
 from handlers.admin.visits import DashboardLinkHandler, VisitsHandler
 from handlers.base import RouteOptions
 
@@ -80,6 +82,10 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
     (r"/api/visits", VisitsHandler, ADMIN),
     (r"/api/dashboard/link", DashboardLinkHandler, ADMIN),
+    (r"/api/people", PeopleHandler, ADMIN),
+    (r"/api/people" + _NAME, PersonHandler, ADMIN),
+    (r"/api/devices", DevicesHandler, ADMIN),
+    (r"/api/devices" + _NAME + "/sign-out", DeviceSignOutHandler, ADMIN),
     (r"/api/prices", PricesHandler, ADMIN),
     (r"/api/prices/check", PriceCheckHandler, ADMIN),
     (r"/api/prices/recost", RecostHandler, ADMIN),

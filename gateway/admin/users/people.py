@@ -20,6 +20,8 @@ from gateway.store.models import ApiKeyRow
 from gateway.store.users.oauth_tables import DeviceRow
 from gateway.store.users.tables import UserRow
 
+_LONGEST_NUMBER = 9  # digits: what PostgreSQL has place for
+
 
 def invite(
     name: str, rules: dict[str, Any], actor: str, key: str | None = None
@@ -60,6 +62,13 @@ def disable_person(name: str, actor: str, *, disabled: bool) -> Changed:
 def remove_person(name: str, actor: str) -> Changed:
     """The seat goes with its person, and the user, too."""
     return remove_user(_person(name), actor)
+
+
+def device_number(given: str) -> int:
+    """As it was typed. Raises NotThere for what is none."""
+    if not (given.isascii() and given.isdigit() and len(given) <= _LONGEST_NUMBER):
+        raise NotThere("device", f"#{given:.20}")
+    return int(given)
 
 
 def sign_out_device(device_id: int, actor: str, *, at_once: bool) -> Changed:

@@ -77,6 +77,8 @@ def _made_link(answer: Answer) -> Any:
     from gateway.admin.users.changes import MadeLink
     from gateway.secret import Secret
 
+    if answer["token"] is None:  # who was invited has a password
+        return None
     given = {name: one for name, one in answer.items() if name != "token"}
     return MadeLink(token=Secret(answer["token"]), **given)
 
@@ -157,6 +159,35 @@ ROUTES: dict[str, Route] = {
     "admin.users.changes.link_for": Route(
         lambda user, actor: Call("POST", path_of("dashboard", "link"), {"user": user}),
         _made_link,
+    ),
+    # People and devices.
+    "admin.users.people.invite": Route(
+        lambda name, rules, actor, *, key: Call(
+            "POST", path_of("people"), {**rules, "name": name, "key": key}
+        ),
+        _made_link,
+    ),
+    "admin.users.people.disable_person": Route(
+        lambda name, actor, *, disabled: Call(
+            "PATCH", path_of("people", name), {"disabled": disabled}
+        )
+    ),
+    "admin.users.people.remove_person": Route(
+        lambda name, actor: Call("DELETE", path_of("people", name))
+    ),
+    "admin.users.people.stored_people": Route(
+        lambda: Call("GET", path_of("people")), itemgetter("people")
+    ),
+    "admin.users.people.stored_person": Route(
+        lambda name: Call("GET", path_of("people", name)), dict
+    ),
+    "admin.users.people.stored_devices": Route(
+        lambda person: _asked("devices", person=person), itemgetter("devices")
+    ),
+    "admin.users.people.sign_out_device": Route(
+        lambda number, actor, *, at_once: Call(
+            "POST", path_of("devices", str(number), "sign-out"), {"now": at_once}
+        )
     ),
     # Settings and reports.
     "admin.strategy.set_strategy": Route(

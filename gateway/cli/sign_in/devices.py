@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway.admin.users import people as admin
-from gateway.cli.base import Commands, apply_change, local_settings_and_json, run_query
+from gateway.cli.base import Commands, apply_change, run_query, settings_and_json
 from gateway.cli.output import format_time, print_change
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
@@ -31,7 +31,7 @@ def devices() -> None:
 
 @devices.command("list")
 @click.option("--person", help="Of this person only.")
-@local_settings_and_json
+@settings_and_json
 def list_devices(settings: Settings, person: str | None, as_json: bool) -> None:
     """All devices, also ended ones, for 90 days."""
     rows = run_query(settings, admin.stored_devices, person)
@@ -47,7 +47,7 @@ def list_devices(settings: Settings, person: str | None, as_json: bool) -> None:
 @devices.command("sign-out")
 @click.argument("number", metavar="ID", type=click.IntRange(min=1))
 @click.option("--now", is_flag=True, help="From its next turn on.")
-@local_settings_and_json
+@settings_and_json
 def sign_out(settings: Settings, number: int, now: bool, as_json: bool) -> None:
     """End a device, softly or at once.
 

@@ -7,8 +7,8 @@ import click
 
 from gateway.admin.key_rules.entities import NEW_KEY
 from gateway.admin.users import people as admin
-from gateway.cli.admin_client import find_client
-from gateway.cli.base import Commands, apply_change, local_settings_and_json, run_query
+from gateway.cli.base import Commands, apply_change, run_query, settings_and_json
+from gateway.cli.dashboard import made_url
 from gateway.cli.keys import given_rules, rule_options
 from gateway.cli.output import format_time, print_change, print_json, print_result, text
 from gateway.cli.screen.columns import columns
@@ -17,7 +17,6 @@ from gateway.cli.screen.zone import zone_line
 from gateway.cli.sign_in.devices import DEVICE_COLUMNS, shown_device
 from gateway.repository.audit import shell_actor
 from gateway.settings import PROGRAM, Settings
-from gateway.sign_in.links import link_url
 
 NO_PEOPLE = f"Nobody has a seat yet; `{PROGRAM} people invite NAME` gives one."
 _PEOPLE = columns(
@@ -37,7 +36,7 @@ def people() -> None:
 @click.argument("name")
 @click.option("--key", help="Of this key: it becomes the seat, its token ends.")
 @rule_options(NEW_KEY)
-@local_settings_and_json
+@settings_and_json
 def invite(
     settings: Settings, /, name: str, key: str | None, as_json: bool, **given: Any
 ) -> None:
@@ -53,9 +52,7 @@ def invite(
         told = f"'{name}' has a password already, and a seat from now on."
         print_result(row, told, as_json=as_json)
         return
-    client = find_client(settings)
-    origin = settings.public_url or (client.url if client else "")
-    url = link_url(origin, settings.port, made.token.reveal())
+    url = made_url(settings, made)
     if as_json:
         print_json({"user": made.user, "url": url, "expires_at": made.expires_at})
         return
@@ -66,7 +63,7 @@ def invite(
 
 
 @people.command("list")
-@local_settings_and_json
+@settings_and_json
 def list_people(settings: Settings, as_json: bool) -> None:
     """All who have a seat."""
     rows = run_query(settings, admin.stored_people)
@@ -81,7 +78,7 @@ def list_people(settings: Settings, as_json: bool) -> None:
 
 @people.command()
 @click.argument("name")
-@local_settings_and_json
+@settings_and_json
 def show(settings: Settings, name: str, as_json: bool) -> None:
     """One person, with the devices."""
     row = run_query(settings, admin.stored_person, name)
@@ -97,7 +94,7 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
 
 @people.command()
 @click.argument("name")
-@local_settings_and_json
+@settings_and_json
 def disable(settings: Settings, name: str, as_json: bool) -> None:
     """End a person's sessions and devices until enabled."""
     _change(settings, partial(admin.disable_person, disabled=True), name, as_json)
@@ -105,7 +102,7 @@ def disable(settings: Settings, name: str, as_json: bool) -> None:
 
 @people.command()
 @click.argument("name")
-@local_settings_and_json
+@settings_and_json
 def enable(settings: Settings, name: str, as_json: bool) -> None:
     """Let a disabled person in again; devices sign in anew."""
     _change(settings, partial(admin.disable_person, disabled=False), name, as_json)
@@ -113,7 +110,7 @@ def enable(settings: Settings, name: str, as_json: bool) -> None:
 
 @people.command()
 @click.argument("name")
-@local_settings_and_json
+@settings_and_json
 def remove(settings: Settings, name: str, as_json: bool) -> None:
     """Forget a person and the seat; log rows stay."""
     _change(settings, admin.remove_person, name, as_json)

@@ -3,7 +3,7 @@
 import time
 from functools import partial
 
-from gateway.admin.users.people import sign_out_device
+from gateway.admin.users.people import device_number, sign_out_device
 from handlers.dashboard.forms import SentForm
 from handlers.dashboard.sign_in.users import MOST_SHOWN, OwnersPage
 
@@ -29,8 +29,7 @@ class DevicesPage(OwnersPage):
     async def submit(self, form: SentForm, *path: str) -> None:
         """Softly, or from its next turn on. Raises NotThere."""
         self.must_be_fresh()
-        number, is_at_once = form.get("device", ""), form.get("action") == "end"
-        given = number if number.isascii() and number.isdigit() else "0"
-        ended = partial(sign_out_device, at_once=is_at_once)
-        await self.change(ended, int(given[:9]), self.actor)
+        number = device_number(form.get("device", ""))
+        ended = partial(sign_out_device, at_once=form.get("action") == "end")
+        await self.change(ended, number, self.actor)
         self.go(DEVICES)

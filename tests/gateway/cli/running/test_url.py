@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.devices import add_device
 from tests.serving import V1, payload
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -25,6 +26,35 @@ async def test_a_gateway_elsewhere_is_read_and_changed(serving, shell, tmp_path)
     added = ("--name", "paid", "--api-key-env", "PAID", "--base-url", "https://x/v1")
     await shell.good("accounts", "add", *added, *at, **away, PAID="fake")
     assert serving.account("paid") is not None
+    assert not (tmp_path / "laptop").exists()
+
+
+async def test_people_of_a_gateway_elsewhere_are_invited_and_ended(
+    serving, shell, tmp_path
+):
+    away = {
+        "GATEWAY_DATA_DIR": str(tmp_path / "laptop"),
+        "GATEWAY_ADMIN_TOKEN": shell.token,
+    }
+
+    async def given(*words):
+        return await shell.good(*words, "--url", shell.url, **away)
+
+    asked = ("people", "invite", "ada", "--limit", "cost 50/30d")
+    link = (await given(*asked, "--limit", "requests 9/1h")).out.strip()
+    assert link.startswith(f"{shell.url}/dashboard/link#")
+    assert "invited" in (await given("people", "list")).out
+    device = await add_device(serving)
+    (row,) = (await given("devices", "list", "--person", "ada", "--json")).rows
+    assert (row["name"], row["seat"]) == ("laptop", "ada")
+    assert "laptop" in (await given("people", "show", "ada")).out
+    await given("devices", "sign-out", str(device.device_id), "--now")
+    assert serving.gateway.oauth.device(device.device_id).end_reason == "ended"
+    await given("people", "disable", "ada")
+    assert serving.gateway.sign_in.user_named("ada").disabled
+    await given("people", "enable", "ada")
+    await given("people", "remove", "ada")
+    assert not (await given("people", "list", "--json")).out
     assert not (tmp_path / "laptop").exists()
 
 
