@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.e2e.gateway_process import ROOT, free_port
 
 SHIPPED = ROOT / "gateway" / "deploy" / "nginx.conf"
+SHIPPED_FOR_MANY = SHIPPED.with_name("nginx-cluster.conf")
 MAIN = """\
 daemon off;
 worker_processes 1;
@@ -44,7 +46,8 @@ def version_of(binary: str) -> str:
 class Nginx:
     """nginx with the shipped file; only the lines marked "yours" are changed.
 
-    `silence` (seconds) is what nginx puts up with where the file says nothing else.
+    Several ports: the file for several processes. `silence` (seconds) is what nginx
+    puts up with where the file says nothing else.
     `certificate` (with its key, in one file) is for TLS, as the file says.
     """
 
@@ -52,7 +55,7 @@ class Nginx:
         self,
         binary: str,
         folder: Path,
-        gateway_port: int,
+        gateway_ports: int | Sequence[int],
         *,
         silence: int = 60,
         certificate: Path | None = None,
@@ -64,28 +67,17 @@ class Nginx:
             listen = f"{listen[:-1]} ssl; ssl_certificate {certificate};"
             listen += f" ssl_certificate_key {certificate};"
         self._binary = binary
-        self._folder = folder
+        self.folder = folder
         self._process: asyncio.subprocess.Process | None = None
         folder.mkdir()
-        shipped = SHIPPED.read_text()
-        changed, count = re.subn(
-            r"(server 127\.0\.0\.1|listen |server_name )[^;]*;",
-            lambda found: {
-                "server 127.0.0.1": f"server 127.0.0.1:{gateway_port};",
-                "listen ": listen,
-                "server_name ": "server_name localhost;",
-            }[str(found[1])],
-            re.sub(r"#.*", "", shipped),
-        )
-        assert count == shipped.count("# yours") == 3
-        (folder / "gateway.conf").write_text(changed)
+        (folder / "gateway.conf").write_text(_changed(gateway_ports, listen))
         main = MAIN.format(folder=folder, silence=silence)
         (folder / "nginx.conf").write_text(main)
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            *(self._binary, "-p", str(self._folder), "-e", "stderr"),
-            *("-c", str(self._folder / "nginx.conf")),
+            *(self._binary, "-p", str(self.folder), "-e", "stderr"),
+            *("-c", str(self.folder / "nginx.conf")),
             stdin=asyncio.subprocess.DEVNULL,
         )
         for _ in range(200):
@@ -104,3 +96,22 @@ class Nginx:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             await self._process.wait()
+
+
+def _changed(ports: int | Sequence[int], listen: str) -> str:
+    """The shipped file with this machine's values in the lines marked "yours"."""
+    shipped = (SHIPPED if isinstance(ports, int) else SHIPPED_FOR_MANY).read_text()
+    servers = iter([ports] if isinstance(ports, int) else ports)
+    yours = {
+        "listen ": lambda _: listen,
+        "server_name ": lambda _: "server_name localhost;",
+        "server 127.0.0.1": lambda rest: f"server 127.0.0.1:{next(servers)}{rest};",
+    }
+    changed, count = re.subn(
+        r"(?m)^( *)(server 127\.0\.0\.1|listen |server_name )(?::\d+)?([^;#]*);.*yours",
+        lambda found: found[1] + yours[found[2]](found[3]),
+        shipped,
+    )
+    assert count == len(re.findall(r"(?m)^[^#\n]*;.*# yours", shipped))
+    assert next(servers, None) is None, "as many processes as the file names"
+    return changed
