@@ -159,7 +159,11 @@ def _log_field(column: pw.Field) -> Field:
     return _LOG_FIELDS.get(column.name, plain)
 
 
-LOG_ROW = entity("LogRow", *map(_log_field, RequestLog._meta.sorted_fields))
+LOG_ROW = entity(
+    "LogRow",
+    *map(_log_field, RequestLog._meta.sorted_fields),
+    Field("device", nullable=True, description="its name"),
+)
 EXPLAINED = entity(
     "ExplainedRequest",
     *(field for field in LOG_ROW.fields if field.name != "status"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.names import NamedRow, find_row
-from gateway.admin.views import account_names, key_names
+from gateway.admin.views import account_names, device_names, key_names
 from gateway.keys.texts.times import parse_moment
 from gateway.settings.zones import zone_named
 from gateway.store.log import calendar, queries
@@ -173,15 +173,17 @@ def latest_change(target: str, action: str) -> Record | None:
 
 
 def named(rows: list[Record]) -> list[Record]:
-    """`key` and `account` beside their numbers; JSON columns read."""
+    """`key`, `account` and `device` beside their numbers; JSON columns read."""
     if not rows:
         return []
     keys_by_id, accounts_by_id = key_names(), account_names()
+    devices = device_names({row["device_id"] for row in rows if row["device_id"]})
     return [
         row
         | {
             "key": shown_name(keys_by_id, row["api_key_id"]),
             "account": shown_name(accounts_by_id, row["account_id"]),
+            "device": shown_name(devices, row["device_id"]),
             "changes": _read(row["changes"], []),
             "receipt": _read(row["receipt"], {}),
         }

@@ -19,6 +19,7 @@ from gateway.repository.startup import stored_counters
 from gateway.store import models
 from gateway.store.encryption import SecretBox
 from gateway.store.log.activity import last_uses
+from gateway.store.users.oauth_tables import DeviceRow
 
 
 def show_account(
@@ -85,6 +86,13 @@ def stored_key(name: str) -> dict[str, Any]:
 def account_names() -> dict[int, str]:
     account = models.AccountRow
     return {row.id: row.name for row in account.select(account.id, account.name)}
+
+
+def device_names(numbers: set[int]) -> dict[int, str]:
+    """Of those that are known still."""
+    device = DeviceRow
+    found = device.select(device.id, device.name).where(device.id.in_(numbers))
+    return {row.id: row.name for row in found} if numbers else {}
 
 
 def key_names() -> dict[int, str]:

@@ -256,8 +256,13 @@ class PageHandler(BodyHandler):
     def write_error_body(self, error: GatewayError) -> None:
         self._set_page_headers()
         self.set_status(200)
+        has_form = self.request.method not in ("GET", "HEAD")
+        is_whole = self.keeps_query or not has_form
+        again = (self.request.uri if is_whole else self.request.path) or HOME
         if isinstance(error, SignInNeeded):
-            self._send_to(SIGN_IN if self.session is None else CONFIRM)
+            page = SIGN_IN if self.session is None else CONFIRM
+            unsent = "&unsent=1" if has_form else ""
+            self.go(f"{page}?next={quote(again, safe='')}{unsent}")
         elif isinstance(error, RoleLacking) and self.seat and self.request.path == HOME:
             self.go(HOLDERS)
         elif isinstance(error, ForeignNavigation):
@@ -265,14 +270,7 @@ class PageHandler(BodyHandler):
             self.finish(_RELOADING.format(url=url).encode())
         else:
             self.set_status(error.status)
-            self.show_plain("message.html", error=error)
-
-    def _send_to(self, page: str) -> None:
-        """To a sign-in, and back to where one was; of a form, to its page."""
-        is_whole = self.keeps_query or self.request.method == "GET"
-        back = self.request.uri if is_whole else self.request.path
-        unsent = "" if self.request.method == "GET" else "&unsent=1"
-        self.go(f"{page}?next={quote(back or HOME, safe='')}{unsent}")
+            self.show_plain("message.html", error=error, again=again)
 
     def _common(self) -> dict[str, Any]:
         settings = self.gateway.settings

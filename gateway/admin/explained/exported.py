@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.store.log.log_rows import COLUMNS
 
-EXPORTED_FIELDS = (*COLUMNS, "key", "account")
+EXPORTED_FIELDS = (*COLUMNS, "key", "account", "device")
 _FORMULA = frozenset("=+-@")
 _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 

@@ -59,7 +59,7 @@ def _facts(row: Record) -> list[tuple[str, str]]:
         ("at", format_time(row["created_at"] / 1000)),
         ("from", f"{row['client_address']} {row['user_agent']}"),
         ("key", row["key"]),
-        ("device", row["device_id"] and f"#{row['device_id']}"),
+        ("device", row["device_id"] and f"{row['device']}, number {row['device_id']}"),
         ("route", f"{row['surface']} {row['route']} over {row['transport']}"),
         ("model", ", ".join(model_facts(row))),
         ("account", row["account"]),

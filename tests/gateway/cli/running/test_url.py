@@ -48,6 +48,11 @@ async def test_people_of_a_gateway_elsewhere_are_invited_and_ended(
     (row,) = (await given("devices", "list", "--person", "ada", "--json")).rows
     assert (row["name"], row["seat"]) == ("laptop", "ada")
     assert "laptop" in (await given("people", "show", "ada")).out
+    bearer = {"authorization": f"Bearer {device.access.reveal()}"}
+    assert (await serving.ask(headers=bearer)).status == 200
+    (request,) = await serving.rows()
+    told = await given("explain", request["request_id"])
+    assert f"laptop, number {device.device_id}" in told.out
     await given("devices", "sign-out", str(device.device_id), "--now")
     assert serving.gateway.oauth.device(device.device_id).end_reason == "ended"
     await given("people", "disable", "ada")

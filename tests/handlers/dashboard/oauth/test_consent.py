@@ -161,6 +161,11 @@ async def test_who_cannot_work_is_told_why_before_a_code_is_given(serving):
     ):
         assert answer.status == 403
         assert "Your seat is disabled" in answer.text
+    again = await ada.browser.get(url())
+    assert sent_url() in again.links
+    await gateway.store.write(lambda: set_disabled("ada", "cli", disabled=False))
+    await gateway.reload()
+    assert (await ada.browser.get(sent_url())).status == 200
 
 
 @pytest.mark.gen_test

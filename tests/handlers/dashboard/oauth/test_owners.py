@@ -6,6 +6,7 @@ import pytest
 
 from gateway.sign_in.users import Role
 from tests.devices import add_device, add_person
+from tests.handlers.admin.operators import Operator
 from tests.handlers.dashboard.browsing import signed_in
 
 pytestmark = pytest.mark.gen_test(timeout=20)
@@ -30,6 +31,20 @@ async def test_an_owner_invites_a_person_on_the_dashboard(serving):
     assert mine.headers["location"] == USERS
     assert "Your seat and devices" in (await owner.get(USERS)).text
     assert (await owner.get("/dashboard/my")).status == 200
+
+
+async def test_a_record_says_which_device_it_was(serving):
+    await add_person(serving, "ada")
+    issued = await add_device(serving, "ada", "tower <b>")
+    bearer = {"authorization": f"Bearer {issued.access.reveal()}"}
+    assert (await serving.ask(headers=bearer)).status == 200
+    (row,) = await serving.rows()
+    owner = await signed_in(serving, name="grace")
+    page = await owner.get(f"/dashboard/requests/{row['request_id']}")
+    assert f"tower <b>, number {issued.device_id}" in page.text
+    assert "tower <b>" in (await owner.get("/dashboard/requests")).text
+    told = await Operator(serving).get(f"/api/logs/{row['request_id']}")
+    assert (told["device"], told["device_id"]) == ("tower <b>", issued.device_id)
 
 
 async def test_an_owner_ends_any_device_softly_or_at_once(serving):
