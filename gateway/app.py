@@ -33,6 +33,7 @@ from gateway.polling.judges import Judges
 from gateway.polling.reset_credits import ResetCredits
 from gateway.polling.usage import UsagePoller
 from gateway.pricing.pricing import Prices
+from gateway.process.admin_token import AdminToken
 from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
 from gateway.repository.accounts import AccountStore, load_accounts
@@ -89,6 +90,7 @@ class Gateway:
         )
         direct_url = settings.database_direct_url or settings.database_url
         self.database_lock = DatabaseLock(direct_url, settings.data_dir)
+        self.admin = AdminToken(self.store, secrets, settings)
         self.ring = KeyRing()
         self.sign_in = SignIn(self.store, secrets, self.ring)
         self.oauth = OAuth(self.store, secrets, self.ring)
@@ -185,6 +187,7 @@ class Gateway:
         )
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
+        await self.admin.start()
         opened.callback(self.sign_in.close)
         await self.sign_in.start()
         await self.changes.begin()
@@ -244,6 +247,7 @@ class Gateway:
         # Stored apart from the keys: to remove the last one admits nobody.
         ever_made = await self.store.read(keys_ever_made)
         self.ring.replace(keys, ever_made=ever_made)
+        await self.admin.load()
         await self.sign_in.load()
         await self.oauth.load()
         self.pool.strategy = await self.store.read(load_strategy)

@@ -117,6 +117,7 @@ class Serving:
             upstream_base_url=f"{upstream.url}/backend-api",
             auth_base_url=upstream.url,
             encryption_key=None,
+            admin_token=None,
             **changes,
         )
 

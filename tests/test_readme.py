@@ -101,7 +101,7 @@ def test_every_setting_is_described_with_its_default(tmp_path):
     defaults = Settings.from_env(dotenv=str(tmp_path / "none"))
     names = set(re.findall(r"`GATEWAY_([A-Z0-9_]+)` \|", documented))
     fields = {field.name for field in dataclasses.fields(Settings)}
-    of_commands = {"API_KEY", "ADMIN_TOKEN"}
+    of_commands = {"API_KEY"}
     assert names == {name.upper() for name in fields} | of_commands
     for name in fields:
         value = getattr(defaults, name)

@@ -7,7 +7,6 @@ from gateway.admin.entity import Field
 from gateway.admin.key_rules.entities import ALIASES, TOOL_RULES
 from gateway.admin.rules import set_rules
 from gateway.admin.strategy import set_strategy
-from gateway.admin.token import admin_token
 from gateway.cli.base import (
     Commands,
     apply_change,
@@ -17,6 +16,7 @@ from gateway.cli.base import (
 )
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_change, print_result
+from gateway.process.admin_token import admin_token
 from gateway.repository import options
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from gateway.admin.token import admin_token
 from gateway.admission.client_address import is_loopback
 from gateway.cli.running.api_routes import Route, path_of
 from gateway.cli.running.database import check_same
 from gateway.errors import GatewayError
+from gateway.process.admin_token import admin_token
 from gateway.process.lockfile import RunningGateway, find_running
 from gateway.repository.audit import shell_actor
 from gateway.secret import Secret

@@ -82,6 +82,7 @@ class Settings:
     metrics_keys: bool  # series with the names of keys
     drain_seconds: float  # that running turns get after SIGTERM
     encryption_key: Secret | None  # None: a key file in the data dir
+    admin_token: Secret | None  # None: the one that the database has
 
     @property
     def own_file(self) -> Path:
@@ -179,6 +180,7 @@ def read_settings(env: Any) -> dict[str, Any]:
         "metrics_keys": env.bool("METRICS_KEYS", False),
         "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),
         "encryption_key": env.secret("ENCRYPTION_KEY", ""),
+        "admin_token": env.secret("ADMIN_TOKEN", ""),
     }
 
 

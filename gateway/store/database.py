@@ -70,12 +70,9 @@ def open_database(url: str, lock_timeout: float = LOCK_TIMEOUT) -> pw.Database:
     `sqlite:////absolute/path` (the directory is made, 0700; the file 0600) or
     `postgresql://user:password@host/name`. Raises UnusableDatabase.
     """
-    scheme = url.partition(":")[0]
-    if scheme == "sqlite":
+    if url.partition(":")[0] == "sqlite":
         return _open_sqlite(url, lock_timeout)
-    if scheme in ("postgres", "postgresql"):
-        return _open_postgresql(url)
-    raise UnusableDatabase("The database URL must begin with sqlite:/// or postgresql")
+    return _open_postgresql(url)
 
 
 def sqlite_path(url: str) -> Path | None:

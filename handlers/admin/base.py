@@ -4,7 +4,6 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import orjson
@@ -12,12 +11,11 @@ from marshmallow import Schema, ValidationError
 
 from gateway.admin.entity import Entity
 from gateway.admin.errors import AdminTokenRequired, Unacceptable
-from gateway.admin.token import admin_token, is_token
 from gateway.admission.client_address import is_local
 from gateway.admission.origins import check_origin
 from gateway.admission.presented_token import presented_token
+from gateway.process.admin_token import is_token
 from gateway.repository import audit
-from gateway.secret import Secret
 from handlers.admin.schemas import first_message, schema_class
 from handlers.bodies import BodyHandler
 from handlers.changes import make_change
@@ -53,7 +51,7 @@ class AdminHandler(BodyHandler):
             self.is_unlogged = True
             return
         presented = facts.headers.get("x-admin-token") or presented_token(facts.headers)
-        if not is_token(presented, _token_of(self.gateway.settings.data_dir)):
+        if not is_token(presented, self.gateway.admin.value):
             raise AdminTokenRequired
         self.is_unlogged = True
 
@@ -103,12 +101,6 @@ class AdminHandler(BodyHandler):
     def _operation(self) -> Operation:
         method = (self.request.method or "").lower()
         return self.operations["get" if method == "head" else method]
-
-
-@functools.cache
-def _token_of(data_dir: Path) -> Secret:
-    """Read once: it does not change while the process runs."""
-    return admin_token(data_dir)
 
 
 def load(entity: Entity, document: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from gateway.admin.token import FILE as ADMIN_TOKEN
+from gateway.process.admin_token import FILE as ADMIN_TOKEN
 from gateway.process.lockfile import LOCK_FILE
 from gateway.settings import Settings
 from gateway.store.database import sqlite_path

@@ -7,7 +7,8 @@ have to be percent-encoded there.
 import re
 from urllib.parse import parse_qsl, unquote
 
-NO_POSTGRESQL_URL = "Host or port of the PostgreSQL URL is none; a / is %2F there"
+_NO_HOSTS = "Host or port of the PostgreSQL URL is none; a / is %2F there"
+_OTHER_SCHEME = "The database URL must begin with sqlite:/// or postgresql"
 _DEFAULT_PORT = "5432"
 # What a URL does not say otherwise. A server that is gone is noticed in half a minute;
 # of several hosts each gets the whole of connect_timeout.
@@ -32,12 +33,14 @@ def read_postgresql_url(url: str) -> dict[str, str]:
 
     Raises ValueError, whose words hold no part of the password.
     """
+    if url.partition(":")[0] not in ("postgres", "postgresql"):
+        raise ValueError(_OTHER_SCHEME)
     told = _URL.fullmatch(url)
     if told is None:
-        raise ValueError(NO_POSTGRESQL_URL)
+        raise ValueError(_NO_HOSTS)
     servers = [_HOST.fullmatch(one) for one in told["hosts"].split(",")]
     if None in servers:
-        raise ValueError(NO_POSTGRESQL_URL)
+        raise ValueError(_NO_HOSTS)
     each = [(one[1] or one[2], one[3] or "") for one in servers if one]
     hosts, ports = (",".join(column).lower() for column in zip(*each, strict=True))
     given = {

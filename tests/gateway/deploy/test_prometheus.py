@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from gateway.admin.token import admin_token
 from gateway.demo import faults
 from gateway.demo.catalogue import default_models
+from gateway.process.admin_token import admin_token
 from tests.e2e.gateway_process import ROOT, free_port
 from tests.serving import V1, payload
 

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from gateway.admin.token import admin_token, is_token
+from gateway.process.admin_token import admin_token, is_token
 from gateway.process.lockfile import (
     AlreadyRunning,
     RunningGateway,

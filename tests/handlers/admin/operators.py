@@ -1,6 +1,6 @@
 """An operator with the admin token."""
 
-from gateway.admin.token import admin_token
+from gateway.process.admin_token import admin_token
 
 
 class Operator:

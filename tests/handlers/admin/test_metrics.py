@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.admin.token import admin_token
+from gateway.process.admin_token import admin_token
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 

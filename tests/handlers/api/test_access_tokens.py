@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.admin.token import admin_token
+from gateway.process.admin_token import admin_token
 from tests.serving import CODEX, turn_on
 
 pytestmark = [pytest.mark.gen_test, pytest.mark.accounts()]

@@ -3,11 +3,11 @@
 import pytest
 from yarl import URL
 
-from gateway.admin.token import admin_token
 from gateway.demo.answers import ScriptedResponse
 from gateway.demo.events import ScriptedTurn
 from gateway.errors import PreviousResponseNotFound
 from gateway.keys.model_errors import ModelNotAllowed, ModelNotAvailable
+from gateway.process.admin_token import admin_token
 from tests.serving import CHAT, CODEX, MODEL, V1, payload, turn_on
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"

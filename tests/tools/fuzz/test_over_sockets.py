@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tornado.web import RequestHandler
 from yarl import URL
 
-from gateway.admin.token import admin_token
+from gateway.process.admin_token import admin_token
 from handlers.admin.routes import ADMIN_ROUTES
 from handlers.routes import ROUTES, SOCKETS
 from tests.serving import TERMINAL, turn_on

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from gateway.admin.token import FILE, admin_token
+from gateway.process.admin_token import FILE, admin_token
 from gateway.process.lockfile import lock_data_dir
 from gateway.store.identity import place_of
 from tests.gateway.cli.commands import Commands
