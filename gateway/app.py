@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
-from gateway.accounts.account import Account
 from gateway.accounts.observer import BY_TOKEN_ENDPOINT
 from gateway.accounts.pool import Pool
 from gateway.admission.access import Access
@@ -14,6 +13,7 @@ from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.admission.client_sockets import ClientSockets
 from gateway.admission.client_upgrade import Upgrades
+from gateway.cluster.membership import Membership
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
@@ -40,7 +40,7 @@ from gateway.repository.accounts import AccountStore, load_accounts
 from gateway.repository.change_watch import ChangeWatch
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.repository.options import load_rules, load_strategy
-from gateway.repository.persisting import hand_over_counts, hand_over_states
+from gateway.repository.persisting import Persisting
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.sign_in.sign_in import SignIn
@@ -59,9 +59,6 @@ from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.tokens import TokenSource
 from gateway.upstream.websocket_handshake import UpstreamSockets
 
-# Counters, bindings and account states reach the writer this often: what a killed
-# process may lose of them.
-PERSIST_SECONDS = 0.5
 # Bodies of requests that need no key, apart from the others: strangers send them.
 SIDE_BUDGET_BYTES = 64 * 1024 * 1024
 # Turns that were cut get so long to leave their rows.
@@ -83,12 +80,9 @@ class Gateway:
         self.supervisor = Supervisor()
         self.background = BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
-        self.store = Store(
-            settings.database_url,
-            secrets=secrets,
-            log_retention_days=settings.log_retention_days,
-        )
-        direct_url = settings.database_direct_url or settings.database_url
+        url, days = settings.database_url, settings.log_retention_days
+        self.store = Store(url, secrets=secrets, log_retention_days=days)
+        direct_url = settings.database_direct_url or url
         self.database_lock = DatabaseLock(direct_url, settings.data_dir)
         self.admin = AdminToken(self.store, secrets, settings)
         self.ring = KeyRing()
@@ -103,7 +97,8 @@ class Gateway:
         self.prices = Prices(settings.prices)
         self.arrivals = Arrivals(self.limiter)
         pool = self.pool = Pool(settings)
-        self.changes = ChangeWatch(self.store, self._load)
+        members = self.membership = Membership(self.store, settings)
+        self.changes = ChangeWatch(self.store, self._load, members.acknowledge)
         self.peers = Peers(self.ring, self.limiter, pool.bindings, self.changes.load)
         self._session = session = open_session(settings)
         http = self._http = UpstreamHttp(settings)
@@ -131,7 +126,9 @@ class Gateway:
         self._recorder = Recorder(
             settings.data_dir, partial(sample_gateway, self), self.metrics.loop
         )
-        self._changed: set[Account] = set()
+        self.persisting = Persisting(
+            self.store, pool.bindings, self.limiter.ledger, self.supervisor.surviving
+        )
         self._opened = AsyncExitStack()
 
     @property
@@ -141,10 +138,15 @@ class Gateway:
 
     @classmethod
     async def start(
-        cls, settings: Settings, timing: StreamTiming = STREAM_TIMING
+        cls,
+        settings: Settings,
+        timing: StreamTiming = STREAM_TIMING,
+        *,
+        takes_over: bool = True,
     ) -> "Gateway":
         """Open the database, load what it has, begin the polls; `stop` ends it all.
 
+        `takes_over`: no other process of the data directory is alive.
         Raises UnusableDatabase or UnusablePrices, which say what to do about it;
         nothing is open then.
         """
@@ -153,17 +155,17 @@ class Gateway:
             None, SecretBox.open, settings.data_dir, key.reveal() if key else ""
         )
         gateway = cls(settings, secrets, timing)
-        await gateway.start_parts()
+        await gateway.start_parts(takes_over=takes_over)
         return gateway
 
-    async def start_parts(self) -> None:
+    async def start_parts(self, *, takes_over: bool = True) -> None:
         """Start all parts; those already started are stopped if one fails."""
         self.started_at = time.time()
         async with AsyncExitStack() as opened:
-            await self._open(opened)
+            await self._open(opened, takes_over)
             self._opened = opened.pop_all()
 
-    async def _open(self, opened: AsyncExitStack) -> None:
+    async def _open(self, opened: AsyncExitStack, takes_over: bool) -> None:
         """Start the parts; `opened` closes them, the last registered first."""
         opened.push_async_callback(self._session.close)  # whatever else fails
         opened.push_async_callback(self.database_lock.release)
@@ -171,14 +173,15 @@ class Gateway:
         # A peer counts on what this process held until its rows are written.
         opened.callback(self.peers.close)
         opened.push_async_callback(self.store.stop)
-        opened.callback(self._persist)
+        opened.push_async_callback(self.membership.leave)
+        opened.callback(self.persisting.hand_over)
         # Turns that have lost their upstream end by themselves, and leave their rows.
         opened.push_async_callback(self.drain, STOP_SECONDS)
         opened.push_async_callback(self._session.close)
         opened.push_async_callback(self._http.close)
         opened.callback(self.channels.cut)
         opened.push_async_callback(self.tokens.close)
-        self.pool.observer.account_changed.subscribe(self._changed.add)
+        self.pool.observer.account_changed.subscribe(self.persisting.changed.add)
         self.pool.observer.failure_met.subscribe(self.judges.note_failure)
         self.turns.exchange_ended.subscribe(self.store.refusals.log)
         self.turns.exchange_ended.subscribe(self.metrics.observe)
@@ -188,6 +191,7 @@ class Gateway:
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
         await self.admin.start()
+        await self.membership.join(takes_over=takes_over)
         opened.callback(self.sign_in.close)
         await self.sign_in.start()
         await self.changes.begin()
@@ -206,9 +210,10 @@ class Gateway:
             ("usage", self.usage.run),
             ("judges", self.judges.run),
             ("devices", self.oauth.access.watch),
-            ("persist", self._persist_regularly),
+            ("persist", self.persisting.run),
             ("database_file", self.store.watch_file),
             ("changes", self.changes.run),
+            ("members", self.membership.run),
             *self.notifications.tasks(),
         ):
             self.supervisor.start(name, run)
@@ -220,6 +225,7 @@ class Gateway:
     async def drain(self, seconds: float) -> None:
         """Let running turns end, for at most so many seconds; close what is idle."""
         self.is_draining = True
+        self.membership.drain()
         self.channels.drain()
         try:
             async with asyncio.timeout(seconds):
@@ -232,7 +238,7 @@ class Gateway:
 
         Raises StoreUnavailable when it takes none.
         """
-        self._persist()
+        self.persisting.hand_over()
         await self.store.flush()
 
     async def reload(self) -> None:
@@ -241,6 +247,7 @@ class Gateway:
         self.peers.broadcast(RELOAD)
 
     async def _load(self) -> None:
+        await self.membership.look()
         accounts = await self.store.read(load_accounts, self.secrets)
         keys = await self.store.read(load_keys)
         self.pool.replace(accounts)
@@ -288,13 +295,3 @@ class Gateway:
             "clock": describe_skew(self.calls.clock_skew),
         }
         return {subject: text for subject, text in told.items() if text}
-
-    async def _persist_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(PERSIST_SECONDS)
-            self._persist()
-
-    def _persist(self) -> None:
-        """Hand the writer what changed; does not wait for it."""
-        hand_over_counts(self.store, self.pool.bindings, self.limiter.ledger)
-        hand_over_states(self.store.writer, self._changed, self.supervisor.surviving)

@@ -7,6 +7,8 @@ A topic belongs to the part that publishes on it:
     Bindings.binding_changed   a binding that is to be stored
     Limiter.place_freed        a key of which a turn has ended
     ChannelQueue.settled       what became of an attempt to tell operators something
+    Membership.changed         the numbers of the members that live
+    Membership.taken_over      this process, silent for too long, is back
     Limiter.usage_changed      what one step of a turn adds to its key's usage
 
 Subscribers are called at once and in the order they came, on the publisher's stack:

@@ -71,12 +71,13 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
 async def _start(settings: Settings, inherited: Inherited) -> Server:
     """Listen; after the predecessor's GO, where there is a predecessor."""
     if inherited.peer is None:
-        server = Server(await Gateway.start(settings))
+        is_sole = inherited.lock is None
+        server = Server(await Gateway.start(settings, takes_over=is_sole))
         await _listen(server, inherited)
         systemd.notify(systemd.READY)
         return server
     predecessor, backlog = await meet_predecessor(inherited.peer)
-    server = Server(await Gateway.start(settings))
+    server = Server(await Gateway.start(settings, takes_over=False))
     server.gateway.peers.follow(predecessor, backlog)
     await _listen(server, inherited)
     predecessor.send(SERVING)

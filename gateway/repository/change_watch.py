@@ -6,11 +6,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from gateway.repository import options
-from gateway.repository.revision import (
-    applied_revision,
-    current_revision,
-    note_applied,
-)
+from gateway.repository.revision import current_revision
 from gateway.store.database import StoreUnavailable
 from gateway.store.identity import SERVED_BY
 from gateway.store.store import Store
@@ -20,7 +16,7 @@ LOOK_AGAIN_SECONDS = 0.75
 
 
 class ChangeWatch:
-    """Loads what the database has, knows up to which change, and tells it there.
+    """Loads what the database has, knows up to which change, and acknowledges it.
 
     A command of another machine changes the database, and waits for that word.
     """
@@ -29,19 +25,20 @@ class ChangeWatch:
         self,
         store: Store,
         load: Callable[[], Awaitable[None]],
+        acknowledge: Callable[[int], Awaitable[None]],
         pause: float = LOOK_AGAIN_SECONDS,
     ) -> None:
         self.mark = uuid4().hex  # of this start, in the database that is served from
         self._store = store
         self._load = load
+        self._acknowledge = acknowledge
         self._pause = pause
         self._loaded = self._told = -1
 
     async def begin(self) -> None:
-        """Mark the database, and load. Raises StoreUnavailable."""
+        """Mark the database, load and acknowledge. Raises StoreUnavailable."""
         await self._store.write(options.write, SERVED_BY, self.mark)
-        self._told = await self._store.read(applied_revision)
-        await self.load()
+        await self.look()
 
     async def load(self) -> None:
         """Load all of it. Raises StoreUnavailable."""
@@ -61,5 +58,5 @@ class ChangeWatch:
         if await self._store.read(current_revision) != self._loaded:
             await self.load()
         if self._told != self._loaded:
-            await self._store.write(note_applied, self._loaded)
+            await self._acknowledge(self._loaded)
             self._told = self._loaded

@@ -1,5 +1,6 @@
 """What changed in memory since the last time, handed to the writer; nothing waits."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,26 +10,46 @@ from gateway.accounts.affinity import Bindings
 from gateway.keys.counters import Ledger
 from gateway.repository.account_state import to_keep
 from gateway.store.store import Store
-from gateway.store.writer import Writer
+
+# So often: what a killed process may lose of counters, bindings and accounts' states.
+PERSIST_SECONDS = 0.5
 
 
-def hand_over_counts(store: Store, bindings: Bindings, ledger: Ledger) -> None:
-    """What binds conversations, what is used of limits, and what was refused."""
-    store.refusals.hand_over()
-    for row in bindings.dirty():
-        store.writer.bind(row.key, row.account_id, row.used_at)
-    for limit_id, window_start, used in ledger.take_increments():
-        store.writer.count(limit_id, window_start * 1000, used)
+class Persisting:
+    """`changed` are the accounts whose states are to be kept."""
 
+    def __init__(
+        self,
+        store: Store,
+        bindings: Bindings,
+        ledger: Ledger,
+        surviving: Callable[[str], AbstractContextManager[None]],
+    ) -> None:
+        self.changed: set[Account] = set()
+        self._store = store
+        self._bindings = bindings
+        self._ledger = ledger
+        self._surviving = surviving
 
-def hand_over_states(
-    writer: Writer,
-    changed: set[Account],
-    surviving: Callable[[str], AbstractContextManager[None]],
-) -> None:
-    """Accounts' states; nothing is lost but the one that cannot be handed over."""
-    now = time.time()
-    while changed:
-        account = changed.pop()
-        with surviving("persist"):
-            writer.save_state(account.id, to_keep(account, now))
+    async def run(self) -> None:
+        """Hand over now and then; its owner cancels it."""
+        while True:
+            await asyncio.sleep(PERSIST_SECONDS)
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """What binds conversations, what is used of limits, what was refused; states.
+
+        Of accounts' states nothing is lost but the one that cannot be handed over.
+        """
+        writer = self._store.writer
+        self._store.refusals.hand_over()
+        for row in self._bindings.dirty():
+            writer.bind(row.key, row.account_id, row.used_at)
+        for limit_id, window_start, used in self._ledger.take_increments():
+            writer.count(limit_id, window_start * 1000, used)
+        now = time.time()
+        while self.changed:
+            account = self.changed.pop()
+            with self._surviving("persist"):
+                writer.save_state(account.id, to_keep(account, now))

@@ -1,10 +1,12 @@
-"""The number that every change raises, and the last that the gateway took over."""
+"""The number that every change raises, and the last that all members follow."""
+
+import peewee as pw
 
 from gateway.repository import options
 from gateway.store.models import SettingRow
+from gateway.store.shared.tables import MemberRow
 
 _REVISION = "revision"
-_APPLIED = "applied_revision"
 _MOST_DIGITS = 15
 
 
@@ -18,23 +20,18 @@ def raise_revision() -> None:
         conflict_target=[SettingRow.name], update=same
     ).execute()
     # Above what was taken over, too, whatever stood there.
-    raised = 1 + max(current_revision(), applied_revision())
+    taken_over = MemberRow.select(pw.fn.MAX(MemberRow.acknowledged)).scalar() or 0
+    raised = 1 + max(current_revision(), taken_over)
     options.write(_REVISION, str(raised))
 
 
 def current_revision() -> int:
-    return _number(_REVISION)
+    """0 for what is none of ours: the next change mends it."""
+    text = options.read(_REVISION) or ""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
 
 
 def applied_revision() -> int:
-    return _number(_APPLIED)
-
-
-def note_applied(revision: int) -> None:
-    options.write(_APPLIED, str(revision))
-
-
-def _number(name: str) -> int:
-    """0 for what is none of ours: the next change mends it."""
-    text = options.read(name) or ""
-    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
+    """What all living members follow; 0 without any."""
+    lowest = MemberRow.select(pw.fn.MIN(MemberRow.acknowledged))
+    return lowest.where(MemberRow.ended_at.is_null()).scalar() or 0

@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import peewee as pw
 
+from gateway.errors import forget_traceback
 from gateway.store import models
 from gateway.store.backup import Progress, back_up
 from gateway.store.database import (
@@ -17,8 +19,10 @@ from gateway.store.database import (
     UnusableDatabase,
     cause_of,
     close_all,
+    disconnect,
     migrate,
     open_database,
+    transaction,
     translated_errors,
 )
 from gateway.store.encryption import SecretBox
@@ -35,6 +39,8 @@ logger = logging.getLogger("gateway.store")
 CAPACITY = 20_000
 # Reads are for commands and reports; none is on the path of a request.
 READERS = 4
+# For a connection of its own to be closed at the end, whatever it waits for.
+CLOSE_SECONDS = 2.0
 FILE_WATCH_SECONDS = 2.0
 FILE_TROUBLE = (
     "its file was deleted or replaced while open, and what is written is lost; "
@@ -67,6 +73,7 @@ class Store:
         self._file: FileIdentity | None = None
         self.file_trouble: str | None = None  # what is wrong with SQLite's file
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._coordinator = ThreadPoolExecutor(1, thread_name_prefix="store-shared")
         self._pages = PageReads()
 
     async def start(self) -> None:
@@ -107,6 +114,10 @@ class Store:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._readers, self._pages.close)
         await loop.run_in_executor(self._readers, self.writer.stop, drain_seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await loop.run_in_executor(self._coordinator, self._disconnect)
+        self._coordinator.shutdown(wait=False, cancel_futures=True)
         self._readers.shutdown()
         if self._database is not None and models.database.obj is self._database:
             close_all(self._database)
@@ -140,6 +151,31 @@ class Store:
         """
         future = self.writer.submit(function, *args)
         return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def transact(self, function: Callable[..., T], *args: Any) -> T:
+        """The same on a connection for what processes agree upon: one after the other,
+        never behind what the writer has to do.
+
+        A caller that is cancelled does not take back what has begun.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._coordinator, self._transact, function, args
+        )
+
+    def _transact(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
+        try:
+            with translated_errors(), transaction(models.database.obj):
+                return function(*args)
+        except StoreUnavailable as error:
+            # Its frames hold the connection, and one that failed may never mend.
+            forget_traceback(error)
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._database is not None:
+            disconnect(self._database)
 
     async def back_up(
         self, file: Path, progress: Progress | None = None

@@ -19,6 +19,7 @@ from gateway.store.models import (
     UsageHour,
 )
 from gateway.store.notices import NoticeRow
+from gateway.store.shared.tables import ClaimRow, MemberRow
 from gateway.store.users.oauth_tables import (
     AccessTokenRow,
     AuthorizationCodeRow,
@@ -52,4 +53,6 @@ TABLES: tuple[type[BaseModel], ...] = (
     AccessTokenRow,
     SignInRequestRow,
     AuthorizationCodeRow,
+    MemberRow,
+    ClaimRow,
 )

@@ -8,9 +8,13 @@ import peewee as pw
 from gateway.store.database import describe, execute_many, select, transaction
 from gateway.store.identity import is_empty
 from gateway.store.models import BaseModel, SettingRow
+from gateway.store.shared.tables import ClaimRow, MemberRow
 from gateway.store.tables import TABLES
 
 COPIED_AT_ONCE = 2_000
+
+# What a start writes, of the schema and of itself.
+_OF_A_START: tuple[type[BaseModel], ...] = (SettingRow, MemberRow, ClaimRow)
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -33,8 +37,9 @@ def copy_rows(
     whole, done = sum(counted.values()), 0
     _check_empty(target)
     with transaction(target):
-        with SettingRow.bind_ctx(target):
-            SettingRow.delete().execute()
+        for table in _OF_A_START:
+            with table.bind_ctx(target):
+                table.delete().execute()
         for table in TABLES:
             for rows in _slices(source, table):
                 _insert(target, table, rows)
@@ -48,9 +53,10 @@ def copy_rows(
 
 
 def _check_empty(target: pw.Database) -> None:
-    """The settings' table is not: the schema's own step stands there."""
+    """Where a gateway was started, some tables are not, whatever else there is."""
     found = _count_tables(target)
-    full = {name: n for name, n in found.items() if n and name != _name(SettingRow)}
+    kept = set(map(_name, _OF_A_START))
+    full = {name: n for name, n in found.items() if n and name not in kept}
     if full:
         told = ", ".join(f"{number} {name}" for name, number in full.items())
         raise CopyFailed(f"The target is not empty: it has {told}")

@@ -1,0 +1,1 @@
+"""What processes that share one database write down for each other."""

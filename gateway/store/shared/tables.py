@@ -1,0 +1,49 @@
+"""Members, the processes that serve from one database, and what they have claimed."""
+
+import time
+
+import peewee as pw
+
+from gateway.store.database import select
+from gateway.store.models import BaseModel
+
+
+class MemberRow(BaseModel):
+    """A process, from its start until a day after its end.
+
+    Its number is never another's: what it spent is found by it.
+    """
+
+    id = pw.AutoField()
+    directory = pw.CharField(max_length=100)  # what its data directory is
+    place = pw.CharField(max_length=300)  # and where, for people
+    url = pw.CharField(max_length=300, null=True)  # where other members reach it
+    version = pw.CharField(max_length=40)
+    state = pw.CharField(max_length=8)
+    heartbeat = pw.BigIntegerField(default=0)
+    acknowledged = pw.BigIntegerField(default=0)  # the latest revision it follows
+    batch = pw.BigIntegerField(default=0)  # the number of its last batch of the log
+    started_at = pw.BigIntegerField()
+    ended_at = pw.BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "member"
+
+
+class ClaimRow(BaseModel):
+    """Work that one member does for all, until a time of the database's clock."""
+
+    name = pw.CharField(max_length=120, primary_key=True)
+    member_id = pw.IntegerField()
+    until = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "claim"
+
+
+def database_now_ms(database: pw.Database) -> int:
+    """The database's time; SQLite's is this machine's."""
+    if isinstance(database, pw.SqliteDatabase):
+        return time.time_ns() // 1_000_000
+    query = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"
+    return int(select(database, query)[0][0])
