@@ -21,6 +21,7 @@ from aiohttp.http import (
 
 from gateway.protocol.http_framing import framing_of
 from gateway.upstream.body import Body, BrokenAnswer
+from gateway.upstream.fair_reading import FairReading, ReadingControl
 
 # Semi-private, checked with aiohttp 3.14: what the connector's pool knows a connection
 # by is its protocol, which the transport need not call for as long as it learns that
@@ -46,21 +47,25 @@ class RawResponse(NamedTuple):
 class Connection(asyncio.Protocol):
     """Made by `of`, once; asked again and again while upstream keeps it open."""
 
-    def __init__(self, library: BaseProtocol, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, library: BaseProtocol, transport: asyncio.Transport, order: FairReading
+    ) -> None:
         self._library = library  # what the pool knows it by
         self._transport = transport
+        self._reading = ReadingControl(transport, order)
         self._lease: aiohttp.connector.Connection | None = None  # from ask to end
         self._answered: asyncio.Future[RawResponse] | None = None
         self._heads = bytearray()  # what has come before the body
         self._heads_end = 0  # where the interim ones in it end
         self._body: Body | None = None
         self._is_kept = False  # by upstream, after this answer
-        self._is_paused = False
         self._sending: asyncio.Task[None] | None = None  # a large request
         self._room: asyncio.Future[None] | None = None  # when the transport has some
 
     @classmethod
-    def of(cls, lease: aiohttp.connector.Connection) -> "Connection":
+    def of(
+        cls, lease: aiohttp.connector.Connection, order: FairReading
+    ) -> "Connection":
         """The connection behind what the library opened, or had kept.
 
         Raises BrokenAnswer when it was lost in the moment of opening it.
@@ -70,7 +75,7 @@ class Connection(asyncio.Protocol):
             raise BrokenAnswer("Connection lost before it was used")
         connection = lease.transport.get_protocol()
         if not isinstance(connection, Connection):
-            connection = cls(lease.protocol, lease.transport)
+            connection = cls(lease.protocol, lease.transport, order)
             lease.transport.set_protocol(connection)
         connection._lease = lease
         return connection
@@ -140,17 +145,13 @@ class Connection(asyncio.Protocol):
         return lease
 
     def pause(self) -> None:
-        if not self._is_paused and not self._transport.is_closing():
-            self._is_paused = True
-            self._transport.pause_reading()
+        self._reading.pause()
 
     def resume(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+        self._reading.resume()
 
     def data_received(self, data: bytes) -> None:
+        self._reading.count(len(data))
         if self._body is not None:
             self._body.feed(data)
         elif self._answered is None or self._answered.done():

@@ -24,6 +24,7 @@ from gateway.upstream import UpstreamFault
 from gateway.upstream.body import BodyDelivery, BrokenAnswer, Sink
 from gateway.upstream.connection import HEAD_BYTES, Connection, RawResponse
 from gateway.upstream.egress import EgressProxyFailed, open_connector
+from gateway.upstream.fair_reading import FairReading
 
 # An error answer is read up to here; more than that explains nothing.
 ERROR_BODY_BYTES = 64 * 1024
@@ -123,6 +124,7 @@ class UpstreamHttp:
         self._connect_timeout = _timeout(settings)
         self._head_timeout = settings.first_event_timeout
         self._destinations: dict[str, Destination] = {}
+        self._reading = FairReading()
 
     async def send(
         self,
@@ -162,7 +164,7 @@ class UpstreamHttp:
             phase = "headers"
             if on_connected is not None:
                 on_connected()
-            return await Connection.of(lease).ask(head, body, until)
+            return await Connection.of(lease, self._reading).ask(head, body, until)
         except TimeoutError as error:
             raise UpstreamFault(upstream_timeout(phase)) from error
         except (aiohttp.ClientError, OSError, BrokenAnswer, ValueError) as error:

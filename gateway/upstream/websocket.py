@@ -17,14 +17,12 @@ from gateway.protocol.facts import Phase
 from gateway.protocol.local_failures import socket_closed
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import Sink
+from gateway.upstream.fair_reading import FairReading, ReadingControl
 
 # Semi-private, checked with aiohttp 3.14: the connection hands all it reads to the
 # parser set here, and keeps the payload only to tell it of the connection's end.
-assert ResponseHandler.set_parser.__code__.co_varnames[:3] == (
-    "self",
-    "parser",
-    "payload",
-)
+_PARAMETERS = ResponseHandler.set_parser.__code__.co_varnames[:3]
+assert _PARAMETERS == ("self", "parser", "payload")
 # Messages nobody has asked for yet: beyond this, upstream is not read any more.
 MOST_HELD_BYTES = 256 * 1024
 
@@ -37,7 +35,11 @@ class UpstreamSocket:
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, account_id: int, limit: int
+        self,
+        response: aiohttp.ClientResponse,
+        account_id: int,
+        limit: int,
+        order: FairReading,
     ) -> None:
         connection = response.connection
         assert connection is not None
@@ -48,6 +50,8 @@ class UpstreamSocket:
         self.close_code: int | None = None  # upstream's, once it has closed
         self._response = response
         self._transport = connection.transport
+        self._reading = ReadingControl(connection.transport, order)
+        self.pause, self.resume = self._reading.pause, self._reading.resume
         self._writer = WebSocketWriter(
             connection.protocol, connection.transport, use_mask=True
         )
@@ -81,7 +85,7 @@ class UpstreamSocket:
             await self.arrival()
         payload = self._held.popleft()
         self._held_bytes -= len(payload)
-        self._transport.resume_reading()
+        self.resume()
         return payload
 
     @property
@@ -101,16 +105,8 @@ class UpstreamSocket:
 
     def take_held(self) -> bytes:
         """The frames that arrived and were not received."""
-        held = b"".join(websocket_frames.frame(payload) for payload in self._held)
-        self._held.clear()
-        self._held_bytes = 0
-        return held
-
-    def pause(self) -> None:
-        self._transport.pause_reading()
-
-    def resume(self) -> None:
-        self._transport.resume_reading()
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        return b"".join(map(websocket_frames.frame, held))
 
     async def close(self) -> None:
         """Say goodbye, where upstream still listens, and let the connection go."""
@@ -124,6 +120,7 @@ class UpstreamSocket:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """One read; whether it broke the protocol, and nothing left over."""
+        self._reading.count(len(data))
         try:
             run = self._splitter.feed(data)
         except websocket_frames.ProtocolError:
@@ -155,7 +152,7 @@ class UpstreamSocket:
             self._held.append(payload)
             self._held_bytes += len(payload)
         if self._held_bytes > MOST_HELD_BYTES:
-            self._transport.pause_reading()
+            self.pause()
         self._wake()
 
     def _answer(self, control: websocket_frames.Control) -> None:

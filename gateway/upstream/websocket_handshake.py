@@ -17,6 +17,7 @@ from gateway.protocol.sse import MAX_EVENT_BYTES
 from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.endpoints import Endpoint, url_of
+from gateway.upstream.fair_reading import FairReading
 from gateway.upstream.http import (
     ERROR_BODY_BYTES,
     ERROR_BODY_SECONDS,
@@ -44,6 +45,7 @@ class UpstreamSockets:
     ) -> None:
         self._session = session
         self._learned = learned
+        self._reading = FairReading()
         self._base_url = settings.upstream_base_url
         self._timeout = settings.connect_timeout
         self._max_message_bytes = min(settings.max_body_bytes, MAX_EVENT_BYTES)
@@ -86,7 +88,8 @@ class UpstreamSockets:
             response.close()
             raise UpstreamFault(handshake_timeout())
         self._learned.observe(url, model, response.headers)
-        return UpstreamSocket(response, account.id, self._max_message_bytes)
+        limit = self._max_message_bytes
+        return UpstreamSocket(response, account.id, limit, self._reading)
 
 
 class KeptSocket:

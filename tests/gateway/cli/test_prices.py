@@ -7,6 +7,7 @@ import pytest
 from gateway.store import models
 from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
+from gateway.store.models import now_ms
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import log_row
 
@@ -105,7 +106,9 @@ def test_a_limit_tells_what_it_counted_without_a_price(commands, logged):
     database = open_database(f"sqlite:///{commands.data_dir / 'gateway.db'}")
     models.database.initialize(database)
     with database.connection_context():
-        made = log_row(api_key_id=row["id"], model="gpt-99", input_tokens=1)
+        made = log_row(
+            created_at=now_ms(), api_key_id=row["id"], model="gpt-99", input_tokens=1
+        )
         write_batch(database, Batch(rows=[(0.0, made)]))
     models.database.initialize(None)
     assert "$0.00 (1 unpriced)" in commands.good("keys", "list").out

@@ -12,6 +12,7 @@ from gateway.settings import Settings
 from gateway.upstream import UpstreamFault
 from gateway.upstream.body import BrokenAnswer
 from gateway.upstream.connection import HEAD_BYTES, PIECE_BYTES, Connection
+from gateway.upstream.fair_reading import FairReading
 from gateway.upstream.http import UpstreamHttp
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -178,7 +179,7 @@ class LostLease:
 def test_a_connection_that_was_lost_at_once_is_given_back():
     lease = LostLease()
     with pytest.raises(BrokenAnswer):
-        Connection.of(lease)
+        Connection.of(lease, FairReading())
     assert lease.is_closed
 
 
