@@ -28,10 +28,17 @@ from gateway.oauth.errors import (
     SeatLacking,
 )
 from gateway.oauth.oauth import device_name_of
-from gateway.oauth.tokens import Issued, sign_in_device
+from gateway.oauth.tokens import (
+    Issued,
+    NotIssued,
+    add_device,
+    refresh_device,
+    token_of_code,
+)
 from gateway.sign_in.delays import hour_after_ten
 from gateway.sign_in.guesses import Guesses, SignInRefused
 from gateway.sign_in.sessions import BrowserFacts
+from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
 from gateway.store.users.oauth_tables import SignInRequestRow
 
@@ -42,7 +49,7 @@ DEVICE_SECONDS = 900
 USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 _USER_CODE = re.compile(f"[{USER_CODE_LETTERS}]{{8}}")
 _LONGEST_TYPED = 40
-UNDECIDED, APPROVED, DENIED = "", "approved", "denied"
+UNDECIDED, APPROVED, DENIED, REDEEMED = "", "approved", "denied", "redeemed"
 
 
 class UnknownUserCode(InvalidPayload):
@@ -156,15 +163,18 @@ def verdict_on(hashed: str, now: float) -> str:
     return str(row.verdict)
 
 
-def redeem(hashed: str, now: float) -> Issued:
-    """The tokens of a new device, for an approved code and once.
+def redeem(
+    device_code: str, address: str, box: SecretBox, now: float
+) -> Issued | NotIssued:
+    """The tokens of the one device that an approved code makes.
 
-    Raises InvalidGrant; AccessDenied when the seat that consent named has ended.
+    The same again until they were used, should the answer be lost; later the device
+    ends. Raises InvalidGrant; AccessDenied when the seat that consent named has ended.
     """
     table = SignInRequestRow
-    found = (table.digest == hashed) & (table.verdict == APPROVED)
-    row = table.get_or_none(found)
-    if row is None or not table.delete().where(found).execute():
+    found = table.digest == digest(device_code)
+    row = table.get_or_none(found & table.verdict.in_((APPROVED, REDEEMED)))
+    if row is None:
         raise InvalidGrant
     try:
         seat = usable_seat(row.user_id or 0, now)
@@ -172,8 +182,12 @@ def redeem(hashed: str, now: float) -> Issued:
         raise AccessDenied(str(error)) from error
     if seat.id != row.api_key_id:
         raise AccessDenied
-    asker = BrowserFacts(row.address, row.network, row.user_agent, has_tls=False)
-    return sign_in_device(seat, row.device_name, DEVICE, asker, now)
+    first = token_of_code(seat, device_code)
+    is_open = found & (table.verdict == APPROVED)
+    if table.update(verdict=REDEEMED).where(is_open).execute():
+        asker = BrowserFacts(row.address, row.network, row.user_agent, has_tls=False)
+        add_device(seat, row.device_name, DEVICE, asker, first, now)
+    return refresh_device(first, address, box, now)
 
 
 def _with_code(

@@ -6,6 +6,7 @@ for it: a 429 or a 5xx would end a poll for good.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from gateway.accounts.bounded_cache import BoundedCache, hash_key
 from gateway.admission.failed_keys import FailedKeys
@@ -122,17 +123,20 @@ class Endpoints:
         return await self._oauth.refresh(token, form["client_id"], browser.address)
 
     async def _poll(self, form: OAuthForm, browser: BrowserFacts) -> Issued:
-        code = digest(required(form, "device_code"))
-        is_known, is_early = self._pace.note(code, time.monotonic())
+        code, store = required(form, "device_code"), self._store
+        hashed = digest(code)
+        is_known, is_early = self._pace.note(hashed, time.monotonic())
         if is_early or not is_known:
             self._bound(browser.network)
-        verdict = await self._store.read(device_flow.verdict_on, code, time.time())
+        verdict = await store.read(device_flow.verdict_on, hashed, time.time())
+        if is_early and verdict in (device_flow.UNDECIDED, device_flow.REDEEMED):
+            raise SlowDown
         if verdict == device_flow.UNDECIDED:
-            raise SlowDown if is_early else AuthorizationPending
+            raise AuthorizationPending
         if verdict == device_flow.DENIED:
             raise AccessDenied
-        issued = await self._store.write(device_flow.redeem, code, time.time())
-        return await self._oauth.issued(issued)
+        redeem = partial(device_flow.redeem, code, browser.address, store.secrets)
+        return await self._oauth.issued(await store.write(redeem, time.time()))
 
     def _bound(self, network: str) -> None:
         if self._addresses.count(network, time.time()):

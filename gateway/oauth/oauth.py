@@ -140,7 +140,7 @@ class OAuth:
         check_client(client_id)
         change = partial(codes.exchange, code, redirect_uri, verifier)
         issued = await self._store.write(change, time.time())
-        return await self._known(issued, "The code is wrong, used or too old")
+        return await self.issued(issued, "The code is wrong, used or too old")
 
     async def refresh(self, token: str, client_id: str, address: str) -> Issued:
         """The successor; the same one always has the same.
@@ -153,27 +153,29 @@ class OAuth:
         issued = await self._store.write(
             tokens.refresh_device, token, address, self._secrets, time.time()
         )
-        return await self._known(issued, InvalidGrant.message)
+        return await self.issued(issued)
 
     async def revoke(self, token: str) -> None:
         """End the device of an access or refresh token; of none: nothing."""
         await self._store.write(tokens.revoke_token, token, time.time())
         await self.load()
 
-    async def issued(self, issued: Issued) -> Issued:
-        """Know the tokens that a transaction gave, and their device."""
+    async def issued(
+        self, issued: Issued | NotIssued, why: str = InvalidGrant.message
+    ) -> Issued:
+        """Know the tokens that a transaction gave, and their device.
+
+        Raises InvalidGrant when it gave none.
+        """
+        if isinstance(issued, NotIssued):
+            if issued.has_ended:
+                await self.load()
+            raise InvalidGrant(why)
         known = KnownToken(issued.device_id, issued.generation, issued.expires_at)
         self.access.add(issued.access.reveal(), known)
         if issued.device_id not in self.access.devices:
             await self.load()
         return issued
-
-    async def _known(self, issued: Issued | NotIssued, why: str) -> Issued:
-        if isinstance(issued, Issued):
-            return await self.issued(issued)
-        if issued.has_ended:
-            await self.load()
-        raise InvalidGrant(why)
 
 
 def device_name_of(name: str) -> str:

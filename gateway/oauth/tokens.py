@@ -118,12 +118,32 @@ def sign_in_device(
     seat: ApiKeyRow, name: str, flow: str, browser: BrowserFacts, now: float
 ) -> Issued:
     """A new device of the seat, with its first tokens."""
+    refresh = _refresh_token(seat, secrets.token_urlsafe(12), secrets.token_urlsafe(32))
+    row = add_device(seat, name, flow, browser, refresh, now)
+    return _issue(row, seat.prefix, refresh, 0, now)
+
+
+def token_of_code(seat: ApiKeyRow, device_code: str) -> str:
+    """The refresh token that a device begins with which a device code makes.
+
+    Nobody is given it, but its successors: a code is used as a refresh token is, so
+    that an answer that was lost is given again, and a code that was copied is noticed.
+    """
+    return _refresh_token(seat, digest(device_code)[:16], device_code)
+
+
+def add_device(
+    seat: ApiKeyRow,
+    name: str,
+    flow: str,
+    browser: BrowserFacts,
+    refresh: str,
+    now: float,
+) -> DeviceRow:
+    """A new device of the seat, whose refresh token is the given one."""
     ms = int(now * 1000)
     forget_old_devices(now)
-    start = REFRESH_START + seat.prefix.removeprefix(DEVICE_TOKEN_START)
-    family = start + secrets.token_urlsafe(12)
-    refresh = family + secrets.token_urlsafe(32)
-    row = DeviceRow.create(
+    row: DeviceRow = DeviceRow.create(
         api_key_id=seat.id,
         name=name,
         flow=flow,
@@ -132,7 +152,7 @@ def sign_in_device(
         user_agent=browser.user_agent,
         created_at=ms,
         refreshed_at=ms,
-        family=digest(family),
+        family=family_of(refresh),
         refresh_digest=digest(refresh),
         refresh_expires_at=ms + IDLE_DEVICE_SECONDS * 1000,
     )
@@ -143,7 +163,7 @@ def sign_in_device(
         device=row.id,
         address=browser.address,
     )
-    return _issue(row, seat.prefix, refresh, 0, now)
+    return row
 
 
 def refresh_device(
@@ -210,6 +230,11 @@ def revoke_token(token: str, now: float) -> None:
     else:
         return
     end_devices(which, EndReason.REVOKED, "device", now)
+
+
+def _refresh_token(seat: ApiKeyRow, family: str, secret: str) -> str:
+    public = seat.prefix.removeprefix(DEVICE_TOKEN_START)
+    return REFRESH_START + public + family + secret
 
 
 def _issue(

@@ -14,6 +14,7 @@ from gateway.oauth.device_flow import (
     DeviceFlow,
     UnknownUserCode,
     new_user_code,
+    redeem,
     user_code_of,
 )
 from gateway.oauth.endpoints import CODE_POLL_SECONDS, LONGEST_POLL_SECONDS, Pace
@@ -149,9 +150,18 @@ async def test_without_a_seat_nothing_is_decided(flow, store, person):
 
     await store.write(disable)
     with pytest.raises(AccessDenied):
-        await store.write(
-            device_flow.redeem, device_flow.digest(device_code), time.time()
-        )
+        await store.write(redeem, device_code, "", store.secrets, time.time())
+
+
+@pytest.mark.gen_test
+async def test_two_processes_that_redeem_at_once_make_one_device(flow, store, person):
+    device_code, code = await begun(store)
+    await flow.approve(code, person.user_id, "laptop", PHONE)
+    asked = (redeem, device_code, PHONE.address, store.secrets, time.time())
+    one, other = await store.write(*asked), await store.write(*asked)
+    assert one.refresh.reveal() == other.refresh.reveal()
+    assert one.access.reveal() != other.access.reveal()
+    assert one.device_id == other.device_id
 
 
 @pytest.mark.gen_test
@@ -167,9 +177,7 @@ async def test_a_device_works_with_the_seat_that_consent_named(flow, store, pers
 
     await store.write(change_seats)
     with pytest.raises(AccessDenied):
-        await store.write(
-            device_flow.redeem, device_flow.digest(device_code), time.time()
-        )
+        await store.write(redeem, device_code, "", store.secrets, time.time())
 
 
 def test_the_first_poll_is_in_time_and_each_early_one_waits_longer():
