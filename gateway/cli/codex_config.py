@@ -22,6 +22,7 @@ from gateway.settings.home import at_home
 from gateway.store.private_file import create_file, replace_file
 
 PROVIDER = "gateway"
+_SIGN_IN = "gateway_oauth"
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 CODEX_PATH = "/backend-api/codex"
 _HEADER = re.compile(r"\s*\[{1,2}\s*(?P<name>[^\[\]]+?)\s*\]{1,2}\s*(#.*)?")
@@ -55,7 +56,7 @@ class Provider:
             "supports_websockets": self.websockets,
         }
         if self.signs_in:  # beside it Codex takes no other credential
-            told["gateway_oauth"] = self._sign_in()
+            told[_SIGN_IN] = self._sign_in()
             return told
         if self.has_login:
             told["requires_openai_auth"] = True
@@ -80,9 +81,13 @@ class Provider:
         }
 
     def lines(self) -> str:
-        """The table as TOML."""
-        rows = [f"{name} = {_toml(value)}" for name, value in self.table().items()]
-        return "\n".join([f"[model_providers.{PROVIDER}]", *rows]) + "\n"
+        """The table as TOML; what a person may want to read has lines of its own."""
+        table, name = self.table(), f"model_providers.{PROVIDER}"
+        signs_in = table.pop(_SIGN_IN, None)
+        parts = [_lines(name, table)]
+        if signs_in is not None:
+            parts.append(_lines(f"{name}.{_SIGN_IN}", signs_in))
+        return "\n".join(parts)
 
     def text(self) -> str:
         """All that a config.toml needs, for who puts it in by hand."""
@@ -133,6 +138,11 @@ def _patched(text: str, provider: Provider) -> str:
 def _is_ours(name: str) -> bool:
     parts = [part.strip().strip("\"'") for part in name.split(".")]
     return parts[:2] == ["model_providers", PROVIDER]
+
+
+def _lines(name: str, table: dict[str, Any]) -> str:
+    rows = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    return "\n".join([f"[{name}]", *rows]) + "\n"
 
 
 def _toml(value: Any) -> str:

@@ -33,6 +33,7 @@ _PAGES = (
     (MORE, "Audit", "/dashboard/audit", Role.VIEWER),
     (MORE, "Notices", "/dashboard/notices", Role.VIEWER),
     (MORE, "Users", "/dashboard/users", Role.OWNER),
+    (MORE, "People", "/dashboard/people", Role.OWNER),
     (MORE, "Devices", "/dashboard/devices", Role.OWNER),
     (MORE, "Sessions", "/dashboard/sessions", Role.VIEWER),
 )

@@ -29,6 +29,7 @@ from handlers.dashboard.screens.keys.key_page import KeyLimitsScreen, KeyScreen
 from handlers.dashboard.screens.keys.my import MyScreen
 from handlers.dashboard.screens.live import CutScreen, LiveEvents, LiveScreen
 from handlers.dashboard.screens.overview import OverviewScreen
+from handlers.dashboard.screens.people import InvitePage, PeoplePage
 from handlers.dashboard.screens.record.audit import AuditScreen
 from handlers.dashboard.screens.record.exporting import RequestsExport
 from handlers.dashboard.screens.record.notices import NoticesScreen
@@ -67,6 +68,8 @@ DASHBOARD_ROUTES: list[RouteEntry] = [
     (r"/dashboard/add-account", AddAccountScreen, PAGE),
     (r"/dashboard/add-account" + _NAME, DeviceLoginScreen, PAGE),
     (r"/dashboard/devices", DevicesPage, PAGE),
+    (r"/dashboard/people", PeoplePage, PAGE),
+    (r"/dashboard/people/invite", InvitePage, PAGE),
     (r"/dashboard/doctor", DoctorScreen, PAGE),
     *SIGN_IN_ROUTES,
     *CONSENT_ROUTES,

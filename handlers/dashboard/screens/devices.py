@@ -15,7 +15,12 @@ class DevicesPage(OwnersPage):
 
     def get(self) -> None:
         self.must_be_fresh()
-        now, held = time.time(), self.gateway.oauth.devices()
+        now, oauth = time.time(), self.gateway.oauth
+        number = self.get_query_argument("person", "")
+        users = (one for one in self.gateway.sign_in.users if str(one.id) == number)
+        person = next(users, None)
+        seat = oauth.seat_of(person.id) if person else None
+        held = oauth.devices(seat.id if seat else None)
         shown = [one for one in held if not one.is_over(now)]
         shown.sort(key=lambda one: one.created_at, reverse=True)
         seats = {key.id: key for key in self.gateway.ring}
@@ -24,6 +29,7 @@ class DevicesPage(OwnersPage):
             devices=shown[:MOST_SHOWN],
             hidden=max(0, len(shown) - MOST_SHOWN),
             seats=seats,
+            person=person.name if person and seat else "",
         )
 
     async def submit(self, form: SentForm, *path: str) -> None:

@@ -1,8 +1,10 @@
 """/dashboard/link: opens once, for a new password."""
 
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from gateway.errors import InvalidPayload
+from gateway.sign_in.users import Role
 from handlers.dashboard.base import HOLDERS, SIGN_IN
 from handlers.dashboard.forms import SentForm
 from handlers.dashboard.sign_in.own_sign_in import SECURITY
@@ -23,7 +25,13 @@ class LinkPage(EntryPage):
     def _show_form(self, token: str, whose: str | None) -> None:
         user = self.gateway.sign_in.user_named(whose or "")
         is_new = user is not None and user.password is None
-        self.show_plain("sign_in/link.html", token=token, name=whose, is_new=is_new)
+        self.show_plain(
+            "sign_in/link.html",
+            token=token,
+            name=whose,
+            is_new=is_new,
+            is_invited=is_new and user is not None and user.role is Role.HOLDER,
+        )
 
     async def submit(self, form: SentForm, *path: str) -> None:
         self.check_safe()
@@ -38,7 +46,7 @@ class LinkPage(EntryPage):
             raise InvalidPayload("The two passwords differ", param="again")
         session = await sign_in.use_link(token, name, password, self.browser)
         if session is None:
-            self.go(f"{SIGN_IN}?next={HOLDERS}")
+            self.go(f"{SIGN_IN}?{urlencode({'name': whose, 'next': HOLDERS})}")
             return
         self.begin(session)
         self.go(f"{SECURITY if whose else FIRST_RUN}/authenticator")

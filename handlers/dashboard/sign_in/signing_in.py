@@ -16,6 +16,7 @@ from handlers.dashboard.forms import SentForm, own_page
 from handlers.dashboard.page_errors import RoleLacking, SignInNeeded
 
 FIRST_RUN = "/dashboard/first-run"
+_LONGEST_NAME = 80
 
 
 class EntryPage(PageHandler):
@@ -67,6 +68,7 @@ class SignInPage(EntryPage):
             self.show_plain(
                 "sign_in/sign_in.html",
                 next=wanted,
+                invited=self.get_query_argument("name", "")[:_LONGEST_NAME],
                 unsent=self.was_unsent,
                 unsafe=why,
                 program=COMMAND,

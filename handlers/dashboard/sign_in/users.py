@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from gateway.admin.errors import NotThere, Unacceptable
 from gateway.admin.users import changes
-from gateway.admin.users.people import invite
 from gateway.sign_in.links import LINK_PATH
 from gateway.sign_in.sessions import Session
 from gateway.sign_in.users import Role, User
@@ -56,22 +55,9 @@ class UsersPage(OwnersPage):
 
     async def submit(self, form: SentForm, *path: str) -> None:
         self.must_be_fresh()
-        if form.get("action") == "invite":
-            await self._invite(form)
-            return
         name, role = form.get("name", ""), _role(form)
         made = await self.change(changes.create_user, name, role, self.actor)
         self.show_link(made)
-
-    async def _invite(self, form: SentForm) -> None:
-        """Give a person a seat; who has a password needs no link."""
-        limit = form.get("limit", "").strip()
-        rules = {"limits": [limit]} if limit else {}
-        made = await self.change(invite, form.get("name", ""), rules, self.actor)
-        if made is None:
-            self.go(USERS)
-        else:
-            self.show_link(made)
 
 
 class UserPage(OwnersPage):

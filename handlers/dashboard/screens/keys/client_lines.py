@@ -58,6 +58,16 @@ def client_lines(screen: PageHandler, key: Key | None, token: str) -> list[Clien
     ]
 
 
+def sign_in_lines(screen: PageHandler) -> ClientLines:
+    """For Codex of a person, which signs in by itself."""
+    provider = Provider(
+        url=gateway_url(screen),
+        signs_in=True,
+        websockets=screen.gateway.settings.websockets,
+    )
+    return ClientLines("Codex", "~/.codex/config.toml", provider.text())
+
+
 def known_models(gateway: Gateway) -> list[str]:
     """Those that the accounts tell of."""
     catalogues = (one.catalogue for one in gateway.pool.accounts.values())

@@ -7,7 +7,12 @@ from gateway.admin.errors import NotThere
 from gateway.store.log.conversations import conversation_page
 from handlers.dashboard.base import HOLDERS, PageHandler
 from handlers.dashboard.forms import SentForm
-from handlers.dashboard.screens.keys.client_lines import SHOWN_TOKEN, client_lines
+from handlers.dashboard.screens.keys.client_lines import (
+    SHOWN_TOKEN,
+    client_lines,
+    gateway_url,
+    sign_in_lines,
+)
 from handlers.dashboard.screens.keys.limits import limit_uses, next_for_key
 
 SHOWN_CONVERSATIONS = 20
@@ -40,6 +45,8 @@ class MyScreen(PageHandler):
             rates=[one for one in report if one["limit_window"] in ("rpm", None)],
             next_steps=next_for_key(key, uses, now, gateway.settings.time_zone),
             lines=[] if self.user else client_lines(self, key, SHOWN_TOKEN),
+            signing_in=sign_in_lines(self) if self.user else None,
+            device_url=f"{gateway_url(self)}/device",
             devices=[one for one in held if not one.is_over(now)],
         )
 

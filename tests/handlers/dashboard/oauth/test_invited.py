@@ -1,7 +1,11 @@
 """An invited person: the first password, the own page, and what a holder never sees."""
 
+import html
+import tomllib
+
 import pytest
 
+from gateway.admin.users.changes import link_for
 from gateway.admin.users.people import invite
 from gateway.store.models import AuditLog
 from gateway.store.users.tables import LinkRow
@@ -27,9 +31,13 @@ async def test_an_invitation_sets_the_first_password_and_signs_nobody_in(serving
     audited = await serving.gateway.store.read(lambda: list(AuditLog.select()))
     assert token not in str([kept.__data__, *(row.__data__ for row in audited)])
     page = await browser.post(LINK, {"token": token})
-    assert "ada" in page.text
+    assert "You are invited to use Codex" in page.text
+    assert "sign in here as ada" in page.text
     done = await browser.post(LINK, {"token": token, **PASSWORD})
-    assert done.headers["location"] == f"/dashboard/sign-in?next={MY}"
+    assert done.headers["location"].startswith("/dashboard/sign-in?name=ada&next=")
+    entry = await browser.follow(done)
+    assert (entry.fields["name"], entry.fields["next"]) == ("ada", MY)
+    assert "Your password is set" in entry.text
     assert f"codexgate-{serving.server.port}" not in browser.cookies
     assert (await browser.get(MY)).status == 303
     again = await Browser(serving).post(LINK, {"token": token, **PASSWORD})
@@ -39,7 +47,22 @@ async def test_an_invitation_sets_the_first_password_and_signs_nobody_in(serving
         {"name": "ada", "password": PASSWORD["password"], "next": MY},
     )
     assert entered.headers["location"] == MY
-    assert (await browser.get(MY)).status == 200
+    page = await browser.get(MY)
+    assert "Set up Codex" in page.text
+    told = html.unescape(page.html.partition("<code>model_provider")[2])
+    lines = tomllib.loads("model_provider" + told.partition("</code>")[0])
+    provider = lines["model_providers"][lines["model_provider"]]
+    assert provider["base_url"] == f"{serving.base_url}/backend-api/codex"
+    assert provider["gateway_oauth"]["client_id"] == "codex"
+    assert "sk-cgw" not in page.html
+
+
+async def test_who_gets_a_new_password_is_not_told_of_an_invitation(serving):
+    await signed_in(serving, name="grace")
+    made = await serving.gateway.store.write(link_for, "grace", "cli")
+    page = await Browser(serving).post(LINK, {"token": made.token.reveal()})
+    assert "A new password for grace" in page.text
+    assert "invited" not in page.text
 
 
 async def test_a_holder_sees_the_own_page_alone(serving):
