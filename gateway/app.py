@@ -169,6 +169,7 @@ class Gateway:
         """Start the parts; `opened` closes them, the last registered first."""
         opened.push_async_callback(self._session.close)  # whatever else fails
         opened.push_async_callback(self.database_lock.release)
+        self.database_lock.heard.subscribe(self.changes.hear)
         await self.database_lock.acquire()
         # A peer counts on what this process held until its rows are written.
         opened.callback(self.peers.close)
@@ -194,7 +195,7 @@ class Gateway:
         await self.membership.join(takes_over=takes_over)
         opened.callback(self.sign_in.close)
         await self.sign_in.start()
-        await self.changes.begin()
+        await self.changes.look()
         now = time.time()
         self.pool.bindings.restore(await self.store.read(stored_bindings), now)
         self.limiter.ledger.restore(await self.store.read(stored_counters, now))

@@ -83,11 +83,9 @@ class Server:
     @property
     def running(self) -> RunningGateway:
         """As commands on its data directory find it."""
-        settings, changes = self.gateway.settings, self.gateway.changes
+        settings, us = self.gateway.settings, self.gateway.membership
         place = place_of(settings.database_url)
-        return RunningGateway(
-            os.getpid(), settings.host, self.port, place, changes.mark
-        )
+        return RunningGateway(os.getpid(), settings.host, self.port, place, us.mark)
 
     def listen(self, given: Sequence[socket.socket] = ()) -> None:
         """Accept connections on sockets that are bound already, else as set.

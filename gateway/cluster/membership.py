@@ -43,6 +43,7 @@ class Membership:
         clock: Callable[[], float] = boot_time,
     ) -> None:
         self.id = 0  # until it joins
+        self.mark = ""  # of this start, in the database that is served from
         self.living = frozenset({0})
         self.rows: dict[int, MemberRow] = {}  # as last seen, by number
         self.changed: Topic[frozenset[int]] = Topic()  # `living`
@@ -86,6 +87,7 @@ class Membership:
         self.claims.member_id = self.id
         self.living = frozenset({self.id})
         await self.look()
+        self.mark = members.mark_of(self.rows[self.id])
 
     async def look(self) -> None:
         """See who the members are. Raises StoreUnavailable."""

@@ -1,8 +1,8 @@
-"""DatabaseLock: one gateway for a database, whatever data directories there are.
+"""DatabaseLock: who serves from a database, whatever data directories there are.
 
-Memory is what requests read: two gateways that write the same rows would each grant all
-of a key's limits. A predecessor and its successor have one data directory between them,
-and so the lock.
+A SQLite database has one data directory's gateways: a predecessor and its successor.
+On PostgreSQL every member has the lock, so that commands see who serves, and none does
+while a command needs the database for itself; what members call out is heard there.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gateway.events import Topic
 from gateway.process.lockfile import AlreadyRunning
 from gateway.process.session_locks import (
     UNKNOWN_HOLDER,
@@ -45,8 +46,8 @@ _POLL = 0.05
 _STOP_SECONDS = 2.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _POOLED = (
-    "a pooler stands before the database, so nothing keeps a second gateway from it; "
-    "set GATEWAY_DATABASE_DIRECT_URL to the server's own address"
+    "a pooler stands before the database, so commands do not see that a gateway serves "
+    "from it; set GATEWAY_DATABASE_DIRECT_URL to the server's own address"
 )
 
 
@@ -62,11 +63,13 @@ class DatabaseLock:
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         """`url` leads to the server itself, past any pooler."""
+        self.heard: Topic[str] = Topic()  # what members call out
         self._url = url
         self._data_dir = data_dir
         self._patience = patience
         self._look_seconds = look_seconds
         self._acquired: Future[None] = Future()
+        self._wake, self._waker = os.pipe()
         self._released = threading.Event()
         self._seen_at = time.monotonic()
         self._problem = ""
@@ -87,16 +90,22 @@ class DatabaseLock:
         return self._problem.partition(": ")[0]
 
     async def acquire(self) -> None:
-        """Be its one gateway. Raises UnusableDatabase, naming both directories."""
+        """Be one of those that may serve. Raises UnusableDatabase, saying who does."""
+        self._loop = asyncio.get_running_loop()
         self._thread.start()
         await asyncio.wrap_future(self._acquired)
 
     async def release(self) -> None:
         """Let others have it, and wait until they can; safe when never acquired."""
+        if self._released.is_set():
+            return
         self._released.set()
+        os.close(self._waker)  # the thread's end can be read, then
         if self._thread.ident is not None:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._thread.join, _STOP_SECONDS)
+        else:
+            os.close(self._wake)
 
     # On the thread.
 
@@ -111,11 +120,22 @@ class DatabaseLock:
                 raise
         except Exception as error:  # noqa: BLE001 - it is raised where that is awaited
             self._acquired.set_exception(error)
-            return
-        self._acquired.set_result(None)
-        while not self._released.wait(self._look_seconds):
-            self._look(lock, own)
-        lock.close()
+        else:
+            self._acquired.set_result(None)
+            self._watch(lock, own)
+            lock.close()
+        os.close(self._wake)
+
+    def _watch(self, lock: SessionLock, own: Holder) -> None:
+        """Hear what is called out, and look now and then, until it is released."""
+        look_at = time.monotonic() + self._look_seconds
+        while not self._released.is_set():
+            for text in lock.hear(self._wake, max(0.0, look_at - time.monotonic())):
+                with suppress(RuntimeError):  # the loop has ended before
+                    self._loop.call_soon_threadsafe(self.heard.publish, text)
+            if time.monotonic() >= look_at and not self._released.is_set():
+                self._look(lock, own)
+                look_at = time.monotonic() + self._look_seconds
 
     def _take_first(self, lock: SessionLock, own: Holder) -> None:
         give_up_at = time.monotonic() + self._patience
@@ -157,7 +177,7 @@ def held_alone(url: str, data_dir: Path) -> Iterator[None]:
     try:
         with suppress(PooledSession):  # then nobody can
             lock.open()
-            if others := _take(lock, own):
+            if others := _take(lock, own, alone=True):
                 raise AlreadyRunning(
                     f"The gateway of {places(others)} uses the database"
                 )
@@ -188,12 +208,16 @@ def identify(data_dir: Path) -> Holder:
     )
 
 
-def _take(lock: SessionLock, own: Holder) -> list[Holder]:
-    """Take the lock, or keep it; or those of other directories who have it.
+def _take(lock: SessionLock, own: Holder, *, alone: bool = False) -> list[Holder]:
+    """Take the lock, or keep it; or those who keep it from this directory.
 
-    Who looks for a lock that others have never has it, even for a moment: its holder
-    would see another.
+    Who looks for a file's lock that others have never has it, even for a moment: its
+    holder would see another.
     """
+    if lock.is_for_many:
+        is_taken = lock.is_held or (lock.take_first() if alone else lock.join())
+        others = _others(lock, own)  # which notices a session that has ended
+        return [] if is_taken else others
     if lock.is_held or lock.take_first():
         return _others(lock, own)
     if others := _others(lock, own):

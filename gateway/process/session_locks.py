@@ -1,17 +1,21 @@
 """Locks that end with whoever holds them: of a file, and of a PostgreSQL session.
 
-Both are shared by the processes of one data directory, can be tried alone, and tell
-whose they are.
+A file's is shared by the processes of one data directory, a server's by all members.
+Both can be had alone, and tell whose they are; a session also hears what is called out.
 """
 
 import fcntl
 import json
 import os
 import re
+import select as waiting
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import peewee as pw
+from peewee import (  # type: ignore[attr-defined]
+    __exception_wrapper__ as driver_errors,
+)
 
 from gateway.store.database import (
     disconnect,
@@ -19,6 +23,7 @@ from gateway.store.database import (
     select,
     translated_errors,
 )
+from gateway.store.shared.calling import CHANNEL
 
 # Any two numbers, as long as no other program locks the same ones in this database.
 _KEY = (2_455, 2_026)
@@ -64,6 +69,7 @@ class SessionLock(Protocol):
     """All block; what a server says against it is raised as StoreUnavailable."""
 
     is_held: bool
+    is_for_many: bool  # data directories; else the first keeps all others out
 
     def open(self) -> None:
         """Begin a session where there is none. Raises PooledSession, OSError."""
@@ -72,10 +78,13 @@ class SessionLock(Protocol):
         """Have the lock, if nobody has it at this moment."""
 
     def join(self) -> bool:
-        """Have it with others; False while somebody is just taking it."""
+        """Have it with others; False while somebody has it alone."""
 
     def holders(self) -> list[Holder]:
         """Whose it is, as far as can be known. Raises LockLost."""
+
+    def hear(self, wake: int, seconds: float) -> list[str]:
+        """What members call out until then; less long once `wake` can be read."""
 
     def let_go(self) -> None:
         """Give it up, and stay in the session."""
@@ -86,6 +95,8 @@ class SessionLock(Protocol):
 
 class FileLock:
     """A lock of a file beside a SQLite database; its text says who came first."""
+
+    is_for_many = False
 
     def __init__(self, path: Path, own: Holder) -> None:
         self._path = path
@@ -126,6 +137,10 @@ class FileLock:
             raise LockLost(f"{self._path} was removed")
         return [_first_holder(self._descriptor)]
 
+    def hear(self, wake: int, seconds: float) -> list[str]:
+        waiting.select([wake], [], [], seconds)
+        return []
+
     def let_go(self) -> None:
         self.is_held = False
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -138,6 +153,8 @@ class FileLock:
 
 class ServerLock:
     """An advisory lock of a PostgreSQL session, which ends with its connection."""
+
+    is_for_many = True
 
     def __init__(self, url: str, own: Holder) -> None:
         self._database = open_database(url)
@@ -156,13 +173,13 @@ class ServerLock:
         if self._ask("SELECT pg_backend_pid()") != [(connection.info.backend_pid,)]:
             self.close()
             raise PooledSession
+        connection.autocommit = True  # what is heard is heard between transactions
         self._ask(_SESSION)
+        connection.execute(f"LISTEN {CHANNEL}")
 
     def take_first(self) -> bool:
-        if not self._call("pg_try_advisory_lock(%d, %d)"):
-            return False
-        self.join()
-        self._call("pg_advisory_unlock(%d, %d)")
+        """Nobody has it besides until it is let go."""
+        self.is_held = self._call("pg_try_advisory_lock(%d, %d)")
         return self.is_held
 
     def join(self) -> bool:
@@ -172,9 +189,25 @@ class ServerLock:
     def holders(self) -> list[Holder]:
         return [_holder(statement) for (statement,) in self._ask(_HOLDERS)]
 
+    def hear(self, wake: int, seconds: float) -> list[str]:
+        """What cannot be heard any more is for the next look to notice."""
+        if self._database.is_closed():
+            waiting.select([wake], [], [], seconds)
+            return []
+        connection = self._database.connection()  # type: ignore[no-untyped-call]
+        try:
+            heard = _heard(connection)
+            if not heard:
+                waiting.select([connection, wake], [], [], seconds)
+                heard = _heard(connection)
+        except (pw.DatabaseError, pw.InterfaceError, OSError):
+            self.close()
+            return []
+        return heard
+
     def let_go(self) -> None:
         self.is_held = False
-        self._call("pg_advisory_unlock_shared(%d, %d)")
+        self._call("pg_advisory_unlock_all()")
 
     def close(self) -> None:
         self.is_held = False
@@ -205,6 +238,11 @@ def holders_of(database: pw.Database) -> list[Holder]:
     finally:
         os.close(lock)
     return []
+
+
+def _heard(connection: Any) -> list[str]:
+    with driver_errors:
+        return [notice.payload for notice in connection.notifies(timeout=0)]
 
 
 def lock_path(database: Path) -> Path:

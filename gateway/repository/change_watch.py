@@ -3,12 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from uuid import uuid4
 
-from gateway.repository import options
-from gateway.repository.revision import current_revision
+from gateway.repository.revision import RAISED, current_revision
 from gateway.store.database import StoreUnavailable
-from gateway.store.identity import SERVED_BY
 from gateway.store.store import Store
 
 # A device that was ended is refused by every member within a second.
@@ -28,17 +25,17 @@ class ChangeWatch:
         acknowledge: Callable[[int], Awaitable[None]],
         pause: float = LOOK_AGAIN_SECONDS,
     ) -> None:
-        self.mark = uuid4().hex  # of this start, in the database that is served from
         self._store = store
         self._load = load
         self._acknowledge = acknowledge
         self._pause = pause
         self._loaded = self._told = -1
+        self._called = asyncio.Event()
 
-    async def begin(self) -> None:
-        """Mark the database, load and acknowledge. Raises StoreUnavailable."""
-        await self._store.write(options.write, SERVED_BY, self.mark)
-        await self.look()
+    def hear(self, text: str) -> None:
+        """Look at once when it was called out that there is something new."""
+        if text == RAISED:
+            self._called.set()
 
     async def load(self) -> None:
         """Load all of it. Raises StoreUnavailable."""
@@ -50,11 +47,15 @@ class ChangeWatch:
     async def run(self) -> None:
         """Look now and then; its owner cancels it."""
         while True:
-            await asyncio.sleep(self._pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause):
+                    await self._called.wait()
+            self._called.clear()
             with suppress(StoreUnavailable):  # as old as before, no older
                 await self.look()
 
     async def look(self) -> None:
+        """Take over what is new, and acknowledge it. Raises StoreUnavailable."""
         if await self._store.read(current_revision) != self._loaded:
             await self.load()
         if self._told != self._loaded:

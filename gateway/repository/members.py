@@ -57,6 +57,11 @@ def join(who: Identity, *, ends_directory: bool, ends_all: bool) -> int:
     return int(id)
 
 
+def mark_of(row: MemberRow) -> str:
+    """What tells a start from all others, as `served_by` finds it in its database."""
+    return f"{row.id}.{row.started_at}"
+
+
 def living() -> list[MemberRow]:
     """The members that have not ended, the oldest first."""
     is_living = MemberRow.state != MemberState.ENDED
@@ -80,10 +85,9 @@ def come_back(id: int, who: Identity, told: Beat) -> None:
         **who._asdict(),
         "heartbeat": told.number,
         "state": told.state,
-        "started_at": now_ms(),
         "ended_at": None,
     }
-    MemberRow.insert(id=id, **row).on_conflict(
+    MemberRow.insert(id=id, started_at=now_ms(), **row).on_conflict(
         conflict_target=[MemberRow.id], update=row
     ).execute()
     raise_revision()

@@ -4,9 +4,11 @@ import peewee as pw
 
 from gateway.repository import options
 from gateway.store.models import SettingRow
+from gateway.store.shared.calling import call_out
 from gateway.store.shared.tables import MemberRow
 
 _REVISION = "revision"
+RAISED = "revision"  # what is called out
 _MOST_DIGITS = 15
 
 
@@ -23,6 +25,7 @@ def raise_revision() -> None:
     taken_over = MemberRow.select(pw.fn.MAX(MemberRow.acknowledged)).scalar() or 0
     raised = 1 + max(current_revision(), taken_over)
     options.write(_REVISION, str(raised))
+    call_out(RAISED)
 
 
 def current_revision() -> int:

@@ -16,10 +16,9 @@ from gateway.store.database import (
 )
 from gateway.store.postgresql.url import read_postgresql_url, servers_of
 
-# The row of the settings' table that names the latest start of a gateway on it: a copy
-# of the database is another one as soon as either is served from.
-SERVED_BY = "served_by"
-_SERVED_BY = f"SELECT value FROM setting WHERE name = '{SERVED_BY}'"
+# The starts of those that serve: a copy of the database is another one as soon as
+# either is served from.
+_SERVED_BY = "SELECT id || '.' || started_at FROM member WHERE state <> 'ended'"
 FileIdentity = tuple[int, int]  # device and inode
 
 # What an owner has made or would miss.
@@ -61,10 +60,10 @@ def file_identity(url: str) -> FileIdentity | None:
     return None if found is None else (found.st_dev, found.st_ino)
 
 
-def served_by(url: str) -> str | None:
-    """The mark of the start that a database was last served by; makes nothing.
+def served_by(url: str) -> list[str]:
+    """The marks of the starts that serve from a database; makes nothing.
 
-    None where there is none, or it cannot be read.
+    None where it cannot be read.
     """
     path = sqlite_path(url)
     if path is not None:
@@ -72,20 +71,20 @@ def served_by(url: str) -> str | None:
     try:
         database = open_database(url)
     except UnusableDatabase:
-        return None
+        return []
     try:
         with database.connection_context():
             found = select(database, _SERVED_BY)
     except (pw.DatabaseError, pw.InterfaceError):
-        return None
+        return []
     finally:
         close_all(database)
-    return str(found[0][0]) if found else None
+    return [str(mark) for (mark,) in found]
 
 
 def is_full_file(path: Path) -> bool:
     """Whether a SQLite file has accounts, keys or a log; makes nothing."""
-    return _ask_file(path, _HAS_ROWS) == "1"
+    return _ask_file(path, _HAS_ROWS) == ["1"]
 
 
 def is_empty(database: pw.Database) -> bool:
@@ -98,12 +97,11 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
-def _ask_file(path: Path, query: str) -> str | None:
+def _ask_file(path: Path, query: str) -> list[str]:
     if not path.is_file():
-        return None
+        return []
     try:
         with closing(open_read_only(path)) as file:
-            found = file.execute(query).fetchone()
+            return [str(found) for (found,) in file.execute(query)]
     except sqlite3.Error:  # no database, none of ours, or locked
-        return None
-    return None if found is None else str(found[0])
+        return []

@@ -33,7 +33,7 @@ def is_same_database(settings: Settings, running: RunningGateway) -> bool:
     url = settings.database_url
     if running.database in ("", place_of(url)):  # "": of a release that did not say
         return True
-    return bool(running.database_mark) and served_by(url) == running.database_mark
+    return running.database_mark in served_by(url)
 
 
 def check_same(settings: Settings, running: RunningGateway | None) -> None:

@@ -1,4 +1,4 @@
-"""One gateway for a database: who may hold its lock, and what becomes of a lost one."""
+"""Who serves from a database: who may hold its lock, and what becomes of a lost one."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,17 @@ import pytest
 
 from gateway.process.database_lock import (
     DatabaseLock,
+    held_alone,
     identify,
     lock_of,
     problem_of,
 )
+from gateway.process.lockfile import AlreadyRunning
+from gateway.repository.revision import RAISED, current_revision, raise_revision
 from gateway.store.database import UnusableDatabase
+from gateway.store.shared.calling import call_out
 from tests.gateway.process.pooler import Pooler
+from tests.gateway.store.store_rows import make_store
 from tests.serving import until
 
 HOLD = """
@@ -33,11 +38,9 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'shared' / 'gateway.db'}"
-    return request.getfixturevalue("server").url
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'shared' / 'gateway.db'}"
 
 
 @contextlib.asynccontextmanager
@@ -156,7 +159,53 @@ def test_a_restarted_server_has_it_taken_again(server, tmp_path, caplog):
             server.start()
             await until(lambda: lock.problem == "")
             assert "is held again" in caplog.text
-            await refusal(server.url, tmp_path / "two")
+            assert f"{tmp_path / 'one'} on " in kept_out(server.url, tmp_path / "two")
+
+    run(scenario)
+
+
+def kept_out(url, data_dir):
+    """What a command is told that needs the database for itself."""
+    with pytest.raises(AlreadyRunning) as caught, held_alone(url, data_dir):
+        pass
+    return str(caught.value)
+
+
+def test_on_a_server_all_have_it_but_for_a_command_that_works_alone(server, tmp_path):
+    async def scenario():
+        async with held(server.url, tmp_path / "one") as lock:
+            async with held(server.url, tmp_path / "two"):
+                told = kept_out(server.url, tmp_path / "three")
+                assert f"{tmp_path / 'one'} on " in told
+                assert f"{tmp_path / 'two'} on " in told
+            assert lock.problem == ""
+        with held_alone(server.url, tmp_path / "three"):
+            told = await refusal(server.url, tmp_path / "one")
+            assert f"{tmp_path / 'three'} on " in told
+            # The same command, by another URL of the same database.
+            with held_alone(server.url, tmp_path / "three"):
+                pass
+        async with held(server.url, tmp_path / "one"):
+            pass
+
+    run(scenario)
+
+
+def test_what_is_called_out_is_heard_once_it_is_committed(server, tmp_path):
+    async def scenario():
+        store = make_store(tmp_path, url=server.url)
+        await store.start()
+        async with held(server.url, tmp_path / "one") as lock:
+            heard = []
+            lock.heard.subscribe(heard.append)
+            for text in ("one", "two"):
+                await store.write(call_out, text)
+            await until(lambda: heard == ["one", "two"])
+            before = await store.read(current_revision)
+            await store.write(raise_revision)
+            await until(lambda: heard[2:] == [RAISED])
+            assert await store.read(current_revision) == before + 1
+        await store.stop()
 
     run(scenario)
 

@@ -7,7 +7,11 @@ import pytest
 from gateway.admin import keys
 from gateway.repository import options
 from gateway.repository.change_watch import ChangeWatch
-from gateway.repository.revision import applied_revision, current_revision
+from gateway.repository.revision import (
+    RAISED,
+    applied_revision,
+    current_revision,
+)
 from tests.serving import until
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -58,8 +62,26 @@ async def test_it_looks_by_itself(serving):
         told.append(revision)
 
     watch = ChangeWatch(serving.gateway.store, load, acknowledge, pause=0.001)
-    await watch.begin()
+    await watch.look()
     running = asyncio.create_task(watch.run())
     await serving.add_key()
     await until(lambda: told[-1] == loaded[-1] > loaded[0])
+    running.cancel()
+
+
+async def test_it_looks_at_once_when_a_change_is_called_out():
+    looks = asyncio.Queue()
+
+    class Looking(ChangeWatch):
+        async def look(self):
+            looks.put_nowait(None)
+
+    watch = Looking(None, None, None, pause=3600)
+    running = asyncio.create_task(watch.run())
+    watch.hear("something else")
+    watch.hear(RAISED)
+    await looks.get()
+    watch.hear(RAISED)
+    await looks.get()
+    assert looks.empty()
     running.cancel()

@@ -4,7 +4,8 @@ import pytest
 
 from gateway.store.database import migrate, open_database
 from gateway.store.identity import is_empty, is_full_file, place_of, served_by
-from gateway.store.models import AccountRow, SettingRow
+from gateway.store.models import AccountRow
+from gateway.store.shared.tables import MemberRow
 
 
 @pytest.mark.parametrize(
@@ -25,27 +26,29 @@ def test_a_place_is_told_alike_and_without_its_password(url, place):
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
     path = tmp_path / "gateway.db"
-    assert served_by(f"sqlite:///{path}") is None
+    assert served_by(f"sqlite:///{path}") == []
     assert not is_full_file(path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_neither_a_server_that_is_gone_nor_another_program_s_file_is_an_error(tmp_path):
     (tmp_path / "notes.db").write_text("no database at all")
-    assert served_by(f"sqlite:///{tmp_path / 'notes.db'}") is None
-    assert served_by("postgresql://me@127.0.0.1:1/gateway") is None
-    assert served_by("mysql://x/y") is None
+    assert served_by(f"sqlite:///{tmp_path / 'notes.db'}") == []
+    assert served_by("postgresql://me@127.0.0.1:1/gateway") == []
+    assert served_by("mysql://x/y") == []
 
 
 def test_what_is_in_a_file_is_seen_without_opening_it_for_writing(tmp_path):
     path = tmp_path / "gateway.db"
     database = open_database(f"sqlite:///{path}")
-    with database.connection_context(), database.bind_ctx([AccountRow, SettingRow]):
+    with database.connection_context(), database.bind_ctx([AccountRow, MemberRow]):
         migrate(database)
         assert is_empty(database)
         assert not is_full_file(path)
         AccountRow.create(name="one", kind="chatgpt", credentials="-")
-        SettingRow.create(name="served_by", value="a mark")
+        row = {"directory": "d", "place": "p", "version": "1", "started_at": 7}
+        MemberRow.create(state="ended", **row)
+        MemberRow.create(state="serving", **row)
         assert not is_empty(database)
     assert is_full_file(path)
-    assert served_by(f"sqlite:///{path}") == "a mark"
+    assert served_by(f"sqlite:///{path}") == ["2.7"]
