@@ -194,7 +194,6 @@ class Gateway:
         await self.admin.start()
         await self.membership.join(takes_over=takes_over)
         opened.callback(self.sign_in.close)
-        await self.sign_in.start()
         await self.changes.look()
         now = time.time()
         self.pool.bindings.restore(await self.store.read(stored_bindings), now)

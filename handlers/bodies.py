@@ -50,13 +50,19 @@ class BodilessHandler(BaseHandler):
         )
 
     def prepare(self) -> Awaitable[None] | None:
-        is_other = self.gateway.oauth.access.is_unknown(self.facts)
-        return self._learn_first() if is_other else self._prepare()
+        lookup = self.lookup()
+        return self._prepare() if lookup is None else self._prepare_after(lookup)
 
-    async def _learn_first(self) -> None:
-        """Look up a device's token that another process may have issued."""
+    def lookup(self) -> Awaitable[None] | None:
+        """Of what another process may have issued: a device's token."""
+        oauth = self.gateway.oauth
+        if not oauth.access.is_unknown(self.facts):
+            return None
         network = client_network(self.facts, self.gateway.settings)
-        await self.gateway.oauth.learn(self.facts, network)
+        return oauth.learn(self.facts, network)
+
+    async def _prepare_after(self, lookup: Awaitable[None]) -> None:
+        await lookup
         ready = self._prepare()
         if ready is not None:
             await ready

@@ -8,7 +8,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from gateway.admission.client_address import RequestFacts
-from gateway.admission.failed_keys import FailedKeys
+from gateway.admission.lookups import TOKEN_LOOKUP_SECONDS, Lookups
 from gateway.admission.presented_token import presented_token
 from gateway.keys.key import Flaw, Key, KeyRing, digest
 from gateway.oauth import tokens
@@ -17,11 +17,6 @@ from gateway.oauth.tokens import KNOWN_SECONDS, KnownToken, is_access_token
 from gateway.store.database import StoreUnavailable
 from gateway.store.store import Store
 
-# Tokens that another process issued are looked up, so many a minute for an address.
-# Made-up ones are cheap to send, and each costs a read.
-LOOKUPS_PER_MINUTE = 30
-_MOST_LOOKUPS = 8  # at once
-TOKEN_LOOKUP_SECONDS = 2.0
 _SWEEP_SECONDS = 1.0
 
 
@@ -38,14 +33,12 @@ class DeviceAccess:
     def __init__(
         self, store: Store, ring: KeyRing, lookup_seconds: float = TOKEN_LOOKUP_SECONDS
     ) -> None:
-        self._lookup_seconds = lookup_seconds
         self._store = store
         self._ring = ring
         self.devices: dict[int, Device] = {}
         self._tokens: dict[str, KnownToken] = {}  # by digest, the oldest first
         self._sockets: WeakKeyDictionary[DeviceSocket, int] = WeakKeyDictionary()
-        self._lookups = FailedKeys(LOOKUPS_PER_MINUTE)
-        self._looking = 0
+        self._lookups = Lookups(store, lookup_seconds)
 
     def replace(
         self, devices: Iterable[Device], known: Mapping[str, KnownToken], now: float
@@ -95,18 +88,8 @@ class DeviceAccess:
 
         One that is not there, or not found in time, remains unknown.
         """
-        token, now = presented_token(facts.headers) or "", time.time()
-        if self._looking >= _MOST_LOOKUPS or self._lookups.count(network, now):
-            return False
-        self._looking += 1
-        hashed = digest(token)
-        try:
-            async with asyncio.timeout(self._lookup_seconds):
-                found = await self._store.read(tokens.find_token, hashed)
-        except (StoreUnavailable, TimeoutError):
-            return False
-        finally:
-            self._looking -= 1
+        hashed = digest(presented_token(facts.headers) or "")
+        found = await self._lookups.find(network, tokens.find_token, hashed)
         if found is None:
             return False
         self._tokens.setdefault(hashed, found)

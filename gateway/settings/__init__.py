@@ -170,6 +170,17 @@ def read_settings(env: Any) -> dict[str, Any]:
         "log_retention_days": env.int(
             "LOG_RETENTION_DAYS", 30, validate=validate.Range(1, 36_500)
         ),
+        "metrics_keys": env.bool("METRICS_KEYS", False),
+        "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),
+        "encryption_key": env.secret("ENCRYPTION_KEY", ""),
+        "admin_token": env.secret("ADMIN_TOKEN", ""),
+        **_read_channels(env),
+    }
+
+
+def _read_channels(env: Any) -> dict[str, Any]:
+    """Where operators are told of things."""
+    return {
         "notify_webhook_url": env.secret_url("NOTIFY_WEBHOOK_URL", ""),
         "notify_webhook_secret": env.signing("NOTIFY_WEBHOOK_SECRET", ""),
         "notify_ntfy_url": env.topic("NOTIFY_NTFY_URL", ""),
@@ -177,10 +188,6 @@ def read_settings(env: Any) -> dict[str, Any]:
         "notify_mail_url": env.mail_server("NOTIFY_MAIL_URL", ""),
         "notify_mail_from": env.address("NOTIFY_MAIL_FROM", ""),
         "notify_mail_to": env.addresses("NOTIFY_MAIL_TO", ""),
-        "metrics_keys": env.bool("METRICS_KEYS", False),
-        "drain_seconds": env.float("DRAIN_SECONDS", 300.0, validate=seconds),
-        "encryption_key": env.secret("ENCRYPTION_KEY", ""),
-        "admin_token": env.secret("ADMIN_TOKEN", ""),
     }
 
 

@@ -15,6 +15,8 @@ FIRST_WAIT = 1.0  # seconds; it doubles
 # An attacker gets 120 guesses an hour; who mistypes does not give up.
 LONGEST_GUESS_WAIT = 30.0
 FORGOTTEN_AFTER = 3600.0
+# Members' clocks are no further apart.
+CLOCKS_APART = 60.0
 # Of codes that are short: a person who mistypes has read it wrong by then.
 MOST_WRONG_CODES = 10
 # About 1 MB; whoever guessed least is forgotten first.
@@ -44,10 +46,10 @@ Counts = dict[str, Failures | None]  # by subject; None: nothing is held against
 
 def wait_after(failures: Failures | None, now: float) -> float:
     """Seconds until the next guess is taken."""
-    if failures is None or not 0 <= now - failures.last_at < FORGOTTEN_AFTER:
+    if failures is None or not -CLOCKS_APART < now - failures.last_at < FORGOTTEN_AFTER:
         return 0.0  # also of a clock that was set back: nobody waits for that
     pause = min(LONGEST_GUESS_WAIT, FIRST_WAIT * 2.0 ** min(failures.guesses - 1, 30))
-    return max(0.0, failures.last_at + pause - now)
+    return max(0.0, min(pause, failures.last_at + pause - now))
 
 
 def hour_after_ten(failures: Failures | None, now: float) -> float:
@@ -55,7 +57,7 @@ def hour_after_ten(failures: Failures | None, now: float) -> float:
     if failures is None or failures.guesses < MOST_WRONG_CODES:
         return 0.0
     left = failures.last_at + FORGOTTEN_AFTER - now
-    return left if 0 < left <= FORGOTTEN_AFTER else 0.0
+    return left if 0 < left < FORGOTTEN_AFTER + CLOCKS_APART else 0.0
 
 
 Waits = Callable[[Failures | None, float], float]
@@ -68,12 +70,13 @@ class Delays:
         self._most = most
         self._failures: dict[str, Failures] = {}
 
-    def restore(self, rows: Iterable[tuple[str, int, float]]) -> None:
-        """What an earlier process counted."""
-        self._failures = {
-            subject: Failures(max(1, count), last_at)
-            for subject, count, last_at in rows
-        }
+    def learn(self, counts: Counts) -> None:
+        """Take over what is known elsewhere of some."""
+        for subject, failures in counts.items():
+            if failures is None:
+                self._failures.pop(subject, None)
+            else:
+                self._failures[subject] = failures
 
     def count_guess(
         self, subjects: Iterable[str], now: float, waits: Waits = wait_after
@@ -82,15 +85,22 @@ class Delays:
 
         It is counted for all subjects or, when one has to wait, for none.
         """
-        before = {subject: self._failures.get(subject) for subject in subjects}
-        wait = max(waits(failures, now) for failures in before.values())
-        if wait:
-            raise SignInTooSoon(wait)
+        before = self.check(subjects, now, waits)
         for subject, failures in before.items():
             is_old = failures is None or now - failures.last_at >= FORGOTTEN_AFTER
             count = 1 if failures is None or is_old else failures.guesses + 1
             self._failures[subject] = Failures(count, now)
         return before
+
+    def check(
+        self, subjects: Iterable[str], now: float, waits: Waits = wait_after
+    ) -> Counts:
+        """The counts of who need not wait. Raises SignInTooSoon."""
+        held = self.counts(subjects)
+        wait = max(waits(failures, now) for failures in held.values())
+        if wait:
+            raise SignInTooSoon(wait)
+        return held
 
     def forgive(self, before: Counts) -> None:
         """It was right: everything is as it was, but for what others guessed since."""

@@ -1,7 +1,8 @@
-"""Guesses: one at a time for whoever guessed wrong, and remembered over a restart."""
+"""Guesses: one at a time for whoever guessed wrong, at whichever process."""
 
+import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,12 +12,11 @@ from gateway.protocol.facts import Origin
 from gateway.sign_in.delays import (
     Counts,
     Delays,
-    SignInTooSoon,
     Waits,
     wait_after,
 )
 from gateway.sign_in.sessions import BrowserFacts
-from gateway.sign_in.stored_delays import keep_counts, load_counts
+from gateway.sign_in.stored_delays import count_stored, forgive_stored
 from gateway.sign_in.users import User, folded
 from gateway.store.database import StoreUnavailable
 from gateway.store.store import Store
@@ -33,15 +33,13 @@ class SignInRefused(GatewayError):
 
 
 class Guesses:
-    """Takes proofs of who somebody is."""
+    """Takes proofs of who somebody is; what is wrong counts for all processes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._delays = Delays()
-
-    async def start(self) -> None:
-        """Take over what an earlier process counted. Raises StoreUnavailable."""
-        self._delays.restore(await self._store.read(load_counts))
+        # As the database had it last, so that who has to wait costs it nothing.
+        self._known = Delays()
+        self._counting = asyncio.Lock()
 
     async def take(
         self,
@@ -54,11 +52,10 @@ class Guesses:
         What was not looked at, the database being away, is held against nobody.
         """
         try:
-            before = self._delays.count_guess(subjects, time.time(), waits)
-        except SignInTooSoon:
+            before = await self._count(subjects, waits)
+        except BaseException:
             proof.close()
             raise
-        self._keep(subjects)
         try:
             is_right = await proof
         except GatewayError:
@@ -68,16 +65,22 @@ class Guesses:
             raise SignInRefused
         self._forgive(before)
 
-    def _forgive(self, before: Counts) -> None:
-        self._delays.forgive(before)
-        self._keep(before)
+    async def _count(self, subjects: Sequence[str], waits: Waits) -> Counts:
+        async with self._counting:  # of a hundred at once the others are known by then
+            now = time.time()
+            self._known.check(subjects, now, waits)
+            before, held = await self._store.write(count_stored, subjects, now, waits)
+            self._known.learn(held)
+            self._known.drop_surplus(now)
+            if before is None:  # counted elsewhere, and so it raises
+                return self._known.check(subjects, now, waits)
+            return before
 
-    def _keep(self, subjects: Iterable[str]) -> None:
-        """Without waiting; what a full disk takes none of is counted here alone."""
-        forgotten = self._delays.drop_surplus(time.time())
+    def _forgive(self, before: Counts) -> None:
+        """Without waiting; what a full disk does not take is forgiven here alone."""
+        self._known.forgive(before)
         with suppress(StoreUnavailable):
-            counts = self._delays.counts(subjects)
-            self._store.writer.submit(keep_counts, counts, forgotten)
+            self._store.writer.submit(forgive_stored, before, time.time())
 
 
 def address_subject(browser: BrowserFacts) -> str:

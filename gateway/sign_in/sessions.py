@@ -5,6 +5,8 @@ import json
 import secrets
 from dataclasses import dataclass, field
 
+import peewee as pw
+
 from gateway.admission.client_address import (
     RequestFacts,
     client_address,
@@ -101,22 +103,29 @@ def key_of_session(session: Session, ring: KeyRing, now: float) -> Key | None:
 
 
 def load_sessions() -> list[Session]:
-    return [
-        Session(
-            row.id,
-            row.digest,
-            row.user_id,
-            row.key_id,
-            row.key_digest,
-            row.address,
-            row.user_agent,
-            row.created_at / 1000,
-            row.signed_in_at / 1000,
-            row.seen_at / 1000,
-            row.expires_at / 1000,
-        )
-        for row in SessionRow.select().order_by(SessionRow.id)
-    ]
+    return list(map(_session_of, SessionRow.select().order_by(SessionRow.id)))
+
+
+def load_session(hashed: str) -> Session | None:
+    """The one with a token of that digest."""
+    row = SessionRow.get_or_none(SessionRow.digest == hashed)
+    return None if row is None else _session_of(row)
+
+
+def _session_of(row: SessionRow) -> Session:
+    return Session(
+        row.id,
+        row.digest,
+        row.user_id,
+        row.key_id,
+        row.key_digest,
+        row.address,
+        row.user_agent,
+        row.created_at / 1000,
+        row.signed_in_at / 1000,
+        row.seen_at / 1000,
+        row.expires_at / 1000,
+    )
 
 
 def begin_session(
@@ -132,9 +141,7 @@ def begin_session(
     mine = {"key_id": owner.id, "key_digest": key_digest}
     if isinstance(owner, User):
         mine = {"user_id": owner.id}
-    SessionRow.delete().where(
-        (SessionRow.expires_at <= ms) | (SessionRow.seen_at <= ms - IDLE_SECONDS * 1000)
-    ).execute()
+    SessionRow.delete().where(_is_past(ms)).execute()
     SessionRow.create(
         force_insert=True,
         id=fresh_id(SessionRow),  # who ends an old one must not end this
@@ -183,6 +190,18 @@ def end_sessions(user_id: int, keep: int | None = None) -> None:
 
 def end_key_sessions(key_id: int) -> None:
     SessionRow.delete().where(SessionRow.key_id == key_id).execute()
+
+
+def end_if_over(session_id: int, now: float) -> None:
+    """Unless another process has seen it since."""
+    ms = int(now * 1000)
+    row = SessionRow.delete().where((SessionRow.id == session_id) & _is_past(ms))
+    row.execute()
+
+
+def _is_past(ms: int) -> pw.Expression:
+    is_idle = SessionRow.seen_at <= ms - IDLE_SECONDS * 1000
+    return (SessionRow.expires_at <= ms) | is_idle
 
 
 def end_session(session_id: int) -> bool:

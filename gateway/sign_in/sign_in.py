@@ -23,6 +23,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from gateway.admission.lookups import Lookups
 from gateway.keys.key import Key, KeyRing, digest
 from gateway.secret import Secret
 from gateway.sign_in import account_rows, links
@@ -40,8 +41,10 @@ from gateway.sign_in.sessions import (
     Session,
     begin_session,
     confirm_session,
+    end_if_over,
     end_session,
     key_of_session,
+    load_session,
     load_sessions,
     new_token,
     note_seen,
@@ -70,11 +73,8 @@ class SignIn:
         self._ring = ring
         self._users: dict[int, User] = {}
         self._sessions: dict[str, Session] = {}  # by digest
+        self._lookups = Lookups(store)
         self._loading = asyncio.Lock()
-
-    async def start(self) -> None:
-        """Remember whom an earlier process had wait. Raises StoreUnavailable."""
-        await self.guesses.start()
 
     def close(self) -> None:
         self.passwords.close()
@@ -104,20 +104,36 @@ class SignIn:
 
     def find(self, token: str, now: float) -> Session | None:
         """The session of a cookie, while its user or key may still come in."""
-        if not 0 < len(token) <= _LONGEST_TOKEN or not token.isascii():
-            return None
-        session = self._sessions.get(digest(token))
+        session = self._sessions.get(digest(token)) if _is_token(token) else None
         if session is None:
             return None
         if not self._is_valid(session, now):
             del self._sessions[session.digest]
-            self._submit(end_session, session.id)
+            if session.is_over(now):
+                self._submit(end_if_over, session.id, now)
+            else:
+                self._submit(end_session, session.id)
             return None
         if now - session.seen_at >= SEEN_EVERY_SECONDS:
             session = replace(session, seen_at=now)
             self._sessions[session.digest] = session
             self._submit(note_seen, session.id, now)
         return session
+
+    def is_unknown(self, token: str, now: float) -> bool:
+        """Whether another process may have begun it, or have seen it since."""
+        held = self._sessions.get(digest(token)) if _is_token(token) else None
+        return _is_token(token) and (held is None or held.is_over(now))
+
+    async def learn(self, token: str, network: str) -> None:
+        """Look such a session up, off the loop."""
+        found = await self._lookups.find(network, load_session, digest(token))
+        if found is None:
+            return
+        self._sessions[found.digest] = found
+        if found.user_id is not None and found.user_id not in self._users:
+            with suppress(StoreUnavailable):
+                await self.load()
 
     def user_of(self, session: Session) -> User | None:
         return None if session.user_id is None else self._users.get(session.user_id)
@@ -268,3 +284,7 @@ class SignIn:
         """Have it written, without waiting; what a full disk takes none of is lost."""
         with suppress(StoreUnavailable):
             self._store.writer.submit(function, *args)
+
+
+def _is_token(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_TOKEN and text.isascii()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from secrets import token_urlsafe
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from gateway.sign_in.users import Role, User
 from handlers.bodies import BodyHandler
 from handlers.changes import make_change
 from handlers.dashboard.doors import (
+    PAGE_HEADERS,
     ForeignNavigation,
     check_door,
     cookie_name,
@@ -41,11 +42,6 @@ CONFIRM = "/dashboard/confirm"
 HOLDERS = "/dashboard/my"
 SESSION_COOKIE = "codexgate"
 FORM_COOKIE = "codexgate-form"
-# Nothing but what this origin serves; no inline script or style, in nobody's frame.
-CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 # A page that a link elsewhere led to, without the cookie that only its reload brings.
 _RELOADING = (
     '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -79,6 +75,13 @@ class PageHandler(BodyHandler):
         """POST where a page has a form."""
         has_form = (cls.submit, cls.post) != (PageHandler.submit, PageHandler.post)
         return ("GET", "HEAD", "POST") if has_form else ("GET", "HEAD")
+
+    def lookup(self) -> Awaitable[None] | None:
+        """Of what another process may have begun: a session."""
+        sign_in, token = self.gateway.sign_in, self.page_cookie(SESSION_COOKIE)
+        is_safe = is_session_safe(self.facts, self.gateway.settings)
+        is_other = is_safe and sign_in.is_unknown(token, time.time())
+        return sign_in.learn(token, self.browser.network) if is_other else None
 
     def authenticate(self) -> None:
         """Raises what keeps this request from the page."""
@@ -288,10 +291,5 @@ class PageHandler(BodyHandler):
         }
 
     def _set_page_headers(self) -> None:
-        self.set_header("content-type", "text/html; charset=utf-8")
-        self.set_header("content-security-policy", CONTENT_POLICY)
-        self.set_header("x-content-type-options", "nosniff")
-        self.set_header("referrer-policy", "no-referrer")
-        self.set_header("cross-origin-opener-policy", "same-origin")
-        self.set_header("cache-control", "no-store")
-        self.set_header("vary", "Cookie, HX-Request, Sec-Fetch-Site")
+        for name, value in PAGE_HEADERS.items():
+            self.set_header(name, value)

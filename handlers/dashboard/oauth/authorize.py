@@ -7,7 +7,7 @@ from gateway.errors import GatewayError
 from gateway.oauth.authorization import SignInLink, read_request
 from gateway.oauth.client_rules import CALLBACK_PATH
 from gateway.oauth.errors import ClientFault, OAuthError, RequestOver
-from handlers.dashboard.base import CONTENT_POLICY
+from handlers.dashboard.doors import CONTENT_POLICY
 from handlers.dashboard.forms import SentForm
 from handlers.dashboard.oauth.consent import ConsentPage
 from handlers.dashboard.page_errors import SignInNeeded

@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 
 from gateway.admission.client_address import RequestFacts
+from gateway.admission.lookups import LOOKUPS_PER_MINUTE
 from gateway.keys.key import Flaw
-from gateway.oauth.device_access import LOOKUPS_PER_MINUTE, DeviceAccess
+from gateway.oauth.device_access import DeviceAccess
 from gateway.oauth.oauth import OAuth
 from gateway.repository.keys import load_keys
 from gateway.store.models import ApiKeyRow

@@ -113,7 +113,6 @@ async def test_ten_wrong_codes_are_taken_of_a_person_wherever_they_are(
             await flow.approve(code, person.user_id, "laptop", PHONE)
     # After a restart, too; another person is kept from nothing.
     again = Guesses(store)
-    await again.start()
     with pytest.raises(SignInTooSoon):
         await DeviceFlow(store, again).find(code, person.user_id, PHONE)
     await flow.find(code, person.user_id + 1, PHONE)

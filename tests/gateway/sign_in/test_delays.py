@@ -119,8 +119,14 @@ def test_memory_is_bounded_and_keeps_who_guessed_most():
 
 def test_a_clock_that_was_set_back_locks_nobody_out():
     delays = Delays()
-    delays.restore([("address", 50, 10_000.0)])
+    delays.learn({"address": Failures(50, 10_000.0)})
     delays.count_guess(A, 100.0)
+
+
+@pytest.mark.parametrize(("waits", "wait"), [(wait_after, 8), (hour_after_ten, 3605)])
+def test_a_member_s_clock_that_is_ahead_makes_nobody_guess_sooner(waits, wait):
+    count = 4 if waits is wait_after else 10
+    assert waits(Failures(count, 105.0), 100.0) == wait
 
 
 @given(

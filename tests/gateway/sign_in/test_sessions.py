@@ -19,7 +19,7 @@ from gateway.sign_in.users import Role
 from gateway.store.models import AuditLog
 from gateway.store.users.tables import SessionRow, UserRow
 from tests.gateway.sign_in.conftest import AWAY, CHEAP, HOME
-from tests.gateway.sign_in.test_sign_in import enter, session_of
+from tests.gateway.sign_in.test_sign_in import enter, forget_guesses, session_of
 
 
 @pytest.mark.gen_test
@@ -58,7 +58,7 @@ async def test_a_sign_in_is_fresh_for_ten_minutes_and_again_once_confirmed(
     with pytest.raises(SignInRefused):
         await sign_in.confirm(session, "wrong password", "", HOME)
     assert not session_of(sign_in, token).is_fresh(time.time())
-    sign_in.guesses._delays.restore([])
+    await forget_guesses(sign_in, store)
     await sign_in.confirm(session, "correct horse battery", "", HOME)
     assert session_of(sign_in, token).is_fresh(time.time())
 

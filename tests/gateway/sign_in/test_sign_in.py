@@ -10,7 +10,7 @@ from gateway.errors import GatewayOverloaded, InvalidPayload
 from gateway.keys.key import digest
 from gateway.sign_in import account_rows, links, totp
 from gateway.sign_in.delays import SignInTooSoon
-from gateway.sign_in.guesses import SignInRefused
+from gateway.sign_in.guesses import Guesses, SignInRefused
 from gateway.sign_in.sign_in import SignIn
 from gateway.sign_in.users import Role
 from gateway.store.models import AuditLog
@@ -33,6 +33,12 @@ async def refused(sign_in, *args, **given):
 
 def session_of(sign_in, token):
     return sign_in.find(token, time.time())
+
+
+async def forget_guesses(sign_in, store):
+    """As if an hour had passed."""
+    await store.write(FailedSignInRow.delete().execute)
+    sign_in.guesses = Guesses(store)
 
 
 def authenticator_code(ahead=0):
@@ -76,18 +82,18 @@ async def test_all_that_may_be_wrong_is_told_alike(sign_in, people, store):
 
 
 @pytest.mark.gen_test
-async def test_the_authenticators_code_is_needed_and_opens_once(sign_in, people):
+async def test_the_authenticators_code_is_needed_and_opens_once(sign_in, people, store):
     await people(ada="owner")
     session = session_of(sign_in, await enter(sign_in))
     codes = await sign_in.set_totp(session, SECRET, authenticator_code(0))
     for wrong in ("", "000000", authenticator_code(0)):
-        sign_in.guesses._delays.restore([])
+        await forget_guesses(sign_in, store)
         await refused(sign_in, code=wrong)
-    sign_in.guesses._delays.restore([])
+    await forget_guesses(sign_in, store)
     good = authenticator_code(1)
     assert await enter(sign_in, code=good)
     await refused(sign_in, code=good)
-    sign_in.guesses._delays.restore([])
+    await forget_guesses(sign_in, store)
     assert await enter(sign_in, code=codes[3].upper())
     await refused(sign_in, code=codes[3])
     assert sign_in.user_named("ada").recovery_codes == 9
@@ -136,13 +142,15 @@ async def test_a_wrong_proof_of_the_authenticator_changes_nothing(sign_in, peopl
 
 
 @pytest.mark.gen_test
-async def test_a_right_password_within_the_wait_is_not_looked_at(sign_in, people):
+async def test_a_right_password_within_the_wait_is_not_looked_at(
+    sign_in, people, store
+):
     await people(ada="owner")
     await refused(sign_in, password="wrong password")
     for _ in range(3):
         with pytest.raises(SignInTooSoon):
             await enter(sign_in)
-    sign_in.guesses._delays.restore([])
+    await forget_guesses(sign_in, store)
     assert await enter(sign_in)
 
 
@@ -208,7 +216,6 @@ async def test_a_restart_forgives_no_guess(sign_in, people, store, ring):
     await refused(sign_in, password="wrong password")
     await store.flush()
     later = SignIn(store, store.secrets, ring)
-    await later.start()
     await later.load()
     with pytest.raises(SignInTooSoon):
         await enter(later)
@@ -219,7 +226,7 @@ async def test_a_restart_forgives_no_guess(sign_in, people, store, ring):
 
 
 @pytest.mark.gen_test
-async def test_a_new_password_ends_the_other_sessions(sign_in, people):
+async def test_a_new_password_ends_the_other_sessions(sign_in, people, store):
     await people(ada="owner", bob="viewer")
     mine, other = await enter(sign_in), await enter(sign_in)
     bobs = await enter(sign_in, "bob")
@@ -228,7 +235,7 @@ async def test_a_new_password_ends_the_other_sessions(sign_in, people):
     assert session_of(sign_in, other) is None
     assert session_of(sign_in, bobs)
     await refused(sign_in)
-    sign_in.guesses._delays.restore([])
+    await forget_guesses(sign_in, store)
     assert await enter(sign_in, password=NEW)
 
 

@@ -6,8 +6,9 @@ import pyotp
 
 from gateway.sign_in import links
 from gateway.sign_in.account_rows import add_user
-from gateway.sign_in.guesses import subjects_of
+from gateway.sign_in.guesses import Guesses, subjects_of
 from gateway.sign_in.users import Role
+from gateway.store.users.tables import FailedSignInRow
 from tests.gateway.sign_in.conftest import CHEAP, PASSWORD
 from tests.handlers.dashboard.browsing import HERE, Browser
 
@@ -42,14 +43,18 @@ async def entered(serving, name="ada", role=Role.OWNER):
 
 def forget_guesses(serving):
     """As if an hour had passed."""
-    serving.gateway.sign_in.guesses._delays.restore([])
+    store = serving.gateway.store
+    store.writer.submit(FailedSignInRow.delete().execute)
+    serving.gateway.sign_in.guesses = Guesses(store)
 
 
 def guess_often(serving, name):
     """As if somebody had guessed at an account just now, and before."""
     subjects = subjects_of(name, None, HERE)
-    rows = [(subject, 9, time.time()) for subject in subjects]
-    serving.gateway.sign_in.guesses._delays.restore(rows)
+    forget_guesses(serving)
+    row = {"failures": 9, "last_at": int(time.time() * 1000)}
+    rows = [{"subject": subject, **row} for subject in subjects]
+    serving.gateway.store.writer.submit(FailedSignInRow.replace_many(rows).execute)
 
 
 async def grow_old(serving):
