@@ -27,7 +27,7 @@ REQUEST_SECONDS = 600
 MOST_PENDING_OF_ADDRESS = 5
 MOST_PENDING = 1_000
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # RFC 7636, 4.2
-_LONGEST_STATE = 500
+_STATE = re.compile(r"[^\0]{0,500}")  # PostgreSQL takes no NUL
 # One that has expired is known so long, so that who polls is told that.
 _KEPT_MS = 3_600_000
 
@@ -67,7 +67,7 @@ def read_request(given: Mapping[str, str]) -> SignInLink:
     else an OAuthError whose `callback` tells the client.
     """
     redirect_uri, state = given.get("redirect_uri", ""), given.get("state")
-    if given.get("client_id") != CODEX_CLIENT or len(state or "") > _LONGEST_STATE:
+    if given.get("client_id") != CODEX_CLIENT or not _STATE.fullmatch(state or ""):
         raise ClientFault
     check_redirect(redirect_uri)
     try:

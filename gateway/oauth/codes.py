@@ -15,8 +15,10 @@ from gateway.oauth.authorization import (
 )
 from gateway.oauth.devices import EndReason, end_devices
 from gateway.oauth.errors import AccessDenied, RequestOver, SeatLacking
+from gateway.oauth.seats import lock_seat
 from gateway.oauth.tokens import Issued, NotIssued, sign_in_device
 from gateway.sign_in.sessions import BrowserFacts
+from gateway.store.models import ApiKeyRow
 from gateway.store.users.oauth_tables import (
     AuthorizationCodeRow,
     DeviceRow,
@@ -82,13 +84,14 @@ def exchange(
         return NotIssued()
     if not taken:
         made = DeviceRow.id == (row.device_id or 0)
-        end_devices(made, EndReason.REUSE, "a second use of its code", now)
-        return NotIssued(has_ended=True)
+        ended = end_devices(made, EndReason.REUSE, "a second use of its code", now)
+        return NotIssued(has_ended=bool(ended))
     is_proven = _VERIFIER.fullmatch(verifier) is not None and hmac.compare_digest(
         challenge_of(verifier), row.challenge
     )
     if not is_proven or redirect_uri != row.redirect_uri or _is_over(row, now):
         return NotIssued()
+    lock_seat(ApiKeyRow.user_id == row.user_id)
     try:
         seat = usable_seat(row.user_id, now)
     except SeatLacking:

@@ -13,11 +13,18 @@ from gateway.admission.presented_token import presented_token
 from gateway.keys.key import Flaw, Key, KeyRing, digest
 from gateway.oauth import tokens
 from gateway.oauth.devices import LEEWAY_SECONDS, Device, EndReason
-from gateway.oauth.tokens import KNOWN_SECONDS, KnownToken, is_access_token
+from gateway.oauth.tokens import (
+    ACCESS_SECONDS,
+    KNOWN_SECONDS,
+    KnownToken,
+    is_access_token,
+)
 from gateway.store.database import StoreUnavailable
 from gateway.store.store import Store
 
 _SWEEP_SECONDS = 1.0
+# A token's time is taken before it is written, and the writer may wait for a lock.
+_SLOWEST_WRITE_SECONDS = 60.0
 
 
 class DeviceSocket(Protocol):
@@ -43,17 +50,23 @@ class DeviceAccess:
     def replace(
         self, devices: Iterable[Device], known: Mapping[str, KnownToken], now: float
     ) -> None:
-        """Take over what the database has; what was issued meanwhile stays."""
+        """Take over what the database had at `now`; what was issued meanwhile stays."""
         self.devices = {device.id: device for device in devices}
-        held = self._tokens
+        held, since = self._tokens, now - _SLOWEST_WRITE_SECONDS + ACCESS_SECONDS
         new = {hashed: held.get(hashed, token) for hashed, token in known.items()}
-        self._tokens = new | held
-        self._forget(now)
+        late = {one: held[one] for one in held if held[one].expires_at >= since}
+        self._tokens = new | late
 
     def add(self, access: str, token: KnownToken) -> None:
         """Know a token that was issued here."""
         self._forget(time.time())
         self._tokens[digest(access)] = token
+
+    def keep(self, device: Device) -> None:
+        """Know how a device is; one that has ended meanwhile stays so."""
+        held = self.devices.get(device.id)
+        if held is None or not held.is_signed_out:
+            self.devices[device.id] = device
 
     def check(
         self, facts: RequestFacts, token: str, now: float

@@ -28,6 +28,7 @@ from gateway.oauth.errors import (
     SeatLacking,
 )
 from gateway.oauth.oauth import device_name_of
+from gateway.oauth.seats import lock_seat
 from gateway.oauth.tokens import (
     Issued,
     NotIssued,
@@ -39,6 +40,7 @@ from gateway.sign_in.delays import hour_after_ten
 from gateway.sign_in.guesses import Guesses, SignInRefused
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.store.encryption import SecretBox
+from gateway.store.models import ApiKeyRow
 from gateway.store.store import Store
 from gateway.store.users.oauth_tables import SignInRequestRow
 
@@ -176,6 +178,7 @@ def redeem(
     row = table.get_or_none(found & table.verdict.in_((APPROVED, REDEEMED)))
     if row is None:
         raise InvalidGrant
+    lock_seat(ApiKeyRow.user_id == row.user_id)
     try:
         seat = usable_seat(row.user_id or 0, now)
     except SeatLacking as error:

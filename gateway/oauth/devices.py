@@ -7,7 +7,9 @@ from enum import StrEnum
 import peewee as pw
 
 from gateway.oauth.rotation import Chain, SpentToken
+from gateway.oauth.seats import lock_seat
 from gateway.repository import audit
+from gateway.store.models import ApiKeyRow
 from gateway.store.users.oauth_tables import AccessTokenRow, DeviceRow
 
 # Accepted so long after its expiry: clocks differ, and a turn may just begin.
@@ -125,6 +127,7 @@ def end_devices(
 
 def end_seat_devices(key_id: int, actor: str, now: float) -> None:
     """When a seat or its person was disabled or removed."""
+    lock_seat(ApiKeyRow.id == key_id)  # one that begins just now is ended, too
     end_devices(DeviceRow.api_key_id == key_id, EndReason.SEAT, actor, now)
 
 

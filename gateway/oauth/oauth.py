@@ -157,8 +157,8 @@ class OAuth:
 
     async def revoke(self, token: str) -> None:
         """End the device of an access or refresh token; of none: nothing."""
-        await self._store.write(tokens.revoke_token, token, time.time())
-        await self.load()
+        if await self._store.write(tokens.revoke_token, token, time.time()):
+            await self.load()
 
     async def issued(
         self, issued: Issued | NotIssued, why: str = InvalidGrant.message
@@ -173,8 +173,8 @@ class OAuth:
             raise InvalidGrant(why)
         known = KnownToken(issued.device_id, issued.generation, issued.expires_at)
         self.access.add(issued.access.reveal(), known)
-        if issued.device_id not in self.access.devices:
-            await self.load()
+        async with self._loading:  # what it has read may be older
+            self.access.keep(issued.device)
         return issued
 
 

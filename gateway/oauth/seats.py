@@ -2,6 +2,8 @@
 
 import secrets
 
+import peewee as pw
+
 from gateway.admission.presented_token import DEVICE_TOKEN_START
 from gateway.keys.key import digest
 from gateway.repository import audit
@@ -29,6 +31,11 @@ def give_seat(row: ApiKeyRow, user: UserRow, actor: str) -> None:
     row.save()
     end_key_sessions(row.id)
     audit.record(actor, "seat.give", user.name, key=row.name, prefix=row.prefix)
+
+
+def lock_seat(found: pw.Expression) -> None:
+    """Until this transaction has ended no device of the seat begins or is ended."""
+    ApiKeyRow.update(user_id=ApiKeyRow.user_id).where(found).execute()
 
 
 def seat_row(user_id: int) -> ApiKeyRow | None:

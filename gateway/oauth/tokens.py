@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from gateway.admission.presented_token import DEVICE_TOKEN_START
 from gateway.keys.key import digest
 from gateway.oauth.devices import (
+    Device,
     EndReason,
     chain_of,
+    device_of,
     end_devices,
     forget_old_devices,
     keep_chain,
@@ -44,12 +46,16 @@ _REFRESH_LENGTH = _FAMILY_LENGTH + 43
 class Issued:
     """What a client gets, this once, and what the gateway keeps of it."""
 
-    device_id: int
+    device: Device  # as it is now
     generation: int
     access: Secret
     refresh: Secret
     expires_at: float  # of the access token, unix seconds
     expires_in: int = ACCESS_SECONDS
+
+    @property
+    def device_id(self) -> int:
+        return self.device.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,16 +226,16 @@ def find_token(hashed: str) -> KnownToken | None:
     return None if row is None else _known(row)
 
 
-def revoke_token(token: str, now: float) -> None:
-    """End the device of a token, of whichever kind (RFC 7009); of none: nothing."""
+def revoke_token(token: str, now: float) -> bool:
+    """End the device of a token, of whichever kind (RFC 7009); whether one ended."""
     if is_refresh_token(token):
         which = DeviceRow.family == family_of(token)
     elif is_access_token(token):
         known = find_token(digest(token))
         which = DeviceRow.id == (known.device_id if known else 0)
     else:
-        return
-    end_devices(which, EndReason.REVOKED, "device", now)
+        return False
+    return bool(end_devices(which, EndReason.REVOKED, "device", now))
 
 
 def _refresh_token(seat: ApiKeyRow, family: str, secret: str) -> str:
@@ -250,7 +256,8 @@ def _issue(
         generation=generation,
         expires_at=int(expires_at * 1000),
     )
-    return Issued(row.id, generation, Secret(access), Secret(refresh), expires_at)
+    given = Secret(access), Secret(refresh)
+    return Issued(device_of(row), generation, *given, expires_at)
 
 
 def _known(row: AccessTokenRow) -> KnownToken:

@@ -50,7 +50,9 @@ def test_nobody_is_led_elsewhere(uri):
         read_request(link(redirect_uri=uri))
 
 
-@pytest.mark.parametrize("name", [{"client_id": "other"}, {"state": "x" * 501}])
+@pytest.mark.parametrize(
+    "name", [{"client_id": "other"}, {"state": "x" * 501}, {"state": "a\0"}]
+)
 def test_a_link_of_another_client_is_answered_by_a_page(name):
     with pytest.raises(ClientFault):
         read_request(link(**name))
