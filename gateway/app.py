@@ -242,9 +242,11 @@ class Gateway:
         await self.store.flush()
 
     async def reload(self) -> None:
-        """Load accounts, keys and prices, here and at the peers."""
+        """Load accounts, keys and prices, here and at all members."""
         await self.changes.load()
+        await self.changes.look()
         self.peers.broadcast(RELOAD)
+        await self.membership.wait_for_others(self.changes.revision)
 
     async def _load(self) -> None:
         await self.membership.look()
