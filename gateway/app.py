@@ -53,7 +53,7 @@ from gateway.turns.relay import RelayLimits
 from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView
 from gateway.turns.websocket import WebSocketSession
-from gateway.upstream.account_api import AccountCalls, describe_skew
+from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.http import UpstreamHttp, open_session
 from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.tokens import TokenSource
@@ -283,17 +283,3 @@ class Gateway:
         if self.is_draining:
             channel.drain()
         return channel
-
-    def warnings(self) -> dict[str, str]:
-        """What `/health/ready` says besides, by subject: it makes nothing unready.
-
-        What names files or servers stands behind a colon.
-        """
-        prices = self.prices.problem
-        told = {
-            "database_lock": self.database_lock.problem,
-            "prices": prices and f"the list of prices has a mistake: {prices}",
-            "notifications": self.notifications.problem,
-            "clock": describe_skew(self.calls.clock_skew),
-        }
-        return {subject: text for subject, text in told.items() if text}

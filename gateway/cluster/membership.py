@@ -68,6 +68,12 @@ class Membership:
     def is_alone(self) -> bool:
         return len(self.living) == 1
 
+    @property
+    def problem(self) -> str:
+        """Why a change does not hold everywhere, for anybody to read; "" if it does."""
+        late = ", ".join(map(str, self.behind))
+        return f"the latest change does not hold at all members: {late}" if late else ""
+
     def may_spend(self) -> bool:
         """Whether others still count on what this process does with its grants."""
         if self._is_on_file and self.is_alone:

@@ -45,9 +45,15 @@ async def test_a_change_that_not_all_members_take_over_ends_the_command_so(
     assert made.status == 1
     assert [key.name for key in serving.gateway.ring] == ["bob"]
     assert f"not taken over within 5 s by member {number}: " in made.err
+    listed = await shell.good("members", "--json")
+    assert [row["is_behind"] for row in listed.rows] == [False, True]
+    assert "elsewhere (process 1)  " in (await shell.good("members")).out
+    warned = (await serving.get("/health/ready")).json["warnings"]
+    assert str(number) in warned["members"]
     await store.transact(end, number)
     await shell.good("keys", "disable", "bob")
     assert membership.is_alone
+    assert (await serving.get("/health/ready")).json["warnings"] == {}
 
 
 async def test_people_of_a_gateway_elsewhere_are_invited_and_ended(
