@@ -41,6 +41,7 @@ from gateway.repository.change_watch import ChangeWatch
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.persisting import Persisting
+from gateway.repository.retention import Retention
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.sign_in.sign_in import SignIn
@@ -80,9 +81,8 @@ class Gateway:
         self.supervisor = Supervisor()
         self.background = BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
-        url, days = settings.database_url, settings.log_retention_days
-        self.store = Store(url, secrets=secrets, log_retention_days=days)
-        direct_url = settings.database_direct_url or url
+        self.store = Store(settings.database_url, secrets=secrets)
+        direct_url = settings.database_direct_url or settings.database_url
         self.database_lock = DatabaseLock(direct_url, settings.data_dir)
         self.admin = AdminToken(self.store, secrets, settings)
         self.ring = KeyRing()
@@ -193,6 +193,7 @@ class Gateway:
         await self.store.start()
         await self.admin.start()
         await self.membership.join(takes_over=takes_over)
+        self.store.writer.batches.member_id = self.membership.id
         opened.callback(self.sign_in.close)
         await self.changes.look()
         now = time.time()
@@ -204,6 +205,7 @@ class Gateway:
         opened.push_async_callback(self.catalogues.lookups.close)
         opened.push_async_callback(self.supervisor.stop)
         opened.push_async_callback(self.background.close)
+        claims, days = self.membership.claims, self.settings.log_retention_days
         for name, run in (
             ("recorder", self._recorder.run),
             ("catalogues", self.catalogues.run),
@@ -212,6 +214,7 @@ class Gateway:
             ("devices", self.oauth.access.watch),
             ("persist", self.persisting.run),
             ("database_file", self.store.watch_file),
+            ("retention", Retention(self.store, claims, days).run),
             ("changes", self.changes.run),
             ("members", self.membership.run),
             *self.notifications.tasks(),

@@ -47,6 +47,7 @@ def shared(server):
         migrate(opened)
         RequestLog.delete().execute()
         yield opened
+        RequestLog.delete().execute()
     models.database.initialize(None)
     close_all(opened)
 
