@@ -93,7 +93,7 @@ class Gateway:
         self.access = Access(settings, self.ring, self.oauth.access)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
-        self.limiter = Limiter()
+        limiter = self.limiter = Limiter()
         self.prices = Prices(settings.prices)
         self.arrivals = Arrivals(self.limiter)
         pool = self.pool = Pool(settings)
@@ -115,7 +115,7 @@ class Gateway:
         self.judges = Judges(pool, tokens, self.usage, self.catalogues, self._sockets)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
         lookups = self.catalogues.lookups
-        metering = Metering(self.limiter, self.prices, settings.unpriced)
+        metering = Metering(limiter, self.prices, settings.unpriced, members.may_spend)
         self.turns = TurnRunner(
             pool, tokens, self.judges, metering, self.body_budget, lookups
         )
