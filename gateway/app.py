@@ -13,6 +13,7 @@ from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.admission.client_sockets import ClientSockets
 from gateway.admission.client_upgrade import Upgrades
+from gateway.cluster.database_clock import DatabaseClock
 from gateway.cluster.membership import Membership
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
@@ -93,7 +94,8 @@ class Gateway:
         self.access = Access(settings, self.ring, self.oauth.access)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
-        limiter = self.limiter = Limiter()
+        self.database_clock = DatabaseClock(self.store)
+        limiter = self.limiter = Limiter(self.database_clock.time)
         self.prices = Prices(settings.prices)
         self.arrivals = Arrivals(self.limiter)
         pool = self.pool = Pool(settings)
@@ -105,9 +107,9 @@ class Gateway:
         self._learned = LearnedTraits(self.max_message_bytes)
         self._sockets = UpstreamSockets(session, settings, self._learned)
         rule = partial(pool.observer.rule, by=BY_TOKEN_ENDPOINT)
-        auth_url, logins = settings.auth_base_url, AccountStore(self.store, secrets)
-        tokens = self.tokens = TokenSource(session, auth_url, logins, rule)
-        self.calls = AccountCalls(session, self.tokens)
+        logins = AccountStore(self.store, secrets)
+        tokens = TokenSource(session, settings.auth_base_url, logins, rule)
+        self.tokens, self.calls = tokens, AccountCalls(session, tokens)
         base_url = settings.upstream_base_url
         self.catalogues = Catalogues(self.pool, self.calls, base_url)
         self.usage = UsagePoller(self.pool, self.calls, base_url)
@@ -192,6 +194,7 @@ class Gateway:
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
         await self.admin.start()
+        await self.database_clock.measure()
         await self.membership.join(takes_over=takes_over)
         self.store.writer.batches.member_id = self.membership.id
         opened.callback(self.sign_in.close)
@@ -217,6 +220,7 @@ class Gateway:
             ("retention", Retention(self.store, claims, days).run),
             ("changes", self.changes.run),
             ("members", self.membership.run),
+            ("database_clock", self.database_clock.run),
             *self.notifications.tasks(),
         ):
             self.supervisor.start(name, run)

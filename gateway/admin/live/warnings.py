@@ -13,6 +13,7 @@ def warnings_of(gateway: Gateway) -> dict[str, str]:
     told = {
         "database_lock": gateway.database_lock.problem,
         "members": gateway.membership.problem,
+        "database_clock": gateway.database_clock.problem,
         "prices": prices and f"the list of prices has a mistake: {prices}",
         "notifications": gateway.notifications.problem,
         "clock": describe_skew(gateway.calls.clock_skew),
