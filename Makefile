@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
 # The tests that need neither seconds each nor foreign programs.
-PARTS := failures hostile clients soak package operator dashboard sign_in
+PARTS := failures hostile clients soak package operator dashboard sign_in cluster
 APART := not nightly $(PARTS:%=and not %)
 FAST := -m "not slow and $(APART)" --ignore=tests/e2e
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The command line: serves without arguments; `--help` lists the commands."""
 
+import os
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 (whoever has an older one hears so)
@@ -14,7 +15,7 @@ try:
     from gateway.cli.commands import COMMANDS
     from gateway.cli.guide.exit_status import ExitStatus
     from gateway.process.release import version
-    from gateway.settings import PACKAGE, PROGRAM, Settings
+    from gateway.settings import MOST_WORKERS, PACKAGE, PROGRAM, Settings
 except ModuleNotFoundError as error:
     from gateway.cli.guide.missing_packages import advice
 
@@ -63,12 +64,21 @@ def main(ctx: click.Context) -> None:
 
 
 @main.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    help="So many processes, on PostgreSQL.",
+)
 @pass_settings
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, workers: int | None) -> None:
     """Serve until SIGTERM; running turns may end first."""
-    from gateway.cli.serve import start_screen
+    from gateway.cli.serve import start_screen, with_workers
+    from gateway.process.parent_state import continues
     from handlers.process import run_server
 
+    settings = with_workers(settings, workers)
+    if continues(os.environ):
+        sys.exit(run_server(settings))
     screen = start_screen(settings, on_terminal=sys.stdout.isatty())
     sys.exit(run_server(settings, on_ready=lambda port: click.echo(screen(port))))
 

@@ -22,8 +22,9 @@ from gateway.process.lockfile import lock_data_dir
 from gateway.protocol.sse import events
 from gateway.settings import Settings
 from gateway.upstream.logins.auth_json import parse_login
-from handlers.process import StopSignals, run
-from handlers.server import CannotListen, Server
+from handlers.listening import CannotListen
+from handlers.server import Server
+from handlers.serving import StopSignals, run
 
 ACCOUNTS = ("ada", "grace")
 VISITOR = "you"  # the key of who watches a demo with life

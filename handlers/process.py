@@ -4,24 +4,23 @@ import asyncio
 import logging
 import os
 import signal
-import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from gateway.app import Gateway
 from gateway.cluster.handover import HandoverFailed, hand_over, meet_predecessor
 from gateway.cluster.peers import SERVING
 from gateway.monitoring.sparse_log import SparseLog
 from gateway.process import systemd
-from gateway.process.garbage import collect_when_idle, exempt_the_start
 from gateway.process.inherited_sockets import Inherited, take_inherited
 from gateway.process.lockfile import Lock, lock_data_dir
+from gateway.process.parent_state import take_parent_state
 from gateway.settings import Settings
+from handlers.parent import serve_by_workers
 from handlers.server import Server
+from handlers.serving import StopSignals, drain_server, run, tune_runtime
+from handlers.worker import serve_for_parent
 
 logger = logging.getLogger("gateway")
-
-SWITCH_SECONDS = 0.0005
 
 
 def run_server(
@@ -35,21 +34,21 @@ def run_server(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("tornado.general").addFilter(SparseLog())
-    return run(_serve(settings, on_ready))
+    state, inherited = take_parent_state(os.environ), take_inherited(os.environ)
+    if inherited.parent is not None:
+        return run(serve_for_parent(settings, inherited, inherited.parent))
+    if state is not None or settings.workers:
+        return asyncio.run(serve_by_workers(settings, inherited, state, on_ready))
+    return run(_serve(settings, inherited, on_ready))
 
 
-def run(main: Coroutine[Any, Any, int]) -> int:
-    """Run the main coroutine of a process on the platform's fastest loop."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main)
-
-
-async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> int:
-    inherited = take_inherited(os.environ)
+async def _serve(
+    settings: Settings, inherited: Inherited, on_ready: Callable[[int], None] | None
+) -> int:
     signals = Signals()
     with lock_data_dir(settings.data_dir, inherited.lock) as lock:
         server = await _start(settings, inherited)
-        _tune_runtime(server.gateway)
+        tune_runtime(server.gateway)
         lock.publish(server.running)
         logger.info("listening on %s port %d", settings.host, server.port)
         if on_ready is not None:
@@ -62,7 +61,7 @@ async def _serve(settings: Settings, on_ready: Callable[[int], None] | None) -> 
             else:
                 logger.info("draining; a second signal ends at once")
                 systemd.notify(systemd.STOPPING)
-            await _drain(server, signals, is_succeeded=bool(successor))
+            await drain_server(server, signals, is_succeeded=bool(successor))
         finally:
             await server.stop()
     return 0
@@ -126,40 +125,6 @@ async def _wait_for_end(server: Server, lock: Lock, signals: "Signals") -> int:
         return successor
 
 
-async def _drain(server: Server, signals: "Signals", *, is_succeeded: bool) -> None:
-    seconds = server.gateway.settings.drain_seconds
-    draining = asyncio.create_task(server.drain(seconds, is_succeeded=is_succeeded))
-    second_signal = asyncio.create_task(signals.second.wait())
-    await asyncio.wait({draining, second_signal}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (draining, second_signal):
-        task.cancel()
-
-
-def _tune_runtime(gateway: Gateway) -> None:
-    """Collect garbage seldom, and let the loop have the interpreter back soon."""
-    exempt_the_start()
-    running = gateway.turns.running
-    gateway.supervisor.start("garbage", lambda: collect_when_idle(lambda: not running))
-    # So long the loop waits for a thread that writes rows or parses a body: with the
-    # default of 5 ms, one turn in a hundred would take that much longer.
-    sys.setswitchinterval(SWITCH_SECONDS)
-
-
-class StopSignals:
-    """SIGTERM and SIGINT, counted."""
-
-    def __init__(self) -> None:
-        self.first = asyncio.Event()
-        self.second = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._receive)
-
-    def _receive(self) -> None:
-        logger.info("told to stop")
-        (self.second if self.first.is_set() else self.first).set()
-
-
 class Signals(StopSignals):
     """And SIGHUP: a restart is wanted, or the terminal was closed."""
 
@@ -190,12 +155,3 @@ class Signals(StopSignals):
             logger.info("SIGHUP: a restart is under way")
         else:
             self.restart.set()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where the platform has it: a third less CPU per relayed event."""
-    if sys.platform == "win32":
-        return None
-    import uvloop  # not installed on Windows
-
-    return uvloop.new_event_loop

@@ -1,18 +1,15 @@
 """One listening gateway: it accepts connections, drains, stops."""
 
 import asyncio
-import errno
 import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tornado.netutil import bind_sockets
-
 from gateway.app import Gateway
 from gateway.process.lockfile import RunningGateway
-from gateway.settings import Settings
 from gateway.store.identity import place_of
+from handlers.listening import bind, probe_idle_peers
 from handlers.routes import build_app
 from handlers.wire.accepting import AcceptPolicy
 from handlers.wire.arriving_bodies import ARRIVAL_LIMITS, ArrivalLimits
@@ -22,41 +19,9 @@ from handlers.wire.request_head import MAX_HEAD_BYTES
 # What is larger than a handler serves is still read, to be answered; what is larger
 # than this ends the connection.
 MAX_READ_HEAD_BYTES = 2 * MAX_HEAD_BYTES
-BACKLOG = 1024
 NO_LIMIT = 2**62
 # Clients and proxies keep idle connections for at most as long, nearly all of them.
 KEPT_SECONDS = 90.0
-# Probes of an idle peer: a laptop that went away is noticed within two minutes.
-TCP_KEEPALIVE = (
-    ("TCP_KEEPIDLE", 60),
-    ("TCP_KEEPINTVL", 15),
-    ("TCP_KEEPCNT", 4),
-)
-
-# What keeps a port from being had, and what the owner does about it.
-_REMEDIES = {
-    errno.EADDRINUSE: "another program has that port (`ss -ltnp` shows which): end it, "
-    "or set GATEWAY_PORT",
-    errno.EACCES: "ports below 1024 are for root: set GATEWAY_PORT, or let a service "
-    "manager hand the socket over",
-    errno.EADDRNOTAVAIL: "no address of this machine: GATEWAY_HOST is one of its own, "
-    "127.0.0.1 or 0.0.0.0",
-}
-
-
-class CannotListen(OSError):
-    """The address cannot be had; the text names settings and remedy."""
-
-    def __init__(self, settings: Settings, cause: OSError) -> None:
-        why = cause.strerror or str(cause)
-        remedy = _REMEDIES.get(
-            cause.errno or 0, "GATEWAY_HOST is an address, or a name"
-        )
-        if isinstance(cause, socket.gaierror):
-            remedy = (
-                "GATEWAY_HOST is an address of this machine, or a name that has one"
-            )
-        super().__init__(f"{settings.host} port {settings.port}: {why}; {remedy}")
 
 
 class Server:
@@ -93,14 +58,9 @@ class Server:
         Port 0 lets the kernel choose. Raises CannotListen.
         """
         settings = self.gateway.settings
-        try:
-            self.sockets = list(given) or bind_sockets(
-                settings.port, settings.host, backlog=BACKLOG
-            )
-        except OSError as error:
-            raise CannotListen(settings, error) from error
+        self.sockets = list(given) or bind(settings.host, settings.port)
         for listening in self.sockets:
-            _probe_idle_peers(listening)
+            probe_idle_peers(listening)
         self._http.add_sockets(self.sockets)
         self.port = self.sockets[0].getsockname()[1]
 
@@ -131,11 +91,3 @@ class Server:
         await self._http.close_all_connections()
         await self.gateway.stop()
         self._connections.close()
-
-
-def _probe_idle_peers(listening: socket.socket) -> None:
-    """Accepted connections inherit these options."""
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in TCP_KEEPALIVE:
-        if hasattr(socket, name):
-            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -2,7 +2,10 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import click
 
 from gateway.admin.users.changes import link_for
 from gateway.admin.views import stored_accounts
@@ -14,12 +17,21 @@ from gateway.doctor.first_steps import NAME, first_steps, program_here, shown
 from gateway.process.release import version
 from gateway.repository.audit import shell_actor
 from gateway.repository.keys import keys_ever_made, load_keys
-from gateway.settings import Settings
+from gateway.settings import Settings, flaw_of_workers
 from gateway.sign_in.links import is_set_up, link_url
 from gateway.store.database import transaction
 from gateway.store.identity import place_of
 
 _ANYWHERE = ("0.0.0.0", "::")
+
+
+def with_workers(settings: Settings, count: int | None) -> Settings:
+    """The settings with as many workers as were asked for, which go first."""
+    if count is None:
+        return settings
+    if flaw := flaw_of_workers(count, settings.database_url):
+        raise click.UsageError(flaw)
+    return replace(settings, workers=count)
 
 
 def start_screen(settings: Settings, *, on_terminal: bool) -> Callable[[int], str]:

@@ -16,6 +16,10 @@ VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 # What a gateway passes to its successor. Two releases have to understand each other:
 # the names stay as they are.
 LISTENING, LOCK, PEER = "gateway-listening", "gateway-lock", "gateway-kin"
+# And what a parent passes to its workers: the link to it, a port of the worker's own,
+# and the workers' lock; SOLE_LOCK where no other process of the data directory lives.
+PARENT, OWN_PORT = "gateway-parent", "gateway-own-port"
+WORKERS_LOCK, SOLE_LOCK = "gateway-workers-lock", "gateway-sole-lock"
 # Only the shell knows the process's number before the program starts.
 _WITH_OWN_PID = 'export LISTEN_PID=$$; exec "$@"'
 
@@ -31,6 +35,9 @@ class Inherited:
     sockets: list[socket.socket] = field(default_factory=list)  # bound, listening
     lock: int | None = None
     peer: socket.socket | None = None  # to the predecessor
+    parent: socket.socket | None = None  # a worker's, to its parent
+    own_ports: list[socket.socket] = field(default_factory=list)  # and listening
+    is_sole: bool = False  # a worker's: no other process of the data directory lives
 
 
 def named_descriptors(environ: Mapping[str, str], pid: int) -> list[tuple[int, str]]:
@@ -55,10 +62,15 @@ def take_inherited(environ: MutableMapping[str, str]) -> Inherited:
     for descriptor, name in found:
         try:
             os.set_inheritable(descriptor, False)
-            if name == LOCK:
+            if name in (LOCK, WORKERS_LOCK, SOLE_LOCK):
                 inherited.lock = descriptor
+                inherited.is_sole = name == SOLE_LOCK
             elif name == PEER:
                 inherited.peer = socket.socket(fileno=descriptor)
+            elif name == PARENT:
+                inherited.parent = socket.socket(fileno=descriptor)
+            elif name == OWN_PORT:
+                inherited.own_ports.append(_listening(descriptor))
             else:
                 inherited.sockets.append(_listening(descriptor))
         except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 LOCK_FILE = "gateway.lock"
+WORKERS_FILE = "workers.lock"
 # A command that looks for a running gateway holds the lock for a moment, too.
 LOCK_SECONDS = 1.0
 # A gateway takes the lock first and listens after its database is open.
@@ -95,6 +96,25 @@ def lock_data_dir(
         if not is_inherited:
             lock.publish(RunningGateway(os.getpid()))
         yield lock
+
+
+@contextmanager
+def share_workers_lock(
+    data_dir: Path, kept: int | None = None
+) -> Iterator[tuple[int, bool]]:
+    """What a parent and its workers hold, and whether no others do.
+
+    Whoever has the other lock shares this one. Workers of a parent that was killed
+    have it for as long as they drain, when the other is free. `kept`: held already.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    descriptor = (
+        os.open(data_dir / WORKERS_FILE, flags, 0o600) if kept is None else kept
+    )
+    with open(descriptor, "r+") as file:
+        is_sole = kept is None and _try_lock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_SH)  # waits for nobody: see above
+        yield descriptor, is_sole
 
 
 def find_running(

@@ -21,6 +21,7 @@ UNPRICED = ("dearest", "refuse")
 # Who may ask for the dashboard's pages: nobody, who is on this machine, and who has
 # come in by https through a trusted proxy, too.
 DASHBOARD = ("off", "local", "on")
+MOST_WORKERS = 64
 MEBIBYTE = 1024 * 1024
 _OWN_FILE = "gateway.db"
 # What one setting needs others for.
@@ -44,6 +45,7 @@ class Settings:
 
     host: str
     port: int
+    workers: int  # processes under a parent; 0: this one alone
     data_dir: Path
     database_url: str
     database_direct_url: str  # past a pooler; "": the same
@@ -130,6 +132,7 @@ def read_settings(env: Any) -> dict[str, Any]:
     return {
         "host": env.str("HOST", "127.0.0.1", validate=some_address),
         "port": env.int("PORT", 2455, validate=validate.Range(0, 65535)),
+        "workers": env.int("WORKERS", 0, validate=validate.Range(0, MOST_WORKERS)),
         "data_dir": env.folder("DATA_DIR", "~/.codex-gateway"),
         "database_url": env.str("DATABASE_URL", ""),
         "database_direct_url": env.str("DATABASE_DIRECT_URL", ""),
@@ -192,12 +195,21 @@ def _read_channels(env: Any) -> dict[str, Any]:
 
 
 def _check_together(values: dict[str, Any]) -> None:
-    """Raise for settings that say nothing without others."""
+    """Raise for settings that say nothing, or cannot be, without others."""
     lacking = {
         f"GATEWAY_{needed.upper()}": [f"GATEWAY_{name.upper()} needs it"]
         for name, others in _NEEDS.items()
         for needed in others
         if values[name] and not values[needed]
     }
+    if flaw := flaw_of_workers(values["workers"], values["database_url"]):
+        lacking["GATEWAY_WORKERS"] = [flaw]
     if lacking:
-        raise EnvValidationError("Settings are missing", lacking)
+        raise EnvValidationError("Settings do not fit", lacking)
+
+
+def flaw_of_workers(count: int, database_url: str) -> str:
+    """Why there cannot be so many; "" when there can."""
+    if count < 2 or database_url.startswith("postgres"):
+        return ""
+    return f"{count} workers need PostgreSQL (GATEWAY_DATABASE_URL): SQLite has one"

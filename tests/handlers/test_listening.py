@@ -3,17 +3,14 @@
 import errno
 import os
 import socket
-from dataclasses import replace
 
 import pytest
 
-from gateway.settings import Settings
-from handlers.server import CannotListen
+from handlers.listening import CannotListen
 
 
-def told(error, **changes):
-    settings = replace(Settings.from_env(dotenv=os.devnull), **changes)
-    return str(CannotListen(settings, error))
+def told(error, host, port=2455):
+    return str(CannotListen(host, port, error))
 
 
 @pytest.mark.parametrize(

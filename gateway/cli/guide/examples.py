@@ -107,7 +107,6 @@ EXAMPLES = {
         "logs --refused --since 1h       # turned away at the door, and why",
         "logs --key laptop --status error --since 2h --follow",
     ),
-    "members": ("members", "members --json"),
     "notify": ("notify list", "notify test"),
     "notify list": ("notify list",),
     "notify test": ("notify test",),
@@ -129,7 +128,11 @@ EXAMPLES = {
     "recorder": ("recorder", "recorder --json"),
     "restore": ("restore ~/gateway-2026-12-01.db",),
     "rules": ("rules --since 7d",),
-    "serve": ("serve", "serve                           # GATEWAY_PORT=8080 in .env"),
+    "serve": (
+        "serve",
+        "serve                           # GATEWAY_PORT=8080 in .env",
+        "serve --workers 4               # one for each core, on PostgreSQL",
+    ),
     "status": ("status", "status --watch"),
     "strategy": ("strategy", "strategy round_robin"),
     "token": (

@@ -35,6 +35,8 @@ USAGE = [
     ("admin tokne", "Did you mean 'token'?"),
     ("turns stop", "No such command 'stop'"),
     ("--verison", "Did you mean '--version'?"),
+    ("serve --workers 0", "0 is not in the range 1<=x<=64"),
+    ("serve --workers 2", "2 workers need PostgreSQL (GATEWAY_DATABASE_URL)"),
     ("--port 80", "No such option '--port'. `run.py --help` has examples."),
     ("logs --limt 4", "No such option '--limt'. Did you mean '--limit'?"),
     ("logs --stat error", "Did you mean '--status'?"),

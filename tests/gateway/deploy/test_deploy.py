@@ -21,11 +21,17 @@ needs_systemd = pytest.mark.skipif(
 @pytest.fixture
 def units(tmp_path):
     """The shipped units in a folder, with a program that exists on this machine."""
-    for name in ("gateway.service", "gateway.socket"):
+    for name in ("gateway.service", "gateway@.service", "gateway.socket"):
         text = (DEPLOY / name).read_text()
         program = "/opt/codexgate/bin/codexgate"
+        name = name.replace("@", "@2456")
         (tmp_path / name).write_text(text.replace(program, sys.executable))
     return tmp_path
+
+
+services = pytest.mark.parametrize(
+    "service", ["gateway.service", "gateway@2456.service"]
+)
 
 
 def analyze(units, *arguments):
@@ -39,17 +45,19 @@ def analyze(units, *arguments):
 
 
 @needs_systemd
-def test_systemd_finds_nothing_wrong_with_the_units(units):
-    done = analyze(units, "verify", "./gateway.service", "./gateway.socket")
+@services
+def test_systemd_finds_nothing_wrong_with_the_units(units, service):
+    done = analyze(units, "verify", f"./{service}", "./gateway.socket")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @needs_systemd
-def test_the_service_is_exposed_as_little_as_possible(units):
-    done = analyze(units, "security", "--offline=true", "./gateway.service")
+@services
+def test_the_service_is_exposed_as_little_as_possible(units, service):
+    done = analyze(units, "security", "--offline=true", f"./{service}")
     if "nrecognized option" in done.stderr:
         pytest.skip("systemd is older than 250")
-    level = re.search(r"exposure level for gateway.service: ([\d.]+)", done.stdout)
+    level = re.search(rf"exposure level for {service}: ([\d.]+)", done.stdout)
     assert level is not None, done.stderr
     assert float(level[1]) <= 1.5
 
@@ -62,6 +70,29 @@ def test_systemd_waits_longer_than_the_gateway(monkeypatch):
     drain = Settings.from_env(dotenv="/dev/null").drain_seconds
     assert float(unit["Service"]["TimeoutStopSec"]) > drain + 20
     assert float(unit["Service"]["TimeoutStartSec"]) > HANDOVER_TIMEOUT
+
+
+def test_both_services_are_the_same_but_for_the_port():
+    one = (DEPLOY / "gateway.service").read_text().partition("[Unit]")[2]
+    many = (DEPLOY / "gateway@.service").read_text().partition("[Unit]")[2]
+    differ = set(many.splitlines()) - set(one.splitlines())
+    assert {line.partition("=")[0] for line in differ if line[:1] != "#"} == {
+        "Description",
+        "WorkingDirectory",
+        "StateDirectory",
+        "Environment",
+        "EnvironmentFile",
+    }
+    assert len(set(one.splitlines()) - set(many.splitlines())) == len(differ) - 1
+
+
+def test_nginx_of_the_containers_has_a_line_for_each_worker():
+    compose = (DEPLOY / "compose.cluster.yaml").read_text()
+    workers = re.search(r"GATEWAY_WORKERS: (\d+)", compose)
+    nginx = (DEPLOY / "nginx-cluster.conf").read_text()
+    ports = [int(one) for one in re.findall(r"server 127.0.0.1:(\d+)", nginx)]
+    assert workers is not None
+    assert ports == [2455 + slot for slot in range(1, int(workers[1]) + 1)]
 
 
 def test_compose_asks_for_health_as_the_image_does():

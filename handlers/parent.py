@@ -1,0 +1,289 @@
+"""Parent: the process that starts workers, replaces those that end, and reaps all.
+
+It holds the lock and the listening sockets, and serves nothing itself: what can fail
+runs in the workers. At SIGHUP it becomes new code, and stays the same process: for
+systemd its main one, in a container the first. Killed, its workers see their links
+close, and drain.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import chain
+from typing import Any
+
+from gateway.process import systemd
+from gateway.process.inherited_sockets import (
+    LISTENING,
+    OWN_PORT,
+    PARENT,
+    SOLE_LOCK,
+    WORKERS_LOCK,
+    Inherited,
+    start_process,
+)
+from gateway.process.line_link import ENDED, LEAVING, SERVING, LineLink
+from gateway.process.lockfile import (
+    Lock,
+    RunningGateway,
+    lock_data_dir,
+    share_workers_lock,
+)
+from gateway.process.parent_state import HELD_SIGNALS, ParentState, become_new_code
+from gateway.process.workers import Order, State, Worker, Workers, WorkerStep
+from gateway.settings import Settings
+from handlers.listening import CannotListen, bind
+
+logger = logging.getLogger("gateway")
+
+# More than a worker takes to end after GATEWAY_DRAIN_SECONDS.
+_GRACE_SECONDS = 30.0
+# Workers of a parent that was killed let its ports go within moments.
+PORT_SECONDS = 5.0
+_POLL = 0.05
+
+
+async def serve_by_workers(
+    settings: Settings,
+    inherited: Inherited,
+    state: ParentState | None,
+    on_ready: Callable[[int], None] | None,
+) -> int:
+    """Be the parent until SIGTERM or SIGINT; the process's exit status."""
+    kept, kept_share = (state.lock, state.workers_lock) if state else (None, None)
+    with (
+        lock_data_dir(settings.data_dir, kept) as lock,
+        share_workers_lock(settings.data_dir, kept_share) as (share, is_sole),
+    ):
+        parent = Parent(settings, lock, (share, is_sole), on_ready)
+        if state is None:
+            await parent.listen(inherited.sockets)
+        else:
+            parent.go_on(state)
+        return await parent.run()
+
+
+class Parent:
+    """Carries out what `Workers` decides."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        lock: Lock,
+        share: tuple[int, bool],
+        on_ready: Callable[[int], None] | None,
+    ) -> None:
+        """`share`: the workers' lock, and whether no other process has it."""
+        self._settings = settings
+        self._lock = lock
+        self._share, self._is_sole = share
+        self._on_ready = on_ready
+        self._slots = settings.workers or 1  # 0: it had workers until it was new code
+        self._listening: list[socket.socket] = []
+        self._ports: dict[int, list[socket.socket]] = {}
+        self._links: dict[int, LineLink] = {}
+        self._members: dict[int, int] = {}
+        self._workers = Workers(self._slots, self._grace)
+        self._changed = asyncio.Event()
+        self._had_terminal = os.isatty(0)
+
+    @property
+    def _grace(self) -> float:
+        return self._settings.drain_seconds + _GRACE_SECONDS
+
+    @property
+    def port(self) -> int:
+        """The one that all workers share."""
+        return int(self._listening[0].getsockname()[1])
+
+    async def listen(self, given: list[socket.socket]) -> None:
+        """Have the ports; `given` are bound already. Raises CannotListen."""
+        settings = self._settings
+        give_up_at = time.monotonic() + (0 if self._is_sole else PORT_SECONDS)
+        while True:
+            try:
+                self._listening = given or bind(settings.host, settings.port)
+                return self._have_own_ports()
+            except CannotListen as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > give_up_at:
+                    raise
+            await asyncio.sleep(_POLL)
+
+    def go_on(self, state: ParentState) -> None:
+        """From where the code before this one was."""
+        self._listening = [socket.socket(fileno=one) for one in state.listening]
+        for slot, several in state.ports.items():
+            own = [socket.socket(fileno=one) for one in several]
+            if slot <= self._slots:
+                self._ports[slot] = own
+        for pid, descriptor in state.links.items():
+            self._link(pid, socket.socket(fileno=descriptor))
+        self._members = state.members
+        self._workers = Workers(self._slots, self._grace, state.workers)
+        self._have_own_ports()
+
+    async def run(self) -> int:
+        """Until all workers have ended; the exit status."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
+        self._reap()
+        while True:
+            now = time.monotonic()
+            for step in self._workers.decide(now):
+                self._carry_out(step, now)
+            if self._workers.is_over:
+                return int(self._workers.has_failed)
+            wake_at = self._workers.wake_at(now)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wake_at and wake_at - now):
+                    await self._changed.wait()
+            self._changed.clear()
+
+    def _have_own_ports(self) -> None:
+        """Behind the shared port, in the slots' order; where that is any, any."""
+        host, port = self._listening[0].getsockname()[:2]
+        for slot in range(1, self._slots + 1):
+            if slot not in self._ports:
+                own = port + slot if self._settings.port else 0
+                self._ports[slot] = bind(host, own)
+
+    def _carry_out(self, step: WorkerStep, now: float) -> None:
+        if step.order is Order.START:
+            self._start(step.slot, now)
+        elif step.order is Order.BECOME_NEW:
+            self._become_new()
+        elif step.order is Order.KILL:
+            logger.error("process %d does not end: it is killed", step.pid)
+            os.kill(step.pid, signal.SIGKILL)
+        else:
+            self._links[step.pid].send(step.order)
+
+    def _start(self, slot: int, now: float) -> None:
+        ours, theirs = socket.socketpair()
+        passed = [(one.fileno(), LISTENING) for one in self._listening]
+        passed += [(one.fileno(), OWN_PORT) for one in self._ports[slot]]
+        # Once one of its own serves there is somebody else.
+        passed += [(self._share, SOLE_LOCK if self._is_sole else WORKERS_LOCK)]
+        passed += [(theirs.fileno(), PARENT)]
+        command = [sys.executable, *sys.orig_argv[1:]]
+        with theirs:
+            try:
+                pid = start_process(command, passed)
+            except OSError as error:
+                ours.close()
+                logger.error("worker %d does not start: %s", slot, error.strerror)
+                self._workers.note_failure(slot, now)
+                self._changed.set()
+                return
+        logger.info("worker %d is process %d", slot, pid)
+        self._workers.add(pid, slot, now)
+        self._link(pid, ours)
+
+    def _link(self, pid: int, connected: socket.socket) -> None:
+        self._links[pid] = LineLink(
+            connected, lambda kind, body: self._receive(pid, kind, body), _wait_for_end
+        )
+
+    def _receive(self, pid: int, kind: str, body: Any) -> None:
+        self._changed.set()
+        if kind == LEAVING:
+            self._workers.note_leaving(pid, time.monotonic())
+        elif kind == SERVING:
+            self._note_serving(pid, body)
+
+    def _note_serving(self, pid: int, told: dict[str, Any]) -> None:
+        self._is_sole = False
+        self._workers.note_serving(pid)
+        self._members[pid] = told["member"]
+        self._lock.publish(
+            RunningGateway(
+                os.getpid(),
+                self._settings.host,
+                self.port,
+                told["database"],
+                told["database_mark"],
+            )
+        )
+        logger.info("process %d serves on port %d, too", pid, told["own_port"])
+        systemd.notify(systemd.READY)
+        if self._on_ready is not None:
+            self._on_ready(self.port)
+            self._on_ready = None
+
+    def _reap(self) -> None:
+        """Collect all children that have ended; as process 1 others' as well."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._changed.set()
+            worker = self._workers.note_end(pid, time.monotonic())
+            if worker is not None:
+                self._note_end(worker, os.waitstatus_to_exitcode(status))
+
+    def _note_end(self, worker: Worker, status: int) -> None:
+        self._links.pop(worker.pid).close()
+        how = f"of signal {-status}" if status < 0 else f"with status {status}"
+        level = logging.INFO if worker.state is State.LEAVING else logging.ERROR
+        logger.log(level, "process %d, %s, has ended %s", worker.pid, worker.state, how)
+        member = self._members.pop(worker.pid, None)
+        if status != 0 and member is not None:
+            # Who shares the database need not wait for its silence.
+            for one in self._workers.all:
+                if one.state is State.SERVING:
+                    return self._links[one.pid].send(ENDED, member)
+
+    def _stop(self) -> None:
+        logger.info("told to stop")
+        systemd.notify(systemd.STOPPING)
+        self._workers.stop()
+        self._changed.set()
+        # Whoever connected from now on would be accepted by nobody.
+        for one in [*self._listening, *chain(*self._ports.values())]:
+            one.close()
+
+    def _hang_up(self) -> None:
+        if self._had_terminal and not os.isatty(0):
+            self._stop()
+        elif self._workers.restart():
+            logger.info("SIGHUP: workers are replaced, one after the other")
+        else:
+            logger.info("SIGHUP: a restart is under way")
+        self._changed.set()
+
+    def _become_new(self) -> None:
+        ports = self._ports.items()
+        state = ParentState(
+            pid=os.getpid(),
+            lock=self._lock.fileno(),
+            workers_lock=self._share,
+            listening=[one.fileno() for one in self._listening],
+            ports={slot: [one.fileno() for one in some] for slot, some in ports},
+            workers=self._workers.all,
+            links={pid: link.fileno() for pid, link in self._links.items()},
+            members=self._members,
+        )
+        logger.info("the new code serves: this process becomes it, too")
+        try:
+            become_new_code(state)
+        except OSError as error:
+            logger.error("it cannot: %s; it goes on as it is", error.strerror)
+            self._changed.set()
+
+
+def _wait_for_end() -> None:
+    """A link that closed says nothing: who has ended is reaped."""
