@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from gateway.keys.key import digest
 from gateway.oauth.client_rules import CODEX_CLIENT, check_redirect, check_scope
+from gateway.oauth.devices import MOST_DEVICES, has_room
 from gateway.oauth.errors import (
     ClientFault,
     OAuthError,
@@ -161,6 +162,17 @@ def pending_of(row: SignInRequestRow) -> PendingRequest:
 
 def read_pending(handle: str, now: float) -> PendingRequest:
     return pending_of(find_request(handle, now))
+
+
+def seat_with_room(user_id: int, now: float) -> ApiKeyRow:
+    """The person's, to which one more device may sign in. Raises SeatLacking."""
+    seat = usable_seat(user_id, now)
+    if not has_room(seat.id, now):
+        raise SeatLacking(
+            f"Your seat has {MOST_DEVICES} devices, with those that signed in today: "
+            "end some that you do not need, or try again tomorrow"
+        )
+    return seat
 
 
 def usable_seat(user_id: int, now: float) -> ApiKeyRow:

@@ -11,6 +11,7 @@ from gateway.oauth.authorization import (
     BROWSER,
     callback_url,
     find_request,
+    seat_with_room,
     usable_seat,
 )
 from gateway.oauth.devices import EndReason, end_devices
@@ -45,7 +46,7 @@ def approve(handle: str, user_id: int, device_name: str, now: float) -> str:
     Raises RequestOver, SeatLacking: whatever could keep the code from being exchanged
     is told before, for the client calls the sign-in complete whatever follows.
     """
-    seat, ms = usable_seat(user_id, now), int(now * 1000)
+    seat, ms = seat_with_room(user_id, now), int(now * 1000)
     request = _decide(handle, now)
     code, table = secrets.token_urlsafe(32), AuthorizationCodeRow
     table.delete().where(table.expires_at < ms - _KEPT_MS).execute()

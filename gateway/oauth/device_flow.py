@@ -18,6 +18,7 @@ from gateway.oauth.authorization import (
     PendingRequest,
     add_request,
     pending_of,
+    seat_with_room,
     usable_seat,
 )
 from gateway.oauth.errors import (
@@ -146,7 +147,7 @@ def decide_on_code(
     """Approve a device of this name, None: deny it. Raises SeatLacking, RequestOver."""
     decided: dict[str, Any] = {"verdict": DENIED, "user_id": user_id}
     if name is not None:
-        seat_id = usable_seat(user_id, now).id
+        seat_id = seat_with_room(user_id, now).id
         decided |= {"verdict": APPROVED, "api_key_id": seat_id, "device_name": name}
     table = SignInRequestRow
     is_open = (table.id == row.id) & (table.verdict == UNDECIDED)

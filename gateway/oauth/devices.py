@@ -18,6 +18,8 @@ _DAY_MS = 86_400_000
 # An ended device is shown so long.
 ENDED_KEPT_DAYS = 90
 LONGEST_DEVICE_NAME = 80
+# Of a seat. Each is in memory, and its row stays for months: a script makes no more.
+MOST_DEVICES = 100
 
 
 class EndReason(StrEnum):
@@ -123,6 +125,15 @@ def end_devices(
         audit.record(actor, "device.end", row.name, device=row.id, why=reason.value)
         ended.append(str(row.name))
     return ended
+
+
+def has_room(key_id: int, now: float) -> bool:
+    """Whether one more may sign in to the seat."""
+    table, ms = DeviceRow, int(now * 1000)
+    goes_on = table.ends_at.is_null() & (table.refresh_expires_at > ms)
+    counted = goes_on | (table.created_at > ms - _DAY_MS)
+    of_seat = table.select().where((table.api_key_id == key_id) & counted)
+    return bool(of_seat.count() < MOST_DEVICES)
 
 
 def end_seat_devices(key_id: int, actor: str, now: float) -> None:

@@ -13,6 +13,7 @@ from gateway.admission.failed_keys import FailedKeys
 from gateway.keys.key import digest
 from gateway.oauth import device_flow
 from gateway.oauth.client_rules import check_client, check_scope
+from gateway.oauth.devices import Device
 from gateway.oauth.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -37,6 +38,8 @@ _JITTER_SECONDS = 1.0
 REQUESTS_PER_MINUTE = 300
 # Of a device: a client that repeats a refresh does so seven times, and it may be two.
 REFRESHES_PER_MINUTE = 120
+# Of all its devices, which refresh six times an hour each.
+REFRESHES_OF_SEAT_PER_MINUTE = 240
 _MOST_CODES = 4096
 
 OAuthForm = Mapping[str, str]
@@ -72,6 +75,7 @@ class Endpoints:
         self._pace = Pace()
         self._addresses = FailedKeys(REQUESTS_PER_MINUTE)
         self._devices = FailedKeys(REFRESHES_PER_MINUTE)
+        self._seats = FailedKeys(REFRESHES_OF_SEAT_PER_MINUTE)
         self._grants: Mapping[
             str, Callable[[OAuthForm, BrowserFacts], Awaitable[Issued]]
         ] = {
@@ -118,7 +122,7 @@ class Endpoints:
             self._bound(browser.network)
         elif device.is_signed_out:
             raise InvalidGrant  # nothing is written for it
-        elif self._devices.count(str(device.id), time.time()):
+        elif self._is_flood(device, time.time()):
             raise SlowDown
         return await self._oauth.refresh(token, form["client_id"], browser.address)
 
@@ -137,6 +141,10 @@ class Endpoints:
             raise AccessDenied
         redeem = partial(device_flow.redeem, code, browser.address, store.secrets)
         return await self._oauth.issued(await store.write(redeem, time.time()))
+
+    def _is_flood(self, device: Device, now: float) -> bool:
+        is_own = self._devices.count(str(device.id), now)
+        return bool(is_own or self._seats.count(str(device.key_id), now))
 
     def _bound(self, network: str) -> None:
         if self._addresses.count(network, time.time()):

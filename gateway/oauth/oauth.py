@@ -104,7 +104,7 @@ class OAuth:
 
     async def check_seat(self, user_id: int) -> None:
         """Raises SeatLacking, saying what the person can do about it."""
-        await self._store.page(authorization.usable_seat, user_id, time.time())
+        await self._store.page(authorization.seat_with_room, user_id, time.time())
 
     async def approve(self, handle: str, user_id: int, device_name: str) -> str:
         """The URL that brings the client its code. Raises RequestOver, SeatLacking.

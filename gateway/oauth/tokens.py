@@ -36,6 +36,9 @@ IDLE_DEVICE_SECONDS = 60 * 86_400
 OLDEST_DEVICE_SECONDS = 365 * 86_400
 # An expired access token is known so long: who presents it may be told what to do.
 KNOWN_SECONDS = 3_600
+# Of a device: it needs one every ten minutes, and some for repeated refreshes.
+MOST_TOKENS = 50
+REPEATS_NOTED_EVERY_SECONDS = 60  # of a seat
 REFRESH_START = "cgrt-"
 _FAMILY_LENGTH = PUBLIC_LENGTH + 16
 _ACCESS_LENGTH = PUBLIC_LENGTH + 43
@@ -191,8 +194,7 @@ def refresh_device(
     follows = successor(sealed_key(box), token)
     if verdict is Verdict.REPEAT:
         if address != row.refresh_address:
-            told = {"device": row.id, "address": address, "before": row.refresh_address}
-            audit.record(f"seat:{seat.name}", "device.repeat", row.name, **told)
+            _note_repeat(row, f"seat:{seat.name}", address)
     else:
         keep_chain(row, rotated(chain, digest(follows), now))
         row.refreshed_at, row.refresh_address = ms, address
@@ -238,6 +240,13 @@ def revoke_token(token: str, now: float) -> bool:
     return bool(end_devices(which, EndReason.REVOKED, "device", now))
 
 
+def _note_repeat(row: DeviceRow, actor: str, address: str) -> None:
+    """Whoever repeats it all the time fills no audit."""
+    if not audit.was_recorded(actor, "device.repeat", REPEATS_NOTED_EVERY_SECONDS):
+        told = {"device": row.id, "address": address, "before": row.refresh_address}
+        audit.record(actor, "device.repeat", row.name, **told)
+
+
 def _refresh_token(seat: ApiKeyRow, family: str, secret: str) -> str:
     public = seat.prefix.removeprefix(DEVICE_TOKEN_START)
     return REFRESH_START + public + family + secret
@@ -256,6 +265,9 @@ def _issue(
         generation=generation,
         expires_at=int(expires_at * 1000),
     )
+    own = table.select(table.digest).where(table.device_id == row.id)
+    oldest = own.order_by(table.expires_at.desc()).offset(MOST_TOKENS)
+    table.delete().where(table.digest.in_([one.digest for one in oldest])).execute()
     given = Secret(access), Secret(refresh)
     return Issued(device_of(row), generation, *given, expires_at)
 

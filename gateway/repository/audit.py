@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 from gateway.repository.revision import raise_revision
-from gateway.store.models import AuditLog
+from gateway.store.models import AuditLog, now_ms
 
 API = "api"
+_LATEST = 100
 
 
 def shell_actor() -> str:
@@ -16,6 +17,15 @@ def shell_actor() -> str:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):  # a container's user may have no name
         return "cli"
+
+
+def was_recorded(actor: str, action: str, seconds: float) -> bool:
+    """Whether it is among the latest rows, and no older than that."""
+    latest = AuditLog.select().order_by(AuditLog.id.desc()).limit(_LATEST)
+    since = now_ms() - seconds * 1000
+    return any(
+        (row.actor, row.action) == (actor, action) and row.at > since for row in latest
+    )
 
 
 def record(actor: str, action: str, target: str, **detail: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import peewee as pw
 
-from gateway.errors import forget_traceback
+from gateway.errors import GatewayError, forget_traceback
 from gateway.store import models
 from gateway.store.backup import Progress, back_up
 from gateway.store.database import (
@@ -19,6 +19,7 @@ from gateway.store.database import (
     UnusableDatabase,
     cause_of,
     close_all,
+    describe,
     disconnect,
     migrate,
     open_database,
@@ -149,8 +150,12 @@ class Store:
         not take it back: a token that upstream rotated must reach the disk.
         Raises StoreUnavailable, or what the function raises.
         """
-        future = self.writer.submit(function, *args)
-        return await asyncio.shield(asyncio.wrap_future(future))
+        written = asyncio.wrap_future(self.writer.submit(function, *args))
+        try:
+            return await asyncio.shield(written)
+        except asyncio.CancelledError:
+            written.add_done_callback(_note_unheard)
+            raise
 
     async def transact(self, function: Callable[..., T], *args: Any) -> T:
         """The same on a connection for what processes agree upon: one after the other,
@@ -197,3 +202,10 @@ class Store:
         await self.write(lambda: None)
         if self.writer.last_error is not None:
             raise StoreUnavailable
+
+
+def _note_unheard(written: "asyncio.Future[Any]") -> None:
+    """How a change ended whose caller has given up: trouble was told already."""
+    error = None if written.cancelled() else written.exception()
+    if isinstance(error, Exception) and not isinstance(error, GatewayError):
+        logger.error("a change nobody waits for has failed: %s", describe(error))

@@ -13,6 +13,10 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.oauth.device_flow import USER_CODE_LETTERS, UnknownUserCode, begin
+from gateway.oauth.endpoints import (
+    REFRESHES_OF_SEAT_PER_MINUTE,
+    REFRESHES_PER_MINUTE,
+)
 from gateway.sign_in.delays import SignInTooSoon
 from gateway.sign_in.sessions import BrowserFacts
 from gateway.store.log.refusals import refusal_page
@@ -164,6 +168,17 @@ async def test_thirty_who_guess_together_get_three_hundred_guesses_an_hour(clien
     assert looked_at == 300
     # 20**8 codes: all these find one of five once in 17,000,000 hours.
     assert looked_at * len(waiting) / len(USER_CODE_LETTERS) ** 8 < 1 / 17_000_000
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_all_devices_of_a_seat_together_refresh_so_often(client):
+    held, statuses = [await client.signed_in() for _ in range(3)], []
+    for given in held:
+        token = given["refresh_token"]
+        asked = [client.refresh(token) for _ in range(REFRESHES_PER_MINUTE)]
+        statuses += [answered.status for answered in await asyncio.gather(*asked)]
+    count = statuses.count(200)
+    assert REFRESHES_OF_SEAT_PER_MINUTE <= count < 3 * REFRESHES_PER_MINUTE
 
 
 @pytest.mark.gen_test

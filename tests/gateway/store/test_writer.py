@@ -1,11 +1,13 @@
 """None"""
 
 import asyncio
+import gc
 import threading
 import time
 
 import pytest
 
+from gateway.store.database import StoreUnavailable
 from gateway.store.models import (
     AccountRow,
     BindingRow,
@@ -105,6 +107,33 @@ def test_a_cancelled_caller_does_not_take_its_write_back(tmp_path):
             assert await store.read(values_named, "token") == ["new"]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(StoreUnavailable(), []), (LookupError("a bug"), ["a bug"])]
+)
+def test_a_failure_that_nobody_waits_for_is_no_traceback(tmp_path, caplog, error, told):
+    async def scenario():
+        async with running(tmp_path) as store:
+            gate = threading.Event()
+
+            def fail():
+                gate.wait(10)
+                raise error
+
+            write = asyncio.create_task(store.write(fail))
+            await asyncio.sleep(0)  # it is put in
+            write.cancel()
+            gate.set()
+            await store.flush()
+            assert write.cancelled()
+            del write
+            gc.collect()
+
+    asyncio.run(scenario())
+    assert "never retrieved" not in caplog.text
+    assert [one for one in told if one not in caplog.text] == []
+    assert len(caplog.records) == len(told)
 
 
 def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path):
