@@ -4,13 +4,16 @@ import json
 import time
 
 from gateway.accounts.account import Account, AccountKind, Credentials
+from gateway.accounts.health import AccountStatus
 from gateway.protocol.lenient_json import load_object
 from gateway.protocol.numbers import stored_time
 from gateway.repository.account_state import restore
+from gateway.repository.revision import raise_revision
 from gateway.secret import Secret
 from gateway.store import models
 from gateway.store.encryption import SecretBox, UnusableKey
 from gateway.store.models import now_ms
+from gateway.store.shared.tables import database_now_ms
 from gateway.store.store import Store
 
 _SECRETS = ("access_token", "refresh_token", "id_token", "api_key")
@@ -90,15 +93,17 @@ class AccountStore:
 
     async def claim(self, account_id: int, owner: str, ttl: float) -> bool:
         """Whether `owner` may refresh the account for so many seconds."""
-        return await self._store.write(_claim, account_id, owner, int(ttl * 1000))
+        return await self._store.transact(_claim, account_id, owner, int(ttl * 1000))
 
     async def release_claim(self, account_id: int, owner: str) -> None:
-        await self._store.write(_release_claim, account_id, owner)
+        await self._store.transact(_release_claim, account_id, owner)
 
-    async def save_credentials(self, account_id: int, credentials: Credentials) -> None:
-        await self._store.write(
-            save_credentials, account_id, credentials, self._secrets
-        )
+    async def save_credentials(
+        self, account_id: int, credentials: Credentials, replaced: Credentials
+    ) -> Credentials:
+        """What is stored then: those of another process that replaced the same, too."""
+        change = save_credentials, account_id, credentials, replaced, self._secrets
+        return await self._store.write(*change)
 
     async def load_credentials(self, account_id: int) -> Credentials | None:
         """None when the account is gone or its credentials cannot be read."""
@@ -106,7 +111,7 @@ class AccountStore:
 
 
 def _claim(account_id: int, owner: str, ttl_ms: int) -> bool:
-    now, claim = now_ms(), models.AccountClaimRow
+    now, claim = database_now_ms(models.database.obj), models.AccountClaimRow
     taken = {"owner": owner, "expires_at": now + ttl_ms}
     claim.insert(account_id=account_id, **taken).on_conflict(
         conflict_target=[claim.account_id],
@@ -123,13 +128,21 @@ def _release_claim(account_id: int, owner: str) -> None:
 
 
 def save_credentials(
-    account_id: int, credentials: Credentials, secrets: SecretBox
-) -> None:
-    models.AccountRow.update(
+    account_id: int, credentials: Credentials, replaced: Credentials, secrets: SecretBox
+) -> Credentials:
+    stored = _load_credentials(account_id, secrets)
+    if stored is not None and not stored.has_same_tokens(replaced):
+        return stored
+    table = models.AccountRow
+    row = table.update(
         credentials=encrypt_credentials(credentials, secrets),
         expires_at=expiry_ms(credentials),
         updated_at=now_ms(),
-    ).where(models.AccountRow.id == account_id).execute()
+    ).where(table.id == account_id)
+    is_lost = table.state_kind == AccountStatus.REAUTH_REQUIRED
+    if row.execute() and table.get_or_none(is_lost & (table.id == account_id)):
+        raise_revision()  # who took the login for ended takes these
+    return credentials
 
 
 def _load_credentials(account_id: int, secrets: SecretBox) -> Credentials | None:

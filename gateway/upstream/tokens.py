@@ -21,12 +21,15 @@ from gateway.accounts.account import Account, Credentials
 from gateway.accounts.health import AccountStatus
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import PERMANENT_CODES
-from gateway.protocol.lenient_json import text
 from gateway.protocol.local_failures import token_refresh_failed
 from gateway.secret import Secret
 from gateway.upstream import UpstreamFault
-from gateway.upstream.api import ApiResponse, post_json
-from gateway.upstream.logins.auth_json import Login, read_login, tokens_to_credentials
+from gateway.upstream.api import post_json
+from gateway.upstream.logins.auth_json import Login, read_login
+from gateway.upstream.logins.refresh_answer import (
+    refresh_failure,
+    rotated_credentials,
+)
 
 # The public client of the Codex command line.
 CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
@@ -47,8 +50,8 @@ class CredentialStore(Protocol):
     async def claim(self, account_id: int, owner: str, ttl: float) -> bool: ...
     async def release_claim(self, account_id: int, owner: str) -> None: ...
     async def save_credentials(
-        self, account_id: int, credentials: Credentials
-    ) -> None: ...
+        self, account_id: int, credentials: Credentials, replaced: Credentials
+    ) -> Credentials: ...
     async def load_credentials(self, account_id: int) -> Credentials | None: ...
 
 
@@ -208,7 +211,7 @@ class TokenSource:
         if stored is None or stored.has_same_tokens(held):
             return False
         account.credentials = stored
-        return self._is_fresh(stored) and stored.access_token != held.access_token
+        return self._is_news(account, held)
 
     async def _take_file(self, account: Account) -> bool:
         """Whether the file the account came from holds newer tokens that are fresh."""
@@ -223,8 +226,19 @@ class TokenSource:
             (found.expires_at or 0) < (held.expires_at or 0)
         ):
             return False
-        await self._store.save_credentials(account.id, found)
-        account.credentials = found
+        return self._is_news(account, await self._save(account, found))
+
+    async def _save(self, account: Account, new: Credentials) -> Credentials:
+        """Store new ones and use them; those that were used before.
+
+        Who was stopped for longer than its claim lasts takes what others have stored.
+        """
+        held = account.credentials
+        account.credentials = await self._store.save_credentials(account.id, new, held)
+        return held
+
+    def _is_news(self, account: Account, held: Credentials) -> bool:
+        found = account.credentials
         return self._is_fresh(found) and found.access_token != held.access_token
 
     def _is_vain(self, account: Account) -> bool:
@@ -254,36 +268,8 @@ class TokenSource:
             rotated = rotated_credentials(answer, held)
         except ValueError:
             return refresh_failure(answer)
-        await self._store.save_credentials(account.id, rotated)
-        account.credentials = rotated
+        await self._save(account, rotated)
         return None
-
-
-def rotated_credentials(answer: ApiResponse, held: Credentials) -> Credentials:
-    """Tokens of a token endpoint's answer; what it leaves out stays as it was.
-
-    Raises ValueError when there are none.
-    """
-    tokens = answer.json()
-    if answer.status != 200:
-        raise ValueError("refused")
-    return tokens_to_credentials(
-        text(tokens.get("access_token")),
-        text(tokens.get("refresh_token")) or _reveal(held.refresh_token),
-        text(tokens.get("id_token")) or _reveal(held.id_token),
-    )
-
-
-def refresh_failure(answer: ApiResponse) -> Failure:
-    """Permanent by its code only; upstream's text is not shown, it may quote tokens."""
-    document = answer.json()
-    error = document.get("error")
-    told = error if isinstance(error, dict) else document
-    words = [told.get("code"), told.get("type"), error]
-    for word in words:
-        if isinstance(word, str) and word in PERMANENT_CODES:
-            return token_refresh_failed("The login has ended", word, status=401)
-    return token_refresh_failed(f"Refused with status {answer.status}")
 
 
 def _read_source(path: str | None) -> Login | None:
@@ -294,7 +280,3 @@ def _read_source(path: str | None) -> Login | None:
         return read_login(path)
     except (OSError, ValueError):
         return None
-
-
-def _reveal(secret: Secret | None) -> str | None:
-    return None if secret is None else secret.reveal()

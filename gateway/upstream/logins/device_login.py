@@ -15,7 +15,8 @@ from gateway.protocol.numbers import seconds, unix_time
 from gateway.upstream import UpstreamFault
 from gateway.upstream.api import ApiResponse, fetch, post_json
 from gateway.upstream.logins.auth_json import Login, login_of
-from gateway.upstream.tokens import CLIENT_ID, rotated_credentials
+from gateway.upstream.logins.refresh_answer import rotated_credentials
+from gateway.upstream.tokens import CLIENT_ID
 
 DEFAULT_INTERVAL = 5.0
 DEFAULT_LIFETIME = 900.0

@@ -15,11 +15,13 @@ from gateway.keys.key import Measure
 from gateway.repository import accounts, options
 from gateway.repository.account_state import to_keep
 from gateway.repository.keys import load_keys
+from gateway.repository.revision import current_revision
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
 from gateway.store import models
 from gateway.store.encryption import SecretBox
 from gateway.store.store import Store
+from gateway.store.write_queue import StoredHealth
 from gateway.upstream.logins.auth_json import Login
 
 
@@ -193,9 +195,40 @@ def test_saved_credentials_are_in_the_database_when_the_call_returns(tmp_path, s
         row = await store.write(login, secrets)
         held = accounts.AccountStore(store, secrets)
         rotated = Credentials(Secret("at2"), Secret("rt2"), None, expires_at=12.5)
-        await held.save_credentials(row.id, rotated)
+        first = await held.load_credentials(row.id)
+        assert await held.save_credentials(row.id, rotated, first) == rotated
         assert await held.load_credentials(row.id) == rotated
         assert await held.load_credentials(99) is None
+
+    run(tmp_path, secrets, scenario)
+
+
+def test_credentials_that_another_process_saved_meanwhile_stay(tmp_path, secrets):
+    async def scenario(store):
+        row = await store.write(login, secrets)
+        held = accounts.AccountStore(store, secrets)
+        first = await held.load_credentials(row.id)
+        theirs, late = (Credentials(Secret(f"at{n}"), Secret(f"rt{n}")) for n in "23")
+        await held.save_credentials(row.id, theirs, first)
+        assert await held.save_credentials(row.id, late, first) == theirs
+        assert await held.load_credentials(row.id) == theirs
+
+    run(tmp_path, secrets, scenario)
+
+
+def test_a_late_renewal_is_told_to_who_took_the_login_for_ended(tmp_path, secrets):
+    async def scenario(store):
+        row = await store.write(login, secrets)
+        held = accounts.AccountStore(store, secrets)
+        first = await held.load_credentials(row.id)
+        second, third = (Credentials(Secret(f"at{n}"), Secret(f"rt{n}")) for n in "23")
+        before = await store.read(current_revision)
+        await held.save_credentials(row.id, second, first)
+        assert await store.read(current_revision) == before
+        store.writer.save_state(row.id, StoredHealth("reauth_required"))
+        await store.flush()
+        await held.save_credentials(row.id, third, second)
+        assert await store.read(current_revision) > before
 
     run(tmp_path, secrets, scenario)
 

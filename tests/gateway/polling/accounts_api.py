@@ -36,8 +36,8 @@ class NoStore:
     async def release_claim(self, account_id, owner):
         pass
 
-    async def save_credentials(self, account_id, credentials):
-        pass
+    async def save_credentials(self, account_id, credentials, replaced):
+        return credentials
 
     async def load_credentials(self, account_id):
         return None

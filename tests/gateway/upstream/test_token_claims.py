@@ -44,3 +44,23 @@ def test_a_token_spent_by_another_process_is_forgiven(lifetime, used):
         assert not seen
 
     assert len(run(scenario, endpoint).requests) == (1 if used == "rt-2" else 2)
+
+
+def test_who_was_stopped_inside_a_refresh_takes_what_is_stored():
+    """Its claim was over, and another process has refreshed meanwhile."""
+    endpoint = Endpoint()
+
+    async def scenario(tokens, database, seen):
+        endpoint.gate = asyncio.Event()
+        mine = account()
+        database.stored = mine.credentials
+        refreshing = asyncio.create_task(tokens.ensure_fresh(mine))
+        await endpoint.arrived.wait()
+        database.stored = credentials(3_600, "rt-2")
+        endpoint.gate.set()  # its own answer, which was good once
+        await refreshing
+        assert mine.credentials == database.stored
+        assert mine.credentials.refresh_token.reveal() == "rt-2"
+        assert not seen
+
+    assert len(run(scenario, endpoint).requests) == 1

@@ -45,10 +45,12 @@ class Database:
         assert self.claimed == owner
         self.claimed = None
 
-    async def save_credentials(self, account_id, credentials):
+    async def save_credentials(self, account_id, credentials, replaced):
         await asyncio.sleep(0)
-        self.stored = credentials
-        self.log.append(credentials.refresh_token.reveal())
+        if self.stored is None or self.stored.has_same_tokens(replaced):
+            self.stored = credentials
+            self.log.append(credentials.refresh_token.reveal())
+        return self.stored
 
     async def load_credentials(self, account_id):
         await asyncio.sleep(0)
@@ -77,9 +79,9 @@ def test_refresh_is_what_codex_sends_and_is_saved_before_use():
     mine = account()
 
     class Careful(Database):
-        async def save_credentials(self, account_id, credentials):
+        async def save_credentials(self, account_id, credentials, replaced):
             assert mine.credentials.refresh_token.reveal() == "rt-1"
-            await super().save_credentials(account_id, credentials)
+            return await super().save_credentials(account_id, credentials, replaced)
 
     async def scenario(tokens, database, seen):
         await tokens.ensure_fresh(mine)
