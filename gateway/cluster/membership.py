@@ -27,6 +27,7 @@ from gateway.store.store import Store
 logger = logging.getLogger("gateway.members")
 
 LEAVE_SECONDS = 2.0
+_LOOK_AGAIN_SECONDS = 0.05  # while a change is waited for
 
 # Called in the loop when this process acknowledges; what it returns is run in the
 # transaction that does, on another thread.
@@ -47,6 +48,7 @@ class Membership:
         self.living = frozenset({0})
         self.rows: dict[int, MemberRow] = {}  # as last seen, by number
         self.changed: Topic[frozenset[int]] = Topic()  # `living`
+        self.behind: tuple[int, ...] = ()  # who did not take the latest change over
         self.taken_over: Topic[int] = Topic()  # from this one, which goes on
         self.claims = Claims(store)
         self.contributions: list[Contribution] = []
@@ -65,6 +67,12 @@ class Membership:
     @property
     def is_alone(self) -> bool:
         return len(self.living) == 1
+
+    @property
+    def problem(self) -> str:
+        """Why a change does not hold everywhere, for anybody to read; "" if it does."""
+        late = ", ".join(map(str, self.behind))
+        return f"the latest change does not hold at all members: {late}" if late else ""
 
     def may_spend(self) -> bool:
         """Whether others still count on what this process does with its grants."""
@@ -98,6 +106,20 @@ class Membership:
         self._acknowledged = revision
         also = [contribution() for contribution in self.contributions]
         await self._write_beat(lambda told: members.acknowledge(self.id, told, also))
+
+    async def wait_for_others(self, revision: int) -> None:
+        """Wait until all members follow it, or for long enough; see `behind`.
+
+        Raises StoreUnavailable.
+        """
+        give_up_at = self._clock() + members.FOLLOW_SECONDS
+        late: list[MemberRow] = []
+        while not self.is_alone:
+            late = await self._store.read(members.behind, revision)
+            if not late or self._clock() > give_up_at:
+                break
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        self.behind = tuple(row.id for row in late)
 
     async def run(self) -> None:
         """Beat, and see who does not; its owner cancels it."""

@@ -8,6 +8,8 @@ from gateway.repository.revision import raise_revision
 from gateway.store.models import now_ms
 from gateway.store.shared.tables import ClaimRow, MemberRow
 
+# A change is made once it holds at all members, or so long after it was.
+FOLLOW_SECONDS = 5.0
 # Of members that ended: so long a late writer finds its row, and a person the reason.
 KEPT_MS = 24 * 3_600_000
 
@@ -66,6 +68,11 @@ def living() -> list[MemberRow]:
     """The members that have not ended, the oldest first."""
     is_living = MemberRow.state != MemberState.ENDED
     return list(MemberRow.select().where(is_living).order_by(MemberRow.id))
+
+
+def behind(revision: int) -> list[MemberRow]:
+    """The living members that have not taken it over yet."""
+    return [row for row in living() if row.acknowledged < revision]
 
 
 def beat(id: int, told: Beat) -> list[MemberRow] | None:

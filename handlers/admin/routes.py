@@ -38,7 +38,7 @@ from handlers.admin.prices import (
     RecostHandler,
 )
 from handlers.admin.settings import ReloadHandler, SettingsHandler
-from handlers.admin.status import StatusHandler
+from handlers.admin.status import MembersHandler, StatusHandler
 from handlers.admin.turns import TurnCutHandler, TurnsHandler
 from handlers.admin.users.devices import DevicesHandler, DeviceSignOutHandler
 from handlers.admin.users.people import PeopleHandler, PersonHandler
@@ -78,6 +78,7 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/usage", UsageReportHandler, ADMIN),
     (r"/api/rules", RuleCountsHandler, ADMIN),
     (r"/api/status", StatusHandler, ADMIN),
+    (r"/api/members", MembersHandler, ADMIN),
     (r"/api/turns", TurnsHandler, ADMIN),
     (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
     (r"/api/visits", VisitsHandler, ADMIN),

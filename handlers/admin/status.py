@@ -1,8 +1,9 @@
-"""/api/status: whether all is well."""
+"""/api/status: whether all is well; /api/members: who serves from the database."""
 
 from typing import ClassVar
 
 from gateway.admin.live.entities import STATUS
+from gateway.admin.live.members import MEMBER_LIST, list_members
 from gateway.admin.live.status import live_status
 from handlers.admin.base import AdminHandler, Operation
 
@@ -14,3 +15,14 @@ class StatusHandler(AdminHandler):
 
     async def get(self) -> None:
         self.answer(await live_status(self.gateway))
+
+
+class MembersHandler(AdminHandler):
+    operations: ClassVar = {
+        "get": Operation(
+            "The processes that serve from the database, the oldest first", MEMBER_LIST
+        )
+    }
+
+    async def get(self) -> None:
+        self.answer({"members": await self.gateway.store.read(list_members)})
