@@ -14,6 +14,7 @@ from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.admission.client_sockets import ClientSockets
 from gateway.admission.client_upgrade import Upgrades
 from gateway.cluster.database_clock import DatabaseClock
+from gateway.cluster.member_calls import MemberCalls
 from gateway.cluster.membership import Membership
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
@@ -83,8 +84,7 @@ class Gateway:
         self.background = BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
         self.store = Store(settings.database_url, secrets=secrets)
-        direct_url = settings.database_direct_url or settings.database_url
-        self.database_lock = DatabaseLock(direct_url, settings.data_dir)
+        self.database_lock = DatabaseLock(settings.direct_url, settings.data_dir)
         self.admin = AdminToken(self.store, secrets, settings)
         self.ring = KeyRing()
         self.sign_in = SignIn(self.store, secrets, self.ring)
@@ -100,6 +100,7 @@ class Gateway:
         self.arrivals = Arrivals(self.limiter)
         pool = self.pool = Pool(settings)
         members = self.membership = Membership(self.store, settings)
+        self.member_calls = MemberCalls(members, self.admin, settings.member_networks)
         self.changes = ChangeWatch(self.store, self._load, members.acknowledge)
         self.peers = Peers(self.ring, self.limiter, pool.bindings, self.changes.load)
         self._session = session = open_session(settings)
@@ -202,6 +203,7 @@ class Gateway:
         now = time.time()
         self.pool.bindings.restore(await self.store.read(stored_bindings), now)
         self.limiter.ledger.restore(await self.store.read(stored_counters, now))
+        opened.push_async_callback(self.member_calls.close)
         opened.push_async_callback(self._recorder.stop)
         opened.push_async_callback(self.judges.close)
         opened.push_async_callback(self.resets.close)

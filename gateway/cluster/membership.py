@@ -52,7 +52,9 @@ class Membership:
         self.taken_over: Topic[int] = Topic()  # from this one, which goes on
         self.claims = Claims(store)
         self.contributions: list[Contribution] = []
-        self._state = self._told = MemberState.JOINING
+        self.url = settings.member_url or None  # where the others reach this one
+        self._state = MemberState.JOINING
+        self._told: tuple[object, ...] = ()  # of state and URL, in the row
         self._store = store
         self._settings = settings
         self._clock = clock
@@ -132,7 +134,7 @@ class Membership:
 
     async def beat(self) -> None:
         """Show that this member lives, and see the others. Raises StoreUnavailable."""
-        if self._state is self._told and self._is_on_file and self.is_alone:
+        if self._is_on_file and self.is_alone and self._told == (self._state, self.url):
             return
         await self._write_beat(lambda told: members.beat(self.id, told))
 
@@ -159,7 +161,7 @@ class Membership:
     ) -> None:
         sent_at = self._clock()
         self._beats += 1
-        told = Beat(self._beats, self._state, self._acknowledged)
+        told = Beat(self._beats, self._state, self._acknowledged, self.url)
         rows = await self._store.transact(write, told)
         if rows is None:
             logger.warning("the others have taken over from this process; it is back")
@@ -168,7 +170,7 @@ class Membership:
                 lambda: members.come_back(self.id, self._identity(), told)
             )
             rows = await self._store.read(members.living)
-        self._told = told.state
+        self._told = told.state, told.url
         self._spends_until = sent_at + SPEND_SECONDS
         self._see(rows)
         beats = {row.id: row.heartbeat for row in rows if row.id != self.id}
@@ -180,7 +182,7 @@ class Membership:
     def _identity(self) -> Identity:
         """It reads files."""
         found = identify(self._settings.data_dir)
-        return Identity(found.id, found.place, version(), None)
+        return Identity(found.id, found.place, version())
 
     def _see(self, rows: list[MemberRow]) -> None:
         self.rows = {row.id: row for row in rows}

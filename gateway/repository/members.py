@@ -29,7 +29,6 @@ class Identity(NamedTuple):
     directory: str
     place: str
     version: str
-    url: str | None
 
 
 class Beat(NamedTuple):
@@ -38,6 +37,7 @@ class Beat(NamedTuple):
     number: int
     state: MemberState
     acknowledged: int
+    url: str | None
 
 
 def join(who: Identity, *, ends_directory: bool, ends_all: bool) -> int:
@@ -81,6 +81,7 @@ def beat(id: int, told: Beat) -> list[MemberRow] | None:
         "heartbeat": told.number,
         "state": told.state,
         "acknowledged": told.acknowledged,
+        "url": told.url,
     }
     mine = (MemberRow.id == id) & (MemberRow.state != MemberState.ENDED)
     return living() if MemberRow.update(row).where(mine).execute() else None

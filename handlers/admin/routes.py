@@ -28,7 +28,7 @@ from handlers.admin.logs import (
     RuleCountsHandler,
     UsageReportHandler,
 )
-from handlers.admin.metrics import MetricsHandler
+from handlers.admin.metrics import MetricsHandler, SummedMetricsHandler
 from handlers.admin.notices import NoticesHandler, NoticeTestHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.prices import (
@@ -97,4 +97,5 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),
     (r"/metrics", MetricsHandler, ADMIN),
+    (r"/metrics/members", SummedMetricsHandler, ADMIN),
 ]

@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
+from gateway.admin.live.elsewhere import members_of_all
 from gateway.admin.live.entities import STATUS
-from gateway.admin.live.members import MEMBER_LIST, list_members
+from gateway.admin.live.members import MEMBER_LIST
 from gateway.admin.live.status import live_status
 from handlers.admin.base import AdminHandler, Operation
 
@@ -25,4 +26,4 @@ class MembersHandler(AdminHandler):
     }
 
     async def get(self) -> None:
-        self.answer({"members": await self.gateway.store.read(list_members)})
+        self.answer({"members": await members_of_all(self.gateway)})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.admin.entity import Field, entity
+from gateway.admin.entity import Field, entity, similar_fields
 from gateway.repository.members import MemberState, living
 from gateway.repository.revision import current_revision
 
@@ -15,6 +15,7 @@ MEMBER = entity(
     Field("url", nullable=True, description="where the others reach it"),
     Field("started_at", float),
     Field("is_behind", bool, description="has not taken the latest change over"),
+    *similar_fields("turns sockets waiting", int, nullable=True),  # null: not reached
 )
 MEMBER_LIST = entity("Members", Field("members", MEMBER, many=True, required=True))
 

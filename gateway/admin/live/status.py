@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gateway.admin.live.elsewhere import members_of_all
 from gateway.admin.live.members import list_members
 from gateway.admin.live.warnings import warnings_of
 from gateway.admin.views import show_account, stored_accounts
@@ -46,6 +47,7 @@ async def live_status(gateway: Gateway) -> Shown:
             told["recording"] = await gateway.store.read(
                 last_recording, settings.data_dir
             )
+            told["members"] = await members_of_all(gateway)
     except (StoreUnavailable, TimeoutError) as error:
         told["database"]["problem"] = str(error) or "it does not answer"
     known = status_in_memory(gateway)

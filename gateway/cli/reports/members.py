@@ -1,8 +1,11 @@
 """`run.py members`: the processes that serve from the database."""
 
+from typing import Any
+
 import click
 
 from gateway.admin.live.members import list_members
+from gateway.cli.admin_client import find_client
 from gateway.cli.base import run_query, settings_and_json
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import format_time
@@ -11,8 +14,8 @@ from gateway.cli.screen.lines import show_table
 from gateway.settings import Settings
 
 _COLUMNS = columns(
-    "id state version started behind place url",
-    "id",
+    "id state version started behind turns sockets waiting place url",
+    "id turns sockets waiting",
     whole="id state place",
     extra="url",
     state={"serving": "green", "joining": "yellow", "leaving": "yellow"},
@@ -28,7 +31,12 @@ def members(settings: Settings, as_json: bool) -> None:
     Each start is a member of its own. One that is behind has not yet taken the latest
     change over; one that was killed stands here until the others notice, half a minute.
     """
-    rows = run_query(settings, list_members)
+    client = find_client(settings)
+    rows: list[dict[str, Any]]
+    if client is not None:  # which asks the others
+        rows = client.call("GET", "/api/members")["members"]
+    else:
+        rows = run_query(settings, list_members)
     if not rows and not as_json:
         click.echo("No gateway serves from the database.")
         return

@@ -35,7 +35,7 @@ async def test_a_change_that_not_all_members_take_over_ends_the_command_so(
     serving, shell, monkeypatch
 ):
     store, membership = serving.gateway.store, serving.gateway.membership
-    other = Identity("elsewhere", "elsewhere (process 1)", "1", None)
+    other = Identity("elsewhere", "elsewhere (process 1)", "1")
     number = await store.transact(
         lambda: join(other, ends_directory=False, ends_all=False)
     )
