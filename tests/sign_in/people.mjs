@@ -60,9 +60,11 @@ const actions = {
       .map((one) => `${one.id}: ${one.nodes[0].html.slice(0, 160)}`));
     return { faults: overflow > 0 ? [...found, `${overflow} too wide`] : found };
   },
-  // In the light and in the dark, of the page's own height up to some.
+  // In the light and in the dark, as high as what stands there, up to some.
   picture: async ({ context, page }, { most }) => {
-    const height = Math.min(most, await page.evaluate(() => document.body.scrollHeight));
+    await page.setViewportSize({ width: 1000, height: most });
+    const needed = await page.evaluate(() => document.querySelector("main > :last-child").getBoundingClientRect().bottom);
+    const height = Math.min(most, Math.ceil(needed) + 24);
     await page.setViewportSize({ width: 1000, height });
     const pictures = {};
     for (const scheme of ["light", "dark"]) {
