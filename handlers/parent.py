@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 from gateway.process import systemd
@@ -40,6 +39,7 @@ from gateway.process.parent_state import HELD_SIGNALS, ParentState, become_new_c
 from gateway.process.workers import Order, State, Worker, Workers, WorkerStep
 from gateway.settings import Settings
 from handlers.listening import CannotListen, bind
+from handlers.worker_ports import WorkerPorts
 
 logger = logging.getLogger("gateway")
 
@@ -86,8 +86,7 @@ class Parent:
         self._share, self._is_sole = share
         self._on_ready = on_ready
         self._slots = settings.workers or 1  # 0: it had workers until it was new code
-        self._listening: list[socket.socket] = []
-        self._ports: dict[int, list[socket.socket]] = {}
+        self._ports = WorkerPorts([], are_any=not settings.port)
         self._links: dict[int, LineLink] = {}
         self._members: dict[int, int] = {}
         self._workers = Workers(self._slots, self._grace)
@@ -98,19 +97,15 @@ class Parent:
     def _grace(self) -> float:
         return self._settings.drain_seconds + _GRACE_SECONDS
 
-    @property
-    def port(self) -> int:
-        """The one that all workers share."""
-        return int(self._listening[0].getsockname()[1])
-
     async def listen(self, given: list[socket.socket]) -> None:
         """Have the ports; `given` are bound already. Raises CannotListen."""
         settings = self._settings
         give_up_at = time.monotonic() + (0 if self._is_sole else PORT_SECONDS)
         while True:
             try:
-                self._listening = given or bind(settings.host, settings.port)
-                return self._have_own_ports()
+                given = given or bind(settings.host, settings.port)
+                self._ports.shared = given
+                return self._ports.bind_missing(self._slots)
             except CannotListen as error:
                 if error.errno != errno.EADDRINUSE or time.monotonic() > give_up_at:
                     raise
@@ -118,16 +113,20 @@ class Parent:
 
     def go_on(self, state: ParentState) -> None:
         """From where the code before this one was."""
-        self._listening = [socket.socket(fileno=one) for one in state.listening]
-        for slot, several in state.ports.items():
-            own = [socket.socket(fileno=one) for one in several]
-            if slot <= self._slots:
-                self._ports[slot] = own
+        self._ports = WorkerPorts.kept(
+            state.listening, state.ports, are_any=not self._settings.port
+        )
+        for slot in [one for one in self._ports.own if one > self._slots]:
+            self._ports.let_go(slot)
         for pid, descriptor in state.links.items():
             self._link(pid, socket.socket(fileno=descriptor))
         self._members = state.members
+        try:
+            self._ports.bind_missing(self._slots)
+        except CannotListen as error:
+            self._slots = max(self._ports.own)
+            logger.error("no more than %d workers: %s", self._slots, error)
         self._workers = Workers(self._slots, self._grace, state.workers)
-        self._have_own_ports()
 
     async def run(self) -> int:
         """Until all workers have ended; the exit status."""
@@ -141,7 +140,10 @@ class Parent:
         while True:
             now = time.monotonic()
             for step in self._workers.decide(now):
-                self._carry_out(step, now)
+                if step.order is Order.BECOME_NEW:
+                    await self._become_new()
+                else:
+                    self._carry_out(step, now)
             if self._workers.is_over:
                 return int(self._workers.has_failed)
             wake_at = self._workers.wake_at(now)
@@ -150,19 +152,9 @@ class Parent:
                     await self._changed.wait()
             self._changed.clear()
 
-    def _have_own_ports(self) -> None:
-        """Behind the shared port, in the slots' order; where that is any, any."""
-        host, port = self._listening[0].getsockname()[:2]
-        for slot in range(1, self._slots + 1):
-            if slot not in self._ports:
-                own = port + slot if self._settings.port else 0
-                self._ports[slot] = bind(host, own)
-
     def _carry_out(self, step: WorkerStep, now: float) -> None:
         if step.order is Order.START:
             self._start(step.slot, now)
-        elif step.order is Order.BECOME_NEW:
-            self._become_new()
         elif step.order is Order.KILL:
             logger.error("process %d does not end: it is killed", step.pid)
             os.kill(step.pid, signal.SIGKILL)
@@ -170,9 +162,13 @@ class Parent:
             self._links[step.pid].send(step.order)
 
     def _start(self, slot: int, now: float) -> None:
+        try:
+            self._ports.bind_missing(self._slots)
+        except CannotListen as error:
+            return self._note_failure(slot, now, error)
         ours, theirs = socket.socketpair()
-        passed = [(one.fileno(), LISTENING) for one in self._listening]
-        passed += [(one.fileno(), OWN_PORT) for one in self._ports[slot]]
+        passed = [(one.fileno(), LISTENING) for one in self._ports.shared]
+        passed += [(one.fileno(), OWN_PORT) for one in self._ports.own[slot]]
         # Once one of its own serves there is somebody else.
         passed += [(self._share, SOLE_LOCK if self._is_sole else WORKERS_LOCK)]
         passed += [(theirs.fileno(), PARENT)]
@@ -182,13 +178,15 @@ class Parent:
                 pid = start_process(command, passed)
             except OSError as error:
                 ours.close()
-                logger.error("worker %d does not start: %s", slot, error.strerror)
-                self._workers.note_failure(slot, now)
-                self._changed.set()
-                return
+                return self._note_failure(slot, now, error)
         logger.info("worker %d is process %d", slot, pid)
         self._workers.add(pid, slot, now)
         self._link(pid, ours)
+
+    def _note_failure(self, slot: int, now: float, error: OSError) -> None:
+        logger.error("worker %d does not start: %s", slot, error)
+        self._workers.note_failure(slot, now)
+        self._changed.set()
 
     def _link(self, pid: int, connected: socket.socket) -> None:
         self._links[pid] = LineLink(
@@ -210,7 +208,7 @@ class Parent:
             RunningGateway(
                 os.getpid(),
                 self._settings.host,
-                self.port,
+                self._ports.port,
                 told["database"],
                 told["database_mark"],
             )
@@ -218,7 +216,7 @@ class Parent:
         logger.info("process %d serves on port %d, too", pid, told["own_port"])
         systemd.notify(systemd.READY)
         if self._on_ready is not None:
-            self._on_ready(self.port)
+            self._on_ready(self._ports.port)
             self._on_ready = None
 
     def _reap(self) -> None:
@@ -237,6 +235,8 @@ class Parent:
 
     def _note_end(self, worker: Worker, status: int) -> None:
         self._links.pop(worker.pid).close()
+        if self._workers.is_waiting(worker.slot, time.monotonic()):
+            self._ports.let_go(worker.slot)
         how = f"of signal {-status}" if status < 0 else f"with status {status}"
         level = logging.INFO if worker.state is State.LEAVING else logging.ERROR
         logger.log(level, "process %d, %s, has ended %s", worker.pid, worker.state, how)
@@ -253,8 +253,7 @@ class Parent:
         self._workers.stop()
         self._changed.set()
         # Whoever connected from now on would be accepted by nobody.
-        for one in [*self._listening, *chain(*self._ports.values())]:
-            one.close()
+        self._ports.close()
 
     def _hang_up(self) -> None:
         if self._had_terminal and not os.isatty(0):
@@ -265,24 +264,34 @@ class Parent:
             logger.info("SIGHUP: a restart is under way")
         self._changed.set()
 
-    def _become_new(self) -> None:
-        ports = self._ports.items()
+    async def _become_new(self) -> None:
+        # What was signalled so far is heard here, and what comes now by the new code.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+        for _ in range(3):  # a signal takes the loop two rounds
+            await asyncio.sleep(0)
+        try:
+            if not self._workers.is_ending:
+                self._execute()
+        except OSError as error:
+            logger.error("it cannot: %s; it goes on as it is", error.strerror)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
+            self._changed.set()
+
+    def _execute(self) -> None:
+        own = self._ports.own.items()
         state = ParentState(
             pid=os.getpid(),
             lock=self._lock.fileno(),
             workers_lock=self._share,
-            listening=[one.fileno() for one in self._listening],
-            ports={slot: [one.fileno() for one in some] for slot, some in ports},
+            listening=[one.fileno() for one in self._ports.shared],
+            ports={slot: [one.fileno() for one in some] for slot, some in own},
             workers=self._workers.all,
             links={pid: link.fileno() for pid, link in self._links.items()},
             members=self._members,
         )
         logger.info("the new code serves: this process becomes it, too")
-        try:
-            become_new_code(state)
-        except OSError as error:
-            logger.error("it cannot: %s; it goes on as it is", error.strerror)
-            self._changed.set()
+        become_new_code(state)
 
 
 def _wait_for_end() -> None:

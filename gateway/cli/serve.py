@@ -29,7 +29,7 @@ def with_workers(settings: Settings, count: int | None) -> Settings:
     """The settings with as many workers as were asked for, which go first."""
     if count is None:
         return settings
-    if flaw := flaw_of_workers(count, settings.database_url):
+    if flaw := flaw_of_workers(count, settings.database_url, settings.port):
         raise click.UsageError(flaw)
     return replace(settings, workers=count)
 

@@ -89,15 +89,13 @@ class OAuth:
 
     # What pages ask for.
 
-    async def open_request(
-        self, asked: SignInLink, browser: BrowserFacts, user_id: int
-    ) -> str:
+    async def open_request(self, asked: SignInLink, browser: BrowserFacts) -> str:
         """The handle of a new pending request, for ten minutes.
 
-        It stands in the consent form, and in no URL.
+        It stands in the consent form, and in no URL. Raises TooManyPending.
         """
         return await self._store.write(
-            authorization.open_request, asked, browser, user_id, time.time()
+            authorization.open_request, asked, browser, time.time()
         )
 
     async def pending(self, handle: str) -> PendingRequest:

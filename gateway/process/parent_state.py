@@ -45,15 +45,14 @@ class ParentState:
 
 
 def become_new_code(state: ParentState) -> None:
-    """Run this process's command anew, in this process. Returns never, or OSError."""
+    """Run this process's command anew, in this process. Raises OSError, or is its end.
+
+    Signals that are blocked stay so.
+    """
     environ = os.environ | {_VARIABLE: json.dumps(asdict(state))}
     for descriptor in state.descriptors:
         os.set_inheritable(descriptor, True)
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
-    try:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)
 
 
 def continues(environ: Mapping[str, str]) -> bool:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 # Until a worker serves: its imports, the migration of a large database.
 WORKER_START_SECONDS = 120.0
-# Between the end of a worker and the start of the next in its slot: one that lived long
-# is replaced at once, and each that did not is waited for longer.
+# Between the end of a worker and the start of the next in its slot: at once, and for
+# each further one that did not live long, later.
 RESTART_DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 LONG_LIFE = 10.0
 
@@ -86,8 +86,17 @@ class Workers:
         return not all(one.is_new for one in self.all if one.state is not State.LEAVING)
 
     @property
+    def is_ending(self) -> bool:
+        return self._stops > 0
+
+    @property
     def is_over(self) -> bool:
-        return not self._workers and (self._stops > 0 or self.has_failed)
+        return not self._workers and (self.is_ending or self.has_failed)
+
+    def is_waiting(self, slot: int, now: float) -> bool:
+        """Whether a slot is empty, and stays so for a while."""
+        is_held = any(one.slot == slot for one in self._staying())
+        return not is_held and self._not_before.get(slot, now) > now
 
     def add(self, pid: int, slot: int, now: float) -> None:
         """A worker was started."""
@@ -117,11 +126,10 @@ class Workers:
             self._give_up_restart()
         elif is_starting and not self._has_served and not self._stops:
             self.has_failed = True
-        lived_long = worker is not None and now - worker.since > LONG_LIFE
-        self._failures[slot] += 1
-        if lived_long and not is_starting:
+        if worker is not None and now - worker.since > LONG_LIFE:
             self._failures[slot] = 0
         place = min(self._failures[slot], len(RESTART_DELAYS) - 1)
+        self._failures[slot] += 1
         self._not_before[slot] = now + RESTART_DELAYS[place]
 
     def restart(self) -> bool:
@@ -153,7 +161,7 @@ class Workers:
         times = [
             one.since + (self._grace if one.told else WORKER_START_SECONDS)
             for one in self.all
-            if (one.told or not _serves(one)) and one.told is not Order.KILL
+            if not _serves(one)
         ]
         vacant = set(range(1, self._slots + 1)) - {one.slot for one in self._staying()}
         if not self._stops:
@@ -163,7 +171,7 @@ class Workers:
 
     def _told(self, worker: Worker, now: float) -> Iterable[WorkerStep]:
         order = self._order_for(worker, now)
-        if order is None or order is worker.told or worker.told is Order.KILL:
+        if order is None or order is worker.told:
             return
         worker.told, worker.since = order, now
         yield WorkerStep(order, worker.slot, worker.pid)

@@ -9,7 +9,6 @@ from typing import Any
 from environs import Env, EnvValidationError, validate
 
 from gateway.secret import Secret
-from gateway.settings.member_url import ADVICE, is_fit_for_members
 from gateway.settings.parsers import PARSERS, Network
 from gateway.settings.zones import machine_zone
 
@@ -23,6 +22,7 @@ UNPRICED = ("dearest", "refuse")
 # come in by https through a trusted proxy, too.
 DASHBOARD = ("off", "local", "on")
 MOST_WORKERS = 64
+MOST_PORT = 65_535
 MEBIBYTE = 1024 * 1024
 _OWN_FILE = "gateway.db"
 # What one setting needs others for.
@@ -50,8 +50,6 @@ class Settings:
     data_dir: Path
     database_url: str
     database_direct_url: str  # past a pooler; "": the same
-    member_url: str  # where the others that serve from the database reach this one
-    member_networks: tuple[Network, ...]  # in which that may be http
     upstream_base_url: str
     auth_base_url: str
     egress_proxy: Secret | None  # a URL with credentials; None: straight
@@ -95,11 +93,6 @@ class Settings:
         return self.data_dir / _OWN_FILE
 
     @property
-    def direct_url(self) -> str:
-        """The database's own, past any pooler."""
-        return self.database_direct_url or self.database_url
-
-    @property
     def names_database(self) -> bool:
         """Whether an owner named one: without, a shell means that of its gateway."""
         return not isinstance(self.database_url, _Unnamed)
@@ -139,13 +132,11 @@ def read_settings(env: Any) -> dict[str, Any]:
     https = validate.URL(schemes={"https"}, require_tld=False)
     return {
         "host": env.str("HOST", "127.0.0.1", validate=some_address),
-        "port": env.int("PORT", 2455, validate=validate.Range(0, 65535)),
+        "port": env.int("PORT", 2455, validate=validate.Range(0, MOST_PORT)),
         "workers": env.int("WORKERS", 0, validate=validate.Range(0, MOST_WORKERS)),
         "data_dir": env.folder("DATA_DIR", "~/.codex-gateway"),
         "database_url": env.str("DATABASE_URL", ""),
         "database_direct_url": env.str("DATABASE_DIRECT_URL", ""),
-        "member_url": env.str("MEMBER_URL", ""),
-        "member_networks": env.networks("MEMBER_NETWORKS", ""),
         "upstream_base_url": env.str(
             "UPSTREAM_BASE_URL", "https://chatgpt.com/backend-api", validate=http
         ),
@@ -212,17 +203,17 @@ def _check_together(values: dict[str, Any]) -> None:
         for needed in others
         if values[name] and not values[needed]
     }
-    if flaw := flaw_of_workers(values["workers"], values["database_url"]):
+    named = (values[name] for name in ("workers", "database_url", "port"))
+    if flaw := flaw_of_workers(*named):
         lacking["GATEWAY_WORKERS"] = [flaw]
-    url, networks = values["member_url"], values["member_networks"]
-    if url and not is_fit_for_members(url, networks):
-        lacking["GATEWAY_MEMBER_URL"] = [f"It {ADVICE}."]
     if lacking:
         raise EnvValidationError("Settings do not fit", lacking)
 
 
-def flaw_of_workers(count: int, database_url: str) -> str:
+def flaw_of_workers(count: int, database_url: str, port: int) -> str:
     """Why there cannot be so many; "" when there can."""
-    if count < 2 or database_url.startswith("postgres"):
-        return ""
-    return f"{count} workers need PostgreSQL (GATEWAY_DATABASE_URL): SQLite has one"
+    if count > 1 and not database_url.startswith("postgres"):
+        return f"{count} workers need PostgreSQL (GATEWAY_DATABASE_URL): SQLite has one"
+    if port + count > MOST_PORT:
+        return f"{count} workers need as many ports behind {port} (GATEWAY_PORT)"
+    return ""

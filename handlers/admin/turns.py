@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from gateway.admin.live.elsewhere import cut_turn_anywhere, turns_of_all
-from gateway.admin.live.turns import TURN, TURN_LIST
+from gateway.admin.live.turns import TURN, TURN_LIST, cut_turn, running_turns
 from handlers.admin.base import AdminHandler, Operation
 
 
@@ -12,9 +11,8 @@ class TurnsHandler(AdminHandler):
         "get": Operation("The turns that run, the oldest first", TURN_LIST)
     }
 
-    async def get(self) -> None:
-        found = await turns_of_all(self.gateway)
-        self.answer({"turns": found.turns, "unreached": found.unreached})
+    def get(self) -> None:
+        self.answer({"turns": running_turns(self.gateway)})
 
 
 class TurnCutHandler(AdminHandler):
@@ -24,4 +22,4 @@ class TurnCutHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         await self.read_body()  # what is left of it would end the connection
-        self.answer(await cut_turn_anywhere(self.gateway, name, self.actor))
+        self.answer(await cut_turn(self.gateway, name, self.actor))

@@ -84,6 +84,13 @@ async def test_each_worker_serves_on_a_port_of_its_own_and_one_that_dies_is_repl
 async def test_a_restart_keeps_the_parent_and_every_turn(upstream, start, members):
     process = await start()
     before = await process.serve(2)
+    env_file = process.folder / ".env"
+    env_file.write_text("GATEWAY_WORKERS=many")
+    process.signal(signal.SIGHUP)
+    await process.says("starting, has ended with status 2")
+    assert process.workers() == before  # it has cost nothing
+    env_file.write_text("GATEWAY_WORKERS=3")
+
     gate, gone = asyncio.Event(), asyncio.Event()
     held_turn(upstream, gate, times=4)
     async with aiohttp.ClientSession() as session:
@@ -92,8 +99,8 @@ async def test_a_restart_keeps_the_parent_and_every_turn(upstream, start, member
         streams = [await session.post(url, json=payload()) for url in urls]
         await upstream.arrived(4)
         knocking = asyncio.create_task(knock(process, gone))
-        after = await process.restart()
-        assert after.keys() == before.keys()
+        after = await process.restart(3)
+        assert sorted(after) == [process.port + slot for slot in (1, 2, 3)]
         # The parent has become the new code, and is the same process.
         assert b"CODEX_GATEWAY_PARENT=" in read(f"/proc/{process.pid}/environ")
         assert process.serving_pid == process.pid

@@ -4,16 +4,30 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
+from tests.e2e.gateway_process import ROOT
 from tests.faults.restarting import RestartingProcess
 
 
 class WorkersProcess(RestartingProcess):
-    """`pid` is the parent's, whatever its workers are."""
+    """`pid` is the parent's, whatever its workers are; its `.env` is in `folder`."""
 
     def __init__(self, folder, upstream_url, **settings):
-        super().__init__(folder, upstream_url, **{"WORKERS": "2"} | settings)
+        super().__init__(folder, upstream_url, **settings)
+        (folder / ".env").write_text("GATEWAY_WORKERS=2")
+
+    async def spawn(self, log):
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(ROOT / "run.py"),
+            cwd=self.folder,
+            env=self.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=asyncio.subprocess.STDOUT,
+        )
 
     @property
     def pid(self):
@@ -38,10 +52,11 @@ class WorkersProcess(RestartingProcess):
                     return found
                 await asyncio.sleep(0.02)
 
-    async def restart(self, within=30):
+    async def restart(self, count=2):
+        """SIGHUP; so many workers, once all of them are new."""
         before = set(self.workers().values())
         self.signal(signal.SIGHUP)
-        return await asyncio.wait_for(self.serve(len(before), before), within)
+        return await self.serve(count, before)
 
     async def stop(self):
         """End what is left, workers of a killed parent, too."""

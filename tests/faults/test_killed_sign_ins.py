@@ -110,8 +110,7 @@ def approving(codex, user_code):
 
 def consenting(codex):
     def consent():
-        asked, now = read_request(link()), time.time()
-        handle = open_request(asked, LAPTOP, codex.user_id, now)
+        handle = open_request(read_request(link()), LAPTOP, time.time())
         url = codes.approve(handle, codex.user_id, "laptop", time.time())
         return told(url)["code"]
 

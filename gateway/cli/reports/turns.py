@@ -15,10 +15,9 @@ from gateway.settings import Settings
 _PHASES = {"answering": "green", "waiting": "yellow"}
 _NUMBERS = "age in out silent"
 _COLUMNS = columns(
-    f"id {_NUMBERS} phase key account model client member",
+    f"id {_NUMBERS} phase key account model client",
     _NUMBERS,
     whole="id phase",
-    extra="member",
     phase=_PHASES,
 )
 
@@ -29,17 +28,12 @@ def turns(settings: Settings, as_json: bool) -> None:
     """The turns that run: since when, how far, for whom."""
     if click.get_current_context().invoked_subcommand is not None:
         return
-    told = _client(settings).call("GET", "/api/turns")
-    rows, unreached = told["turns"], told.get("unreached")  # which older ones lack
-    if unreached:
-        names = ", ".join(map(str, unreached))
-        click.echo(f"Without those of member {names}: not reached.", err=True)
+    rows = _client(settings).call("GET", "/api/turns")["turns"]
     if not rows and not as_json:
         click.echo("No turn is running.")
         return
     shown = rows if as_json else [_readable(row) for row in rows]
-    is_of_many = any(row.get("member") for row in rows)
-    show_table(shown, _COLUMNS if is_of_many else _COLUMNS[:-1], as_json=as_json)
+    show_table(shown, _COLUMNS, as_json=as_json)
 
 
 @turns.command()

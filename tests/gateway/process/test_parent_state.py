@@ -30,6 +30,7 @@ if state is None:
         Worker(8, 2, 2.5, State.LEAVING, True, Order.LEAVE),
     ]
     ports = {{1: [listening]}}
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
     become_new_code(ParentState(
         os.getpid(), lock, share, [listening], ports, workers, {{7: mine.fileno()}}
     ))

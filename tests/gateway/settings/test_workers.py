@@ -31,6 +31,7 @@ def test_one_process_without_a_parent_unless_an_owner_says_more(read):
         ({"WORKERS": "2", "DATABASE_URL": "sqlite:////a/b.db"}, "need PostgreSQL"),
         ({"WORKERS": str(MOST_WORKERS + 1), "DATABASE_URL": POSTGRESQL}, "64"),
         ({"WORKERS": "-1"}, "0"),
+        ({"WORKERS": "1", "PORT": "65535"}, "behind 65535 (GATEWAY_PORT)"),
     ],
 )
 def test_several_need_postgresql(read, told, why):

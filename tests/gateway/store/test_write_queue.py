@@ -31,7 +31,7 @@ def busy():
 
 def waited(made):
     started = time.monotonic()
-    made.wait()
+    made.wait(10)
     return time.monotonic() - started
 
 
