@@ -97,3 +97,4 @@ assets: install
 # The dashboard of a gateway with fourteen days of use, as docs/dashboard.md shows it.
 screenshots: install
 	$(BIN)/python -m tests.tools.screenshots
+	$(BIN)/python -m tests.tools.sign_in_pictures

@@ -13,6 +13,8 @@ from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.admission.client_sockets import ClientSockets
 from gateway.admission.client_upgrade import Upgrades
+from gateway.cluster.database_clock import DatabaseClock
+from gateway.cluster.member_calls import MemberCalls
 from gateway.cluster.membership import Membership
 from gateway.cluster.peers import RELOAD, Peers
 from gateway.keys.key import KeyRing
@@ -41,6 +43,7 @@ from gateway.repository.change_watch import ChangeWatch
 from gateway.repository.keys import keys_ever_made, load_keys
 from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.persisting import Persisting
+from gateway.repository.retention import Retention
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.sign_in.sign_in import SignIn
@@ -53,7 +56,7 @@ from gateway.turns.relay import RelayLimits
 from gateway.turns.runner import TurnRunner
 from gateway.turns.turn import ClientView
 from gateway.turns.websocket import WebSocketSession
-from gateway.upstream.account_api import AccountCalls, describe_skew
+from gateway.upstream.account_api import AccountCalls
 from gateway.upstream.http import UpstreamHttp, open_session
 from gateway.upstream.learned_traits import LearnedTraits
 from gateway.upstream.tokens import TokenSource
@@ -80,10 +83,8 @@ class Gateway:
         self.supervisor = Supervisor()
         self.background = BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
-        url, days = settings.database_url, settings.log_retention_days
-        self.store = Store(url, secrets=secrets, log_retention_days=days)
-        direct_url = settings.database_direct_url or url
-        self.database_lock = DatabaseLock(direct_url, settings.data_dir)
+        self.store = Store(settings.database_url, secrets=secrets)
+        self.database_lock = DatabaseLock(settings.direct_url, settings.data_dir)
         self.admin = AdminToken(self.store, secrets, settings)
         self.ring = KeyRing()
         self.sign_in = SignIn(self.store, secrets, self.ring)
@@ -93,11 +94,13 @@ class Gateway:
         self.access = Access(settings, self.ring, self.oauth.access)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
-        self.limiter = Limiter()
+        self.database_clock = DatabaseClock(self.store)
+        limiter = self.limiter = Limiter(self.database_clock.time)
         self.prices = Prices(settings.prices)
         self.arrivals = Arrivals(self.limiter)
         pool = self.pool = Pool(settings)
         members = self.membership = Membership(self.store, settings)
+        self.member_calls = MemberCalls(members, self.admin, settings.member_networks)
         self.changes = ChangeWatch(self.store, self._load, members.acknowledge)
         self.peers = Peers(self.ring, self.limiter, pool.bindings, self.changes.load)
         self._session = session = open_session(settings)
@@ -105,9 +108,9 @@ class Gateway:
         self._learned = LearnedTraits(self.max_message_bytes)
         self._sockets = UpstreamSockets(session, settings, self._learned)
         rule = partial(pool.observer.rule, by=BY_TOKEN_ENDPOINT)
-        auth_url, logins = settings.auth_base_url, AccountStore(self.store, secrets)
-        tokens = self.tokens = TokenSource(session, auth_url, logins, rule)
-        self.calls = AccountCalls(session, self.tokens)
+        logins = AccountStore(self.store, secrets)
+        tokens = TokenSource(session, settings.auth_base_url, logins, rule)
+        self.tokens, self.calls = tokens, AccountCalls(session, tokens)
         base_url = settings.upstream_base_url
         self.catalogues = Catalogues(self.pool, self.calls, base_url)
         self.usage = UsagePoller(self.pool, self.calls, base_url)
@@ -115,7 +118,7 @@ class Gateway:
         self.judges = Judges(pool, tokens, self.usage, self.catalogues, self._sockets)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
         lookups = self.catalogues.lookups
-        metering = Metering(self.limiter, self.prices, settings.unpriced)
+        metering = Metering(limiter, self.prices, settings.unpriced, members.may_spend)
         self.turns = TurnRunner(
             pool, tokens, self.judges, metering, self.body_budget, lookups
         )
@@ -192,18 +195,22 @@ class Gateway:
         self.turns.exchange_ended.subscribe(self.catalogues.note_exchange)
         await self.store.start()
         await self.admin.start()
+        await self.database_clock.measure()
         await self.membership.join(takes_over=takes_over)
+        self.store.writer.batches.member_id = self.membership.id
         opened.callback(self.sign_in.close)
         await self.changes.look()
         now = time.time()
         self.pool.bindings.restore(await self.store.read(stored_bindings), now)
         self.limiter.ledger.restore(await self.store.read(stored_counters, now))
+        opened.push_async_callback(self.member_calls.close)
         opened.push_async_callback(self._recorder.stop)
         opened.push_async_callback(self.judges.close)
         opened.push_async_callback(self.resets.close)
         opened.push_async_callback(self.catalogues.lookups.close)
         opened.push_async_callback(self.supervisor.stop)
         opened.push_async_callback(self.background.close)
+        claims, days = self.membership.claims, self.settings.log_retention_days
         for name, run in (
             ("recorder", self._recorder.run),
             ("catalogues", self.catalogues.run),
@@ -212,8 +219,10 @@ class Gateway:
             ("devices", self.oauth.access.watch),
             ("persist", self.persisting.run),
             ("database_file", self.store.watch_file),
+            ("retention", Retention(self.store, claims, days).run),
             ("changes", self.changes.run),
             ("members", self.membership.run),
+            ("database_clock", self.database_clock.run),
             *self.notifications.tasks(),
         ):
             self.supervisor.start(name, run)
@@ -242,9 +251,11 @@ class Gateway:
         await self.store.flush()
 
     async def reload(self) -> None:
-        """Load accounts, keys and prices, here and at the peers."""
+        """Load accounts, keys and prices, here and at all members."""
         await self.changes.load()
+        await self.changes.look()
         self.peers.broadcast(RELOAD)
+        await self.membership.wait_for_others(self.changes.revision)
 
     async def _load(self) -> None:
         await self.membership.look()
@@ -281,17 +292,3 @@ class Gateway:
         if self.is_draining:
             channel.drain()
         return channel
-
-    def warnings(self) -> dict[str, str]:
-        """What `/health/ready` says besides, by subject: it makes nothing unready.
-
-        What names files or servers stands behind a colon.
-        """
-        prices = self.prices.problem
-        told = {
-            "database_lock": self.database_lock.problem,
-            "prices": prices and f"the list of prices has a mistake: {prices}",
-            "notifications": self.notifications.problem,
-            "clock": describe_skew(self.calls.clock_skew),
-        }
-        return {subject: text for subject, text in told.items() if text}

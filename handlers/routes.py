@@ -43,6 +43,7 @@ from handlers.dashboard.routes import DASHBOARD_ROUTES
 from handlers.oauth.routes import OAUTH_ROUTES
 from handlers.operations.doctor import DoctorHandler
 from handlers.operations.health import HealthHandler, ReadyHandler
+from handlers.operations.members import MEMBER_ROUTES
 from handlers.operations.not_found import NotFoundHandler
 from handlers.operations.start_page import StartPageHandler
 from handlers.wire.connections import ClientConnections
@@ -134,6 +135,7 @@ def build_app(gateway: Gateway, connections: ClientConnections) -> Application:
             Rule(preflights, PreflightHandler, preflight),
             Rule(UpgradeMatches(), rules(SOCKETS)),
             *rules([*ROUTES, *ADMIN_ROUTES, *OAUTH_ROUTES, *DASHBOARD_ROUTES]),
+            *rules(MEMBER_ROUTES),
         ],
         default_handler_class=NotFoundHandler,
         default_handler_args={**dependencies, "options": OPEN},

@@ -63,6 +63,8 @@ class Server:
             probe_idle_peers(listening)
         self._http.add_sockets(self.sockets)
         self.port = self.sockets[0].getsockname()[1]
+        us = self.gateway.membership
+        us.url = us.url or self.running.url
 
     async def drain(self, seconds: float, *, is_succeeded: bool = False) -> None:
         """Stop accepting, let running turns end, close what is idle.

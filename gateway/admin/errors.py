@@ -43,3 +43,11 @@ class AdminTokenRequired(GatewayError):
     type = "authentication_error"
     message = f"This needs the admin token; `{PROGRAM} admin token` prints it"
     origin: Origin = "client"
+
+
+class MemberCallRefused(GatewayError):
+    status = 401
+    code = "member_signature_required"
+    type = "authentication_error"
+    message = "This is for the gateways that serve from the same database"
+    origin: Origin = "client"

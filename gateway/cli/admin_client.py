@@ -17,6 +17,7 @@ from gateway.errors import GatewayError
 from gateway.process.admin_token import admin_token
 from gateway.process.lockfile import RunningGateway, find_running
 from gateway.repository.audit import shell_actor
+from gateway.repository.members import FOLLOW_SECONDS
 from gateway.secret import Secret
 from gateway.settings import PROGRAM, Settings
 
@@ -63,6 +64,7 @@ class Client:
         """`running` where it runs on this data directory."""
         self.url = url
         self.running = running
+        self.behind = ""  # members that had not taken over what was changed last
         self._token = token
 
     def call(
@@ -85,7 +87,7 @@ class Client:
             },
         )
         try:
-            status, content = _exchange(request, timeout)
+            status, content, self.behind = _exchange(request, timeout)
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             is_broken = isinstance(reason, HTTPException)
@@ -110,6 +112,14 @@ class Client:
             return route.result(answer)
         except (KeyError, TypeError) as error:
             raise self._is_no_gateway("without the fields of one") from error
+
+    def check_followed(self) -> None:
+        """Raises GatewayDoesNotAnswer when not all members have what was changed."""
+        if self.behind:
+            raise GatewayDoesNotAnswer(
+                f"The change is made, but not taken over within {FOLLOW_SECONDS:.0f} s "
+                f"by member {self.behind}: `{PROGRAM} members` says who that is"
+            )
 
     def __str__(self) -> str:
         if self.running is None:
@@ -136,14 +146,17 @@ class Client:
         )
 
 
-def _exchange(request: urllib.request.Request, timeout: float) -> tuple[int, bytes]:
-    """Status and body, of errors, too. Raises OSError or HTTPException."""
+def _exchange(
+    request: urllib.request.Request, timeout: float
+) -> tuple[int, bytes, str]:
+    """Status and body, of errors, too; who is behind. Raises OSError, HTTPException."""
     try:
         answer = _OPENER.open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:
-        return answer.status, answer.read()
+        behind = answer.headers.get("x-gateway-behind", "")
+        return answer.status, answer.read(), behind
 
 
 def find_client(settings: Settings) -> Client | None:
@@ -221,4 +234,5 @@ def reload_running(settings: Settings) -> bool:
             f"The change is in the database, but not yet in the running gateway: "
             f"{error}"
         ) from error
+    client.check_followed()
     return True

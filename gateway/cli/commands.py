@@ -19,6 +19,7 @@ COMMANDS = {
     "help": "guide.topics:topics",
     "keys": "keys:keys",
     "logs": "reports.logs:logs",
+    "members": "reports.members:members",
     "notify": "upkeep.notify:notify",
     "people": "sign_in.people:people",
     "prices": "upkeep.prices:prices",

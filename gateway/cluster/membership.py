@@ -27,6 +27,7 @@ from gateway.store.store import Store
 logger = logging.getLogger("gateway.members")
 
 LEAVE_SECONDS = 2.0
+_LOOK_AGAIN_SECONDS = 0.05  # while a change is waited for
 
 # Called in the loop when this process acknowledges; what it returns is run in the
 # transaction that does, on another thread.
@@ -47,10 +48,13 @@ class Membership:
         self.living = frozenset({0})
         self.rows: dict[int, MemberRow] = {}  # as last seen, by number
         self.changed: Topic[frozenset[int]] = Topic()  # `living`
+        self.behind: tuple[int, ...] = ()  # who did not take the latest change over
         self.taken_over: Topic[int] = Topic()  # from this one, which goes on
         self.claims = Claims(store)
         self.contributions: list[Contribution] = []
-        self._state = self._told = MemberState.JOINING
+        self.url = settings.member_url or None  # where the others reach this one
+        self._state = MemberState.JOINING
+        self._told: tuple[object, ...] = ()  # of state and URL, in the row
         self._store = store
         self._settings = settings
         self._clock = clock
@@ -65,6 +69,12 @@ class Membership:
     @property
     def is_alone(self) -> bool:
         return len(self.living) == 1
+
+    @property
+    def problem(self) -> str:
+        """Why a change does not hold everywhere, for anybody to read; "" if it does."""
+        late = ", ".join(map(str, self.behind))
+        return f"the latest change does not hold at all members: {late}" if late else ""
 
     def may_spend(self) -> bool:
         """Whether others still count on what this process does with its grants."""
@@ -99,6 +109,20 @@ class Membership:
         also = [contribution() for contribution in self.contributions]
         await self._write_beat(lambda told: members.acknowledge(self.id, told, also))
 
+    async def wait_for_others(self, revision: int) -> None:
+        """Wait until all members follow it, or for long enough; see `behind`.
+
+        Raises StoreUnavailable.
+        """
+        give_up_at = self._clock() + members.FOLLOW_SECONDS
+        late: list[MemberRow] = []
+        while not self.is_alone:
+            late = await self._store.read(members.behind, revision)
+            if not late or self._clock() > give_up_at:
+                break
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        self.behind = tuple(row.id for row in late)
+
     async def run(self) -> None:
         """Beat, and see who does not; its owner cancels it."""
         if self._state is MemberState.JOINING:
@@ -110,7 +134,7 @@ class Membership:
 
     async def beat(self) -> None:
         """Show that this member lives, and see the others. Raises StoreUnavailable."""
-        if self._state is self._told and self._is_on_file and self.is_alone:
+        if self._is_on_file and self.is_alone and self._told == (self._state, self.url):
             return
         await self._write_beat(lambda told: members.beat(self.id, told))
 
@@ -137,7 +161,7 @@ class Membership:
     ) -> None:
         sent_at = self._clock()
         self._beats += 1
-        told = Beat(self._beats, self._state, self._acknowledged)
+        told = Beat(self._beats, self._state, self._acknowledged, self.url)
         rows = await self._store.transact(write, told)
         if rows is None:
             logger.warning("the others have taken over from this process; it is back")
@@ -146,7 +170,7 @@ class Membership:
                 lambda: members.come_back(self.id, self._identity(), told)
             )
             rows = await self._store.read(members.living)
-        self._told = told.state
+        self._told = told.state, told.url
         self._spends_until = sent_at + SPEND_SECONDS
         self._see(rows)
         beats = {row.id: row.heartbeat for row in rows if row.id != self.id}
@@ -158,7 +182,7 @@ class Membership:
     def _identity(self) -> Identity:
         """It reads files."""
         found = identify(self._settings.data_dir)
-        return Identity(found.id, found.place, version(), None)
+        return Identity(found.id, found.place, version())
 
     def _see(self, rows: list[MemberRow]) -> None:
         self.rows = {row.id: row for row in rows}

@@ -39,7 +39,8 @@ _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 _LIMIT = re.compile(
     r"(?P<measure>[a-z]+)\s+\$?(?P<amount>[0-9]{1,16}(?:\.[0-9]{1,6})?)(?P<suffix>[kmg]?)"
-    r"\s*(?:/|\bper\b)\s*(?P<window>[0-9a-z., ]+?)(?:\s+model=(?P<model>\S+))?",
+    r"\s*(?:/|\bper\b)\s*(?P<window>[0-9a-z., ]+?)(?:\s+model=(?P<model>\S+))?"
+    r"(?P<open>\s+open)?",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -63,6 +64,8 @@ class Limit:
     maximum: int  # tokens, requests or micro-dollars
     window: str  # as `short_duration` writes it
     model: str | None = None  # glob; None: every model
+    # Whether turns go on while the database is away, and with it what others use.
+    is_open: bool = False
 
     @property
     def window_seconds(self) -> int:
@@ -77,7 +80,8 @@ class Limit:
         if self.measure is Measure.COST:
             amount = f"{Decimal(self.maximum) / 1_000_000:f}"
         text = f"{self.measure} {amount}/{self.window}"
-        return text if self.model is None else f"{text} model={self.model}"
+        text = text if self.model is None else f"{text} model={self.model}"
+        return f"{text} open" if self.is_open else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,12 @@ class Key:
         return (self.unpriced or by_default) == UNPRICED[1] and any(
             limit.measure is Measure.COST and limit.applies_to(model)
             for limit in self.limits
+        )
+
+    def has_closed_limit(self, model: str | None) -> bool:
+        """Whether a limit refuses turns of which it cannot be known that they fit."""
+        return any(
+            not limit.is_open and limit.applies_to(model) for limit in self.limits
         )
 
     @property
@@ -259,7 +269,7 @@ def parse_limit(text: str) -> Limit:
     match = _LIMIT.fullmatch(text.strip()) if len(text) <= _LONGEST_LIMIT else None
     if match is None:
         raise ValueError(
-            f"limit {text!r}: write MEASURE AMOUNT/WINDOW [model=GLOB], "
+            f"limit {text!r}: write MEASURE AMOUNT/WINDOW [model=GLOB] [open], "
             "as in 'tokens 2M/7d' or 'cost 5.50/30d model=gpt-5*'"
         )
     name, seconds = match["measure"].lower(), parse_duration(match["window"]) or 0
@@ -276,4 +286,5 @@ def parse_limit(text: str) -> Limit:
         amount *= 1_000_000
     if amount != int(amount) or not 0 < amount <= _LARGEST_MAXIMUM:
         raise ValueError(f"limit {text!r}: the amount is not a whole positive number")
-    return Limit(0, measure, int(amount), short_duration(seconds), match["model"])
+    window, is_open = short_duration(seconds), match["open"] is not None
+    return Limit(0, measure, int(amount), window, match["model"], is_open)

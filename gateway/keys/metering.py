@@ -4,6 +4,7 @@ Upstream's own count goes before everything. Where it gave none, because the cli
 or the endpoint does not count, the charge is an estimate of what it will have counted.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +14,7 @@ from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
 from gateway.keys.media_tokens import LONGEST_SPEECH, seconds_tokens
 from gateway.keys.model_errors import ModelNotPriced
-from gateway.keys.reservation import NO_RESERVATION, Reservation
+from gateway.keys.reservation import NO_RESERVATION, LimitsUnknown, Reservation
 from gateway.keys.turn_history import largest_output
 from gateway.pricing.pricing import Prices
 from gateway.protocol.facts import Usage
@@ -61,9 +62,17 @@ class Metering:
     """Reserves for turns and settles them; remembers what upstream counted."""
 
     def __init__(
-        self, limiter: Limiter, prices: Prices, unpriced: str = UNPRICED[0]
+        self,
+        limiter: Limiter,
+        prices: Prices,
+        unpriced: str = UNPRICED[0],
+        may_spend: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`unpriced`: what cost limits make of a turn without a price."""
+        """`unpriced`: what cost limits make of a turn without a price.
+
+        `may_spend`: whether other processes still count on what this one uses.
+        """
+        self._may_spend = may_spend
         self._limiter, self._prices, self._unpriced = limiter, prices, unpriced
         self._history = limiter.history
         self._inputs = ConversationInput()
@@ -80,6 +89,8 @@ class Metering:
         quote = table.quote(model, turn.tier)
         expected = Charge(usage, None, model, quote, turn.most_output)
         if turn.key is not None:
+            if turn.key.has_closed_limit(model) and not self._may_spend():
+                raise LimitsUnknown
             refuses = turn.key.refuses_unpriced(model, self._unpriced)
             if refuses and not table.has_price(model, turn.tier, usage):
                 raise ModelNotPriced(model, turn.tier)

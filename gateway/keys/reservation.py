@@ -10,6 +10,7 @@ from gateway.keys.counters import Charge, Hold, WindowCounter
 from gateway.keys.key import Key, Measure
 from gateway.keys.quota_report import iso_time
 from gateway.protocol.facts import Usage
+from gateway.store.database import StoreUnavailable
 
 PLAN_TYPE = "api_key"
 # A timer may fire a little before the wall clock reaches the edge of a window.
@@ -52,6 +53,15 @@ class Reservation:
 
 
 NO_RESERVATION = Reservation([], None)
+
+
+class LimitsUnknown(StoreUnavailable):
+    """No Retry-After: nobody knows when, and a client that waits tries no other way."""
+
+    message = (
+        "The gateway's database has been away for too long to know what is left of "
+        "this API key's limits"
+    )
 
 
 class Patience(NamedTuple):

@@ -2,9 +2,15 @@
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import Any
 from urllib.parse import urlencode
+
+import peewee as pw
 
 from gateway.keys.key import digest
 from gateway.oauth.client_rules import CODEX_CLIENT, check_redirect, check_scope
@@ -24,9 +30,13 @@ from gateway.store.users.tables import UserRow
 
 BROWSER, DEVICE = "browser", "device"  # the flows
 REQUEST_SECONDS = 600
-# A stranger's requests push nobody's out: of an address, and of all together.
+# One more takes the place of the person's own oldest: a page may be loaded again.
+MOST_PENDING_OF_PERSON = 5
+# Of the device flow, which strangers begin; of an address, and of all together.
 MOST_PENDING_OF_ADDRESS = 5
 MOST_PENDING = 1_000
+# What one sender may have of addresses, in bits: what a provider gives to a site.
+_BLOCK_BITS = {4: 24, 6: 48}
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # RFC 7636, 4.2
 _STATE = re.compile(r"[^\0]{0,500}")  # PostgreSQL takes no NUL
 # One that has expired is known so long, so that who polls is told that.
@@ -96,15 +106,21 @@ def callback_url(redirect_uri: str, state: str | None, **told: str) -> str:
 # In a transaction.
 
 
-def open_request(asked: SignInLink, browser: BrowserFacts, now: float) -> str:
-    """The handle of a new pending request. Raises TooManyPending."""
-    handle = secrets.token_urlsafe(32)
+def open_request(
+    asked: SignInLink, browser: BrowserFacts, user_id: int, now: float
+) -> str:
+    """The handle of a new pending request, which that person is asked about."""
+    handle, table = secrets.token_urlsafe(32), SignInRequestRow
+    own = _waiting(BROWSER, now).where(table.user_id == user_id)
+    surplus = own.order_by(table.id.desc()).offset(MOST_PENDING_OF_PERSON - 1)
+    table.delete().where(table.id.in_([row.id for row in surplus])).execute()
     add_request(
         browser,
         now,
         REQUEST_SECONDS,
         digest=digest(handle),
         flow=BROWSER,
+        user_id=user_id,
         redirect_uri=asked.redirect_uri,
         challenge=asked.challenge,
         state=asked.state,
@@ -113,16 +129,11 @@ def open_request(asked: SignInLink, browser: BrowserFacts, now: float) -> str:
 
 
 def add_request(
-    browser: BrowserFacts, now: float, seconds: int, **columns: str | None
+    browser: BrowserFacts, now: float, seconds: int, **columns: Any
 ) -> SignInRequestRow:
-    """Also of the device flow. Raises TooManyPending."""
+    """Also of the device flow."""
     table, ms = SignInRequestRow, int(now * 1000)
     table.delete().where(table.expires_at <= ms - _KEPT_MS).execute()
-    waits = (table.verdict == "") & (table.expires_at > ms)
-    waiting = table.select().where(waits & (table.flow == columns["flow"]))
-    own = waiting.where(table.network == browser.network)
-    if own.count() >= MOST_PENDING_OF_ADDRESS or waiting.count() >= MOST_PENDING:
-        raise TooManyPending
     made: SignInRequestRow = table.create(
         address=browser.address,
         network=browser.network,
@@ -132,6 +143,42 @@ def add_request(
         **columns,
     )
     return made
+
+
+def make_room(network: str, now: float) -> None:
+    """For one more of the device flow. Raises TooManyPending.
+
+    When there is none, whoever holds most of it gives its oldest to who holds less:
+    with the addresses of one site nobody keeps all others out.
+    """
+    table, waiting = SignInRequestRow, _waiting(DEVICE, now)
+    if waiting.where(table.network == network).count() >= MOST_PENDING_OF_ADDRESS:
+        raise TooManyPending
+    if waiting.count() < MOST_PENDING:
+        return
+    rows = waiting.order_by(table.id)
+    blocks = {row.id: _block_of(row.network) for row in rows}  # the oldest first
+    held = Counter(blocks.values())
+    (largest, most), *_ = held.most_common(1)
+    if held[_block_of(network)] + 1 >= most:
+        raise TooManyPending
+    oldest = next(one for one, block in blocks.items() if block == largest)
+    table.delete().where(table.id == oldest).execute()
+
+
+def _waiting(flow: str, now: float) -> "pw.ModelSelect[SignInRequestRow]":
+    table = SignInRequestRow
+    is_open = (table.verdict == "") & (table.expires_at > int(now * 1000))
+    return table.select().where(is_open & (table.flow == flow))
+
+
+@lru_cache(maxsize=2 * MOST_PENDING)
+def _block_of(network: str) -> str:
+    try:
+        inner = ip_network(network)
+    except ValueError:
+        return network
+    return str(inner.supernet(new_prefix=_BLOCK_BITS[inner.version]))
 
 
 def find_request(handle: str, now: float) -> SignInRequestRow:

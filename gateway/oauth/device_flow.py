@@ -17,6 +17,7 @@ from gateway.oauth.authorization import (
     DEVICE,
     PendingRequest,
     add_request,
+    make_room,
     pending_of,
     seat_with_room,
     usable_seat,
@@ -130,6 +131,7 @@ class DeviceFlow:
 def begin(browser: BrowserFacts, now: float) -> tuple[str, str]:
     """A device code, and the code for a person. Raises TooManyPending."""
     device_code, user_code = secrets.token_urlsafe(32), new_user_code()
+    make_room(browser.network, now)
     add_request(
         browser,
         now,

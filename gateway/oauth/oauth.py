@@ -89,13 +89,15 @@ class OAuth:
 
     # What pages ask for.
 
-    async def open_request(self, asked: SignInLink, browser: BrowserFacts) -> str:
+    async def open_request(
+        self, asked: SignInLink, browser: BrowserFacts, user_id: int
+    ) -> str:
         """The handle of a new pending request, for ten minutes.
 
-        It stands in the consent form, and in no URL. Raises TooManyPending.
+        It stands in the consent form, and in no URL.
         """
         return await self._store.write(
-            authorization.open_request, asked, browser, time.time()
+            authorization.open_request, asked, browser, user_id, time.time()
         )
 
     async def pending(self, handle: str) -> PendingRequest:

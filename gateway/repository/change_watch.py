@@ -29,7 +29,7 @@ class ChangeWatch:
         self._load = load
         self._acknowledge = acknowledge
         self._pause = pause
-        self._loaded = self._told = -1
+        self.revision = self._told = -1  # that was loaded last, and acknowledged
         self._called = asyncio.Event()
 
     def hear(self, text: str) -> None:
@@ -42,7 +42,7 @@ class ChangeWatch:
         # Read first: what is changed meanwhile is loaded again.
         revision = await self._store.read(current_revision)
         await self._load()
-        self._loaded = revision
+        self.revision = revision
 
     async def run(self) -> None:
         """Look now and then; its owner cancels it."""
@@ -56,8 +56,8 @@ class ChangeWatch:
 
     async def look(self) -> None:
         """Take over what is new, and acknowledge it. Raises StoreUnavailable."""
-        if await self._store.read(current_revision) != self._loaded:
+        if await self._store.read(current_revision) != self.revision:
             await self.load()
-        if self._told != self._loaded:
-            await self._acknowledge(self._loaded)
-            self._told = self._loaded
+        if self._told != self.revision:
+            await self._acknowledge(self.revision)
+            self._told = self.revision

@@ -60,7 +60,8 @@ def limits_of(row: models.ApiKeyRow) -> list[Limit]:
 
 
 def limit_of(row: models.ApiKeyLimitRow) -> Limit:
-    return Limit(row.id, Measure(row.measure), row.maximum, row.window, row.model)
+    measure = Measure(row.measure)
+    return Limit(row.id, measure, row.maximum, row.window, row.model, row.is_open)
 
 
 def _list(text: str | None) -> list[Any] | None:

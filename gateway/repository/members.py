@@ -8,6 +8,8 @@ from gateway.repository.revision import raise_revision
 from gateway.store.models import now_ms
 from gateway.store.shared.tables import ClaimRow, MemberRow
 
+# A change is made once it holds at all members, or so long after it was.
+FOLLOW_SECONDS = 5.0
 # Of members that ended: so long a late writer finds its row, and a person the reason.
 KEPT_MS = 24 * 3_600_000
 
@@ -27,7 +29,6 @@ class Identity(NamedTuple):
     directory: str
     place: str
     version: str
-    url: str | None
 
 
 class Beat(NamedTuple):
@@ -36,6 +37,7 @@ class Beat(NamedTuple):
     number: int
     state: MemberState
     acknowledged: int
+    url: str | None
 
 
 def join(who: Identity, *, ends_directory: bool, ends_all: bool) -> int:
@@ -68,12 +70,18 @@ def living() -> list[MemberRow]:
     return list(MemberRow.select().where(is_living).order_by(MemberRow.id))
 
 
+def behind(revision: int) -> list[MemberRow]:
+    """The living members that have not taken it over yet."""
+    return [row for row in living() if row.acknowledged < revision]
+
+
 def beat(id: int, told: Beat) -> list[MemberRow] | None:
     """Write the beat; the living members, None if this one was taken over from."""
     row = {
         "heartbeat": told.number,
         "state": told.state,
         "acknowledged": told.acknowledged,
+        "url": told.url,
     }
     mine = (MemberRow.id == id) & (MemberRow.state != MemberState.ENDED)
     return living() if MemberRow.update(row).where(mine).execute() else None

@@ -1,4 +1,4 @@
-"""The number that every change raises, and the last that all members follow."""
+"""The number that every change raises: members follow it, and tell how far they are."""
 
 import peewee as pw
 
@@ -32,9 +32,3 @@ def current_revision() -> int:
     """0 for what is none of ours: the next change mends it."""
     text = options.read(_REVISION) or ""
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
-
-
-def applied_revision() -> int:
-    """What all living members follow; 0 without any."""
-    lowest = MemberRow.select(pw.fn.MIN(MemberRow.acknowledged))
-    return lowest.where(MemberRow.ended_at.is_null()).scalar() or 0

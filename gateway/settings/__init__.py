@@ -9,6 +9,7 @@ from typing import Any
 from environs import Env, EnvValidationError, validate
 
 from gateway.secret import Secret
+from gateway.settings.member_url import ADVICE, is_fit_for_members
 from gateway.settings.parsers import PARSERS, Network
 from gateway.settings.zones import machine_zone
 
@@ -50,6 +51,8 @@ class Settings:
     data_dir: Path
     database_url: str
     database_direct_url: str  # past a pooler; "": the same
+    member_url: str  # where the others that serve from the database reach this one
+    member_networks: tuple[Network, ...]  # in which that may be http
     upstream_base_url: str
     auth_base_url: str
     egress_proxy: Secret | None  # a URL with credentials; None: straight
@@ -91,6 +94,11 @@ class Settings:
     def own_file(self) -> Path:
         """The SQLite file of the data directory: the database, unless one is named."""
         return self.data_dir / _OWN_FILE
+
+    @property
+    def direct_url(self) -> str:
+        """The database's own, past any pooler."""
+        return self.database_direct_url or self.database_url
 
     @property
     def names_database(self) -> bool:
@@ -137,6 +145,8 @@ def read_settings(env: Any) -> dict[str, Any]:
         "data_dir": env.folder("DATA_DIR", "~/.codex-gateway"),
         "database_url": env.str("DATABASE_URL", ""),
         "database_direct_url": env.str("DATABASE_DIRECT_URL", ""),
+        "member_url": env.str("MEMBER_URL", ""),
+        "member_networks": env.networks("MEMBER_NETWORKS", ""),
         "upstream_base_url": env.str(
             "UPSTREAM_BASE_URL", "https://chatgpt.com/backend-api", validate=http
         ),
@@ -206,6 +216,9 @@ def _check_together(values: dict[str, Any]) -> None:
     named = (values[name] for name in ("workers", "database_url", "port"))
     if flaw := flaw_of_workers(*named):
         lacking["GATEWAY_WORKERS"] = [flaw]
+    url, networks = values["member_url"], values["member_networks"]
+    if url and not is_fit_for_members(url, networks):
+        lacking["GATEWAY_MEMBER_URL"] = [f"It {ADVICE}."]
     if lacking:
         raise EnvValidationError("Settings do not fit", lacking)
 

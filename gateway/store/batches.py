@@ -1,8 +1,8 @@
-"""One batch, written in the caller's transaction."""
+"""Batches, each a transaction, and each written once."""
 
 import peewee as pw
 
-from gateway.store.database import execute_many
+from gateway.store.database import execute_many, select, transaction
 from gateway.store.log.conversations import write_conversations
 from gateway.store.log.log_rows import Sums, clean, has_known_model, write_log
 from gateway.store.log.minutes import write_minutes
@@ -27,6 +27,45 @@ UPDATE_STATE = (
 )
 
 
+ADVANCE = "UPDATE member SET batch = ? WHERE id = ?"
+
+
+class Batches:
+    """Writes a process's batches in order, each with its number in the member's row.
+
+    A commit whose outcome was lost with the connection is found out by that: the same
+    batch has the same number when it is tried again, and where the row has it the
+    batch is there.
+    """
+
+    def __init__(self) -> None:
+        self.member_id: int | None = None  # once the process is a member
+        self._number = 1
+        self._is_unclear = False
+
+    def write(self, database: pw.Database, batch: Batch) -> None:
+        """Raises what the database does; `batch` must be the next one again then."""
+        # SQLite's commits are of this machine: none is unclear.
+        is_shared = not isinstance(database, pw.SqliteDatabase)
+        with transaction(database):
+            if is_shared:
+                # A crash of the server may take the last moment's, never half a batch.
+                select(database, "SELECT set_config('synchronous_commit', 'off', true)")
+            if not (is_shared and self._is_unclear and self._is_written(database)):
+                self._is_unclear = True
+                write_batch(database, batch)
+                # At the end: the member's heartbeat waits for who has its row.
+                if is_shared and self.member_id is not None:
+                    values = [(self._number, self.member_id)]
+                    execute_many(database, ADVANCE, values)
+        self._number += 1
+        self._is_unclear = False
+
+    def _is_written(self, database: pw.Database) -> bool:
+        query = "SELECT 1 FROM member WHERE id = ? AND batch >= ?"
+        return bool(select(database, query, (self.member_id, self._number)))
+
+
 def write_batch(database: pw.Database, batch: Batch) -> None:
     """Rows and their sums go together: one is never there without the other."""
     logged = [row for _, row in batch.rows]
@@ -43,9 +82,10 @@ def write_batch(database: pw.Database, batch: Batch) -> None:
 
 
 def _write_latest(database: pw.Database, batch: Batch) -> None:
-    bound = [(key, *value) for key, value in batch.bindings.items()]
-    counters = [(*window, spent) for window, spent in batch.counters.items()]
-    states = [(*state, account) for account, state in batch.states.items()]
+    # Sorted, so that two writers lock rows in one order.
+    bound = [(key, *value) for key, value in sorted(batch.bindings.items())]
+    counters = [(*window, spent) for window, spent in sorted(batch.counters.items())]
+    states = [(*state, account) for account, state in sorted(batch.states.items())]
     for statement, rows in (
         (UPSERT_BINDING, bound),
         (ADD_TO_COUNTER, counters),

@@ -110,6 +110,7 @@ class ApiKeyLimitRow(BaseModel):
     window = pw.CharField(max_length=8)  # 1m, 5h, 1d, 7d, 30d
     maximum = pw.BigIntegerField()  # tokens, requests or microdollars
     model = pw.CharField(max_length=120, null=True)
+    is_open = pw.BooleanField(default=False)
 
     class Meta:
         table_name = "api_key_limit"

@@ -60,7 +60,6 @@ class Store:
         url: str,
         *,
         secrets: SecretBox,
-        log_retention_days: int = 30,
         capacity: int = CAPACITY,
         lock_timeout: float = LOCK_TIMEOUT,
     ) -> None:
@@ -68,7 +67,7 @@ class Store:
         self.url = url
         self.secrets = secrets
         self._lock_timeout = lock_timeout
-        self.writer = Writer(capacity=capacity, log_retention_days=log_retention_days)
+        self.writer = Writer(capacity=capacity)
         self.refusals = Refusals(self.writer.log, self.writer.refuse)
         self._database: pw.Database | None = None
         self._file: FileIdentity | None = None

@@ -62,9 +62,13 @@ class Batch:
     counters: Counter[tuple[int, int]] = field(default_factory=Counter)
     states: dict[int, StoredHealth] = field(default_factory=dict)
     refusals: list[LightRow] = field(default_factory=list)
+    is_split: bool = False  # the database refused it as a whole
 
     def parts(self) -> Iterator["Batch"]:
-        """Each thing alone; it has left the batch when the next one is asked for."""
+        """Each thing alone; it has left the batch when the next one is asked for.
+
+        Asked anew, the first is the one that did not leave.
+        """
         while self.rows:
             yield Batch(rows=self.rows[:1])
             del self.rows[0]
@@ -78,7 +82,8 @@ class Batch:
         for state in _singly(self.states):
             yield Batch(states=state)
         while self.refusals:
-            yield Batch(refusals=[self.refusals.pop()])
+            yield Batch(refusals=self.refusals[:1])
+            del self.refusals[0]
 
     def __bool__(self) -> bool:
         latest = self.bindings or self.counters or self.states
@@ -194,12 +199,12 @@ class Backlog:
             self._closed = True
             self._changed.notify()
 
-    def wait(self, timeout: float) -> None:
-        """Until there is a batch worth writing, a job, or the time is over."""
+    def wait(self) -> None:
+        """Until there is a batch worth writing, a job, or the end."""
         with self._changed:
-            if self._changed.wait_for(lambda: self.has_any or self._closed, timeout):
-                gather = BUSY_GATHER if self._is_busy else GATHER
-                self._changed.wait_for(self._is_urgent, gather)
+            self._changed.wait_for(lambda: self.has_any or self._closed)
+            gather = BUSY_GATHER if self._is_busy else GATHER
+            self._changed.wait_for(self._is_urgent, gather)
 
     def wait_for_job(self, timeout: float) -> None:
         """Where rows cannot be written: until a job, the end, or the time is over."""

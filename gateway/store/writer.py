@@ -1,4 +1,4 @@
-"""The one thread that writes: batches of rows, jobs in order, old rows removed.
+"""The one thread that writes: batches of rows, and jobs in order.
 
 Nothing here makes the caller wait. Trouble with the database (full disk, lock,
 lost server) keeps what waits in bounded memory and is tried again until it ends.
@@ -14,7 +14,7 @@ from typing import Any
 import peewee as pw
 
 from gateway.errors import forget_traceback
-from gateway.store.batches import write_batch
+from gateway.store.batches import Batches
 from gateway.store.database import (
     StoreUnavailable,
     describe,
@@ -24,8 +24,8 @@ from gateway.store.database import (
     translated_errors,
 )
 from gateway.store.log.log_rows import LogRow
+from gateway.store.log.partitions import has_no_partition, make_partitions
 from gateway.store.log.refusals import LightRow
-from gateway.store.log.retention import Retention
 from gateway.store.write_queue import Backlog, Batch, Job, StoredHealth
 
 logger = logging.getLogger("gateway.store")
@@ -40,12 +40,12 @@ STOP_GRACE = 10.0
 class Writer:
     """`log`, `bind`, `count` and `save_state` never wait and never fail."""
 
-    def __init__(self, *, capacity: int, log_retention_days: int) -> None:
+    def __init__(self, *, capacity: int) -> None:
         self.last_error: str | None = None  # None: the last try went well
         self.written = 0  # log rows
         self.failures = 0  # of the thread, which goes on
+        self.batches = Batches()
         self._backlog = Backlog(capacity)
-        self._retention = Retention(log_retention_days)
         self._lost = 0  # rows the database would not have, or left at the end
         self._held: Batch | None = None  # what could not be written yet
         self._retry_at = 0.0  # monotonic
@@ -140,13 +140,11 @@ class Writer:
 
     def _work(self) -> None:
         if self._held is None:
-            self._backlog.wait(self._retention.pause)
+            self._backlog.wait()
         else:
             self._backlog.wait_for_job(self._pause())
         self._write_waiting()
         self._run_jobs()
-        if self._held is None and not self._backlog.is_closed:
-            self._retention.remove_due(self._database)
 
     def _fail(self, error: Exception) -> None:
         """Note what nothing here foresaw; what waits is tried again after a pause."""
@@ -193,26 +191,35 @@ class Writer:
             self._recover()
 
     def _write(self, batch: Batch) -> None:
-        try:
-            with transaction(self._database):
-                write_batch(self._database, batch)
-        except Exception as error:
-            if is_trouble(error):
-                raise
-            logger.warning("a batch was refused, now row by row: %s", describe(error))
-            self._write_singly(batch)
-        else:
-            self.written += len(batch.rows)
-
-    def _write_singly(self, batch: Batch) -> None:
-        """Lose only what cannot be written; what is done leaves the batch."""
+        if not batch.is_split:
+            try:
+                self._write_whole(batch)
+            except Exception as error:
+                if is_trouble(error):
+                    raise
+                told = describe(error)
+                logger.warning("a batch was refused, now row by row: %s", told)
+                batch.is_split = True
+            else:
+                self.written += len(batch.rows)
+                return
+        # Only what cannot be written is lost; what is done leaves the batch.
         for part in batch.parts():
             self._write_part(part)
 
+    def _write_whole(self, batch: Batch) -> None:
+        try:
+            self.batches.write(self._database, batch)
+        except Exception as error:
+            if not has_no_partition(error):
+                raise
+            days = {int(row["created_at"]) for _, row in batch.rows}
+            make_partitions(self._database, days)
+            self.batches.write(self._database, batch)
+
     def _write_part(self, part: Batch) -> None:
         try:
-            with transaction(self._database):
-                write_batch(self._database, part)
+            self.batches.write(self._database, part)
         except Exception as error:
             if is_trouble(error):
                 raise

@@ -84,7 +84,9 @@ class AdminHandler(BodyHandler):
         return load(entity, given)
 
     def answer(self, body: object) -> None:
-        operation = self._operation
+        operation, behind = self._operation, self.gateway.membership.behind
+        if behind and self.request.method != "GET":
+            self.set_header("x-gateway-behind", ", ".join(map(str, behind)))
         self.write_json(_schema(operation.answer).dump(body), operation.status)
 
     @property

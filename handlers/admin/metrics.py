@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from gateway.admin.live.elsewhere import metrics_of_all
 from handlers.admin.base import AdminHandler
 
 
@@ -13,3 +14,13 @@ class MetricsHandler(AdminHandler):
     def get(self) -> None:
         self.set_header("content-type", CONTENT_TYPE_LATEST)
         self.finish(self.gateway.metrics.text())
+
+
+class SummedMetricsHandler(AdminHandler):
+    """GET /metrics/members: the sums of all members' series."""
+
+    is_open_to_local: ClassVar[bool] = True
+
+    async def get(self) -> None:
+        self.set_header("content-type", CONTENT_TYPE_LATEST)
+        self.finish(await metrics_of_all(self.gateway))

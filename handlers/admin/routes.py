@@ -28,7 +28,7 @@ from handlers.admin.logs import (
     RuleCountsHandler,
     UsageReportHandler,
 )
-from handlers.admin.metrics import MetricsHandler
+from handlers.admin.metrics import MetricsHandler, SummedMetricsHandler
 from handlers.admin.notices import NoticesHandler, NoticeTestHandler
 from handlers.admin.openapi import AdminRoute, openapi_document
 from handlers.admin.prices import (
@@ -38,7 +38,7 @@ from handlers.admin.prices import (
     RecostHandler,
 )
 from handlers.admin.settings import ReloadHandler, SettingsHandler
-from handlers.admin.status import StatusHandler
+from handlers.admin.status import MembersHandler, StatusHandler
 from handlers.admin.turns import TurnCutHandler, TurnsHandler
 from handlers.admin.users.devices import DevicesHandler, DeviceSignOutHandler
 from handlers.admin.users.people import PeopleHandler, PersonHandler
@@ -78,6 +78,7 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/usage", UsageReportHandler, ADMIN),
     (r"/api/rules", RuleCountsHandler, ADMIN),
     (r"/api/status", StatusHandler, ADMIN),
+    (r"/api/members", MembersHandler, ADMIN),
     (r"/api/turns", TurnsHandler, ADMIN),
     (r"/api/turns" + _NAME + "/cut", TurnCutHandler, ADMIN),
     (r"/api/visits", VisitsHandler, ADMIN),
@@ -96,4 +97,5 @@ ADMIN_ROUTES: list[AdminRoute] = [
     (r"/api/reload", ReloadHandler, ADMIN),
     (r"/api/openapi.json", OpenApiHandler, ADMIN),
     (r"/metrics", MetricsHandler, ADMIN),
+    (r"/metrics/members", SummedMetricsHandler, ADMIN),
 ]

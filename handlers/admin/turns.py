@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from gateway.admin.live.turns import TURN, TURN_LIST, cut_turn, running_turns
+from gateway.admin.live.elsewhere import cut_turn_anywhere, turns_of_all
+from gateway.admin.live.turns import TURN, TURN_LIST
 from handlers.admin.base import AdminHandler, Operation
 
 
@@ -11,8 +12,9 @@ class TurnsHandler(AdminHandler):
         "get": Operation("The turns that run, the oldest first", TURN_LIST)
     }
 
-    def get(self) -> None:
-        self.answer({"turns": running_turns(self.gateway)})
+    async def get(self) -> None:
+        found = await turns_of_all(self.gateway)
+        self.answer({"turns": found.turns, "unreached": found.unreached})
 
 
 class TurnCutHandler(AdminHandler):
@@ -22,4 +24,4 @@ class TurnCutHandler(AdminHandler):
 
     async def post(self, name: str) -> None:
         await self.read_body()  # what is left of it would end the connection
-        self.answer(await cut_turn(self.gateway, name, self.actor))
+        self.answer(await cut_turn_anywhere(self.gateway, name, self.actor))

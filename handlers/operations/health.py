@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gateway.admin.live.warnings import warnings_of
 from gateway.admission.client_address import is_local
 from gateway.monitoring.readiness import readiness
 from handlers.bodies import BodilessHandler
@@ -24,7 +25,7 @@ class ReadyHandler(HealthHandler):
             {
                 "status": "ok" if ready else "unavailable",
                 "checks": self._shown(checks),
-                "warnings": self._shown(self.gateway.warnings()),
+                "warnings": self._shown(warnings_of(self.gateway)),
             },
             200 if ready else 503,
         )

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { toWebp } from "./webp.mjs";
 
 const told = JSON.parse(await createInterface({ input: process.stdin })[Symbol.asyncIterator]().next().then((line) => line.value));
 const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
@@ -180,18 +181,9 @@ const picture = async (path, scheme, file, height) => {
   await go(page, path);
   await page.waitForTimeout(300); // charts are drawn, and fade in nothing
   const png = await page.screenshot({ animations: "disabled" });
-  // As WebP, which Chromium itself can write: a quarter of the size.
-  const blank = await context.newPage();
-  const data = await blank.evaluate(async (url) => {
-    const picture = new Image();
-    picture.src = url;
-    await picture.decode();
-    const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
-    canvas.getContext("2d").drawImage(picture, 0, 0);
-    return canvas.toDataURL("image/webp", 0.82);
-  }, `data:image/png;base64,${png.toString("base64")}`);
+  const data = await toWebp(context, png);
   await context.close();
-  return { kind: "picture", path, scheme, file, data: data.split(",")[1] };
+  return { kind: "picture", path, scheme, file, data };
 };
 
 try {

@@ -24,9 +24,7 @@ class AppServer:
 
     async def call(self, method: str, params: Any = None) -> Any:
         """The result. Raises RuntimeError with the error that a user would see."""
-        self._last_id += 1
-        told = {"id": self._last_id, "method": method, "params": params}
-        await self._send({name: one for name, one in told.items() if one is not None})
+        await self.ask(method, params)
         answer = await self._until(
             lambda seen: seen.get("id") == self._last_id and "method" not in seen
         )
@@ -34,13 +32,30 @@ class AppServer:
             raise RuntimeError(f"{method}: {answer['error']['message']}")
         return answer["result"]
 
+    async def ask(self, method: str, params: Any = None) -> None:
+        """Without waiting for the result."""
+        self._last_id += 1
+        told = {"id": self._last_id, "method": method, "params": params}
+        await self._send({name: one for name, one in told.items() if one is not None})
+
+    async def told(self, method: str, **facts: Any) -> Any:
+        """The next notification of that name in which these stand."""
+        seen = await self._until(
+            lambda seen: (
+                seen.get("method") == method and facts.items() <= seen["params"].items()
+            )
+        )
+        return seen["params"]
+
     async def turn(self, thread_id: str, text: str) -> str:
         """One whole turn of a thread; its status."""
+        await self.begin_turn(thread_id, text)
+        status: str = (await self.told("turn/completed"))["turn"]["status"]
+        return status
+
+    async def begin_turn(self, thread_id: str, text: str) -> None:
         said = [{"type": "text", "text": text}]
         await self.call("turn/start", {"threadId": thread_id, "input": said})
-        ended = await self._until(lambda seen: seen.get("method") == "turn/completed")
-        status: str = ended["params"]["turn"]["status"]
-        return status
 
     async def _until(self, wanted: Callable[[Any], bool]) -> Any:
         async with asyncio.timeout(30):
@@ -54,7 +69,7 @@ class AppServer:
         await self._stdin.drain()
 
     async def begin(self) -> None:
-        about = {"experimentalApi": True}
+        about = {"experimentalApi": True, "explicitGatewayOauth": True}
         await self.call("initialize", {"clientInfo": ABOUT_US, "capabilities": about})
         await self._send({"method": "initialized"})
 

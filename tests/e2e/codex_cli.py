@@ -65,7 +65,7 @@ class CodexCli:
     """One CODEX_HOME and a working folder, both below `folder`."""
 
     def __init__(self, binary: str, folder: Path) -> None:
-        self._binary = binary
+        self.binary = binary
         self.home = folder / "home"
         self.workdir = folder / "project"
         self._env: dict[str, str] = {}
@@ -120,8 +120,8 @@ class CodexCli:
     async def login_with_access_token(self, token: str, auth_url: str) -> None:
         """Let `codex login` ask at `auth_url` whose the token is, and store it."""
         process = await asyncio.create_subprocess_exec(
-            *(self._binary, "login", "--with-access-token"),
-            env={**self._environment(), "CODEX_AUTHAPI_BASE_URL": auth_url},
+            *(self.binary, "login", "--with-access-token"),
+            env={**self.environment(), "CODEX_AUTHAPI_BASE_URL": auth_url},
             cwd=self.workdir,
             stdin=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -138,9 +138,9 @@ class CodexCli:
         `limit`: bytes of the longest line that is read of it.
         """
         process = await asyncio.create_subprocess_exec(
-            self._binary,
+            self.binary,
             *command,
-            env=self._environment(),
+            env=self.environment(),
             cwd=self.workdir,
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
@@ -155,7 +155,7 @@ class CodexCli:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),

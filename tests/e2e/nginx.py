@@ -108,7 +108,8 @@ def _changed(ports: int | Sequence[int], listen: str) -> str:
         "server 127.0.0.1": lambda rest: f"server 127.0.0.1:{next(servers)}{rest};",
     }
     changed, count = re.subn(
-        r"(?m)^( *)(server 127\.0\.0\.1|listen |server_name )(?::\d+)?([^;#]*);.*yours",
+        r"(?m)^( *)(server 127\.0\.0\.1|listen |server_name )(?::\d+)?([^;#]*);"
+        r".*# yours.*",
         lambda found: str(found[1]) + yours[str(found[2])](str(found[3])),
         shipped,
     )

@@ -110,7 +110,8 @@ def approving(codex, user_code):
 
 def consenting(codex):
     def consent():
-        handle = open_request(read_request(link()), LAPTOP, time.time())
+        asked, now = read_request(link()), time.time()
+        handle = open_request(asked, LAPTOP, codex.user_id, now)
         url = codes.approve(handle, codex.user_id, "laptop", time.time())
         return told(url)["code"]
 

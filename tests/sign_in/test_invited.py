@@ -10,10 +10,11 @@ import aiohttp
 import pytest
 
 from tests.handlers.dashboard.browsing import Browser
+from tests.sign_in.signing import MODEL, ONCE
 
 pytestmark = [pytest.mark.sign_in, pytest.mark.gen_test(timeout=60)]
 LINK = re.compile(rb"http://\S+/oauth/authorize\?\S+")
-MODEL = ("-m", "gpt-5.5")
+
 PASSWORD = {"password": "a very long password", "again": "a very long password"}
 
 
@@ -68,6 +69,6 @@ async def test_from_an_invitation_to_a_turn(gateway, codex, newest):
         device = json.loads(await gateway.run("devices", "list", "--json"))
         assert (device["name"], device["seat"]) == ("laptop", "ada")
         await gateway.run("devices", "sign-out", str(device["id"]), "--now")
-        ended = await cli.exec("and now?", *MODEL)
+        ended = await cli.exec("and now?", *MODEL, *ONCE)
     assert ended.returncode != 0
     assert "gateway_oauth.json" in ended.stderr

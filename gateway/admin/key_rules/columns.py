@@ -147,7 +147,7 @@ def _set_limits(row: ApiKeyRow, texts: list[str] | tuple[str, ...]) -> None:
     """A limit that stays, even with another maximum, keeps its counter."""
     try:
         wanted = {
-            (limit.measure.value, limit.window, limit.model): limit.maximum
+            (limit.measure.value, limit.window, limit.model): limit
             for limit in map(key.parse_limit, texts)
         }
     except ValueError as error:
@@ -157,13 +157,13 @@ def _set_limits(row: ApiKeyRow, texts: list[str] | tuple[str, ...]) -> None:
             "limits: two of the same measure, window and model", param="limits"
         )
     for held in ApiKeyLimitRow.select().where(ApiKeyLimitRow.api_key == row.id):
-        maximum = wanted.pop((held.measure, held.window, held.model), None)
-        if maximum is None:
+        new = wanted.pop((held.measure, held.window, held.model), None)
+        if new is None:
             _remove_limit(held)
-        elif maximum != held.maximum:
-            held.maximum = maximum
-            held.save(only=["maximum"])
-    for (measure, window, model), maximum in wanted.items():
+        elif (new.maximum, new.is_open) != (held.maximum, held.is_open):
+            held.maximum, held.is_open = new.maximum, new.is_open
+            held.save(only=["maximum", "is_open"])
+    for (measure, window, model), new in wanted.items():
         ApiKeyLimitRow.create(
             force_insert=True,
             id=fresh_id(ApiKeyLimitRow),
@@ -171,7 +171,8 @@ def _set_limits(row: ApiKeyRow, texts: list[str] | tuple[str, ...]) -> None:
             measure=measure,
             window=window,
             model=model,
-            maximum=maximum,
+            maximum=new.maximum,
+            is_open=new.is_open,
         )
 
 

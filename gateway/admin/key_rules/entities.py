@@ -113,8 +113,9 @@ KEY_CHANGE = entity(
         most=50,
         description="as in `tokens 2M/7d`; replaces all limits",
         help="'tokens 2M/7d', 'cost 5.50/30d model=gpt-5*'; repeatable. tokens, "
-        "input, output, cost (dollars) or requests; 1h, 7d, 3 months. In an update "
-        "it stands for all limits.",
+        "input, output, cost (dollars) or requests; 1h, 7d, 3 months; with 'open' "
+        "behind it, it refuses nothing while the database is away. In an update it "
+        "stands for all limits.",
     ),
     TOOL_RULES,
     ALIASES,

@@ -2,6 +2,7 @@
 
 from gateway.admin.entities import ACCOUNT
 from gateway.admin.entity import Field, entity, similar_fields
+from gateway.admin.live.members import MEMBER
 
 _PROCESS = entity(
     "Process",
@@ -57,5 +58,8 @@ STATUS = entity(
     Field("queues", _QUEUES, nullable=True),
     Field("lag", _LAG, nullable=True),
     Field("database", _DATABASE),
+    Field(
+        "members", MEMBER, many=True, nullable=True, description="that serve from it"
+    ),
     Field("recording", _RECORDING, nullable=True, description="the last one"),
 )

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gateway.admin.live.elsewhere import members_of_all
+from gateway.admin.live.members import list_members
+from gateway.admin.live.warnings import warnings_of
 from gateway.admin.views import show_account, stored_accounts
 from gateway.app import Gateway
 from gateway.keys.key import Key
@@ -37,13 +40,14 @@ async def live_status(gateway: Gateway) -> Shown:
     """Of the process that is asked; what the database does not tell in time is null."""
     settings = gateway.settings
     told: Shown = {"errors": None, "database": _database(settings, None)}
-    told["recording"] = None
+    told["recording"] = told["members"] = None
     try:
         async with asyncio.timeout(READ_SECONDS):
             told |= await gateway.store.read(_from_database, settings)
             told["recording"] = await gateway.store.read(
                 last_recording, settings.data_dir
             )
+            told["members"] = await members_of_all(gateway)
     except (StoreUnavailable, TimeoutError) as error:
         told["database"]["problem"] = str(error) or "it does not answer"
     known = status_in_memory(gateway)
@@ -104,7 +108,7 @@ def _process(gateway: Gateway, now: float) -> Shown:
         "turns": len(gateway.turns.running),
         "sockets": len(gateway.channels),
         "readiness": readiness(gateway),
-        "warnings": gateway.warnings(),
+        "warnings": warnings_of(gateway),
     }
 
 
@@ -136,7 +140,11 @@ def _percent(limit: Shown) -> float:
 
 def _from_database(settings: Settings) -> Shown:
     size = database_bytes(models.database.obj)
-    return {"errors": recent_errors(now_ms()), "database": _database(settings, size)}
+    return {
+        "errors": recent_errors(now_ms()),
+        "database": _database(settings, size),
+        "members": list_members(),
+    }
 
 
 def _database(settings: Settings, size: int | None) -> Shown:

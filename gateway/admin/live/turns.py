@@ -36,8 +36,13 @@ TURN = entity(
     Field("failed_attempts", int),
     *similar_fields("account key model", nullable=True),
     *similar_fields("surface transport client user_agent"),
+    Field("member", int, nullable=True, description="where it runs; null: here"),
 )
-TURN_LIST = entity("RunningTurns", Field("turns", TURN, many=True, required=True))
+TURN_LIST = entity(
+    "RunningTurns",
+    Field("turns", TURN, many=True, required=True),
+    Field("unreached", int, many=True, description="members whose turns are not there"),
+)
 
 
 def running_turns(

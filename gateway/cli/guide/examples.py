@@ -107,6 +107,7 @@ EXAMPLES = {
         "logs --refused --since 1h       # turned away at the door, and why",
         "logs --key laptop --status error --since 2h --follow",
     ),
+    "members": ("members", "members --json"),
     "notify": ("notify list", "notify test"),
     "notify list": ("notify list",),
     "notify test": ("notify test",),

@@ -34,8 +34,8 @@ _OTHERS = "Options"
 # The program's commands by title.
 _COMMANDS = {
     "Run it": (
-        *("serve", "demo", "status", "turns", "doctor", "config", "notify"),
-        *("help", "completion"),
+        *("serve", "demo", "status", "turns", "members", "doctor", "config"),
+        *("notify", "help", "completion"),
     ),
     "Accounts and keys": (
         *("accounts", "keys", "strategy", "tools", "aliases", "admin"),

@@ -26,8 +26,8 @@ from gateway.cli.screen.lines import print_lines
 from gateway.cli.screen.zone import zone_line
 from gateway.settings import Settings
 from gateway.settings.zones import machine_zone, zone_named
-from gateway.store.log import queries
-from gateway.store.log.queries import LogFilter, Record
+from gateway.store.log.following import LogFollower
+from gateway.store.log.queries import Record
 
 FOLLOW_SECONDS = 0.5
 _COLUMNS = columns(
@@ -74,9 +74,9 @@ def logs(settings: Settings, /, limit: int, as_json: bool, **wanted: Any) -> Non
         return
     with connected_database(settings):
         chosen = reports.log_filter(wanted, time.time(), zone)
-        last = queries.last_log_id()
-        there = reports.latest_rows(chosen, limit, last)
-        _print_rows(there, _followed(chosen, last) if follow else (), as_json)
+        follower = LogFollower(chosen)
+        there = reports.latest_rows(chosen, limit, follower.last_id)
+        _print_rows(there, _followed(follower) if follow else (), as_json)
 
 
 def _print_rows(
@@ -94,14 +94,12 @@ def _print_rows(
     print_lines(_COLUMNS, map(readable, there), map(readable, later))
 
 
-def _followed(wanted: LogFilter, last: int) -> Iterator[Record]:
-    """What is written after the row with the id `last`, for ever."""
+def _followed(follower: LogFollower) -> Iterator[Record]:
+    """What is written from now on, for ever."""
     while True:
-        rows = queries.log_after(wanted, after=last)
+        rows = follower.read()
         yield from reports.named(rows)
-        if rows:
-            last = rows[-1]["id"]
-        else:
+        if not rows:
             time.sleep(FOLLOW_SECONDS)
 
 

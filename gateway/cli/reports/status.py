@@ -129,6 +129,10 @@ def _facts(told: Shown, settings: Settings) -> Iterator[tuple[str, str]]:
         yield from _running(told, process)
     size = database["bytes"] and f", {format_bytes(database['bytes'])}"
     yield "database", f"{database['place']}{size or ''}"
+    members = told.get("members") or ()  # an older release has none
+    late = sum(one["is_behind"] for one in members)
+    behind = f", {late} of them behind: see `members`" if late else ""
+    yield "members", f"{len(members)}{behind}" if len(members) > 1 else ""
     yield "not ready", database["problem"] and f"database: {database['problem']}"
     recording, errors = told["recording"], told["errors"]
     blocked = (

@@ -15,9 +15,10 @@ from gateway.settings import Settings
 _PHASES = {"answering": "green", "waiting": "yellow"}
 _NUMBERS = "age in out silent"
 _COLUMNS = columns(
-    f"id {_NUMBERS} phase key account model client",
+    f"id {_NUMBERS} phase key account model client member",
     _NUMBERS,
     whole="id phase",
+    extra="member",
     phase=_PHASES,
 )
 
@@ -28,12 +29,17 @@ def turns(settings: Settings, as_json: bool) -> None:
     """The turns that run: since when, how far, for whom."""
     if click.get_current_context().invoked_subcommand is not None:
         return
-    rows = _client(settings).call("GET", "/api/turns")["turns"]
+    told = _client(settings).call("GET", "/api/turns")
+    rows, unreached = told["turns"], told.get("unreached")  # which older ones lack
+    if unreached:
+        names = ", ".join(map(str, unreached))
+        click.echo(f"Without those of member {names}: not reached.", err=True)
     if not rows and not as_json:
         click.echo("No turn is running.")
         return
     shown = rows if as_json else [_readable(row) for row in rows]
-    show_table(shown, _COLUMNS, as_json=as_json)
+    is_of_many = any(row.get("member") for row in rows)
+    show_table(shown, _COLUMNS if is_of_many else _COLUMNS[:-1], as_json=as_json)
 
 
 @turns.command()

@@ -14,12 +14,11 @@ from gateway.settings import Settings
 @contextmanager
 def without_gateway(settings: Settings, command: str, *urls: str) -> Iterator[None]:
     """Keep gateways from the data directory and its database, and others, meanwhile."""
-    direct_url = settings.database_direct_url or settings.database_url
     with ExitStack() as held:
         try:
             lock = held.enter_context(lock_data_dir(settings.data_dir))
             lock.publish(RunningGateway(os.getpid(), command=command))
-            for url in (direct_url, *urls):
+            for url in (settings.direct_url, *urls):
                 held.enter_context(held_alone(url, settings.data_dir))
         except AlreadyRunning as error:
             told = f"`{command}` needs the gateway stopped. {error}"

@@ -28,7 +28,8 @@ from gateway.cli.running.database import (
 from gateway.process.database_lock import places
 from gateway.process.lockfile import find_running
 from gateway.process.session_locks import holders_of
-from gateway.repository.revision import applied_revision, current_revision
+from gateway.repository.members import FOLLOW_SECONDS, behind
+from gateway.repository.revision import current_revision
 from gateway.settings import Settings
 from gateway.store import models
 from gateway.store.database import (
@@ -40,11 +41,11 @@ from gateway.store.database import (
 )
 from gateway.store.encryption import SecretBox
 from gateway.store.identity import is_empty
+from gateway.store.shared.tables import MemberRow
 from gateway.store.steps import missing_steps
 
 T = TypeVar("T")
 
-TAKEOVER_SECONDS = 5.0  # a gateway looks every two
 _POLL = 0.1
 _FAILURE = "gateway.failure"  # of the command's context
 # Among a function's arguments: the box of the data directory, opened where it is used.
@@ -157,6 +158,10 @@ def apply_change(settings: Settings, function: Callable[..., T], *args: Any) -> 
     if client.running is not None:
         note_other(settings, client.running)
     made: T = client.ask(route, *args)
+    try:
+        client.check_followed()
+    except GatewayDoesNotAnswer as error:
+        _fail_at_end(str(error))
     return made
 
 
@@ -178,24 +183,25 @@ def _change_alone(
             revision = current_revision()
         if not holders:
             say_once(describe_change(settings, applied, empty=was_empty))
-        elif _is_taken_over(revision):
-            say_once(f"The gateway of {places(holders)} has taken the change over.")
-        else:
+        elif late := _wait_for_members(revision):
+            named = ", ".join(f"{one.place} (member {one.id})" for one in late)
             _fail_at_end(
-                f"The change is in the database, but the gateway of {places(holders)} "
-                f"has not taken it over within {TAKEOVER_SECONDS:.0f} s"
+                "The change is in the database, but not taken over within "
+                f"{FOLLOW_SECONDS:.0f} s by the gateway of {named}"
             )
+        else:
+            say_once(f"The gateway of {places(holders)} has taken the change over.")
     return result
 
 
-def _is_taken_over(revision: int) -> bool:
-    """Wait until a gateway has written that it loaded the change."""
-    give_up_at = time.monotonic() + TAKEOVER_SECONDS
-    while applied_revision() < revision:
+def _wait_for_members(revision: int) -> list[MemberRow]:
+    """Those that do not follow a change after some seconds, which is none mostly."""
+    give_up_at = time.monotonic() + FOLLOW_SECONDS
+    while late := behind(revision):
         if time.monotonic() > give_up_at:
-            return False
+            return late
         time.sleep(_POLL)
-    return True
+    return []
 
 
 def _opened_secrets(settings: Settings, args: Sequence[Any]) -> list[Any]:

@@ -7,6 +7,9 @@ from operator import itemgetter
 from typing import Any
 
 import peewee as pw
+from peewee import (  # type: ignore[attr-defined]
+    __exception_wrapper__ as driver_errors,
+)
 
 from gateway.store.database import execute_many
 from gateway.store.models import RequestLog, UsageBase, UsageDay, UsageHour
@@ -117,10 +120,16 @@ INSERT_LOG = insert(RequestLog._meta.table_name, COLUMNS)
 # has the event loop. More than 999 values older SQLites do not take at once.
 ROWS_AT_ONCE = 999 // len(COLUMNS)
 INSERT_LOGS = insert(RequestLog._meta.table_name, COLUMNS, ROWS_AT_ONCE)
+COPY_LOG = f"COPY {RequestLog._meta.table_name} ({', '.join(COLUMNS)}) FROM STDIN"
 
 
 def write_log(database: pw.Database, rows: Sequence[Cleaned]) -> None:
     """Insert cleaned rows into `request_log`."""
+    if not isinstance(database, pw.SqliteDatabase):
+        with driver_errors, database.cursor().copy(COPY_LOG) as copy:  # type: ignore[no-untyped-call]
+            for row in rows:
+                copy.write_row(row)
+        return
     singly = len(rows) % ROWS_AT_ONCE
     together = rows[singly:]
     execute_many(database, INSERT_LOG, rows[:singly])

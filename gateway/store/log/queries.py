@@ -108,7 +108,9 @@ def log_page(
         (*values, limit),
     )
     ids = [id for (id,) in chosen]
-    return _fetch(f"{where([_one_of('id', ids)])} {_NEWEST_FIRST}", ids) if ids else []
+    return (
+        fetch_rows(f"{where([_one_of('id', ids)])} {_NEWEST_FIRST}", ids) if ids else []
+    )
 
 
 def _one_bound(
@@ -157,35 +159,23 @@ def newest_rows(
         )
         ids = [id for (id,) in chosen]
         if ids:
-            rows = _fetch(f"{where([_one_of('id', ids)])} {_OLDEST_FIRST}", ids)
+            rows = fetch_rows(f"{where([_one_of('id', ids)])} {_OLDEST_FIRST}", ids)
             yield from rows
             place, compared = (rows[-1]["created_at"], rows[-1]["id"]), ">"
         left = left - size if len(ids) == size else 0
-
-
-def log_after(wanted: LogFilter, *, after: int, limit: int = 500) -> list[Record]:
-    """Rows written since the row with the id `after`, in the order of writing."""
-    conditions, values = wanted.terms()
-    rest = where([*conditions, "id > ?"])
-    return _fetch(f"{rest} ORDER BY id LIMIT ?", (*values, after, limit))
-
-
-def last_log_id() -> int:
-    """Where a reader who follows the log begins; 0 when it is empty."""
-    return int(select_rows("SELECT COALESCE(MAX(id), 0) FROM request_log")[0][0])
 
 
 def find_log(name: str, limit: int = 10) -> list[Record]:
     """The rows a request id, its beginning, or a response id names."""
     if len(name) < SHORTEST_PREFIX or "\0" in name:
         return []
-    found = _fetch(
+    found = fetch_rows(
         "WHERE request_id >= ? AND request_id < ? ORDER BY request_id LIMIT ?",
         (*_beginning(name), limit),
     )
     exact = [row for row in found if row["request_id"] == name.lower()]
     by_response = "WHERE response_id = ? ORDER BY id DESC LIMIT ?"
-    return exact or found or _fetch(by_response, (name, limit))
+    return exact or found or fetch_rows(by_response, (name, limit))
 
 
 def _beginning(name: str) -> tuple[str, str]:
@@ -239,7 +229,8 @@ def select_rows(query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]
     return database.select(models.database.obj, query, values)
 
 
-def _fetch(rest: str, values: Sequence[Any]) -> list[Record]:
+def fetch_rows(rest: str, values: Sequence[Any]) -> list[Record]:
+    """All columns of the log's rows that the rest of a query names."""
     names = ("id", *COLUMNS)
     found = select_rows(f"SELECT {', '.join(names)} FROM request_log {rest}", values)
     return [dict(zip(names, row, strict=True)) for row in found]

@@ -1,11 +1,8 @@
 """What is too old goes, in slices so small that nobody waits for them."""
 
-import logging
-import time
-
 import peewee as pw
 
-from gateway.store.database import describe, transaction
+from gateway.store import models
 from gateway.store.log.conversations import CONVERSATIONS_KEPT, ConversationRow
 from gateway.store.log.log_rows import DAY_MS
 from gateway.store.log.minutes import MINUTES_KEPT, remove_minutes
@@ -16,67 +13,54 @@ from gateway.store.models import (
     BindingRow,
     LimitCounterRow,
     RequestLog,
-    now_ms,
 )
 
-logger = logging.getLogger("gateway.store")
-
 SLICE_ROWS = 500
-# Seconds between two slices, and until the next look when nothing was left.
-SLICE_PAUSE = 0.1
-IDLE_PAUSE = 300.0
 
 BINDING_DAYS = 7
-MAX_BINDINGS = 100_000
+MAX_BINDINGS = 100_000  # of a key
 COUNTER_DAYS = 31  # the longest window has 30
 COUNTERS_KEPT = 8  # of each limit
 RULE_DAYS = 365
 AUDIT_DAYS = 365  # whatever the log's: who changed a key is asked months later
 
 
-class Retention:
-    """Says when a slice is due, and removes one."""
+def oldest_kept(now: int, log_days: int) -> int:
+    """From when on the log is kept (both unix ms).
 
-    def __init__(self, log_days: int) -> None:
-        self._log_days = log_days
-        self._due_at = 0.0  # monotonic
+    PostgreSQL's goes a day at a time, when its partition has nothing younger.
+    """
+    oldest = now - log_days * DAY_MS
+    return oldest if _is_sqlite() else oldest // DAY_MS * DAY_MS
 
-    @property
-    def pause(self) -> float:
-        """Seconds until there is something to do."""
-        return max(0.0, self._due_at - time.monotonic())
 
-    def postpone(self, seconds: float = IDLE_PAUSE) -> None:
-        self._due_at = time.monotonic() + seconds
+def remove_slice(now: int, log_days: int) -> int:
+    """Remove some old rows (now: unix ms), in the caller's transaction."""
+    oldest = oldest_kept(now, log_days)
+    key = pw.SQL("COALESCE(api_key_id, 0)")
+    return (
+        _remove_before(RequestLog.created_at, oldest)
+        or _remove_before(ConversationRow.last_at, oldest)
+        or _remove_surplus(ConversationRow.last_at, key, CONVERSATIONS_KEPT)
+        or _remove_before(BindingRow.used_at, now - BINDING_DAYS * DAY_MS)
+        or _remove_surplus(BindingRow.used_at, _key_of_binding(), MAX_BINDINGS)
+        or _remove_counters(now - COUNTER_DAYS * DAY_MS)
+        or _remove_before(AuditLog.at, now - AUDIT_DAYS * DAY_MS)
+        or _remove_before(RefusedRequest.created_at, now - REFUSALS_KEPT)
+        or remove_rule_counts(now - RULE_DAYS * DAY_MS)
+        or remove_minutes(now - MINUTES_KEPT)
+    )
 
-    def remove_due(self, database: pw.Database) -> None:
-        """Remove a slice when it is time; one that fails has to wait."""
-        if self.pause:
-            return
-        try:
-            with transaction(database):
-                self.remove_slice(now_ms())
-        except Exception as error:  # noqa: BLE001
-            logger.warning("old rows could not be removed: %s", describe(error))
-            self.postpone()
 
-    def remove_slice(self, now: int) -> int:
-        """Remove some old rows (now: unix ms), in the caller's transaction."""
-        oldest = now - self._log_days * DAY_MS
-        removed = (
-            _remove_before(RequestLog.created_at, oldest)
-            or _remove_before(ConversationRow.last_at, oldest)
-            or _remove_surplus(ConversationRow.last_at, CONVERSATIONS_KEPT)
-            or _remove_before(BindingRow.used_at, now - BINDING_DAYS * DAY_MS)
-            or _remove_surplus(BindingRow.used_at, MAX_BINDINGS)
-            or _remove_counters(now - COUNTER_DAYS * DAY_MS)
-            or _remove_before(AuditLog.at, now - AUDIT_DAYS * DAY_MS)
-            or _remove_before(RefusedRequest.created_at, now - REFUSALS_KEPT)
-            or remove_rule_counts(now - RULE_DAYS * DAY_MS)
-            or remove_minutes(now - MINUTES_KEPT)
-        )
-        self.postpone(SLICE_PAUSE if removed else IDLE_PAUSE)
-        return removed
+def _is_sqlite() -> bool:
+    return isinstance(models.database.obj, pw.SqliteDatabase)
+
+
+def _key_of_binding() -> pw.SQL:
+    """The API key's number: what a binding's key begins with."""
+    if _is_sqlite():
+        return pw.SQL("SUBSTR(key, 1, INSTR(key, ':'))")
+    return pw.SQL("SPLIT_PART(key, ':', 1)")
 
 
 def remove_log_of_key(api_key_id: int) -> int:
@@ -105,15 +89,19 @@ def _remove_before(date: pw.Field, cutoff: int) -> int:
     return int(model.delete().where(key.in_(oldest)).execute())
 
 
-def _remove_surplus(date: pw.Field, most: int) -> int:
-    """The oldest of more than `most` rows."""
+def _remove_surplus(date: pw.Field, owner: pw.SQL, most: int) -> int:
+    """The oldest of an owner that has more than `most` rows."""
     model = date.model
-    surplus = model.select().count() - most
-    if surplus <= 0:
+    rows = pw.fn.COUNT(date)
+    counted = model.select(owner, rows).group_by(owner).having(rows > most)
+    crowded = counted.tuples().first()
+    if crowded is None:
         return 0
+    of, number = crowded
     key = model._meta.primary_key
-    oldest = model.select(key).order_by(date).limit(min(surplus, SLICE_ROWS))
-    return int(model.delete().where(key.in_(oldest)).execute())
+    oldest = model.select(key).where(owner == of).order_by(date)
+    some = oldest.limit(min(number - most, SLICE_ROWS))
+    return int(model.delete().where(key.in_(some)).execute())
 
 
 def _remove_counters(cutoff: int) -> int:

@@ -21,7 +21,7 @@ class AuthorizePage(ConsentPage):
     async def get(self) -> None:
         asked, oauth = self._asked(), self.gateway.oauth
         user = await self.person()
-        handle = await oauth.open_request(asked, self.browser)
+        handle = await oauth.open_request(asked, self.browser, user.id)
         # The answer to the form leads to the client; no other address may be led to.
         client = asked.redirect_uri.removesuffix(CALLBACK_PATH)
         own = "form-action 'self'"

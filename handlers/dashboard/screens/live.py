@@ -1,19 +1,20 @@
 """What runs at this moment: a page that follows it, and the end of one turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
 from gateway.admin.errors import Unacceptable
-from gateway.admin.live.sockets import open_sockets
-from gateway.admin.live.turns import (
-    ORDERS,
-    cut_turn,
-    find_turn,
-    running_turns,
-    show_turn,
+from gateway.admin.live.elsewhere import (
+    cut_turn_anywhere,
+    find_turn_anywhere,
+    turns_path,
+    with_turns_of,
 )
+from gateway.admin.live.sockets import open_sockets
+from gateway.admin.live.turns import ORDERS
 from gateway.app import Gateway
+from gateway.cluster.member_calls import MemberAnswer
 from gateway.sign_in.users import Role
 from handlers.dashboard.base import PageHandler
 from handlers.dashboard.event_stream import EventStream, event
@@ -34,7 +35,9 @@ class LiveScreen(PageHandler):
 
     async def get(self) -> None:
         order = _order(self)
-        seen = _look(self.gateway, order)
+        path = turns_path(order, MOST_LIVE_ROWS)
+        answers = await self.gateway.member_calls.ask("GET", path)
+        seen = _look(self.gateway, order, answers)
         is_still = bool(self.get_query_argument("still", ""))
         told = {"is_operator": _is_operator(self), "is_still": is_still}
         await self.show_apart("live.html", lambda: seen, **told)
@@ -56,11 +59,11 @@ class CutScreen(PageHandler):
     least_role: ClassVar = {"get": Role.OPERATOR, "post": Role.OPERATOR}
 
     async def get(self, name: str) -> None:
-        turn = show_turn(self.gateway, find_turn(self.gateway, name))
+        turn = await find_turn_anywhere(self.gateway, name)
         self.show_plain("cut_turn.html", turn=turn)
 
     async def submit(self, form: SentForm, *path: str) -> None:
-        await cut_turn(self.gateway, path[0], self.actor)
+        await cut_turn_anywhere(self.gateway, path[0], self.actor)
         self.go(LIVE)
 
 
@@ -76,12 +79,16 @@ def _is_operator(page: PageHandler) -> bool:
     return page.user is not None and page.user.role.includes(Role.OPERATOR)
 
 
-def _look(gateway: Gateway, order: str) -> dict[str, Any]:
-    """What memory has at this moment, as far as a page shows it."""
+def _look(
+    gateway: Gateway, order: str, answers: Iterable[MemberAnswer]
+) -> dict[str, Any]:
+    """What memory has at this moment, and the others', as far as a page shows it."""
+    found = with_turns_of(gateway, answers, order, MOST_LIVE_ROWS)
     return {
         "order": order,
-        "turns": running_turns(gateway, order, MOST_LIVE_ROWS),
-        "turn_count": len(gateway.turns.running),
+        "turns": found.turns,
+        "turn_count": found.running,
+        "unreached": found.unreached,
         "sockets": open_sockets(gateway, MOST_LIVE_ROWS),
         "socket_count": len(gateway.channels),
         "waiting_for_account": gateway.pool.waiting,
@@ -90,5 +97,6 @@ def _look(gateway: Gateway, order: str) -> dict[str, Any]:
 
 
 def _take(gateway: Gateway, order: str, is_operator: bool) -> Callable[[], bytes]:
-    seen = {**_look(gateway, order), "is_operator": is_operator}
+    answers = gateway.member_calls.watch(turns_path(order, MOST_LIVE_ROWS))
+    seen = {**_look(gateway, order, answers), "is_operator": is_operator}
     return lambda: event("now", render("live_now.html", seen))

@@ -51,6 +51,7 @@ def told(**changed):
         "queues": dict.fromkeys(("accounts", "keys", "log", "lost_rows"), 0),
         "lag": {"loop": 0.002, "writer": 0.0},
         "database": {"place": "/gateway.db", "bytes": 2048, "problem": None},
+        "members": [],
         "recording": None,
         **changed,
     }
@@ -143,3 +144,18 @@ def test_what_is_left_is_told_in_two_units(seconds, left):
 )
 def test_large_limits_are_short(limit, short):
     assert short_limit(limit) == short
+
+
+def test_several_members_are_counted_and_who_is_behind(screen):
+    one = {"is_behind": False}
+    assert "members" not in [row["what"] for row in screen(told(members=[one]))]
+    shown = {row["what"]: row["is"] for row in screen(told(members=[one, one]))}
+    assert shown["members"] == "2"
+    late = [one, {"is_behind": True}]
+    shown = {row["what"]: row["is"] for row in screen(told(members=late))}
+    assert shown["members"] == "2, 1 of them behind: see `members`"
+
+
+def test_members_of_a_database_that_nobody_serves_from_are_none(commands):
+    assert commands.good("members").out == "No gateway serves from the database.\n"
+    assert commands.good("members", "--json").rows == []

@@ -1,5 +1,6 @@
 """Members: joining, dying by the clocks of others, coming back, leaving."""
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from gateway.cluster.membership import Membership
 from gateway.cluster.silence import DEATH_SECONDS, SPEND_SECONDS
 from gateway.repository import members
-from gateway.repository.revision import applied_revision, current_revision
+from gateway.repository.revision import current_revision
 from gateway.settings import Settings
 from gateway.store.shared.tables import ClaimRow, MemberRow
 
@@ -62,7 +63,8 @@ async def test_who_joins_is_seen_by_the_revision_and_sees_the_others(member, sto
     await one.acknowledge(await store.read(current_revision))
     two = await member("b")
     assert two.living == {one.id, two.id}
-    assert await store.read(current_revision) > await store.read(applied_revision)
+    revision = await store.read(current_revision)
+    assert {row.id for row in await store.read(members.behind, revision)} == two.living
     seen = []
     one.changed.subscribe(seen.append)
     await one.look()
@@ -84,7 +86,7 @@ async def test_what_is_contributed_is_in_the_acknowledgements_transaction(
     await one.acknowledge(7)
     await one.acknowledge(8)
     assert wrote == [(0, 0), (1, 7)]
-    assert await store.read(applied_revision) == 8
+    assert not await store.read(members.behind, 8)
 
 
 async def test_a_silent_member_stops_spending_and_is_taken_over_later(
@@ -210,3 +212,24 @@ async def test_a_claim_is_one_members_until_its_time_or_release(member, store):
     assert await two.claims.take("poll", 60)
     await store.transact(ClaimRow.update(until=ClaimRow.until - 60_001).execute)
     assert await one.claims.take("poll", 60)
+
+
+async def test_a_change_is_waited_for_and_who_does_not_take_it_over_is_known(
+    member, store, clock
+):
+    one, two = await member("a"), await member("b")
+    revision = await store.read(current_revision)
+    await one.acknowledge(revision)
+    waiting = asyncio.create_task(one.wait_for_others(revision))
+    await two.acknowledge(revision)
+    await waiting
+    assert one.behind == ()
+    waiting = asyncio.create_task(one.wait_for_others(revision + 1))
+    await one.acknowledge(revision + 1)
+    clock.now += members.FOLLOW_SECONDS + 1
+    await waiting
+    assert one.behind == (two.id,)
+    await two.leave()
+    await one.look()
+    await one.wait_for_others(revision + 2)  # alone it waits for nobody
+    assert one.behind == ()

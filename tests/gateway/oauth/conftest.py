@@ -53,7 +53,7 @@ def signed_in(oauth, person):
     """Signs a device in; gives its first tokens."""
 
     async def sign_in(name="laptop"):
-        handle = await oauth.open_request(read_request(link()), LAPTOP)
+        handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
         url = await oauth.approve(handle, person.user_id, name)
         code = told(url)["code"]
         return await oauth.exchange_code(code, "codex", CALLBACK, VERIFIER)

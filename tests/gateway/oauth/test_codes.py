@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.admin.keys import create_key
-from gateway.oauth.authorization import MOST_PENDING_OF_ADDRESS, read_request
+from gateway.oauth.authorization import MOST_PENDING_OF_PERSON, read_request
 from gateway.oauth.codes import AUTHORIZATION_SECONDS
 from gateway.oauth.errors import (
     ClientFault,
@@ -91,7 +91,7 @@ async def test_a_code_makes_one_device_of_the_seat(oauth, signed_in, person, rin
 
 @pytest.mark.parametrize("wrong", ["verifier", "redirect_uri", "plain", "late"])
 async def test_a_code_is_bound_to_who_asked_for_it(oauth, person, store, wrong):
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     code = told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
     verifier, uri = VERIFIER, CALLBACK
     if wrong == "verifier":
@@ -113,7 +113,7 @@ async def test_a_code_is_bound_to_who_asked_for_it(oauth, person, store, wrong):
 
 
 async def test_a_codes_second_use_ends_its_device(oauth, person):
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     code = told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
     issued = await oauth.exchange_code(code, "codex", CALLBACK, VERIFIER)
     with pytest.raises(InvalidGrant):
@@ -124,7 +124,7 @@ async def test_a_codes_second_use_ends_its_device(oauth, person):
 
 
 async def test_another_clients_id_spends_no_code(oauth, person):
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     code = told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
     with pytest.raises(InvalidClient):
         await oauth.exchange_code(code, "other", CALLBACK, VERIFIER)
@@ -132,7 +132,7 @@ async def test_another_clients_id_spends_no_code(oauth, person):
 
 
 async def test_a_request_is_decided_once(oauth, person):
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     assert (await oauth.pending(handle)).address == "192.0.2.7"
     assert told(await oauth.deny(handle)) == {"error": "access_denied", "state": "xyz"}
     for late in (
@@ -155,7 +155,7 @@ async def test_what_a_person_can_mend_is_told_before_a_code(
         "person": UserRow.update(is_disabled=True),
     }[trouble]
     await store.write(change.execute)
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     for asked in (
         oauth.approve(handle, person.user_id, "x"),
         oauth.check_seat(person.user_id),
@@ -166,19 +166,22 @@ async def test_what_a_person_can_mend_is_told_before_a_code(
 
 
 async def test_a_person_who_was_disabled_meanwhile_gets_no_tokens(oauth, person, store):
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     code = told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
     await store.write(UserRow.update(is_disabled=True).execute)
     with pytest.raises(InvalidGrant):
         await oauth.exchange_code(code, "codex", CALLBACK, VERIFIER)
 
 
-async def test_requests_that_wait_are_bounded(oauth):
-    for _ in range(MOST_PENDING_OF_ADDRESS):
-        await oauth.open_request(read_request(link()), LAPTOP)
-    with pytest.raises(OAuthError) as refused:
-        await oauth.open_request(read_request(link()), LAPTOP)
-    assert refused.value.code == "temporarily_unavailable"
+async def test_who_loads_the_page_again_keeps_nobody_of_the_address_out(oauth, person):
+    opened = [
+        await oauth.open_request(read_request(link()), LAPTOP, user_id)
+        for user_id in (person.user_id, 99, *[person.user_id] * MOST_PENDING_OF_PERSON)
+    ]
+    with pytest.raises(RequestOver):
+        await oauth.pending(opened[0])
+    for handle in opened[1:]:
+        assert await oauth.pending(handle)
 
 
 async def test_what_rests_opens_nothing(oauth, signed_in, store):
@@ -192,7 +195,7 @@ async def test_what_rests_opens_nothing(oauth, signed_in, store):
 async def test_a_code_leads_to_no_other_seat_than_the_person_was_told_of(
     oauth, person, store
 ):
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     code = told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
 
     def give_another():

@@ -8,11 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.admin.keys import create_key
+from gateway.keys.key import digest
 from gateway.oauth import device_flow
+from gateway.oauth.authorization import (
+    DEVICE,
+    MOST_PENDING,
+    TooManyPending,
+    add_request,
+)
 from gateway.oauth.device_flow import (
     USER_CODE_LETTERS,
     DeviceFlow,
     UnknownUserCode,
+    begin,
     new_user_code,
     redeem,
     user_code_of,
@@ -35,6 +43,10 @@ WRONG = "BBBB-BBBB"
 @pytest.fixture
 def flow(store):
     return DeviceFlow(store, Guesses(store))
+
+
+def stored():
+    return SignInRequestRow.select().order_by(SignInRequestRow.id)
 
 
 def elsewhere(number):
@@ -194,3 +206,28 @@ def test_who_never_waits_gets_no_longer_pause_than_a_minute():
     for poll in range(100):
         pace.note("code", float(poll))
     assert pace.note("code", 99.0 + LONGEST_POLL_SECONDS) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("crowd", "one_of_it"),
+    [("2001:db8:1:{:x}::/64", "2001:db8:1:ffff::/64"), ("192.0.2.{}", "192.0.2.255")],
+)
+@pytest.mark.gen_test
+async def test_the_addresses_of_one_site_keep_nobody_out(store, crowd, one_of_it):
+    def of(network):
+        return begin(BrowserFacts(network, network, "", has_tls=True), time.time())[0]
+
+    def fill():
+        quiet, now = of("198.51.100.7"), time.time()
+        for number in range(MOST_PENDING - 1):
+            network = crowd.format(number // 5)
+            facts = BrowserFacts(network, network, "", has_tls=True)
+            add_request(facts, now, 900, digest=f"{number}", flow=DEVICE)
+        return quiet
+
+    quiet = await store.write(fill)
+    with pytest.raises(TooManyPending):
+        await store.write(of, one_of_it)
+    new = await store.write(of, "203.0.113.8")
+    waiting = [digest(quiet), *map(str, range(1, MOST_PENDING - 1)), digest(new)]
+    assert await store.read(lambda: [one.digest for one in stored()]) == waiting

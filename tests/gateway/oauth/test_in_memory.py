@@ -34,7 +34,7 @@ async def test_a_refresh_is_known_without_reading_anything_anew(
 
 
 async def test_what_ends_nothing_reads_nothing_anew(oauth, person, store):
-    handle = await oauth.open_request(read_request(link()), LAPTOP)
+    handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
     code = told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
     await oauth.exchange_code(code, "codex", CALLBACK, VERIFIER)
     with pytest.raises(InvalidGrant):

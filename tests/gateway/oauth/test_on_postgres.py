@@ -22,7 +22,7 @@ def test_two_members_that_refresh_at_once_give_the_same_token(server, tmp_path):
         async with running(server, tmp_path) as store:
             user_id, _ = await store.write(make_person, "ada")
             oauth = OAuth(store, store.secrets, KeyRing())
-            handle = await oauth.open_request(read_request(link()), LAPTOP)
+            handle = await oauth.open_request(read_request(link()), LAPTOP, user_id)
             code = told(await oauth.approve(handle, user_id, "laptop"))["code"]
             issued = await oauth.exchange_code(code, "codex", CALLBACK, VERIFIER)
             first = await oauth.refresh(issued.refresh.reveal(), "codex", "192.0.2.7")
@@ -47,7 +47,7 @@ def test_a_device_that_begins_while_its_person_is_disabled_has_ended(server, tmp
         async with running(server, tmp_path) as store:
             user_id, _ = await store.write(make_person, "ada")
             oauth = OAuth(store, store.secrets, KeyRing())
-            handle = await oauth.open_request(read_request(link()), LAPTOP)
+            handle = await oauth.open_request(read_request(link()), LAPTOP, user_id)
             code = told(await oauth.approve(handle, user_id, "laptop"))["code"]
             has_begun, is_awaited = threading.Event(), threading.Event()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 class Pooler:
     """Passes one PostgreSQL session on at a time, on a Unix socket of its own."""
 
-    def __init__(self, server):
+    def __init__(self, server, answer=None):
+        """`answer` changes what the server says; None ends the session there."""
         self.home = Path(tempfile.mkdtemp(prefix="pooler-"))
         self.url = f"postgresql://postgres@/postgres?host={self.home}"
 
@@ -28,7 +29,7 @@ class Pooler:
                         daemon=True,
                     )
                     up.start()
-                    relay(upstream, self.request, hide_process)
+                    relay(upstream, self.request, answer or hide_process)
                     up.join(1)
 
         self._server = socketserver.ThreadingUnixStreamServer(
@@ -52,7 +53,9 @@ class Pooler:
 
 def relay(source, target, change):
     while data := source.recv(65536):
-        target.sendall(change(data))
+        if (changed := change(data)) is None:
+            break
+        target.sendall(changed)
     target.shutdown(socket.SHUT_WR)
 
 

@@ -28,6 +28,4 @@ def log_row(**changes):
 
 def make_store(directory, **settings):
     url = settings.pop("url", f"sqlite:///{directory}/gateway.db")
-    # Rows of these tests are as old as they say: none is removed meanwhile.
-    settings.setdefault("log_retention_days", 100_000)
     return Store(url, secrets=SecretBox.open(directory), **settings)

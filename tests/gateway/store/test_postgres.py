@@ -18,10 +18,10 @@ from gateway.store.log.log_rows import DAY_MS
 from gateway.store.log.queries import (
     LogFilter,
     find_log,
-    log_after,
     log_page,
     newest_rows,
 )
+from gateway.store.log.retention import remove_slice
 from gateway.store.log.usage_sums import GROUPINGS, usage_report
 from gateway.store.models import (
     AccountRow,
@@ -67,7 +67,9 @@ def test_migrations_give_the_schema_the_models_describe(server, tmp_path):
             )
 
     difference = asyncio.run(scenario())
-    assert not difference, difference
+    # peewee looks for no indexes of a partitioned table: `test_partitions` does.
+    assert {one.table for one in difference.add_indexes} == {"request_log"}
+    assert not any(difference._replace(add_indexes=[])), difference
 
 
 def test_stores_that_start_at_once_migrate_once(server, tmp_path):
@@ -199,8 +201,6 @@ def test_pages_and_reports_agree_with_plain_lists(server, tmp_path):
             name = written[5]["request_id"]
             [row] = await store.read(find_log, name)
             assert row["request_id"] == name
-            rest = await store.read(lambda: log_after(LogFilter(), after=row["id"]))
-            assert len(rest) == 114
 
     asyncio.run(scenario())
 
@@ -214,12 +214,12 @@ def test_old_rows_go(server, tmp_path):
         async with running(server, tmp_path) as store:
             for number in range(10):
                 store.writer.log(log_row(created_at=NOW - number * 10 * DAY_MS))
-        store = make_store(tmp_path, url=server.url, log_retention_days=45)
-        await store.start()
-        async with asyncio.timeout(10):
-            while await store.write(lambda: RequestLog.select().count()) != 5:
+            store.writer.bind("1:session:a", 1, NOW - 8 * DAY_MS)
+            await store.flush()
+            while await store.write(remove_slice, NOW, 45):
                 pass
-        await store.stop()
+            assert await store.read(lambda: RequestLog.select().count()) == 5
+            assert await store.read(lambda: BindingRow.select().count()) == 0
 
     asyncio.run(scenario())
 

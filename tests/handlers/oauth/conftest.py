@@ -31,7 +31,7 @@ class Client:
     async def code(self):
         """What the browser brings back once the person has approved."""
         oauth = self.gateway.oauth
-        handle = await oauth.open_request(read_request(link()), HERE)
+        handle = await oauth.open_request(read_request(link()), HERE, self.user_id)
         return told(await oauth.approve(handle, self.user_id, "laptop"))["code"]
 
     async def exchange(self, code, **other):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 from gateway.admin.errors import Unacceptable
@@ -15,7 +16,13 @@ SPARE_LIMITS = 2
 _LISTS = ("models", "tools", "aliases")
 _NUMBERS = ("rpm", "concurrency")
 _TEXTS = ("enforce_model", "enforce_effort", "enforce_tier", "unpriced", "expires")
-_LIMIT_FIELDS = ("limit_measure", "limit_amount", "limit_window", "limit_model")
+_LIMIT_FIELDS = (
+    "limit_measure",
+    "limit_amount",
+    "limit_window",
+    "limit_model",
+    "limit_open",
+)
 _MULTIPLES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
@@ -27,16 +34,19 @@ class LimitFields:
     amount: str = ""
     window: str = ""
     model: str = ""
+    open: str = ""  # what is not shown, and stays
 
     @classmethod
     def of(cls, limit: Limit) -> "LimitFields":
-        return cls(limit.measure, _short(limit), limit.window, limit.model or "")
+        model, is_open = limit.model or "", "open" if limit.is_open else ""
+        return cls(limit.measure, _short(limit), limit.window, model, is_open)
 
     @property
     def text(self) -> str:
         """As `parse_limit` reads it."""
         text = f"{self.measure} {self.amount}/{self.window or '7d'}"
-        return f"{text} model={self.model}" if self.model else text
+        text = f"{text} model={self.model}" if self.model else text
+        return f"{text} open" if self.open else text
 
 
 def _short(limit: Limit) -> str:
@@ -66,7 +76,7 @@ def rules_in(form: SentForm) -> dict[str, Any]:
 def limits_in(form: SentForm) -> Iterator[LimitFields]:
     """The rows of the form, filled in or not."""
     columns = [map(str.strip, form.many.get(name, [])) for name in _LIMIT_FIELDS]
-    for row in zip(*columns, strict=False):
+    for row in zip_longest(*columns, fillvalue=""):
         yield LimitFields(*row)
 
 

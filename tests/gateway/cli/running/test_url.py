@@ -1,9 +1,11 @@
 """`--url` reaches a gateway elsewhere, with its admin token."""
 
 import asyncio
+import itertools
 
 import pytest
 
+from gateway.repository.members import Identity, end, join
 from tests.devices import add_device
 from tests.serving import V1, payload
 
@@ -27,6 +29,31 @@ async def test_a_gateway_elsewhere_is_read_and_changed(serving, shell, tmp_path)
     await shell.good("accounts", "add", *added, *at, **away, PAID="fake")
     assert serving.account("paid") is not None
     assert not (tmp_path / "laptop").exists()
+
+
+async def test_a_change_that_not_all_members_take_over_ends_the_command_so(
+    serving, shell, monkeypatch
+):
+    store, membership = serving.gateway.store, serving.gateway.membership
+    other = Identity("elsewhere", "elsewhere (process 1)", "1")
+    number = await store.transact(
+        lambda: join(other, ends_directory=False, ends_all=False)
+    )
+    seconds = itertools.count(step=3)
+    monkeypatch.setattr(membership, "_clock", lambda: next(seconds))
+    made = await shell("keys", "create", "--name", "bob")
+    assert made.status == 1
+    assert [key.name for key in serving.gateway.ring] == ["bob"]
+    assert f"not taken over within 5 s by member {number}: " in made.err
+    listed = await shell.good("members", "--json")
+    assert [row["is_behind"] for row in listed.rows] == [False, True]
+    assert "elsewhere (process 1)  " in (await shell.good("members")).out
+    warned = (await serving.get("/health/ready")).json["warnings"]
+    assert str(number) in warned["members"]
+    await store.transact(end, number)
+    await shell.good("keys", "disable", "bob")
+    assert membership.is_alone
+    assert (await serving.get("/health/ready")).json["warnings"] == {}
 
 
 async def test_people_of_a_gateway_elsewhere_are_invited_and_ended(

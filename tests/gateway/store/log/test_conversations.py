@@ -11,7 +11,7 @@ from gateway.store.log.conversations import (
     find_conversation,
 )
 from gateway.store.log.log_rows import DAY_MS
-from gateway.store.log.retention import Retention, remove_log_of_key
+from gateway.store.log.retention import remove_log_of_key, remove_slice
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import NOW, log_row
 
@@ -26,7 +26,7 @@ def turn(
     return log_row(
         created_at=NOW + at,
         account_id=account,
-        api_key_id=1,
+        api_key_id=2 if str(name).startswith("2:") else 1,
         conversation=name,
         has_switched=moved,
         cached_discount=DISCOUNT,
@@ -126,15 +126,16 @@ def test_pages_have_each_once_the_latest_first(database):
     assert find_conversation("1:session:\0") is find_conversation("none") is None
 
 
-def test_the_oldest_go_by_age_and_by_number(database, monkeypatch):
+def test_the_oldest_go_by_age_and_by_a_keys_number(database, monkeypatch):
     monkeypatch.setattr("gateway.store.log.retention.CONVERSATIONS_KEPT", 2)
     for number, age in enumerate((0, 1, 2, 31 * DAY_MS)):
         write(database, turn(-age, name=f"1:session:{number}"))
-    slices, left = Retention(30), []
-    while slices.remove_slice(NOW):
+    write(database, turn(-DAY_MS, name="2:session:x"))
+    left = []
+    while remove_slice(NOW, 30):
         left.append(ConversationRow.select().count())
-    assert [*dict.fromkeys(left)] == [4, 3, 2]
-    assert [row["name"][-1] for row in conversation_page()] == ["0", "1"]
+    assert [*dict.fromkeys(left)] == [5, 4, 3]
+    assert [row["name"][-1] for row in conversation_page()] == ["0", "1", "x"]
 
 
 def test_a_key_that_goes_takes_its_conversations_with_it(database):

@@ -13,7 +13,7 @@ from gateway.store.log.minutes import (
     minutes_since,
     sum_minutes,
 )
-from gateway.store.log.retention import Retention
+from gateway.store.log.retention import remove_slice
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import NOW, log_row
 
@@ -93,7 +93,6 @@ def test_only_the_minutes_in_between_are_told(database):
 def test_minutes_are_kept_for_two_days(database):
     ages = (0, MINUTES_KEPT - MINUTE_MS, MINUTES_KEPT + MINUTE_MS)
     write(database, [log_row(created_at=NOW - age) for age in ages])
-    slices = Retention(30)
-    while slices.remove_slice(NOW):
+    while remove_slice(NOW, 30):
         pass
     assert UsageMinute.select().count() == 2

@@ -7,7 +7,7 @@ from gateway.store.batches import write_batch
 from gateway.store.database import migrate, open_database
 from gateway.store.log.log_rows import DAY_MS
 from gateway.store.log.queries import rule_report
-from gateway.store.log.retention import RULE_DAYS, Retention
+from gateway.store.log.retention import RULE_DAYS, remove_slice
 from gateway.store.log.rule_counts import MOST_RULES, OTHER_RULES, plain_rule
 from gateway.store.write_queue import Batch
 from tests.gateway.store.store_rows import log_row
@@ -73,5 +73,5 @@ def test_a_rule_is_named_without_places_and_plainly(told, rule):
 def test_counts_go_after_a_year(database):
     write(database, ("changed", "x"), at=DAY)
     write(database, ("changed", "x"), at=DAY + DAY_MS)
-    Retention(100_000).remove_slice(DAY + (RULE_DAYS + 1) * DAY_MS)
+    remove_slice(DAY + (RULE_DAYS + 1) * DAY_MS, 100_000)
     assert counts() == [("changed", "x", 1)]

@@ -10,7 +10,7 @@ from gateway.store.log.refusals import (
     find_refusal,
     refusal_page,
 )
-from gateway.store.log.retention import Retention, remove_log_of_key
+from gateway.store.log.retention import remove_log_of_key, remove_slice
 from tests.gateway.store.store_rows import NOW, make_store
 
 # A server has to start for the second.
@@ -59,7 +59,7 @@ def test_refusals_are_written_read_in_pages_and_removed(url, tmp_path):
             (found,) = await store.read(find_refusal, f"{4:032X}")
             assert found["requests"] == 1
             assert await store.write(remove_log_of_key, 2) == 2
-            await store.write(Retention(30).remove_slice, NOW + REFUSALS_KEPT + 1)
+            await store.write(remove_slice, NOW + REFUSALS_KEPT + 1, 30)
             left = await store.read(refusal_page)
             assert [row["created_at"] - NOW for row in left] == [4, 2]
         finally:

@@ -72,6 +72,7 @@ async def test_a_holder_sees_the_own_page_alone(serving):
     assert home.headers["location"] == MY
     for path in HIDDEN:
         assert (await browser.get(f"/dashboard/{path}")).status == 403
+    assert "More" not in (await browser.get(MY)).text  # a menu of nothing
     nobody = await signed_in(serving, name="grace")
     assert (await nobody.get(MY)).status == 403
 

@@ -16,7 +16,7 @@ from handlers.dashboard.screens.keys.key_form import (
     rules_in,
 )
 
-LIMIT_TEXTS = ["tokens 2000000/7d", "cost 5.5/30d model=gpt-5*"]
+LIMIT_TEXTS = ["tokens 2000000/7d", "cost 5.5/30d model=gpt-5* open"]
 SHOWN = {
     "name": "laptop",
     "models": ["gpt-5*"],
@@ -39,7 +39,7 @@ def sent(fields, **changes):
     """The form that a browser sends of these fields."""
     many = {name: [text] for name, text in fields.texts.items()}
     many["accounts"] = sorted(fields.accounts)
-    for name in ("measure", "amount", "window", "model"):
+    for name in ("measure", "amount", "window", "model", "open"):
         many[f"limit_{name}"] = [getattr(row, name) for row in fields.limits]
     changed = {
         name: value if isinstance(value, list) else [value]
@@ -74,9 +74,12 @@ def test_a_form_sent_as_it_was_shown_changes_nothing(fields):
         ({"unpriced": "refuse"}, {"unpriced": "refuse"}),
         (
             {"limit_amount": ["3M", "5.50", "", ""]},
-            {"limits": ["tokens 3000000/7d", "cost 5.5/30d model=gpt-5*"]},
+            {"limits": ["tokens 3000000/7d", "cost 5.5/30d model=gpt-5* open"]},
         ),
-        ({"limit_amount": ["", "5.50"]}, {"limits": ["cost 5.5/30d model=gpt-5*"]}),
+        (
+            {"limit_amount": ["", "5.50"]},
+            {"limits": ["cost 5.5/30d model=gpt-5* open"]},
+        ),
         (
             {"limit_amount": ["nonsense", ""]},
             {"limits": ["tokens nonsense/7d"]},  # told apart by who reads it

@@ -1,0 +1,79 @@
+"""Codex signs in by itself: by a link, and by a code on a machine without a browser."""
+
+import pytest
+
+from tests.serving import until
+from tests.sign_in.signing import MODEL, configure, devices_of_turns, sign_in
+from tests.sign_in.terminal import terminal
+from tests.sign_in.wire import DEVICE_GRANT, wire_to
+
+pytestmark = [pytest.mark.sign_in, pytest.mark.gen_test(timeout=90)]
+
+NIGHTLY = pytest.mark.nightly
+CODE = r"\b[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}\b"
+# An older one: the client begins with an offer of a newer.
+DEFAULT = ("-m", "gpt-6.1-sol")
+
+
+@pytest.mark.parametrize(
+    ("newest", "websockets"),
+    [
+        (True, True),
+        (False, False),
+        pytest.param(True, False, marks=NIGHTLY),
+        pytest.param(False, True, marks=NIGHTLY),
+    ],
+)
+async def test_by_a_link_and_the_second_run_needs_none(
+    serving, ada, codex, newest, websockets
+):
+    cli = codex(newest=newest)
+    configure(cli, serving.base_url, websockets=websockets)
+    assert "You said: hello" in await sign_in(cli, ada)
+    again = await cli.exec("once more", *MODEL)
+    assert "You said: once more" in again.stdout
+    (device,) = ada.devices()
+    assert (device.name, device.flow) == ("laptop", "browser")
+    used = [one.transport for one in serving.upstream.of()]
+    assert used == ["websocket" if websockets else "http"] * 2
+    assert await devices_of_turns(serving) == {device.id}
+
+
+@pytest.mark.parametrize(
+    ("newest", "lost"),
+    [
+        (True, False),
+        pytest.param(False, False, marks=NIGHTLY),
+        pytest.param(True, True, marks=NIGHTLY),
+        pytest.param(False, True, marks=NIGHTLY),
+    ],
+)
+async def test_by_a_code_in_a_terminal(serving, ada, codex, newest, lost):
+    cli = codex(newest=newest)
+    async with wire_to(serving) as wire:
+        configure(cli, wire.url)
+        async with terminal(cli, *DEFAULT, "hello there") as screen:
+            code = await screen.shows(CODE)
+            assert await screen.shows("/device")
+            # It has polled by then.
+            if lost:
+                wire.lose(DEVICE_GRANT)
+            await ada.type_code(code.lower())
+            await screen.shows("You said: hello there")
+    assert wire.forms == ["/oauth/device", *[DEVICE_GRANT] * (3 if lost else 2)]
+    (device,) = ada.devices()
+    assert (device.flow, device.end_reason) == ("device", None)
+    assert await devices_of_turns(serving) == {device.id}
+
+
+@pytest.mark.nightly
+async def test_who_waits_for_a_person_is_in_time(serving, ada, codex):
+    cli = codex(newest=True)
+    async with wire_to(serving) as wire:
+        configure(cli, wire.url)
+        async with terminal(cli, *DEFAULT, "hello there") as screen:
+            code = await screen.shows(CODE)
+            await until(lambda: len(wire.forms) == 5)
+            await ada.type_code(code)
+            await screen.shows("You said: hello there")
+    assert wire.errors == ["authorization_pending"] * 4
