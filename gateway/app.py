@@ -258,7 +258,6 @@ class Gateway:
         await self.membership.wait_for_others(self.changes.revision)
 
     async def _load(self) -> None:
-        await self.membership.look()
         accounts = await self.store.read(load_accounts, self.secrets)
         keys = await self.store.read(load_keys)
         self.pool.replace(accounts)

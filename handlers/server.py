@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from gateway.app import Gateway
 from gateway.process.lockfile import RunningGateway
+from gateway.settings.member_url import with_port
 from gateway.store.identity import place_of
 from handlers.listening import bind, probe_idle_peers
 from handlers.routes import build_app
@@ -64,7 +65,11 @@ class Server:
         self._http.add_sockets(self.sockets)
         self.port = self.sockets[0].getsockname()[1]
         us = self.gateway.membership
+        # A worker has a port that is shared by all, and one of its own.
+        own_port = self.sockets[-1].getsockname()[1]
         us.url = us.url or self.running.url
+        if own_port != self.port:
+            us.url = with_port(us.url, own_port)
 
     async def drain(self, seconds: float, *, is_succeeded: bool = False) -> None:
         """Stop accepting, let running turns end, close what is idle.

@@ -105,6 +105,7 @@ class Membership:
 
     async def acknowledge(self, revision: int) -> None:
         """Tell that this process follows the revision. Raises StoreUnavailable."""
+        await self.look()
         self._acknowledged = revision
         also = [contribution() for contribution in self.contributions]
         await self._write_beat(lambda told: members.acknowledge(self.id, told, also))

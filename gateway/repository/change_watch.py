@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from gateway.repository.revision import RAISED, current_revision
+from gateway.repository.revision import RAISED, read_revision
 from gateway.store.database import StoreUnavailable
 from gateway.store.store import Store
 
@@ -30,6 +30,7 @@ class ChangeWatch:
         self._acknowledge = acknowledge
         self._pause = pause
         self.revision = self._told = -1  # that was loaded last, and acknowledged
+        self._content = -1
         self._called = asyncio.Event()
 
     def hear(self, text: str) -> None:
@@ -40,9 +41,9 @@ class ChangeWatch:
     async def load(self) -> None:
         """Load all of it. Raises StoreUnavailable."""
         # Read first: what is changed meanwhile is loaded again.
-        revision = await self._store.read(current_revision)
+        found = await self._store.read(read_revision)
         await self._load()
-        self.revision = revision
+        self.revision, self._content = found
 
     async def run(self) -> None:
         """Look now and then; its owner cancels it."""
@@ -56,8 +57,11 @@ class ChangeWatch:
 
     async def look(self) -> None:
         """Take over what is new, and acknowledge it. Raises StoreUnavailable."""
-        if await self._store.read(current_revision) != self.revision:
+        found = await self._store.read(read_revision)
+        if found.content != self._content:
             await self.load()
+        else:
+            self.revision = found.number
         if self._told != self.revision:
             await self._acknowledge(self.revision)
             self._told = self.revision

@@ -55,7 +55,7 @@ def join(who: Identity, *, ends_directory: bool, ends_all: bool) -> int:
     id = MemberRow.insert(
         **who._asdict(), state=MemberState.JOINING, started_at=now_ms()
     ).execute()
-    raise_revision()
+    raise_revision(is_of_members=True)
     return int(id)
 
 
@@ -98,7 +98,7 @@ def come_back(id: int, who: Identity, told: Beat) -> None:
     MemberRow.insert(id=id, started_at=now_ms(), **row).on_conflict(
         conflict_target=[MemberRow.id], update=row
     ).execute()
-    raise_revision()
+    raise_revision(is_of_members=True)
 
 
 def end(id: int, beat: int | None = None) -> bool:
@@ -112,7 +112,7 @@ def end(id: int, beat: int | None = None) -> bool:
     if not _end(this):
         return False
     ClaimRow.delete().where(ClaimRow.member_id == id).execute()
-    raise_revision()
+    raise_revision(is_of_members=True)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from gateway.settings.parsers import Network
 
@@ -32,3 +32,11 @@ def is_fit_for_members(
     if address.is_loopback:
         return is_near
     return any(address in network for network in networks)
+
+
+def with_port(url: str, port: int) -> str:
+    """The same host over http, at another port; over https a proxy has one alone."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    here = parts.scheme == "http"
+    return urlunsplit(parts._replace(netloc=f"{host}:{port}")) if here else url

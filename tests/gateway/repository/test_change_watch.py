@@ -7,10 +7,11 @@ import pytest
 from gateway.admin import keys
 from gateway.repository import options
 from gateway.repository.change_watch import ChangeWatch
-from gateway.repository.members import behind
+from gateway.repository.members import Identity, behind, end, join
 from gateway.repository.revision import (
     RAISED,
     current_revision,
+    raise_revision,
 )
 from tests.serving import until
 
@@ -87,3 +88,29 @@ async def test_it_looks_at_once_when_a_change_is_called_out():
     await looks.get()
     assert looks.empty()
     running.cancel()
+
+
+async def test_who_comes_or_goes_has_nothing_loaded_anew(store):
+    loaded, told = [], []
+
+    async def load():
+        loaded.append(None)
+
+    async def acknowledge(revision):
+        told.append(revision)
+
+    watch = ChangeWatch(store, load, acknowledge)
+    await watch.look()
+    who = Identity("elsewhere", "elsewhere", "1")
+    number = await store.transact(
+        lambda: join(who, ends_directory=False, ends_all=False)
+    )
+    await watch.look()
+    await store.transact(end, number)
+    await watch.look()
+    await watch.look()
+    assert (len(loaded), told) == (1, [0, 1, 2])
+    # What an older release changes counts as what it may be.
+    await store.transact(raise_revision)
+    await watch.look()
+    assert (len(loaded), told) == (2, [0, 1, 2, 3])
