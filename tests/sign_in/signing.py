@@ -31,7 +31,7 @@ class Person:
         self.browser = Browser(serving)
 
     async def allow(self, link, name="laptop", action="approve"):
-        """Decide on a client's link, and follow it back to the client."""
+        """Decide on a client's link, and follow it back; what that page's status is."""
         parts = urlsplit(link)
         url = f"{parts.path}?{parts.query}"
         page = await self.browser.get(url)
@@ -41,7 +41,7 @@ class Person:
             aiohttp.ClientSession() as session,
             session.get(done.headers["location"]) as answered,
         ):
-            assert answered.status == 200
+            return answered.status
 
     async def type_code(self, code, name="laptop", action="approve"):
         page = await self.browser.post("/device", {"code": code})
