@@ -11,7 +11,7 @@ from gateway.keys.key import Flaw, Key, KeyRing
 DEVICE_TOKEN_START = "cgat-"
 _SIGN_IN_AGAIN = (
     "quit Codex, delete secrets/gateway_oauth.json in its home directory (~/.codex), "
-    "and start Codex again to sign in"
+    "and start Codex again to sign in (with `codexgate token`: run that with --sign-in)"
 )
 # Told to who presents a token that was good once, and to nobody else. Codex refreshes
 # by its clock alone, and presents such a token until it has run out.
