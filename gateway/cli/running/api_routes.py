@@ -185,8 +185,8 @@ ROUTES: dict[str, Route] = {
         lambda person: _asked("devices", person=person), itemgetter("devices")
     ),
     "admin.users.people.sign_out_device": Route(
-        lambda number, actor, *, at_once: Call(
-            "POST", path_of("devices", str(number), "sign-out"), {"now": at_once}
+        lambda device_id, actor, *, at_once: Call(
+            "POST", path_of("devices", str(device_id), "sign-out"), {"now": at_once}
         )
     ),
     # Settings and reports.
