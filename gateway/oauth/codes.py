@@ -27,7 +27,7 @@ from gateway.store.users.oauth_tables import (
 )
 
 AUTHORIZATION_SECONDS = 60
-# A used code is known so long, so that its second use is told from a wrong one.
+# The code of a device is known so long: its second use ends that.
 _KEPT_MS = 86_400_000
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)  # RFC 7636, 4.1
 
@@ -49,7 +49,8 @@ def approve(handle: str, user_id: int, device_name: str, now: float) -> str:
     seat, ms = seat_with_room(user_id, now), int(now * 1000)
     request = _decide(handle, now)
     code, table = secrets.token_urlsafe(32), AuthorizationCodeRow
-    table.delete().where(table.expires_at < ms - _KEPT_MS).execute()
+    is_over = (table.expires_at < ms) & table.device_id.is_null()
+    table.delete().where(is_over | (table.expires_at < ms - _KEPT_MS)).execute()
     table.create(
         force_insert=True,
         digest=digest(code),

@@ -13,6 +13,7 @@ from gateway.admission.presented_token import presented_token
 from gateway.keys.key import Flaw, Key, KeyRing, digest
 from gateway.oauth import tokens
 from gateway.oauth.devices import LEEWAY_SECONDS, Device, EndReason
+from gateway.oauth.seats import public_part
 from gateway.oauth.tokens import (
     ACCESS_SECONDS,
     KNOWN_SECONDS,
@@ -90,19 +91,21 @@ class DeviceAccess:
         return key, None
 
     def is_unknown(self, facts: RequestFacts) -> bool:
-        """Whether the token may be one that another process issued."""
+        """Whether the token may be one that another process issued for a seat."""
         token = presented_token(facts.headers)
-        if token is None or not is_access_token(token):
+        if token is None or not is_access_token(token) or digest(token) in self._tokens:
             return False
-        return digest(token) not in self._tokens
+        return any(key.prefix == public_part(token) for key in self._ring)
 
     async def learn(self, facts: RequestFacts, network: str) -> bool:
         """Look its token up, off the loop; whether its device is not known yet.
 
         One that is not there, or not found in time, remains unknown.
         """
-        hashed = digest(presented_token(facts.headers) or "")
-        found = await self._lookups.find(network, tokens.find_token, hashed)
+        token = presented_token(facts.headers) or ""
+        # What strangers make up keeps nobody waiting who shares their address.
+        asker, hashed = f"{network} {public_part(token)}", digest(token)
+        found = await self._lookups.find(asker, tokens.find_token, hashed)
         if found is None:
             return False
         self._tokens.setdefault(hashed, found)

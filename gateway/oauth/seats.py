@@ -19,6 +19,11 @@ def new_public_part() -> str:
     return DEVICE_TOKEN_START + secrets.token_hex(4)
 
 
+def public_part(access_token: str) -> str:
+    """What names the seat, as the `prefix` of its key."""
+    return access_token[:PUBLIC_LENGTH]
+
+
 # In a transaction.
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.admin.keys import create_key
+from gateway.keys.key import digest
 from gateway.oauth.authorization import MOST_PENDING_OF_PERSON, read_request
 from gateway.oauth.codes import AUTHORIZATION_SECONDS
 from gateway.oauth.errors import (
@@ -14,7 +15,7 @@ from gateway.oauth.errors import (
     SeatLacking,
 )
 from gateway.oauth.seats import give_seat
-from gateway.store.models import ApiKeyRow
+from gateway.store.models import ApiKeyRow, now_ms
 from gateway.store.users.oauth_tables import AuthorizationCodeRow, DeviceRow
 from gateway.store.users.tables import UserRow
 from tests.devices import LAPTOP
@@ -121,6 +122,21 @@ async def test_a_codes_second_use_ends_its_device(oauth, person):
     assert oauth.device(issued.device_id).end_reason == "reuse"
     with pytest.raises(InvalidGrant):
         await oauth.refresh(issued.refresh.reveal(), "codex", "192.0.2.7")
+
+
+async def test_only_codes_of_devices_are_kept_when_they_are_over(oauth, person, store):
+    async def code():
+        handle = await oauth.open_request(read_request(link()), LAPTOP, person.user_id)
+        return told(await oauth.approve(handle, person.user_id, "laptop"))["code"]
+
+    used, spent, _ = [await code() for _ in range(3)]
+    await oauth.exchange_code(used, "codex", CALLBACK, VERIFIER)
+    with pytest.raises(InvalidGrant):
+        await oauth.exchange_code(spent, "codex", CALLBACK, "w" * 43)
+    await store.write(AuthorizationCodeRow.update(expires_at=now_ms() - 1).execute)
+    fresh = await code()
+    kept = await store.read(lambda: {row.digest for row in AuthorizationCodeRow})
+    assert kept == {digest(used), digest(fresh)}
 
 
 async def test_another_clients_id_spends_no_code(oauth, person):

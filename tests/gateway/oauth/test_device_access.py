@@ -163,6 +163,20 @@ async def test_made_up_tokens_cost_an_address_few_lookups(oauth, signed_in, stor
     assert not oauth.access.is_unknown(facts)
 
 
+async def test_tokens_that_strangers_make_up_keep_nobody_from_being_looked_up(
+    oauth, person, store
+):
+    other = await store.write(sign_in_device, "ada")
+    facts = asked(other.access.reveal())
+    for number in range(LOOKUPS_PER_MINUTE + 1):
+        made_up = asked(f"cgat-{number:08}{'A' * 43}")
+        assert not oauth.access.is_unknown(made_up)
+        await oauth.learn(made_up, "203.0.113.5")
+    assert oauth.access.is_unknown(facts)
+    await oauth.learn(facts, "203.0.113.5")
+    assert not oauth.access.is_unknown(facts)
+
+
 async def test_a_database_that_does_not_answer_keeps_nobody_waiting(
     person, store, ring
 ):
