@@ -33,6 +33,7 @@ from gateway.oauth.oauth import OAuth
 from gateway.polling.catalogues import Catalogues
 from gateway.polling.judges import Judges
 from gateway.polling.reset_credits import ResetCredits
+from gateway.polling.shared_accounts import SharedAccounts
 from gateway.polling.usage import UsagePoller
 from gateway.pricing.pricing import Prices
 from gateway.process.admin_token import AdminToken
@@ -80,8 +81,7 @@ class Gateway:
         """Build the parts; `start` is what opens them."""
         self.settings = settings
         self.secrets = secrets
-        self.supervisor = Supervisor()
-        self.background = BackgroundTasks()
+        self.supervisor, self.background = Supervisor(), BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
         self.store = Store(settings.database_url, secrets=secrets)
         self.database_lock = DatabaseLock(settings.direct_url, settings.data_dir)
@@ -112,15 +112,16 @@ class Gateway:
         tokens = TokenSource(session, settings.auth_base_url, logins, rule)
         self.tokens, self.calls = tokens, AccountCalls(session, tokens)
         base_url = settings.upstream_base_url
-        self.catalogues = Catalogues(self.pool, self.calls, base_url)
-        self.usage = UsagePoller(self.pool, self.calls, base_url)
-        self.resets = ResetCredits(self.pool, self.calls, self.usage, base_url)
-        self.judges = Judges(pool, tokens, self.usage, self.catalogues, self._sockets)
+        catalogues = self.catalogues = Catalogues(pool, self.calls, base_url)
+        claims, now = members.claims, self.database_clock.time
+        usage = self.usage = UsagePoller(pool, self.calls, base_url, claims=claims)
+        self.resets = ResetCredits(pool, self.calls, usage, base_url)
+        self.judges = Judges(pool, tokens, usage, catalogues, self._sockets, claims)
+        self.shared_accounts = SharedAccounts(self.store, pool, claims, now)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
-        lookups = self.catalogues.lookups
         metering = Metering(limiter, self.prices, settings.unpriced, members.may_spend)
         self.turns = TurnRunner(
-            pool, tokens, self.judges, metering, self.body_budget, lookups
+            pool, tokens, self.judges, metering, self.body_budget, catalogues.lookups
         )
         limits = self._limits = RelayLimits.of(settings, timing)
         self.proxy = Proxy(settings, self.turns, pool, http, self._learned, limits)
@@ -130,7 +131,7 @@ class Gateway:
             settings.data_dir, partial(sample_gateway, self), self.metrics.loop
         )
         self.persisting = Persisting(
-            self.store, pool.bindings, self.limiter.ledger, self.supervisor.surviving
+            self.store, pool.bindings, limiter.ledger, self.supervisor.surviving
         )
         self._opened = AsyncExitStack()
 
@@ -187,6 +188,7 @@ class Gateway:
         opened.push_async_callback(self.tokens.close)
         self.pool.observer.account_changed.subscribe(self.persisting.changed.add)
         self.pool.observer.failure_met.subscribe(self.judges.note_failure)
+        self.membership.changed.subscribe(self._divide)
         self.turns.exchange_ended.subscribe(self.store.refusals.log)
         self.turns.exchange_ended.subscribe(self.metrics.observe)
         self.notifications.settled.subscribe(
@@ -215,6 +217,7 @@ class Gateway:
             ("recorder", self._recorder.run),
             ("catalogues", self.catalogues.run),
             ("usage", self.usage.run),
+            ("shared_accounts", self.shared_accounts.run),
             ("judges", self.judges.run),
             ("devices", self.oauth.access.watch),
             ("persist", self.persisting.run),
@@ -256,6 +259,11 @@ class Gateway:
         await self.changes.look()
         self.peers.broadcast(RELOAD)
         await self.membership.wait_for_others(self.changes.revision)
+
+    def _divide(self, living: frozenset[int]) -> None:
+        """What all members may do together, each does a part of."""
+        self.pool.verdicts.witnesses.is_shared = len(living) > 1
+        self.judges.members = self.turns.attempts.budget.members = len(living)
 
     async def _load(self) -> None:
         accounts = await self.store.read(load_accounts, self.secrets)

@@ -260,8 +260,25 @@ class Account:
             self.health.require_login(reason, by, lost.login_since)
         elif is_about_ours and self.health.login_reason == TOKEN_ENDED:
             self.health.logged_in()  # the same was imported again, and upstream took it
+        self._learn_usage(stored)
         if stored.health.paused != self.health.paused:
             (self.health.pause if stored.health.paused else self.health.resume)()
+
+    def _learn_usage(self, stored: "Account") -> None:
+        """What another process has seen later than anything here."""
+        latest = max((seen.at for seen in self.windows.values()), default=0.0)
+        news = {name: seen for name, seen in stored.windows.items() if seen.at > latest}
+        if not news:
+            return
+        self.windows |= news
+        self.has_credits = stored.has_credits
+        limit, held = stored.health.limit, self.health.limit
+        if limit is not None and limit.since >= latest:
+            self.health.limit = limit
+        elif limit is None and held is not None:
+            newest = max(seen.at for seen in news.values())
+            if newest - held.since >= SETTLE_SECONDS:
+                self.health.lift_limit()
 
     def _is_better_with(self, stored: Credentials) -> bool:
         """Rows may have been read just before a rotated token was written."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from gateway.accounts.account import Account, AccountKind
 from gateway.accounts.affinity import Affinity, Keys
-from gateway.accounts.suspicion import Witness
+from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import Verdicts
 from gateway.errors import LONGEST_RETRY_AFTER
 

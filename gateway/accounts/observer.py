@@ -4,13 +4,14 @@ Synchronous: between two awaits of a turn the state is whole.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gateway.accounts.account import Account
 from gateway.accounts.affinity import Bindings
 from gateway.accounts.health import TOKEN_ENDED
 from gateway.accounts.lease import Lease
+from gateway.accounts.shared.witnesses import Sighting
 from gateway.accounts.verdicts import Met, Verdicts
 from gateway.events import Topic
 from gateway.protocol.facts import Failure, Window
@@ -78,6 +79,14 @@ class Observer:
         told = replace(failure, redacted=None)  # it quotes no client
         self._verdicts.rule(account, told, by, self._clock())
         self.account_changed.publish(account)
+
+    def hear(self, told: Iterable[Sighting], accounts: Iterable[Account]) -> None:
+        """All that clients of other processes met, and nobody's success has ended."""
+        now = self._clock()
+        for one in self._verdicts.witnesses.hear(told, now):
+            for account in accounts:
+                if self._verdicts.believe(account, one, now):
+                    self.account_changed.publish(account)
 
     def acquit(self, account: Account) -> None:
         """A call of the gateway's own found the account's token and way well."""

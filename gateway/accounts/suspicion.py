@@ -5,10 +5,10 @@ client's next turns elsewhere for a while and nobody else's, and the same failur
 by two clients is what speaks for more: see `verdicts`. Times are unix seconds.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+
+from gateway.accounts.shared.witnesses import Client
 
 FIRST_SECONDS = 30.0  # doubles with each failure in a row
 LONGEST_SECONDS = 300.0
@@ -19,24 +19,6 @@ INNER_WAIT_SECONDS = 30.0
 IN_USE_SECONDS = 600.0
 MAX_CLIENTS = 10_000
 MAX_SUSPICIONS = 64  # of one client
-MAX_WITNESSES = 8
-
-Client = int | str  # the id of an API key, or a network where there are no keys
-
-
-class Witness(NamedTuple):
-    """Who met a failure."""
-
-    client: Client
-    conversation: str = ""
-
-
-class _Sighting(NamedTuple):
-    """A failure that somebody met."""
-
-    witness: Witness
-    kind: str
-    at: float
 
 
 @dataclass(slots=True)
@@ -139,49 +121,3 @@ class Suspicions:
     def _client(self, client: Client, now: float) -> _Client:
         self.count_request(client, now)
         return self._clients[client]
-
-
-class Witnesses:
-    """Who met the same failure without a success between, by what it speaks against."""
-
-    def __init__(self) -> None:
-        self._met: dict[Hashable, list[_Sighting]] = {}
-
-    def agree(
-        self,
-        scope: Hashable,
-        witness: Witness,
-        now: float,
-        *,
-        within: float,
-        is_alone: bool,
-        kind: str = "",
-    ) -> bool:
-        """Whether another one has met the same kind of it within so many seconds.
-
-        Another client; or where there is only one, another conversation of its own.
-        """
-        met = [one for one in self._met.pop(scope, []) if one.at > now - within]
-        others = any(
-            one.kind == kind
-            and (
-                one.witness != witness
-                if is_alone
-                else one.witness.client != witness.client
-            )
-            for one in met
-        )
-        met = [one for one in met if (one.witness, one.kind) != (witness, kind)]
-        self._met[scope] = [
-            *met[-MAX_WITNESSES + 1 :],
-            _Sighting(witness, kind, now),
-        ]
-        if len(self._met) > MAX_CLIENTS:
-            del self._met[next(iter(self._met))]
-        return others
-
-    def clear(self, *scopes: Hashable) -> None:
-        """A request went well there."""
-        if self._met:
-            for scope in scopes:
-                self._met.pop(scope, None)

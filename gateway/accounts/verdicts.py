@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 
 from gateway.accounts.account import BY_USAGE, Account
 from gateway.accounts.health import QUOTA, TOKEN_ENDED, Mark
-from gateway.accounts.suspicion import Client, Suspicions, Witness, Witnesses
+from gateway.accounts.shared.witnesses import (
+    Client,
+    Scope,
+    Sighting,
+    Witness,
+    Witnesses,
+)
+from gateway.accounts.suspicion import Suspicions
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import (
     KINDS,
@@ -37,7 +44,6 @@ LONGEST_EDGE_PAUSE = 120.0
 SOCKETS_OFF_SECONDS = 600.0
 # A way that nobody has tried for so long is not known to be blocked.
 HEARSAY_SECONDS = 600.0
-_TWO_CLIENTS = "two clients"
 _UPSTREAM = "upstream's code"
 
 
@@ -74,11 +80,21 @@ class Verdicts:
 
     def __init__(self) -> None:
         self.suspicions = Suspicions()
-        self._witnesses = Witnesses()
+        self.witnesses = Witnesses()
         self._bases: dict[str, BaseUrl] = {}
 
     def base(self, account: Account) -> BaseUrl:
         return self._bases.setdefault(account.base_url or "", BaseUrl())
+
+    def believe(self, account: Account, told: Sighting, now: float) -> bool:
+        """Two clients met it, wherever they are: whether it is this account's."""
+        if told.scope.subject == account.id:
+            account.health.set_mark(told.mark(now, told.until))
+        elif told.scope.subject == (account.base_url or ""):
+            self.base(account).note_trouble(told.scope.model, now)
+        else:
+            return False
+        return True
 
     def retain(self, accounts: set[str]) -> None:
         """Forget base URLs that no account has any more."""
@@ -106,10 +122,10 @@ class Verdicts:
         self.suspicions.acquit(client, account.id, model)
         account.grant_model(model)
         base_url = account.base_url or ""
-        self._witnesses.clear(
-            (Blame.ACCOUNT, account.id),
-            (Blame.UPSTREAM, base_url, None),
-            (Blame.CAPACITY, base_url, model),
+        self.witnesses.clear(
+            Scope(Blame.ACCOUNT, account.id),
+            Scope(Blame.UPSTREAM, base_url),
+            Scope(Blame.CAPACITY, base_url, model),
         )
         base = self._bases.get(base_url)
         if base is not None:
@@ -146,12 +162,8 @@ class Verdicts:
         return True
 
     def _suspect(self, met: Met, kind: FailureKind, blames: Blame, now: float) -> None:
-        account, failure, witness, model = (
-            met.account,
-            met.failure,
-            met.witness,
-            met.model,
-        )
+        account, failure = met.account, met.failure
+        witness, model = met.witness, met.model
         if kind is FailureKind.CONNECT:
             self._count_connect(account, failure, now)
         asked = failure.retry_after
@@ -166,29 +178,18 @@ class Verdicts:
         is_alone = self.suspicions.is_alone(witness.client, now)
         if met.is_first and blames in (Blame.UPSTREAM, Blame.CAPACITY):
             of_model = model if blames is Blame.CAPACITY else None
-            scope = (blames, account.base_url or "", of_model)
-            if self._witnesses.agree(
-                scope, witness, now, within=TROUBLE_SECONDS, is_alone=is_alone
-            ):
+            scope = Scope(blames, account.base_url or "", of_model)
+            trouble = Sighting(scope, witness, "", now + TROUBLE_SECONDS)
+            if self.witnesses.agree(trouble, now, is_alone=is_alone):
                 self.base(account).note_trouble(of_model, now)
         # Of one model only the model: another one may be well there.
         of_all_models = blames not in (Blame.MODEL, Blame.CAPACITY, Blame.SOCKETS)
-        if (
-            is_suspicion
-            and of_all_models
-            and self._witnesses.agree(
-                (Blame.ACCOUNT, account.id),
-                witness,
-                now,
-                kind=kind,
-                within=COMMON_SECONDS,
-                is_alone=is_alone,
-            )
-        ):
-            until = now + min(COMMON_SECONDS, asked or COMMON_SECONDS)
-            account.health.set_mark(
-                Mark(kind, _TWO_CLIENTS, failure.logged.message[:200], now, until, True)
-            )
+        if is_suspicion and of_all_models:
+            scope, evidence = Scope(Blame.ACCOUNT, account.id), failure.logged.message
+            doubt = Sighting(scope, witness, kind, now + COMMON_SECONDS, evidence[:200])
+            if self.witnesses.agree(doubt, now, is_alone=is_alone):
+                until = now + min(COMMON_SECONDS, asked or COMMON_SECONDS)
+                account.health.set_mark(doubt.mark(now, until))
 
     def _count_connect(self, account: Account, failure: Failure, now: float) -> None:
         """No client's bytes were sent: it needs no judge, but counts once a second."""

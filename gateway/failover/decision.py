@@ -129,11 +129,10 @@ class RetryBudget:
         self._period = period
         self._requests: deque[tuple[float, int | str]] = deque()
         self._repeats: deque[tuple[float, int | str]] = deque()
-        self._active: Counter[int | str] = (
-            Counter()
-        )  # requests of the period, by client
+        self._active: Counter[int | str] = Counter()  # requests, by client
         self._repeated: Counter[int | str] = Counter()
         self.refused = 0
+        self.members = 1  # processes that have the least together
 
     def count(self, client: int | str, now: float) -> None:
         """A client's request has begun."""
@@ -151,7 +150,8 @@ class RetryBudget:
         if not isinstance(decision, RetryHere | Elsewhere) or not decision.costs_budget:
             return decision
         self._forget(now)
-        allowed = max(self._least, int(len(self._requests) * self._share))
+        least = -(-self._least // self.members)
+        allowed = max(least, int(len(self._requests) * self._share))
         of_client = max(1, allowed // max(1, len(self._active)))
         # What somebody spent while nobody else was there is not taken from the others.
         spent = sum(min(of_client, spent) for spent in self._repeated.values())

@@ -20,6 +20,7 @@ from gateway.polling.catalogues import Catalogues
 from gateway.polling.rulings import Ruling
 from gateway.polling.usage import UsagePoller
 from gateway.protocol.failure_kind import KINDS, Blame, FailureKind, kind_of
+from gateway.repository.claims import Claims
 from gateway.secret import Secret
 from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
@@ -67,7 +68,10 @@ class Judges:
         usage: UsagePoller,
         catalogues: Catalogues,
         sockets: UpstreamSockets,
+        claims: Claims,
     ) -> None:
+        self._claims = claims
+        self.members = 1  # processes that ask once a second together
         self._pool = pool
         self._tokens = tokens
         self._usage = usage
@@ -102,7 +106,8 @@ class Judges:
                 await asyncio.sleep(min(pause, CALL_SPACING))
             else:
                 await self._answer_first()
-                await asyncio.sleep(CALL_SPACING * random.uniform(1.0, 1.1))
+                spacing = CALL_SPACING * self.members
+                await asyncio.sleep(spacing * random.uniform(1.0, 1.1))
 
     async def renew(
         self, account: Account, used: Secret | None, *, waits: bool = False
@@ -170,10 +175,23 @@ class Judges:
         account = self._pool.accounts.get(question.account_id)
         if account is None:
             self._dockets.pop(question, None)
+        elif not await self._is_mine(question):
+            self._docket(question).next_at = time.monotonic() + ANSWER_SECONDS
+            self._open.setdefault(question)
         elif question.is_handshake:
             await self._within(question, self._shake_hands(account))
         else:
             await self.ask(account)
+
+    async def _is_mine(self, question: Question) -> bool:
+        """Whether no other process asks it; while the database is away, nobody does."""
+        if self.members == 1:
+            return True
+        name = f"judge:{question.account_id}:{question.is_handshake}"
+        try:
+            return await self._claims.take(name, 2 * ANSWER_SECONDS)
+        except StoreUnavailable:
+            return True
 
     def _flight(self, account: Account) -> "asyncio.Task[Ruling]":
         """The one call about an account's token that is under way."""

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from gateway.accounts.account import BY_USAGE, Account
@@ -21,13 +22,15 @@ from gateway.protocol.limit_windows import (
     window_of,
 )
 from gateway.protocol.numbers import number
+from gateway.repository.claims import Claims
 from gateway.secret import Secret
 from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.account_api import AccountCalls
-from gateway.upstream.api import ApiResponse
+from gateway.upstream.api import API_TIMEOUT, ApiResponse
 
 POLL_SECONDS = 60.0
+_LOOK_AGAIN = 10.0  # whether it is due, after another process's
 # What upstream forbids is not asked for every minute.
 FORBIDDEN_SECONDS = 300.0
 # An access token that has ended may be taken again, after trouble of upstream's.
@@ -43,7 +46,10 @@ class UsagePoller:
         calls: AccountCalls,
         upstream_base_url: str,
         clock: Callable[[], float] = time.time,
+        claims: Claims | None = None,
     ) -> None:
+        """`claims`: of the processes that poll together; None: this one alone."""
+        self._claims = claims
         self._pool = pool
         self._calls = calls
         self._url = upstream_base_url.rstrip("/") + "/wham/usage"
@@ -65,9 +71,18 @@ class UsagePoller:
         for known in (self._due, self._chosen):
             for account_id in known.keys() - accounts.keys():
                 del known[account_id]
-        await wait_for_all(
-            self.poll(one) for one in accounts.values() if self.is_due(one, now)
-        )
+        due = [one for one in accounts.values() if self.is_due(one, now)]
+        await wait_for_all(map(self._poll_for_all, due))
+
+    async def _poll_for_all(self, account: Account) -> None:
+        """Poll, unless another process does or did: what it found is stored."""
+        if self._claims is not None and self._pool.verdicts.witnesses.is_shared:
+            with suppress(StoreUnavailable):  # then each polls for itself
+                if not await self._claims.take(f"usage:{account.id}", 2 * API_TIMEOUT):
+                    self._chosen[account.id] = account.last_choice
+                    self._due[account.id] = self._clock() + _LOOK_AGAIN
+                    return
+        await self.poll(account)
 
     def is_due(self, account: Account, now: float) -> bool:
         """New accounts at once, others when used since, or when a limit may end."""

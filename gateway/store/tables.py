@@ -19,7 +19,7 @@ from gateway.store.models import (
     UsageHour,
 )
 from gateway.store.notices import NoticeRow
-from gateway.store.shared.tables import ClaimRow, MemberRow
+from gateway.store.shared.tables import ClaimRow, MemberRow, SightingRow
 from gateway.store.users.oauth_tables import (
     AccessTokenRow,
     AuthorizationCodeRow,
@@ -55,4 +55,5 @@ TABLES: tuple[type[BaseModel], ...] = (
     AuthorizationCodeRow,
     MemberRow,
     ClaimRow,
+    SightingRow,
 )

@@ -78,12 +78,12 @@ class AttemptLoop:
         self._pool = pool
         self._tokens = tokens
         self._judges = judges
-        self._budget = RetryBudget()
+        self.budget = RetryBudget()
         self._waits = InnerWaits()
 
     def count_request(self, client: int | str) -> None:
         """A turn has begun."""
-        self._budget.count(client, time.monotonic())
+        self.budget.count(client, time.monotonic())
         self._pool.verdicts.suspicions.count_request(client, self._pool.now())
 
     async def run(self, turn: Turn, open_attempt: Callable[[Lease], Awaitable[T]]) -> T:
@@ -260,7 +260,7 @@ class AttemptLoop:
         is_second_try = isinstance(decision, Elsewhere) and decision.is_second_try
         if is_second_try and not verdicts.may_try_second(account, wall):
             return GiveUp(f"{kind_of(failure)}: upstream is in trouble")
-        return self._budget.allow(decision, demand.sender, now, attempt.elapsed)
+        return self.budget.allow(decision, demand.sender, now, attempt.elapsed)
 
     def _is_bound(self, turn: Turn, lease: Lease) -> bool:
         """Whether no other account may answer."""

@@ -41,6 +41,21 @@ class ClaimRow(BaseModel):
         table_name = "claim"
 
 
+class SightingRow(BaseModel):
+    """A failure that a client met at a member, until a time of the database's clock."""
+
+    scope = pw.TextField()  # JSON: what it speaks against
+    client = pw.CharField(max_length=64)
+    kind = pw.CharField(max_length=32)
+    member_id = pw.IntegerField()
+    until = pw.BigIntegerField()
+    evidence = pw.CharField(max_length=200)
+
+    class Meta:
+        table_name = "sighting"
+        primary_key = pw.CompositeKey("scope", "client", "kind")
+
+
 def database_now_ms(database: pw.Database) -> int:
     """The database's time; SQLite's is this machine's."""
     if isinstance(database, pw.SqliteDatabase):

@@ -9,8 +9,6 @@ from gateway.accounts.suspicion import (
     LONGEST_SECONDS,
     MAX_SUSPICIONS,
     Suspicions,
-    Witness,
-    Witnesses,
 )
 
 NOW = 1_800_000_000.0
@@ -89,39 +87,3 @@ def test_a_vain_wait_is_the_last_for_a_while(suspicions):
     assert suspicions.may_wait(1, "m", NOW + INNER_WAIT_SECONDS)
     suspicions.acquit(1, 7, "m")
     assert suspicions.may_wait(1, "m", NOW + 1)
-
-
-def agree(witnesses, client, conversation, now=NOW, *, is_alone=False):
-    witness = Witness(client, conversation)
-    return witnesses.agree("x", witness, now, within=10, is_alone=is_alone)
-
-
-def test_two_clients_agree_and_one_never_does():
-    witnesses = Witnesses()
-    for number in range(9):
-        assert not agree(witnesses, 1, f"c{number}")
-    assert agree(witnesses, 2, "c")
-
-
-def test_where_there_is_one_client_two_conversations_agree():
-    witnesses = Witnesses()
-    assert not agree(witnesses, 1, "a", is_alone=True)
-    assert not agree(witnesses, 1, "a", is_alone=True)
-    assert agree(witnesses, 1, "b", is_alone=True)
-
-
-def test_what_is_old_or_was_followed_by_a_success_does_not_count():
-    witnesses = Witnesses()
-    agree(witnesses, 1, "a")
-    assert not agree(witnesses, 2, "b", NOW + 11)
-    witnesses.clear("x")
-    assert not agree(witnesses, 1, "a", NOW + 12)
-
-
-def test_different_failures_do_not_agree():
-    witnesses = Witnesses()
-    for client, kind in ((1, "refused"), (2, "server_error"), (1, "server_error")):
-        found = witnesses.agree(
-            "x", Witness(client), NOW, within=10, is_alone=False, kind=kind
-        )
-        assert found is (client == 1 and kind == "server_error")

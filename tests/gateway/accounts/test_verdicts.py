@@ -5,7 +5,7 @@ import pytest
 from gateway.accounts.account import Account
 from gateway.accounts.eligibility import Demand, Reason, check_eligibility
 from gateway.accounts.health import AccountStatus
-from gateway.accounts.suspicion import Witness
+from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import MAX_TROUBLES, Met, Verdicts
 from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import FailureKind

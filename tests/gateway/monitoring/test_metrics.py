@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.pool import Pool
-from gateway.accounts.suspicion import Witness
+from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import Met
 from gateway.admission.arrivals import Arrivals
 from gateway.admission.body_budget import BodyBudget, Sender

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.accounts.account import Account, Credentials
 from gateway.accounts.pool import Pool
-from gateway.accounts.suspicion import Witness
+from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import HEARSAY_SECONDS, Met
 from gateway.keys.key import Key, KeyRing, Limit, Measure
 from gateway.keys.limiter import Limiter

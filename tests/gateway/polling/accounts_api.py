@@ -177,7 +177,7 @@ async def parts():
             usage = UsagePoller(pool, calls, base_url)
             settings = replace(SETTINGS, upstream_base_url=base_url)
             sockets = UpstreamSockets(session, settings, LearnedTraits(1_000))
-            judges = Judges(pool, tokens, usage, catalogues, sockets)
+            judges = Judges(pool, tokens, usage, catalogues, sockets, None)
             pool.observer.failure_met.subscribe(judges.note_failure)
             asking = asyncio.create_task(judges.run())
             try:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.accounts.account import Account
 from gateway.accounts.health import AccountStatus
-from gateway.accounts.suspicion import Witness
+from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import Met
 from gateway.polling import judges
 from gateway.polling.judges import Question

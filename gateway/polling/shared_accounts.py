@@ -1,0 +1,107 @@
+"""SharedAccounts: what one process finds out of accounts is known to the others.
+
+Two clients that met the same failure speak for all, wherever they are: what they met
+is a row, which ends by the database's time, and with the first success of anybody.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import count
+
+from gateway.accounts.pool import Pool
+from gateway.accounts.shared.witnesses import Scope, Sighting, Witness
+from gateway.protocol.failure_kind import Blame
+from gateway.repository.accounts import load_accounts
+from gateway.repository.claims import Claims
+from gateway.store.database import StoreUnavailable
+from gateway.store.shared.tables import SightingRow
+from gateway.store.store import Store
+
+EXCHANGE_SECONDS = 2.0
+# Windows, limits and logins are looked at every four seconds.
+_EXCHANGES_PER_LOOK = 2
+
+
+class SharedAccounts:
+    """Tells and hears, as long as there are other members."""
+
+    def __init__(
+        self, store: Store, pool: Pool, claims: Claims, clock: Callable[[], float]
+    ) -> None:
+        """`clock` tells the database's time; `claims` who this process is."""
+        self._store = store
+        self._pool = pool
+        self._claims = claims
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Exchange what is new, for ever; its owner cancels it."""
+        for number in count():
+            await asyncio.sleep(EXCHANGE_SECONDS)
+            if self._pool.verdicts.witnesses.is_shared:
+                with suppress(StoreUnavailable):  # what was new then is not told
+                    await self.exchange()
+                    if number % _EXCHANGES_PER_LOOK == 0:
+                        await self.look()
+
+    async def look(self) -> None:
+        """Take over what others have stored of accounts. Raises StoreUnavailable."""
+        read = self._store.read
+        self._pool.replace(await read(load_accounts, self._store.secrets))
+
+    async def exchange(self) -> None:
+        """Tell of failures, and hear of others'. Raises StoreUnavailable."""
+        witnesses = self._pool.verdicts.witnesses
+        news, cleared = list(witnesses.news.values()), list(witnesses.cleared)
+        witnesses.news.clear()
+        witnesses.cleared.clear()
+        now = self._clock()
+        ahead = now - self._pool.now()
+        # Nothing new is the rule: then it only reads.
+        ask = self._store.transact if news or cleared else self._store.read
+        told = await ask(_exchange, self._claims.member_id, news, cleared, now, ahead)
+        self._pool.observer.hear(told, self._pool.accounts.values())
+
+
+def _exchange(
+    member_id: int,
+    news: Sequence[Sighting],
+    cleared: Sequence[Scope],
+    now: float,
+    ahead: float,
+) -> list[Sighting]:
+    """What others have met; `ahead`: how far the database's clock is."""
+    table, ms = SightingRow, int(now * 1000)
+    if news or cleared:
+        ended = table.scope.in_([json.dumps(scope) for scope in cleared])
+        table.delete().where(ended | (table.until <= ms)).execute()
+    for one in news:
+        row = {
+            "member_id": member_id,
+            "until": int((one.until + ahead) * 1000),
+            "evidence": one.evidence,
+        }
+        what = {
+            "scope": json.dumps(one.scope),
+            "client": str(one.witness.client),
+            "kind": one.kind,
+        }
+        keys = [table.scope, table.client, table.kind]
+        insert = table.insert(**what, **row)
+        insert.on_conflict(conflict_target=keys, update=row).execute()
+    others = table.select().where((table.member_id != member_id) & (table.until > ms))
+    return [_sighting(row, ahead) for row in others]
+
+
+def _sighting(row: SightingRow, ahead: float) -> Sighting:
+    blame, subject, model = json.loads(row.scope)
+    client = int(row.client) if row.client.isdecimal() else row.client
+    return Sighting(
+        Scope(Blame(blame), subject, model),
+        Witness(client),
+        row.kind,
+        row.until / 1000 - ahead,
+        row.evidence,
+    )

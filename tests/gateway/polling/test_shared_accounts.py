@@ -1,0 +1,146 @@
+"""What one process finds out of accounts, and another hears of."""
+
+import time
+
+import pytest
+
+from gateway.accounts.account import Account, Credentials
+from gateway.accounts.pool import Pool
+from gateway.accounts.shared.witnesses import Witness
+from gateway.accounts.verdicts import Met
+from gateway.polling.shared_accounts import SharedAccounts
+from gateway.protocol.facts import Failure, Window
+from gateway.repository.account_state import to_keep
+from gateway.repository.accounts import encrypt_credentials
+from gateway.repository.claims import Claims
+from gateway.secret import Secret
+from gateway.settings import Settings
+from gateway.store.models import AccountRow
+from gateway.store.shared.tables import SightingRow
+
+pytestmark = pytest.mark.gen_test
+SETTINGS = Settings.from_env(dotenv="")
+REFUSED, FAILED = (
+    Failure(message="no", status=status, phase="headers", origin="upstream")
+    for status in (401, 500)
+)
+
+
+@pytest.fixture
+def member(store):
+    """Makes processes by number, all with the account one."""
+
+    def make(number, ahead=0.0):
+        pool = Pool(SETTINGS)
+        pool.accounts = {1: Account(id=1, name="one")}
+        pool.verdicts.witnesses.is_shared = True
+        claims = Claims(store)
+        claims.member_id = number
+        shared = SharedAccounts(store, pool, claims, lambda: time.time() + ahead)
+        shared.pool, shared.account = pool, pool.accounts[1]
+        return shared
+
+    return make
+
+
+def meet(shared, client, failure=REFUSED):
+    met = Met(shared.account, failure, Witness(client, "c"), "m")
+    shared.pool.verdicts.meet(met, time.time())
+
+
+def is_marked(shared):
+    return shared.account.health.current_mark(time.time()) is not None
+
+
+@pytest.mark.parametrize("ahead", [0.0, -5.0, 5.0])
+async def test_two_keys_at_two_processes_convict(member, ahead):
+    one, two = member(1), member(2, ahead)
+    meet(one, 1)
+    await one.exchange()
+    await two.exchange()
+    assert not is_marked(two)
+    meet(two, 2)
+    assert is_marked(two)
+    await two.exchange()
+    await one.exchange()
+    mark = one.account.health.current_mark(time.time())
+    assert (mark.by, mark.is_suspicion) == ("two clients", True)
+
+
+async def test_two_keys_at_two_processes_meet_trouble_of_upstream(member):
+    one, two = member(1), member(2)
+    for shared, client in ((one, 1), (two, 2)):
+        meet(shared, client, FAILED)
+        await shared.exchange()
+    await one.exchange()
+    for shared in (one, two):
+        assert shared.pool.verdicts.is_troubled(shared.account, "m", time.time())
+
+
+async def test_one_key_at_two_processes_does_not(member):
+    one, two = member(1), member(2)
+    for _ in range(2):
+        for shared in (one, two):
+            meet(shared, 1)
+            await shared.exchange()
+    assert not is_marked(one)
+    assert not is_marked(two)
+
+
+async def test_a_success_between_ends_it_everywhere(member, store):
+    one, two, three = member(1), member(2), member(3)
+    meet(one, 1)
+    await one.exchange()
+    await three.exchange()
+    three.pool.verdicts.succeed(three.account, 3, "m")
+    await three.exchange()
+    await two.exchange()
+    meet(two, 2)
+    assert not is_marked(two)
+    assert not await store.read(SightingRow.select().count)
+
+
+async def test_rows_end_by_themselves(member, store):
+    one, two = member(1), member(2, ahead=70)
+    meet(one, 1)
+    await one.exchange()
+    meet(two, 2)
+    await two.exchange()
+    rows = await store.read(lambda: [row.member_id for row in SightingRow.select()])
+    assert set(rows) == {2}
+
+
+async def test_windows_and_limits_that_another_saw_later_are_taken(store, member):
+    one, two, now = member(1), member(2), time.time()
+    held = Credentials(access_token=Secret("at"))
+    sealed = encrypt_credentials(held, store.secrets)
+    row = {"name": "one", "kind": "chatgpt", "credentials": sealed}
+    await store.write(lambda: AccountRow.create(force_insert=True, id=1, **row))
+
+    async def polled(shared, used, at):
+        shared.account.record_windows([Window("primary", used, 300, now + 9_000)], at)
+        store.writer.save_state(1, to_keep(shared.account, at))
+        await store.flush()
+
+    def seen(shared):
+        status = shared.account.health.status(now)
+        return shared.account.windows["primary"].window.used_percent, status.value
+
+    await polled(one, 100, now - 600)
+    await two.look()
+    assert seen(two) == (100, "limited")
+    two.account.health.lift_limit()
+    await polled(two, 3, now - 10)
+    await one.look()
+    assert seen(one) == (3, "active")
+    # What is older than what is known is not taken back.
+    await polled(member(3), 100, now - 30)
+    await one.look()
+    assert seen(one) == (3, "active")
+
+
+async def test_usage_is_polled_by_one_of_the_processes(member, store):
+    one, two = Claims(store), Claims(store)
+    one.member_id, two.member_id = 1, 2
+    assert await one.take("usage:1", 60)
+    assert not await two.take("usage:1", 60)
