@@ -85,6 +85,7 @@ class Parent:
         self._lock = lock
         self._share, self._is_sole = share
         self._on_ready = on_ready
+        self._is_ready = False
         self._slots = settings.workers or 1  # 0: it had workers until it was new code
         self._ports = WorkerPorts([], are_any=not settings.port)
         self._links: dict[int, LineLink] = {}
@@ -120,7 +121,7 @@ class Parent:
             self._ports.let_go(slot)
         for pid, descriptor in state.links.items():
             self._link(pid, socket.socket(fileno=descriptor))
-        self._members = state.members
+        self._members, self._is_ready = state.members, True
         try:
             self._ports.bind_missing(self._slots)
         except CannotListen as error:
@@ -214,10 +215,11 @@ class Parent:
             )
         )
         logger.info("process %d serves on port %d, too", pid, told["own_port"])
-        systemd.notify(systemd.READY)
-        if self._on_ready is not None:
-            self._on_ready(self._ports.port)
-            self._on_ready = None
+        if not self._is_ready:
+            self._is_ready = True
+            systemd.notify(systemd.READY)
+            if self._on_ready is not None:
+                self._on_ready(self._ports.port)
 
     def _reap(self) -> None:
         """Collect all children that have ended; as process 1 others' as well."""

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import signal
+import socket
+import sys
 
 import aiohttp
 import pytest
 
 from gateway.store.database import open_database, select
 from tests.cluster.workers import WorkersProcess, children, read
+from tests.e2e.gateway_process import ROOT
 from tests.faults.conftest import start_process
 from tests.faults.process import last_event
 from tests.faults.restarting import held_turn
@@ -145,6 +148,56 @@ async def test_workers_of_a_killed_parent_drain_while_another_starts(
             await asyncio.sleep(0.02)
     assert len(members()) == 2
     assert before.values() != process.workers().values()
+
+
+class ActivatedWorkers(WorkersProcess):
+    """A service manager has its port, and hears of it."""
+
+    async def spawn(self, log):
+        self.listening = socket.create_server(("127.0.0.1", self.port))
+        script = f"exec 3<&{self.listening.fileno()}; "
+        script += 'LISTEN_FDS=1 LISTEN_PID=$$; export LISTEN_FDS LISTEN_PID; exec "$@"'
+        return await asyncio.create_subprocess_exec(
+            *("bash", "-c", script, "bash", sys.executable, str(ROOT / "run.py")),
+            *("serve", "--workers", "2"),
+            cwd=ROOT,
+            # Where it would listen by itself, nobody must find it.
+            env=self.env
+            | {"GATEWAY_PORT": "1", "NOTIFY_SOCKET": str(self.folder / "notify")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=asyncio.subprocess.STDOUT,
+            pass_fds=(self.listening.fileno(),),
+        )
+
+    async def stop(self):
+        await super().stop()
+        self.listening.close()
+
+
+@pytest.mark.gen_test(timeout=90)
+async def test_a_service_manager_gives_the_port_and_hears_of_one_process(
+    start_process, database_url, tmp_path
+):
+    folder = tmp_path / "gateway0"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(folder / "notify"))
+        manager.setblocking(False)
+        process = await start_process(kind=ActivatedWorkers, DATABASE_URL=database_url)
+        workers = await process.serve(2)
+        assert sorted(workers) == [process.port + 1, process.port + 2]
+        for port in (process.port, *workers):
+            assert await ask(port) == "response.completed"
+        # Who is told to go is replaced at once, without a turn lost.
+        os.kill(workers[process.port + 1], signal.SIGTERM)
+        assert await ask(process.port + 1) == "response.completed"
+        await process.serve(2, [workers[process.port + 1]])
+        process.signal(signal.SIGTERM)
+        assert await process.ended() == 0
+        assert [manager.recv(99) for _ in range(2)] == [b"READY=1", b"STOPPING=1"]
+        with pytest.raises(BlockingIOError):
+            manager.recv(99)
 
 
 @pytest.mark.gen_test(timeout=90)

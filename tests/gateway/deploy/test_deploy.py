@@ -93,6 +93,13 @@ def test_nginx_of_the_containers_has_a_line_for_each_worker():
     ports = [int(one) for one in re.findall(r"server 127.0.0.1:(\d+)", nginx)]
     assert workers is not None
     assert ports == [2455 + slot for slot in range(1, int(workers[1]) + 1)]
+    edit = re.search(r"sed '([^']*)' /cluster.conf", compose)
+    assert edit is not None
+    command = ["sed", edit[1], str(DEPLOY / "nginx-cluster.conf")]
+    edited = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.findall(r"server (\S+:\d+) ", edited.stdout) == [
+        f"gateway:{port}" for port in ports
+    ]
 
 
 def test_compose_asks_for_health_as_the_image_does():
