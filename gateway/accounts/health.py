@@ -179,6 +179,10 @@ class AccountHealth:
         """Whether a request is about to show whether the account is well."""
         return self.on_trial and self.trial_running and now < self.trial_until
 
+    def trial_begins(self, now: float) -> float:
+        """When the next request may be the trial."""
+        return self.trial_until if self.is_tried(now) else now
+
     def next_pause(self) -> float:
         """Seconds of the next mark that nothing confirms; doubles with each."""
         return min(

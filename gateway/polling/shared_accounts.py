@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 
+from gateway.accounts.health import TRIAL_SECONDS
 from gateway.accounts.pool import Pool
 from gateway.accounts.shared.witnesses import Scope, Sighting, Witness
 from gateway.protocol.failure_kind import Blame
@@ -22,6 +23,9 @@ from gateway.store.store import Store
 EXCHANGE_SECONDS = 2.0
 # Windows, limits and logins are looked at every four seconds.
 _EXCHANGES_PER_LOOK = 2
+# A trial is claimed before a request can begin it.
+_AHEAD_SECONDS = 2 * EXCHANGE_SECONDS
+_TRIAL_CLAIM_SECONDS = 2 * TRIAL_SECONDS
 
 
 class SharedAccounts:
@@ -35,6 +39,7 @@ class SharedAccounts:
         self._pool = pool
         self._claims = claims
         self._clock = clock
+        self._trials: dict[int, float] = {}  # claimed here, and until when
 
     async def run(self) -> None:
         """Exchange what is new, for ever; its owner cancels it."""
@@ -43,6 +48,7 @@ class SharedAccounts:
             if self._pool.verdicts.witnesses.is_shared:
                 with suppress(StoreUnavailable):  # what was new then is not told
                     await self.exchange()
+                    await self.claim_trials()
                     if number % _EXCHANGES_PER_LOOK == 0:
                         await self.look()
 
@@ -50,6 +56,27 @@ class SharedAccounts:
         """Take over what others have stored of accounts. Raises StoreUnavailable."""
         read = self._store.read
         self._pool.replace(await read(load_accounts, self._store.secrets))
+
+    async def claim_trials(self) -> None:
+        """Let one process try an account that may be well again.
+
+        At the others its requests wait, as they do while a trial is running. Raises
+        StoreUnavailable.
+        """
+        now, take = self._pool.now(), self._claims.take
+        for account in tuple(self._pool.accounts.values()):
+            health, name = account.health, f"trial:{account.id}"
+            if not health.on_trial and self._trials.pop(account.id, 0.0):
+                await self._claims.release(name)
+            begins = max(now, health.until(now) or now, health.trial_begins(now))
+            is_claimed = self._trials.get(account.id, 0.0) > begins
+            is_near = health.on_trial and begins - now <= _AHEAD_SECONDS
+            if not is_near or is_claimed or not health.is_in_service:
+                continue
+            if await take(name, _TRIAL_CLAIM_SECONDS):
+                self._trials[account.id] = now + _TRIAL_CLAIM_SECONDS
+            else:
+                health.begin_trial(begins)
 
     async def exchange(self) -> None:
         """Tell of failures, and hear of others'. Raises StoreUnavailable."""

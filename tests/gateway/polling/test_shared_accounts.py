@@ -5,6 +5,8 @@ import time
 import pytest
 
 from gateway.accounts.account import Account, Credentials
+from gateway.accounts.eligibility import Demand, Reason, check_eligibility
+from gateway.accounts.health import Mark
 from gateway.accounts.pool import Pool
 from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import Met
@@ -16,7 +18,7 @@ from gateway.repository.claims import Claims
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.models import AccountRow
-from gateway.store.shared.tables import SightingRow
+from gateway.store.shared.tables import ClaimRow, SightingRow
 
 pytestmark = pytest.mark.gen_test
 SETTINGS = Settings.from_env(dotenv="")
@@ -139,8 +141,42 @@ async def test_windows_and_limits_that_another_saw_later_are_taken(store, member
     assert seen(one) == (3, "active")
 
 
-async def test_usage_is_polled_by_one_of_the_processes(member, store):
-    one, two = Claims(store), Claims(store)
-    one.member_id, two.member_id = 1, 2
-    assert await one.take("usage:1", 60)
-    assert not await two.take("usage:1", 60)
+def is_tried_elsewhere(shared, at):
+    demand = Demand(key_id=9, model="m")
+    why = check_eligibility(shared.account, demand, shared.pool.verdicts, at)
+    return why is not None and why.reason is Reason.ON_TRIAL
+
+
+async def test_an_account_that_may_be_well_again_is_tried_by_one_process(member):
+    one, two, now = member(1), member(2), time.time()
+    for shared in (one, two):
+        mark = Mark("connect", "us", "no", now - 10, now + 1, is_suspicion=True)
+        shared.account.health.set_mark(mark)
+        await shared.claim_trials()  # before a request may begin it
+    after = now + 2
+    assert not is_tried_elsewhere(one, after)
+    assert is_tried_elsewhere(two, after)
+    assert is_tried_elsewhere(two, now + 10)
+    assert not is_tried_elsewhere(two, now + 12)  # none waits for ever
+    one.account.health.succeed(after)
+    await one.claim_trials()
+    two.account.health.trial_running = False
+    await two.claim_trials()
+    assert not is_tried_elsewhere(two, after)  # it has the claim now
+
+
+async def test_a_trial_is_claimed_no_sooner_than_it_may_begin(member, store):
+    one, now = member(1), time.time()
+    mark = Mark("connect", "us", "no", now, now + 60)
+    one.account.health.set_mark(mark)
+    await one.claim_trials()
+    assert not await store.read(ClaimRow.select().count)
+    one.account.health.pause()
+    one.account.health.mark = None
+    await one.claim_trials()
+    assert not await store.read(ClaimRow.select().count)
+    one.account.health.paused = False
+    for _ in range(2):
+        await one.claim_trials()
+    assert await store.read(ClaimRow.select().count) == 1
+    assert not is_tried_elsewhere(one, now)
