@@ -41,7 +41,7 @@ from gateway.process.database_lock import DatabaseLock
 from gateway.protocol.websocket_frames import Frame
 from gateway.repository.accounts import AccountStore, load_accounts
 from gateway.repository.change_watch import ChangeWatch
-from gateway.repository.keys import keys_ever_made, load_keys
+from gateway.repository.keys import StoredKeys, keys_ever_made
 from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.persisting import Persisting
 from gateway.repository.retention import Retention
@@ -86,7 +86,7 @@ class Gateway:
         self.store = Store(settings.database_url, secrets=secrets)
         self.database_lock = DatabaseLock(settings.direct_url, settings.data_dir)
         self.admin = AdminToken(self.store, secrets, settings)
-        self.ring = KeyRing()
+        self.ring, self._stored_keys = KeyRing(), StoredKeys()
         self.sign_in = SignIn(self.store, secrets, self.ring)
         self.oauth = OAuth(self.store, secrets, self.ring)
         self.oauth_endpoints = Endpoints(self.store, self.oauth)
@@ -267,7 +267,7 @@ class Gateway:
 
     async def _load(self) -> None:
         accounts = await self.store.read(load_accounts, self.secrets)
-        keys = await self.store.read(load_keys)
+        keys = await self.store.read(self._stored_keys.load)
         self.pool.replace(accounts)
         # Stored apart from the keys: to remove the last one admits nobody.
         ever_made = await self.store.read(keys_ever_made)
@@ -278,8 +278,7 @@ class Gateway:
         self.pool.strategy = await self.store.read(load_strategy)
         self.rules = await self.store.read(load_rules)
         self.limiter.ledger.retain(self.ring)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self.prices.reload)
+        await asyncio.to_thread(self.prices.reload)
 
     def open_channel(
         self,
