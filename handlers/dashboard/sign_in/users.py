@@ -66,7 +66,13 @@ class UserPage(OwnersPage):
     def get(self, number: str) -> None:
         self.must_be_fresh()
         user, once = self._user(number), self._forms.issue(self.form_token)
-        self.show_plain("sign_in/user.html", one=user, roles=list(Role), once=once)
+        self.show_plain(
+            "sign_in/user.html",
+            one=user,
+            roles=list(Role),
+            once=once,
+            seat=self.gateway.oauth.seat_of(user.id),
+        )
 
     async def submit(self, form: SentForm, *path: str) -> None:
         self.must_be_fresh()

@@ -4,6 +4,7 @@ import time
 from typing import Any, ClassVar
 
 from gateway.admin.errors import NotThere
+from gateway.oauth.devices import Device, EndReason
 from gateway.store.log.conversations import conversation_page
 from handlers.dashboard.base import HOLDERS, PageHandler
 from handlers.dashboard.forms import SentForm
@@ -16,6 +17,7 @@ from handlers.dashboard.screens.keys.client_lines import (
 from handlers.dashboard.screens.keys.limits import limit_uses, next_for_key
 
 SHOWN_CONVERSATIONS = 20
+TOLD_SECONDS = 30 * 86_400  # so long it stands there that a device was copied
 # Of a conversation; which accounts had it is the owner's business.
 _TOLD = (
     *("name", "first_at", "last_at", "model", "turns", "errors"),
@@ -48,6 +50,7 @@ class MyScreen(PageHandler):
             signing_in=sign_in_lines(self) if self.user else None,
             device_url=f"{gateway_url(self)}/device",
             devices=[one for one in held if not one.is_over(now)],
+            copied=[one for one in held if _is_news(one, now)],
         )
 
     async def submit(self, form: SentForm, *path: str) -> None:
@@ -58,6 +61,12 @@ class MyScreen(PageHandler):
             raise NotThere("device", f"#{number:.20}")
         await self.gateway.oauth.sign_out(int(number), self.actor, at_once=True)
         self.go(HOLDERS)
+
+
+def _is_news(device: Device, now: float) -> bool:
+    """Whether its end is to be told to its person, who has not asked for it."""
+    is_copied = device.end_reason == EndReason.REUSE
+    return is_copied and (device.ends_at or 0) > now - TOLD_SECONDS
 
 
 def read_conversations(key_id: int) -> dict[str, Any]:

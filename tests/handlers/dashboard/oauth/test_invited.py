@@ -1,13 +1,16 @@
 """An invited person: the first password, the own page, and what a holder never sees."""
 
 import html
+import time
 import tomllib
 
 import pytest
 
 from gateway.admin.users.changes import link_for
 from gateway.admin.users.people import invite
+from gateway.oauth.devices import EndReason, end_devices
 from gateway.store.models import AuditLog
+from gateway.store.users.oauth_tables import DeviceRow
 from gateway.store.users.tables import LinkRow
 from tests.devices import add_device, add_person
 from tests.handlers.dashboard.browsing import Browser, enter, signed_in
@@ -95,6 +98,19 @@ async def test_a_person_ends_own_devices_and_no_others(serving):
     assert oauth.device(mine.device_id).end_reason == "ended"
     assert oauth.device(other.device_id).end_reason is None
     assert "laptop" not in (await browser.get(MY)).text
+
+
+@pytest.mark.parametrize(("reason", "is_told"), [("REUSE", True), ("ENDED", False)])
+async def test_a_person_is_told_that_a_device_was_copied(serving, reason, is_told):
+    await add_person(serving, "ada")
+    device = await add_device(serving, "ada", "laptop")
+    gateway, browser = serving.gateway, await as_person(serving, "ada")
+    which, why = DeviceRow.id == device.device_id, EndReason[reason]
+    await gateway.store.write(end_devices, which, why, "device", time.time())
+    await gateway.reload()
+    page = await browser.get(MY)
+    assert ("used by two" in page.text) is is_told
+    assert "Set up Codex" in page.text
 
 
 async def as_person(serving, name):

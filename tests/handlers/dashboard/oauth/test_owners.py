@@ -13,6 +13,7 @@ from tests.handlers.dashboard.screens.forms import fill
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 USERS, DEVICES = "/dashboard/users", "/dashboard/devices"
+KEYS = "/dashboard/keys"
 PEOPLE, INVITE = "/dashboard/people", "/dashboard/people/invite"
 LINK = re.compile(r"/dashboard/link#[\w-]{43}")
 
@@ -80,6 +81,19 @@ async def test_who_has_not_come_yet_gets_another_link_once(serving):
         answered = await owner.post(PEOPLE, {"once": once, "person": wrong})
         assert answered.status == 404
     assert len(serving.gateway.sign_in.users) == 2
+
+
+async def test_pages_of_a_seat_offer_what_a_seat_has(serving):
+    user_id, _ = await add_person(serving, "ada")
+    await serving.add_key("tower")
+    owner = await signed_in(serving, name="grace")
+    user = await owner.get(f"{USERS}/{user_id}")
+    assert {"/dashboard/keys/ada", f"{DEVICES}?person={user_id}"} <= set(user.links)
+    assert "The seat and its devices go, too" in user.text
+    seat, key = await owner.get(f"{KEYS}/ada"), await owner.get(f"{KEYS}/tower")
+    assert f"{USERS}/{user_id}" in seat.links
+    assert (f"{KEYS}/ada/rotate" in seat.links, "sk-cgw" in seat.text) == (False, False)
+    assert (f"{KEYS}/tower/rotate" in key.links, "sk-cgw" in key.text) == (True, True)
 
 
 async def test_devices_of_one_person(serving):
