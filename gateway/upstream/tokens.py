@@ -23,6 +23,7 @@ from gateway.protocol.facts import Failure
 from gateway.protocol.failure_kind import PERMANENT_CODES
 from gateway.protocol.local_failures import token_refresh_failed
 from gateway.secret import Secret
+from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from gateway.upstream.api import post_json
 from gateway.upstream.logins.auth_json import Login, read_login
@@ -100,7 +101,12 @@ class TokenSource:
         )
         if not flight.done():
             return
-        failure = flight.result()
+        try:
+            failure = flight.result()
+        except StoreUnavailable:
+            if left <= 0:
+                raise
+            return  # the one that has not ended will do until the database is back
         if failure is not None and (left <= 0 or failure.code in PERMANENT_CODES):
             raise UpstreamFault(failure)
 

@@ -95,7 +95,7 @@ async def test_a_gateway_elsewhere_takes_changes_over(
     assert "has taken the change over" in told
     assert await ask(gateway, key) == 401
     told = await laptop.fails("accounts", "import", path)
-    assert "could not read what is encrypted" in told
+    assert "None of the encryption keys is one of the database's" in told
     assert "needs the gateway stopped" in await laptop.fails("accounts", "rotate-key")
     assert "prices of its own" in await laptop.fails("prices", "recost")
     server = f"gateway of {gateway.folder}/data on "

@@ -41,6 +41,7 @@ from gateway.store.database import (
 )
 from gateway.store.encryption import SecretBox
 from gateway.store.identity import is_empty
+from gateway.store.key_rotation import check_key
 from gateway.store.shared.tables import MemberRow
 from gateway.store.steps import missing_steps
 
@@ -171,14 +172,10 @@ def _change_alone(
     """In the database, where no gateway runs on the data directory."""
     with opened_database(settings, None) as (database, applied):
         holders = holders_of(database)
-        if holders and SECRETS in args and settings.encryption_key is None:
-            raise click.ClickException(
-                f"The gateway of {places(holders)} uses the database and could not "
-                f"read what is encrypted with the key in {settings.data_dir}: give the "
-                "command there, or here with --url"
-            )
         was_empty = is_empty(database)
         with transaction(database):
+            if SECRETS in args:
+                check_key(secrets_of(settings))
             result = function(*_opened_secrets(settings, args))
             revision = current_revision()
         if not holders:

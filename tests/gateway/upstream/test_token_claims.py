@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from gateway.store.database import StoreUnavailable
 from gateway.upstream import UpstreamFault
 from tests.gateway.upstream.test_tokens import Database, account, credentials, run
 from tests.gateway.upstream.token_endpoint import Endpoint
@@ -64,3 +65,24 @@ def test_who_was_stopped_inside_a_refresh_takes_what_is_stored():
         assert not seen
 
     assert len(run(scenario, endpoint).requests) == 1
+
+
+@pytest.mark.parametrize(("lifetime", "is_refused"), [(200, False), (-1, True)])
+def test_a_token_that_has_not_ended_is_used_while_the_database_is_away(
+    lifetime, is_refused
+):
+    class Away(Database):
+        async def claim(self, account_id, owner, ttl):
+            raise StoreUnavailable
+
+    async def scenario(tokens, database, seen):
+        mine = account(lifetime)
+        try:
+            await tokens.ensure_fresh(mine)
+        except StoreUnavailable:
+            assert is_refused
+        else:
+            assert not is_refused
+        assert not seen
+
+    assert not run(scenario, database=Away()).requests
