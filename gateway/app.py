@@ -44,7 +44,8 @@ from gateway.repository.change_watch import ChangeWatch
 from gateway.repository.keys import StoredKeys, keys_ever_made
 from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.persisting import Persisting
-from gateway.repository.retention import Retention
+from gateway.repository.shared.bindings import SharedBindings
+from gateway.repository.shared.retention import Retention
 from gateway.repository.startup import stored_bindings, stored_counters
 from gateway.settings import Settings
 from gateway.sign_in.sign_in import SignIn
@@ -79,8 +80,7 @@ class Gateway:
         self, settings: Settings, secrets: SecretBox, timing: StreamTiming
     ) -> None:
         """Build the parts; `start` is what opens them."""
-        self.settings = settings
-        self.secrets = secrets
+        self.settings, self.secrets = settings, secrets
         self.supervisor, self.background = Supervisor(), BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
         self.store = Store(settings.database_url, secrets=secrets)
@@ -96,13 +96,12 @@ class Gateway:
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
         self.database_clock = DatabaseClock(self.store)
         limiter = self.limiter = Limiter(self.database_clock.time)
-        self.prices = Prices(settings.prices)
-        self.arrivals = Arrivals(self.limiter)
+        self.arrivals, self.prices = Arrivals(limiter), Prices(settings.prices)
         pool = self.pool = Pool(settings)
         members = self.membership = Membership(self.store, settings)
         self.member_calls = MemberCalls(members, self.admin, settings.member_networks)
         self.changes = ChangeWatch(self.store, self._load, members.acknowledge)
-        self.peers = Peers(self.ring, self.limiter, pool.bindings, self.changes.load)
+        self.peers = Peers(self.ring, self.limiter, self.changes.load)
         self._session = session = open_session(settings)
         http = self._http = UpstreamHttp(settings)
         self._learned = LearnedTraits(self.max_message_bytes)
@@ -120,16 +119,16 @@ class Gateway:
         self.shared_accounts = SharedAccounts(self.store, pool, claims, now)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
         metering = Metering(limiter, self.prices, settings.unpriced, members.may_spend)
+        shared = SharedBindings(self.store, pool, lambda: members.is_alone)
         self.turns = TurnRunner(
-            pool, tokens, self.judges, metering, self.body_budget, catalogues.lookups
+            pool, self.judges, metering, self.body_budget, catalogues.lookups, shared
         )
         limits = self._limits = RelayLimits.of(settings, timing)
         self.proxy = Proxy(settings, self.turns, pool, http, self._learned, limits)
         self.metrics = Metrics(self, by_key=settings.metrics_keys)
         self.notifications = open_notifications(self, session, settings)
-        self._recorder = Recorder(
-            settings.data_dir, partial(sample_gateway, self), self.metrics.loop
-        )
+        sample = partial(sample_gateway, self)
+        self._recorder = Recorder(settings.data_dir, sample, self.metrics.loop)
         self.persisting = Persisting(
             self.store, pool.bindings, limiter.ledger, self.supervisor.surviving
         )

@@ -4,7 +4,6 @@ A topic belongs to the part that publishes on it:
 
     TurnRunner.exchange_ended  every exchange, once, as its row of the request log
     Pool.account_changed       an account whose state may be worth storing
-    Bindings.binding_changed   a binding that is to be stored
     Limiter.place_freed        a key of which a turn has ended
     ChannelQueue.settled       what became of an attempt to tell operators something
     Membership.changed         the numbers of the members that live

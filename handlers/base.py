@@ -34,6 +34,7 @@ from gateway.turns.client_request import ClientFacts
 from handlers.wire.connections import ClientConnections
 from handlers.wire.request_head import (
     accept_expectation,
+    connection_number,
     header_lines,
     is_large_head,
     new_request_id,
@@ -149,6 +150,7 @@ class BaseHandler(RequestHandler):
             and not (self.surface.is_codex or is_from_codex(headers)),
             network=client_network(self.facts, self.gateway.settings),
             device_id=self.facts.device_id,
+            connection=connection_number(self.request),
         )
 
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":

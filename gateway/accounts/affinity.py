@@ -6,15 +6,13 @@ them lead to the same one. Every identifier is scoped by the API key, so no
 tenant can name another's conversation. Time is an argument (unix seconds).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
 from gateway.accounts.bounded_cache import SharedCache, hash_key
-from gateway.events import Topic
+from gateway.protocol.facts import Keys, scoped
 
 MAX_OWNERS = 20_000
 MAX_CONVERSATIONS = 80_000  # with the owners 100,000
@@ -24,61 +22,6 @@ LONGEST_AWAY = 300.0
 # The date of use is written again only after an hour: a busy conversation would
 # else cost one row per request, and only the seven days depend on it.
 TOUCH_INTERVAL = 3_600.0
-_LONGEST_KEPT = 128  # characters of an identifier whose key is kept
-
-Keys = tuple[tuple[str, str], ...]  # (kind, scoped key), strongest first
-
-
-class Affinity(NamedTuple):
-    """The identifiers one request carries."""
-
-    previous_response_id: str | None = None
-    turn_state: str | None = None
-    session_id: str | None = None
-    thread_id: str | None = None
-    prompt_cache_key: str | None = None
-
-    @classmethod
-    def from_request(
-        cls,
-        headers: Mapping[str, str],
-        previous_response_id: str | None = None,
-        prompt_cache_key: str | None = None,
-    ) -> "Affinity":
-        """`headers` has lower-case names, or does not mind the case."""
-        return cls(
-            previous_response_id=previous_response_id or None,
-            turn_state=headers.get("x-codex-turn-state") or None,
-            session_id=headers.get("session-id") or headers.get("session_id") or None,
-            thread_id=headers.get("thread-id") or headers.get("thread_id") or None,
-            prompt_cache_key=prompt_cache_key or None,
-        )
-
-    def conversation_keys(self, key_id: int | None) -> Keys:
-        """The scoped identifiers that name the conversation."""
-        named = (
-            ("session", self.session_id),
-            ("thread", self.thread_id),
-            ("cache", self.prompt_cache_key),
-        )
-        return tuple(
-            [(kind, scoped(key_id, kind, value)) for kind, value in named if value]
-        )
-
-
-def scoped(key_id: int | None, kind: str, value: str) -> str:
-    """The key of one identifier: at most 48 characters, whatever the client sent."""
-    make = _kept if len(value) <= _LONGEST_KEPT else _scoped
-    return make(key_id, kind, value)
-
-
-def _scoped(key_id: int | None, kind: str, value: str) -> str:
-    digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16)
-    return f"{key_id or 0}:{kind}:{digest.hexdigest()}"
-
-
-# A turn asks for its response's key twice, and each of a conversation's for the same.
-_kept = lru_cache(maxsize=1_024)(_scoped)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +39,9 @@ class Conversation:
     answered_by: int | None = None
     away_since: float | None = None  # from its home, unix seconds
     attempts: int = 0  # under way
+    is_moving: bool = False  # to its home, which is not stored for all yet
+    known_at: float = 0.0  # when this process last wrote or read its row
+    connection: int = 0  # of its client, over which its last turn came
 
     @property
     def is_bound(self) -> bool:
@@ -135,7 +81,6 @@ class Bindings:
         )
         self._latest: dict[int, _Owner] = {}  # by account
         self._dirty: dict[int, StoredBinding] = {}
-        self.binding_changed = Topic[StoredBinding]()
 
     def __len__(self) -> int:
         return len(self._owners) + len(self._conversations)
@@ -154,8 +99,16 @@ class Bindings:
         return owner.account_id
 
     def set_owner(
-        self, key_id: int | None, kind: str, value: str, account_id: int, now: float
+        self,
+        key_id: int | None,
+        kind: str,
+        value: str,
+        account_id: int,
+        now: float,
+        *,
+        is_stored: bool = True,
     ) -> None:
+        """`is_stored`: it is to have a row; a response's is that of the log."""
         name = scoped(key_id, kind, value)
         known = self._owners.get(name)
         if (
@@ -164,7 +117,8 @@ class Bindings:
             or now - known.used_at > TOUCH_INTERVAL
         ):
             self._put_owner(name, account_id, now)
-            self._mark(name, account_id, now)
+            if is_stored:
+                self._mark(name, account_id, now)
 
     def conversation(self, keys: Keys, now: float) -> tuple[Conversation | None, str]:
         """The conversation of a request, and the kind of identifier that named it."""
@@ -214,8 +168,11 @@ class Bindings:
         changed = conversation.home != home or conversation.answered_by is None
         stale = now - conversation.used_at > TOUCH_INTERVAL
         conversation.home = home
+        conversation.is_moving = conversation.is_moving or changed
         if stale:
             conversation.used_at = now
+        if changed or stale:
+            conversation.known_at = now
         for _, name in keys:
             is_known = self._conversations.get(name) is conversation
             if not is_known:
@@ -241,13 +198,14 @@ class Bindings:
                 )
                 self._put_conversation(row.key, conversation)
 
-    def learn(self, row: StoredBinding, now: float) -> None:
-        """Load a binding that another process has just made."""
+    def take(self, row: StoredBinding, now: float) -> None:
+        """Load one that another process may have changed; what waits here is newer."""
         known = self._conversations.get(row.key)
         if known is None:
             self.restore([row], now)
-        else:
+        elif known.home != row.account_id and hash_key(row.key) not in self._dirty:
             known.home = known.answered_by = row.account_id
+            known.fallback = known.away_since = None
 
     def _put_owner(self, name: str, account_id: int, used_at: float) -> None:
         owner = self._latest.get(account_id)
@@ -259,9 +217,7 @@ class Bindings:
         self._conversations.put(name, conversation)
 
     def _mark(self, name: str, account_id: int, now: float) -> None:
-        row = StoredBinding(name, account_id, int(now * 1_000))
-        self._dirty[hash_key(name)] = row
-        self.binding_changed.publish(row)
+        self._dirty[hash_key(name)] = StoredBinding(name, account_id, int(now * 1_000))
 
     def _forget(self, keys: Iterable[int]) -> None:
         """A row that waits to be written goes with its binding: `dirty` is bounded."""

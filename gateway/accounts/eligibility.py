@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.accounts.account import Account, AccountKind
-from gateway.accounts.affinity import Affinity, Keys
 from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import Verdicts
 from gateway.errors import LONGEST_RETRY_AFTER
+from gateway.protocol.facts import Affinity, Keys
 
 # A conversation uses a fallback account for a shorter limit, and moves for a longer.
 LASTING_SECONDS = 59.0

@@ -19,6 +19,7 @@ from gateway.protocol.limit_windows import PolledUsage
 from gateway.protocol.local_failures import is_token_failure
 
 BY_TOKEN_ENDPOINT = "the token endpoint"
+LONGEST_LOGGED_ID = 80  # characters of a response's id
 
 
 class Observer:
@@ -141,7 +142,13 @@ class Observer:
         turn_state: str | None = None,
     ) -> None:
         """Remember whose response id and turn state these are."""
-        now, key_id = self._clock(), lease.demand.key_id
-        for kind, value in (("response", response_id), ("turn", turn_state)):
+        now, key_id, id = self._clock(), lease.demand.key_id, lease.account.id
+        for kind, value, is_stored in (
+            # Its row of the log, which cuts longer ones, names the account.
+            ("response", response_id, len(response_id or "") > LONGEST_LOGGED_ID),
+            # As does the conversation's, where there is one.
+            ("turn", turn_state, not lease.demand.conversation_keys),
+        ):
             if value:
-                self._bindings.set_owner(key_id, kind, value, lease.account.id, now)
+                set_owner = self._bindings.set_owner
+                set_owner(key_id, kind, value, id, now, is_stored=is_stored)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from gateway.accounts import eligibility, refusals
 from gateway.accounts.account import Account
-from gateway.accounts.affinity import Affinity, Bindings
+from gateway.accounts.affinity import Bindings
 from gateway.accounts.eligibility import Demand, Reason
 from gateway.accounts.lease import Lease
 from gateway.accounts.observer import Observer
@@ -21,6 +21,7 @@ from gateway.accounts.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from gateway.accounts.verdicts import Verdicts
 from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT, Waiter, WaitQueue
 from gateway.errors import GatewayError, GatewayOverloaded
+from gateway.protocol.facts import Affinity
 from gateway.settings import Settings
 
 # A conversation waits so long for its own full account: less than what a cold

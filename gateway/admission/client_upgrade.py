@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.pool import OPENS_NO_SOCKET, Pool
 from gateway.errors import GatewayError
 from gateway.keys.key import Key
+from gateway.protocol.facts import Affinity
 from gateway.protocol.headers import model_in_metadata, request_headers
 from gateway.settings import Settings
 from gateway.store.database import StoreUnavailable

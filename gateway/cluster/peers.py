@@ -1,15 +1,13 @@
 """Peers: processes that serve from one database while one succeeds another.
 
-Each counts what the keys use and remembers which account a conversation is bound to;
-what one of them learns must hold for the next request at the others. So they send it
-to each other, one line of JSON for each message. They form a chain: what arrives over
-one link is sent on over the others.
+Each counts what the keys use, and what one of them counts must hold for the next
+request at the others. So they send it to each other, one line of JSON for each message.
+They form a chain: what arrives over one link is sent on over the others.
 """
 
 import asyncio
 import json
 import socket
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -17,7 +15,6 @@ from typing import Any
 
 import orjson
 
-from gateway.accounts.affinity import Bindings, StoredBinding
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
 from gateway.keys.usage_delta import CounterDelta, UsageDelta
@@ -25,7 +22,7 @@ from gateway.store.database import StoreUnavailable
 
 # Kinds of messages. Processes of different releases talk: the words stay as they are.
 READY, GO, SERVING = "ready", "go", "serving"
-SNAPSHOT, DELTA, BINDING, RELOAD = "standing", "move", "binding", "reload"
+SNAPSHOT, DELTA, RELOAD = "standing", "move", "reload"
 Message = dict[str, Any]  # of one entry: kind → body
 
 # A key with tens of thousands of requests a minute has them all in its snapshot.
@@ -96,13 +93,11 @@ class Peers:
         self,
         ring: KeyRing,
         limiter: Limiter,
-        bindings: Bindings,
         reload: Callable[[], Awaitable[None]],
     ) -> None:
         """`reload` loads what the database has, and sends no message."""
         self._ring = ring
         self._limiter = limiter
-        self._bindings = bindings
         self._reload = reload
         self._links: dict[PeerLink, asyncio.Task[None] | None] = {}
         self._predecessor: PeerLink | None = None
@@ -149,7 +144,6 @@ class Peers:
         task = self._links.pop(link)
         if not self._links:
             self._limiter.usage_changed.unsubscribe(self._send_delta)
-            self._bindings.binding_changed.unsubscribe(self._send_binding)
         if task is not None:
             task.cancel()
         link.close()
@@ -170,14 +164,10 @@ class Peers:
     def _add(self, link: PeerLink, task: asyncio.Task[None] | None) -> None:
         self._links[link] = task
         self._limiter.usage_changed.subscribe(self._send_delta)
-        self._bindings.binding_changed.subscribe(self._send_binding)
 
     def _send_delta(self, delta: UsageDelta) -> None:
         if delta:
             self.broadcast(DELTA, delta)
-
-    def _send_binding(self, row: StoredBinding) -> None:
-        self.broadcast(BINDING, row)
 
     async def _listen(self, link: PeerLink) -> None:
         try:
@@ -193,9 +183,7 @@ class Peers:
 
     def _handle(self, link: PeerLink, message: Message) -> None:
         for kind, body in message.items():
-            if kind == BINDING:
-                self._bindings.learn(StoredBinding(*body), time.time())
-            elif kind in (DELTA, SNAPSHOT):
+            if kind in (DELTA, SNAPSHOT):
                 delta = UsageDelta.from_json(body)
                 link.track(delta)
                 self._apply(delta, is_snapshot=kind == SNAPSHOT)

@@ -73,7 +73,7 @@ class Judges:
         self._claims = claims
         self.members = 1  # processes that ask once a second together
         self._pool = pool
-        self._tokens = tokens
+        self.tokens = tokens
         self._usage = usage
         self._catalogues = catalogues
         self._sockets = sockets
@@ -140,7 +140,7 @@ class Judges:
         is_open = await self.ask(account, None) is Ruling.NONE
         if is_open and account.credentials.access_token == used:
             # The judge decides nothing: the token may still be old.
-            await self._tokens.refresh_after_401(account, used)
+            await self.tokens.refresh_after_401(account, used)
 
     async def ask(
         self, account: Account, seconds: float | None = ANSWER_SECONDS
@@ -245,7 +245,7 @@ class Judges:
 
     async def _shake_hands(self, account: Account) -> Ruling:
         try:
-            await self._tokens.ensure_fresh(account)
+            await self.tokens.ensure_fresh(account)
             headers = {**account_headers(account), "user-agent": USER_AGENT}
             socket = await self._sockets.connect(account, headers, None)
         except UpstreamFault as fault:

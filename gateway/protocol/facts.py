@@ -1,6 +1,9 @@
-"""What the wire tells us, as plain values: usage, rate-limit windows, failures."""
+"""What the wire tells us, as plain values: usage, windows, failures, identifiers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, get_args
 
 Origin = Literal["client", "gateway", "account", "upstream", "network"]
@@ -102,3 +105,61 @@ class Failure:
 
     def in_phase(self, phase: Phase) -> "Failure":
         return replace(self, phase=phase)
+
+
+# Characters of an identifier whose key is kept.
+_LONGEST_KEPT = 128
+
+Keys = tuple[tuple[str, str], ...]  # (kind, scoped key), strongest first
+
+
+class Affinity(NamedTuple):
+    """The identifiers one request carries."""
+
+    previous_response_id: str | None = None
+    turn_state: str | None = None
+    session_id: str | None = None
+    thread_id: str | None = None
+    prompt_cache_key: str | None = None
+
+    @classmethod
+    def from_request(
+        cls,
+        headers: Mapping[str, str],
+        previous_response_id: str | None = None,
+        prompt_cache_key: str | None = None,
+    ) -> "Affinity":
+        """`headers` has lower-case names, or does not mind the case."""
+        return cls(
+            previous_response_id=previous_response_id or None,
+            turn_state=headers.get("x-codex-turn-state") or None,
+            session_id=headers.get("session-id") or headers.get("session_id") or None,
+            thread_id=headers.get("thread-id") or headers.get("thread_id") or None,
+            prompt_cache_key=prompt_cache_key or None,
+        )
+
+    def conversation_keys(self, key_id: int | None) -> Keys:
+        """The scoped identifiers that name the conversation."""
+        named = (
+            ("session", self.session_id),
+            ("thread", self.thread_id),
+            ("cache", self.prompt_cache_key),
+        )
+        return tuple(
+            [(kind, scoped(key_id, kind, value)) for kind, value in named if value]
+        )
+
+
+def scoped(key_id: int | None, kind: str, value: str) -> str:
+    """The key of one identifier: at most 48 characters, whatever the client sent."""
+    make = _kept if len(value) <= _LONGEST_KEPT else _scoped
+    return make(key_id, kind, value)
+
+
+def _scoped(key_id: int | None, kind: str, value: str) -> str:
+    digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16)
+    return f"{key_id or 0}:{kind}:{digest.hexdigest()}"
+
+
+# A turn asks for its response's key twice, and each of a conversation's for the same.
+_kept = lru_cache(maxsize=1_024)(_scoped)

@@ -3,22 +3,40 @@
 from collections import defaultdict, deque
 from itertools import chain
 
-from gateway.accounts.affinity import MAX_CONVERSATIONS, MAX_OWNERS, StoredBinding
+from gateway.accounts.affinity import (
+    MAX_AGE,
+    MAX_CONVERSATIONS,
+    MAX_OWNERS,
+    StoredBinding,
+)
 from gateway.keys.counters import WINDOWS_KEPT
+from gateway.protocol.facts import scoped
 from gateway.protocol.numbers import LARGEST_SUM, count
 from gateway.store import models
+from gateway.store.database import select
+
+_BINDINGS = "SELECT key, account_id, used_at FROM binding ORDER BY used_at DESC LIMIT ?"
+_RESPONSES = (
+    "SELECT api_key_id, response_id, account_id, created_at FROM request_log "
+    "WHERE response_id IS NOT NULL AND account_id IS NOT NULL AND created_at > ? "
+    "ORDER BY created_at DESC LIMIT ?"
+)
 
 
 def stored_bindings() -> list[StoredBinding]:
-    """The latest bindings, oldest first, as many as memory takes."""
-    table = models.BindingRow
-    rows = (
-        table.select()
-        .order_by(table.used_at.desc())
-        .limit(MAX_OWNERS + MAX_CONVERSATIONS)
-    )
-    kept = [StoredBinding(row.key, row.account_id, row.used_at) for row in rows]
-    return kept[::-1]
+    """The latest bindings, oldest first, as many as memory takes.
+
+    A response's owner is its row of the log.
+    """
+    database, since = models.database.obj, models.now_ms() - int(MAX_AGE) * 1000
+    bound = select(database, _BINDINGS, (MAX_CONVERSATIONS,))
+    answered = select(database, _RESPONSES, (since, MAX_OWNERS))
+    rows = [StoredBinding(*row) for row in bound]
+    rows += [
+        StoredBinding(scoped(key_id, "response", response_id), account_id, at)
+        for key_id, response_id, account_id, at in answered
+    ]
+    return rows[::-1]
 
 
 def stored_counters(now: float) -> list[tuple[int, int, int]]:

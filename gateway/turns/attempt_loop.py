@@ -34,7 +34,6 @@ from gateway.secret import Secret
 from gateway.turns.receipt import note_attempt, words
 from gateway.turns.turn import Turn
 from gateway.upstream import UpstreamFault
-from gateway.upstream.tokens import TokenSource
 
 T = TypeVar("T")
 _NO_DEADLINE = nullcontext()
@@ -74,9 +73,9 @@ class _Progress:
 class AttemptLoop:
     """Wins accounts for turns."""
 
-    def __init__(self, pool: Pool, tokens: TokenSource, judges: Judges) -> None:
+    def __init__(self, pool: Pool, judges: Judges) -> None:
         self._pool = pool
-        self._tokens = tokens
+        self._tokens = judges.tokens
         self._judges = judges
         self.budget = RetryBudget()
         self._waits = InnerWaits()

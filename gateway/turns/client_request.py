@@ -72,6 +72,7 @@ class ClientFacts(NamedTuple):
     prefers_key: bool = False  # the ChatGPT backend may refuse it
     network: str = ""  # of the address: one IPv6 client has many
     device_id: int | None = None  # that signed in to the key's seat
+    connection: int = 0  # its number in this process
 
 
 @dataclass(slots=True, eq=False)

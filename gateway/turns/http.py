@@ -223,6 +223,7 @@ async def _send_document(turn: Turn, document: bytes, sink: Sink) -> bytes:
     document = _take_document(turn, document)
     turn.exchange.response_bytes = len(document)
     turn.exchange.succeed()
+    await turn.keep_move()
     return document
 
 

@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-from gateway.accounts.affinity import scoped
 from gateway.failover.decision import Decision, Elsewhere, GiveUp, RetryHere, WaitOut
 from gateway.keys.metering import TurnEnd
 from gateway.keys.model_errors import plain_name
-from gateway.protocol.facts import NOT_LOGGED, Failure
+from gateway.protocol.facts import NOT_LOGGED, Failure, scoped
 from gateway.protocol.failure_kind import kind_of
 from gateway.protocol.outcome import OutcomeReader
 from gateway.turns.exchange import Exchange

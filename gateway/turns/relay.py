@@ -58,6 +58,7 @@ class Relay:
         self._turn = turn
         self._view = turn.view()
         self._commit = CommitPoint(limits.timing.hold, limits.held)
+        self._end = b""  # the turn's, while its conversation is moving
         self.broken: Failure | None = None  # what ended the stream early, if it did
 
     async def reach_commit_point(self) -> None:
@@ -114,7 +115,7 @@ class Relay:
         has_ended = source.is_over or (source.outlives_turn and reader.is_terminal)
         if not (has_ended or self.broken):
             try:
-                if held:
+                if held and not (reader.is_terminal and self._turn.is_moving):
                     exchange.response_bytes += len(held)
                     waiting, held = sink(held), b""
                     await written(waiting)
@@ -126,7 +127,8 @@ class Relay:
                 if not (exchange.is_stopped and taken_back()):
                     raise
                 self.broken = STOPPED
-        held += self._visible(source.end())
+        held += self._end + self._visible(source.end())
+        await self._turn.keep_move()
         if reader.is_terminal:
             self.broken = None  # the answer was whole, however its connection ended
             last = held + source.rest()
@@ -151,6 +153,8 @@ class Relay:
                 run = visible(run)
                 if reader.is_terminal:
                     delivery.end_within(last_bytes)
+                    if self._turn.is_moving or self._end:
+                        self._end, run = self._end + run, b""
             if not run:
                 silence.heard(clock())
                 return None

@@ -23,13 +23,13 @@ from gateway.keys.metering import Metering
 from gateway.keys.model_errors import ModelNotAllowed
 from gateway.polling.judges import Judges
 from gateway.polling.model_lookups import ModelLookups
+from gateway.repository.shared.bindings import SharedBindings
 from gateway.turns.attempt_loop import AttemptLoop
 from gateway.turns.client_request import ClientRequest
 from gateway.turns.encrypted_items import EncryptedItems
 from gateway.turns.exchange import Exchange
 from gateway.turns.receipt import take_outcome, turn_end
 from gateway.turns.turn import Turn, demand_of, metered_turn
-from gateway.upstream.tokens import TokenSource
 
 # Names of models that are remembered; upstream has far fewer.
 MOST_MODELS = 1_000
@@ -41,16 +41,17 @@ class TurnRunner:
     def __init__(
         self,
         pool: Pool,
-        tokens: TokenSource,
         judges: Judges,
         metering: Metering,
         room: BodyBudget,
         lookups: ModelLookups,
+        bindings: SharedBindings,
     ) -> None:
         self._pool = pool
         self._room = room
         self._lookups = lookups
-        self.attempts = AttemptLoop(pool, tokens, judges)
+        self._bindings = bindings
+        self.attempts = AttemptLoop(pool, judges)
         self._metering = metering
         self._completed_models: set[str] = set()
         self.exchange_ended = Topic[dict[str, Any]]()
@@ -75,6 +76,7 @@ class TurnRunner:
             exchange.is_known_model = self._is_known(exchange.model)
             keys = demand.conversation_keys
             exchange.conversation = keys[0][1] if keys else None
+            await self._bindings.look(demand, request.client.connection)
             self._check_maker(demand)
             turn = Turn(
                 exchange,
@@ -85,6 +87,7 @@ class TurnRunner:
                 WholeAnswer(self._room, request.key, request.client.network),
                 anchor=loaded.previous_response_id,
                 wants_stream=loaded.stream,
+                bindings=self._bindings,
             )
             await self._reserve(turn)
             del loaded  # the turn lets go of it at the commit point

@@ -4,18 +4,18 @@ import time
 from dataclasses import dataclass, field, replace
 
 from gateway.accounts.account import AccountKind
-from gateway.accounts.affinity import Affinity, scoped
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.lease import Lease
 from gateway.admission.whole_answer import WholeAnswer
 from gateway.keys.metering import MeteredTurn
 from gateway.protocol.event_kinds import kind_of_event
-from gateway.protocol.facts import Failure
+from gateway.protocol.facts import Affinity, Failure, scoped
 from gateway.protocol.failures import told_event
 from gateway.protocol.headers import filter_event, request_headers
 from gateway.protocol.numbers import count
 from gateway.protocol.outcome import OutcomeReader
 from gateway.protocol.response_fold import event_of_model
+from gateway.repository.shared.bindings import SharedBindings
 from gateway.turns.client_request import ClientRequest, Loaded
 from gateway.turns.encrypted_items import EncryptedItems, all_reasoning
 from gateway.turns.exchange import Exchange
@@ -66,6 +66,7 @@ class Turn:
     whole: WholeAnswer  # what it holds of an answer that has to be whole
     anchor: str | None  # previous_response_id
     wants_stream: bool
+    bindings: SharedBindings
     reader: OutcomeReader = field(default_factory=OutcomeReader)
     lease: Lease | None = None
     answer: UpstreamResponse | None = None  # over HTTP; the turn closes it
@@ -87,6 +88,16 @@ class Turn:
         """What the pool is to find once the client has sent its whole history."""
         affinity = self.demand.affinity._replace(previous_response_id=None)
         return replace(self.demand, affinity=affinity)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its end is told only once others know the conversation's account."""
+        lease, made_items = self.lease, self.made_encrypted_items
+        return bool(lease and self.bindings.is_moving(lease, made_items=made_items))
+
+    async def keep_move(self) -> None:
+        if self.lease is not None and self.is_moving:
+            await self.bindings.keep(self.lease, made_items=self.made_encrypted_items)
 
     def restart(self) -> None:
         """Forget what a failed attempt told; the next one tells anew."""

@@ -9,6 +9,7 @@ which 0 means that nothing more is taken, and `_read_buffer_size`.
 import asyncio
 import socket
 from collections.abc import Hashable
+from itertools import count
 
 from tornado.iostream import BaseIOStream, IOStream
 
@@ -24,6 +25,8 @@ assert {"write_to_fd"} <= set(BaseIOStream._handle_write.__code__.co_names)
 # Many thousands of heads as clients send them, or 256 of the largest that are read.
 HEAD_BUDGET_BYTES = 32 * 1024 * 1024
 
+NUMBERS = count(1)  # of connections
+
 
 class CountedStream(IOStream):
     """A client's connection: what it sends of a head counts, and it has to read."""
@@ -35,6 +38,7 @@ class CountedStream(IOStream):
     ) -> None:
         super().__init__(connection)
         super().set_nodelay(True)
+        self.number = next(NUMBERS)
         self._unread = unread
         self._hang_ups = hang_ups
 

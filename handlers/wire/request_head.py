@@ -11,6 +11,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 
 from gateway.admission.client_address import AccessPolicy, RequestFacts
+from handlers.wire.arriving_heads import NUMBERS, CountedStream
 
 assert {"context"} <= set(HTTP1Connection.__init__.__code__.co_names)
 assert {"_request_headers"} <= set(HTTP1Connection.write_headers.__code__.co_names)
@@ -59,6 +60,12 @@ def peer_address(request: HTTPServerRequest) -> str:
     context = getattr(request.connection, "context", None)
     address = getattr(context, "address", None)
     return str(address[0]) if isinstance(address, tuple) else ""
+
+
+def connection_number(request: HTTPServerRequest) -> int:
+    """The same for all requests of a client's connection, and never another's."""
+    stream = getattr(request.connection, "stream", None)
+    return stream.number if isinstance(stream, CountedStream) else next(NUMBERS)
 
 
 def own_url(request: HTTPServerRequest) -> str:

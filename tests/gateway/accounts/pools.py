@@ -5,10 +5,9 @@ import asyncio
 import pytest
 
 from gateway.accounts.account import Account, Credentials
-from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.health import Mark
-from gateway.protocol.facts import Failure
+from gateway.protocol.facts import Affinity, Failure
 from gateway.secret import Secret
 
 NOW = 1_800_000_000.0

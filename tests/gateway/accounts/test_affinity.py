@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.accounts.affinity import MAX_AGE, Affinity, Bindings, scoped
+from gateway.accounts.affinity import MAX_AGE, Bindings
+from gateway.protocol.facts import Affinity, scoped
 
 NOW = 1_800_000_000.0
 

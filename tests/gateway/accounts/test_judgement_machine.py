@@ -17,7 +17,6 @@ from hypothesis.stateful import (
 )
 
 from gateway.accounts.account import Account, Credentials
-from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.pool import Pool
 from gateway.errors import GatewayError
@@ -30,7 +29,7 @@ from gateway.failover.decision import (
     WaitOut,
     decide,
 )
-from gateway.protocol.facts import Failure
+from gateway.protocol.facts import Affinity, Failure
 from gateway.protocol.failure_kind import Tries, kind_of, rules_of
 from gateway.secret import Secret
 from gateway.settings import Settings

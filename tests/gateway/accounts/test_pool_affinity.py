@@ -2,13 +2,13 @@
 
 import pytest
 
-from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.errors import (
     NoAccounts,
     PreviousResponseNotFound,
     UsageLimitReached,
 )
+from gateway.protocol.facts import Affinity
 from tests.gateway.accounts.pools import (
     account,
     answered,

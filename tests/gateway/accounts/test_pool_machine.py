@@ -15,7 +15,6 @@ from hypothesis.stateful import (
 )
 
 from gateway.accounts.account import Account, Credentials
-from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.strategies import STRATEGIES
 from gateway.accounts.wait_queue import LONGEST_QUEUE
@@ -27,7 +26,7 @@ from gateway.failover.decision import (
     WaitOut,
     decide,
 )
-from gateway.protocol.facts import Catalogue, Window
+from gateway.protocol.facts import Affinity, Catalogue, Window
 from gateway.secret import Secret
 from tests.gateway.accounts.pool_model import (
     MODELS,

@@ -6,11 +6,11 @@ import selectors
 import pytest
 
 from gateway.accounts.account import Account
-from gateway.accounts.affinity import Affinity
 from gateway.accounts.eligibility import Demand
 from gateway.accounts.pool import HOME_WAIT_SECONDS, Pool
 from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT
 from gateway.errors import GatewayOverloaded
+from gateway.protocol.facts import Affinity
 from gateway.settings import Settings
 from tests.gateway.accounts.pools import cool
 

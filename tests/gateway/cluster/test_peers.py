@@ -2,14 +2,12 @@
 
 import asyncio
 import socket
-import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from gateway.accounts.affinity import Affinity, Bindings
 from gateway.cluster.peers import GO, MAX_UNREAD_BYTES, RELOAD, PeerLink, Peers
 from gateway.errors import KeyLimitReached
 from gateway.keys.counters import Charge
@@ -40,9 +38,8 @@ class Process:
         self.ring = KeyRing()
         self.ring.replace([KEY])
         self.limiter = Limiter(lambda: NOW, Patience(5, 5))
-        self.bindings = Bindings()
         self.reloads = asyncio.Queue()
-        self.peers = Peers(self.ring, self.limiter, self.bindings, self.reload)
+        self.peers = Peers(self.ring, self.limiter, self.reload)
         self.written = 0
 
     async def reload(self):
@@ -65,28 +62,12 @@ class Process:
             running["current_value"],
         )
 
-    def home(self, name):
-        keys = Affinity(session_id=name).conversation_keys(None)
-        conversation, _ = self.bindings.conversation(keys, time.time())
-        return conversation and conversation.home
 
-    def converse(self, name, account_id):
-        """A conversation is answered for the first time."""
-        keys = Affinity(session_id=name).conversation_keys(None)
-        begun = self.bindings.begin(keys, account_id, time.time())
-        self.bindings.confirm(keys, begun, account_id, time.time())
-
-
-async def succeed(old, new, meanwhile=lambda: None):
-    """`new` follows `old`; `meanwhile` happens before it may begin."""
+async def succeed(old, new):
+    """`new` follows `old`."""
     ours, theirs = socket.socketpair()
     to_new, to_old = await PeerLink.open(ours), await PeerLink.open(theirs)
-
-    async def flush():
-        meanwhile()
-        await old.flush()
-
-    await old.peers.send_snapshot(to_new, flush)
+    await old.peers.send_snapshot(to_new, old.flush)
     told = []
     while GO not in (message := await to_old.receive()):
         told.append(message)
@@ -120,12 +101,8 @@ def test_a_successor_stands_where_its_predecessor_does():
             [(1, CREATED, 20)]
         )  # the database was a little behind
 
-        def meanwhile():
-            old.converse("late", 3)
-
-        await succeed(old, new, meanwhile)
+        await succeed(old, new)
         assert new.stands == old.stands == (25, 40, 2, 1)
-        assert new.home("late") == 3
         assert (
             new.limiter.ledger.take_increments() == []
         )  # nothing that it would persist again
@@ -189,31 +166,6 @@ def test_a_turn_waits_for_one_of_another_process():
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("speaker", [0, 1, 2])
-def test_conversations_are_known_to_all(speaker):
-    async def run():
-        async with row(3) as processes:
-            processes[speaker].converse("here", 7)
-            processes[speaker].bindings.set_owner(
-                None, "response", "resp_1", 8, time.time()
-            )
-            await until(lambda: {p.home("here") for p in processes} == {7})
-
-            def owners():
-                return {
-                    p.bindings.owner(None, "response", "resp_1", time.time())
-                    for p in processes
-                }
-
-            await until(lambda: owners() == {8})
-            # Only who bound it writes it.
-            assert [len(p.bindings.dirty()) for p in processes] == [
-                2 * (place == speaker) for place in range(3)
-            ]
-
-    asyncio.run(run())
-
-
 def test_a_reload_reaches_all_others_once():
     async def run():
         async with row(3) as processes:
@@ -260,8 +212,8 @@ def test_keys_and_limits_that_only_one_knows_do_no_harm():
             new.limiter.ledger.retain(new.ring)
             held = await old.reserve()
             held.settle(Usage(7), 0)
-            old.converse("after", 1)
-            await until(lambda: new.home("after") == 1)
+            old.peers.broadcast(RELOAD)  # after that
+            await asyncio.wait_for(new.reloads.get(), 5)
 
     asyncio.run(run())
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -59,7 +60,7 @@ def gateway(tmp_path):
     pool.replace([Account(1, "one", credentials=Credentials(expires_at=NOW + 3600))])
     secrets = SecretBox.open(tmp_path)
     store = Store(f"sqlite:///{tmp_path}/x.db", secrets=secrets, capacity=1)
-    turns = TurnRunner(pool, None, None, limiter, None, None)
+    turns = TurnRunner(pool, SimpleNamespace(tokens=None), limiter, None, None, None)
     return Parts(
         pool, KeyRing(), limiter, Arrivals(limiter), BodyBudget(9999), store, turns
     )

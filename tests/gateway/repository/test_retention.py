@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 
-from gateway.repository import retention
 from gateway.repository.claims import Claims
-from gateway.repository.retention import Retention
+from gateway.repository.shared import retention
+from gateway.repository.shared.retention import Retention
 from gateway.store.log.log_rows import DAY_MS
 from gateway.store.log.retention import SLICE_ROWS
 from gateway.store.models import RequestLog, UsageHour

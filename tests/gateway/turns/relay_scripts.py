@@ -106,6 +106,8 @@ class Wire:
 class ScriptedTurn:
     """The part of a turn that a relay uses."""
 
+    is_moving = False  # its conversation, to another account
+
     def __init__(self, *, is_codex=True, keys_in_use=False):
         self.request = SimpleNamespace(surface="codex" if is_codex else "v1")
         self.reader = OutcomeReader()
@@ -124,6 +126,9 @@ class ScriptedTurn:
 
     def see(self, event_type, data):
         self.reader.feed(event_type, data)
+
+    async def keep_move(self):
+        pass
 
 
 class SilentScript(Script):

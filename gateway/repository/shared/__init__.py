@@ -1,0 +1,1 @@
+"""What the processes that share a database do for each other, or together."""
