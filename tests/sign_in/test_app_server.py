@@ -3,14 +3,17 @@
 import pytest
 
 from tests.e2e.app_server import running
+from tests.sign_in.editor import (
+    CANCEL,
+    CHANGED,
+    LOGIN,
+    READ,
+    USABLE,
+    shown_to_editor,
+)
 from tests.sign_in.signing import configure, devices_of_turns
 
 pytestmark = [pytest.mark.sign_in, pytest.mark.gen_test(timeout=30)]
-
-READ, LOGIN, CANCEL, CHANGED = (
-    f"account/gatewayOAuth/{name}" for name in ("read", "login", "cancel", "changed")
-)
-USABLE = ("-c", 'model="gpt-5.5"')
 
 
 async def status(editor):
@@ -34,8 +37,7 @@ async def test_an_editor_is_asked_cancels_and_signs_in(serving, ada, codex, newe
         assert await status(editor) == "failed"
         # By a link: the call ends once the person has decided.
         await editor.ask(LOGIN, {})
-        while not (link := (await editor.told(CHANGED))["authUrl"]):
-            pass
+        link = await shown_to_editor(editor)
         assert await ada.allow(link, "editor") == 200
         await editor.told(CHANGED, status="succeeded")
         thread = (await editor.call("thread/start", {}))["thread"]["id"]
@@ -62,8 +64,7 @@ async def test_an_editor_shows_that_the_person_refused(serving, ada, codex):
     configure(cli, serving.base_url)
     async with running(cli, *USABLE) as editor:
         await editor.ask(LOGIN, {})
-        while not (link := (await editor.told(CHANGED))["authUrl"]):
-            pass
+        link = await shown_to_editor(editor)
         assert await ada.allow(link, action="deny") == 400
         await editor.told(CHANGED, status="failed")
     assert ada.devices() == []

@@ -7,6 +7,7 @@ import pytest
 from gateway.admin.users.changes import disable_user
 from tests.e2e.app_server import running
 from tests.handlers.api.streams import TURN
+from tests.sign_in.editor import USABLE
 from tests.sign_in.signing import (
     MODEL,
     ONCE,
@@ -48,7 +49,7 @@ async def test_a_running_turn_ends_by_itself(
     cli = codex(newest=True)
     configure(cli, serving.base_url, websockets=websockets)
     await sign_in(cli, ada)
-    async with running(cli, "-c", 'model="gpt-5.5"', *ONCE) as editor:
+    async with running(cli, *USABLE, *ONCE) as editor:
         thread = (await editor.call("thread/start", {}))["thread"]["id"]
         held = asyncio.Event()
         upstream.answer(*TURN.events[:6], held, *TURN.events[6:])

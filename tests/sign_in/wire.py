@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 _FORM = re.compile(rb"POST (/oauth/\S+) .*?\r\n\r\n(.*)", re.DOTALL)
 _ERROR = re.compile(rb'"error":\s*"(\w+)"')
+_EXPIRES_IN = re.compile(rb'("expires_in":\s*)600')
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -23,11 +24,13 @@ class Wire:
     """Passes bytes on.
 
     `forms`: what the authorization server was sent so far; `errors`: what it answered.
+    `lifetime`: how long a token is good, as clients are told (seconds, two digits).
     """
 
     def __init__(self, port):
         self._port = port
         self.forms, self.errors = [], []
+        self.lifetime = None
         self._to_lose = []
         self._passing = set()
 
@@ -75,6 +78,8 @@ class Wire:
             if is_losing.is_set():
                 raise ConnectionResetError
             self.errors += [code.decode() for code in _ERROR.findall(given)]
+            if self.lifetime is not None:
+                given = _EXPIRES_IN.sub(rb"\1 %d" % self.lifetime, given)
             writer.write(given)
             await writer.drain()
         writer.close()
