@@ -28,6 +28,7 @@ export OPENAI_BASE_URL="{url}/v1"
 export OPENAI_API_KEY="{token}"
 """
 _MODEL = "gpt-5.5"
+_GLOB = frozenset("*?[")
 _WITH_LOGIN = (
     "With a ChatGPT login of Codex's own, and in the desktop app, the table needs "
     "one more line: requires_openai_auth = true"
@@ -58,14 +59,20 @@ def client_lines(screen: PageHandler, key: Key | None, token: str) -> list[Clien
     ]
 
 
-def sign_in_lines(screen: PageHandler) -> ClientLines:
-    """For Codex of a person, which signs in by itself."""
+def sign_in_lines(screen: PageHandler, seat: Key) -> ClientLines:
+    """For Codex of a person, which signs in by itself.
+
+    With a model only where Codex's own choice may be none of the seat's.
+    """
+    model = usual_model(screen.gateway, seat)
+    is_told = seat.models and seat.allows(model)
+    first = f'model = "{model}"\n' if is_told else ""
     provider = Provider(
         url=gateway_url(screen),
         signs_in=True,
         websockets=screen.gateway.settings.websockets,
     )
-    return ClientLines("Codex", "~/.codex/config.toml", provider.text())
+    return ClientLines("Codex", "~/.codex/config.toml", first + provider.text())
 
 
 def known_models(gateway: Gateway) -> list[str]:
@@ -79,7 +86,8 @@ def usual_model(gateway: Gateway, key: Key | None) -> str:
     """A model for an example: one that the key may use."""
     if key is None:
         return _MODEL
-    candidates = (_MODEL, *known_models(gateway), *key.models)
+    named = (one for one in key.models if not _GLOB.intersection(one))
+    candidates = (_MODEL, *known_models(gateway), *named)
     return next(filter(key.allows, candidates), _MODEL)
 
 

@@ -47,7 +47,7 @@ class MyScreen(PageHandler):
             rates=[one for one in report if one["limit_window"] in ("rpm", None)],
             next_steps=next_for_key(key, uses, now, gateway.settings.time_zone),
             lines=[] if self.user else client_lines(self, key, SHOWN_TOKEN),
-            signing_in=sign_in_lines(self) if self.user else None,
+            signing_in=sign_in_lines(self, key) if self.user else None,
             device_url=f"{gateway_url(self)}/device",
             devices=[one for one in held if not one.is_over(now)],
             copied=[one for one in held if _is_news(one, now)],

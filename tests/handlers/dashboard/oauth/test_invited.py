@@ -100,6 +100,21 @@ async def test_a_person_ends_own_devices_and_no_others(serving):
     assert "laptop" not in (await browser.get(MY)).text
 
 
+@pytest.mark.parametrize(
+    ("models", "line"),
+    [
+        ([], ""),
+        (["gpt-5*"], 'model = "gpt-5.5"\n'),
+        (["gpt-4*", "gpt-5.4-mini"], 'model = "gpt-5.4-mini"\n'),
+        (["other-*"], ""),
+    ],
+)
+async def test_lines_name_a_model_where_a_seat_has_not_all(serving, models, line):
+    await add_person(serving, "ada", models=models)
+    page = await (await as_person(serving, "ada")).get(MY)
+    assert f"<code>{line}model_provider = " in html.unescape(page.html)
+
+
 @pytest.mark.parametrize(("reason", "is_told"), [("REUSE", True), ("ENDED", False)])
 async def test_a_person_is_told_that_a_device_was_copied(serving, reason, is_told):
     await add_person(serving, "ada")
