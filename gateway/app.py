@@ -116,7 +116,6 @@ class Gateway:
         usage = self.usage = UsagePoller(pool, self.calls, base_url, claims=claims)
         self.resets = ResetCredits(pool, self.calls, usage, base_url)
         self.judges = Judges(pool, tokens, usage, catalogues, self._sockets, claims)
-        self.shared_accounts = SharedAccounts(self.store, pool, claims, now)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
         metering = Metering(limiter, self.prices, settings.unpriced, members.may_spend)
         shared = SharedBindings(self.store, pool, lambda: members.is_alone)
@@ -129,9 +128,10 @@ class Gateway:
         self.notifications = open_notifications(self, session, settings)
         sample = partial(sample_gateway, self)
         self._recorder = Recorder(settings.data_dir, sample, self.metrics.loop)
-        self.persisting = Persisting(
+        persisting = self.persisting = Persisting(
             self.store, pool.bindings, limiter.ledger, self.supervisor.surviving
         )
+        self.shared_accounts = SharedAccounts(self.store, pool, claims, now, persisting)
         self._opened = AsyncExitStack()
 
     @property

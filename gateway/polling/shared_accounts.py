@@ -16,6 +16,7 @@ from gateway.accounts.shared.witnesses import Scope, Sighting, Witness
 from gateway.protocol.failure_kind import Blame
 from gateway.repository.accounts import load_accounts
 from gateway.repository.claims import Claims
+from gateway.repository.persisting import Persisting
 from gateway.store.database import StoreUnavailable
 from gateway.store.shared.tables import SightingRow
 from gateway.store.store import Store
@@ -32,9 +33,15 @@ class SharedAccounts:
     """Tells and hears, as long as there are other members."""
 
     def __init__(
-        self, store: Store, pool: Pool, claims: Claims, clock: Callable[[], float]
+        self,
+        store: Store,
+        pool: Pool,
+        claims: Claims,
+        clock: Callable[[], float],
+        persisting: Persisting,
     ) -> None:
         """`clock` tells the database's time; `claims` who this process is."""
+        self._persisting = persisting
         self._store = store
         self._pool = pool
         self._claims = claims
@@ -54,6 +61,8 @@ class SharedAccounts:
 
     async def look(self) -> None:
         """Take over what others have stored of accounts. Raises StoreUnavailable."""
+        self._persisting.hand_over()  # what is not stored yet must not be taken back
+        await self._store.flush()
         read = self._store.read
         self._pool.replace(await read(load_accounts, self._store.secrets))
 

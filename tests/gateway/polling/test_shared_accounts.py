@@ -1,20 +1,23 @@
 """What one process finds out of accounts, and another hears of."""
 
 import time
+from contextlib import nullcontext
 
 import pytest
 
-from gateway.accounts.account import Account, Credentials
+from gateway.accounts.account import BY_USAGE, Account, Credentials
 from gateway.accounts.eligibility import Demand, Reason, check_eligibility
-from gateway.accounts.health import Mark
+from gateway.accounts.health import TOKEN_ENDED, Mark
 from gateway.accounts.pool import Pool
 from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import Met
+from gateway.keys.limiter import Limiter
 from gateway.polling.shared_accounts import SharedAccounts
 from gateway.protocol.facts import Failure, Window
 from gateway.repository.account_state import to_keep
 from gateway.repository.accounts import encrypt_credentials
 from gateway.repository.claims import Claims
+from gateway.repository.persisting import Persisting
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.models import AccountRow
@@ -38,8 +41,11 @@ def member(store):
         pool.verdicts.witnesses.is_shared = True
         claims = Claims(store)
         claims.member_id = number
-        shared = SharedAccounts(store, pool, claims, lambda: time.time() + ahead)
+        ledger, surviving = Limiter().ledger, lambda name: nullcontext()
+        keep = Persisting(store, pool.bindings, ledger, surviving)
+        shared = SharedAccounts(store, pool, claims, lambda: time.time() + ahead, keep)
         shared.pool, shared.account = pool, pool.accounts[1]
+        shared.changed = keep.changed
         return shared
 
     return make
@@ -112,12 +118,27 @@ async def test_rows_end_by_themselves(member, store):
     assert set(rows) == {2}
 
 
-async def test_windows_and_limits_that_another_saw_later_are_taken(store, member):
-    one, two, now = member(1), member(2), time.time()
+async def store_account(store):
     held = Credentials(access_token=Secret("at"))
     sealed = encrypt_credentials(held, store.secrets)
     row = {"name": "one", "kind": "chatgpt", "credentials": sealed}
     await store.write(lambda: AccountRow.create(force_insert=True, id=1, **row))
+
+
+async def test_what_is_not_stored_yet_is_not_taken_back(store, member):
+    one, two = member(1), member(2)
+    await store_account(store)
+    await one.look()
+    one.account.health.require_login(TOKEN_ENDED, BY_USAGE, time.time())
+    one.changed.add(one.account)
+    for shared in (one, two):
+        await shared.look()
+        assert shared.account.health.login_reason == TOKEN_ENDED
+
+
+async def test_windows_and_limits_that_another_saw_later_are_taken(store, member):
+    one, two, now = member(1), member(2), time.time()
+    await store_account(store)
 
     async def polled(shared, used, at):
         shared.account.record_windows([Window("primary", used, 300, now + 9_000)], at)
