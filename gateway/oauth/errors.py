@@ -72,7 +72,10 @@ class ExpiredToken(OAuthError):
 class ClientFault(InvalidPayload):
     """Told on a page: nothing leads back to a client that is not known for sure."""
 
-    message = "This link is no sign-in of Codex to this gateway"
+    message = (
+        "This link is no sign-in of Codex to this gateway: follow the one that Codex "
+        "itself shows you"
+    )
 
 
 class RequestOver(InvalidPayload):

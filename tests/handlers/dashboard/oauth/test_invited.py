@@ -87,7 +87,7 @@ async def test_a_person_ends_own_devices_and_no_others(serving):
     other = await add_device(serving, "eve", "tower")
     browser = await as_person(serving, "ada")
     page = await browser.get(MY)
-    assert "laptop" in page.text
+    assert "laptop new 192.0.2.7" in page.text
     assert "Requests per week" in page.text
     assert "tower" not in page.text
     refused = await browser.post(MY, {"device": str(other.device_id)})
