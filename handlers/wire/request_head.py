@@ -19,6 +19,8 @@ assert {"_request_headers"} <= set(HTTP1Connection.write_headers.__code__.co_nam
 # Codex sends about 2 kB; proxies add some.
 MAX_HEAD_BYTES = 64 * 1024
 
+_PROXY_HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+
 HeaderLines = list[tuple[str, str]]  # names in lower case
 
 
@@ -63,9 +65,15 @@ def peer_address(request: HTTPServerRequest) -> str:
 
 
 def connection_number(request: HTTPServerRequest) -> int:
-    """The same for all requests of a client's connection, and never another's."""
+    """The same for all requests of a client's connection, and never another's.
+
+    A proxy's carries those of many: each of them counts as a connection's first.
+    """
     stream = getattr(request.connection, "stream", None)
-    return stream.number if isinstance(stream, CountedStream) else next(NUMBERS)
+    is_own = not any(name in request.headers for name in _PROXY_HEADERS)
+    return (
+        stream.number if is_own and isinstance(stream, CountedStream) else next(NUMBERS)
+    )
 
 
 def own_url(request: HTTPServerRequest) -> str:

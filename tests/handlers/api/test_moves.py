@@ -61,6 +61,7 @@ async def as_a_document(serving):
     return await bound(serving), answered
 
 
+PROXY_HEADERS = "x-forwarded-for", "forwarded", "x-real-ip", "via"
 KINDS_OF_TURNS = {
     "http": over_http,
     "websocket": over_a_socket,
@@ -125,3 +126,24 @@ async def test_a_turn_goes_where_another_process_has_moved_its_conversation(
     await shared.gateway.store.write(BindingRow.update(account_id=two).execute)
     await over_a_socket(shared)
     assert accounts(upstream) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("said", "second"),
+    [({}, "one"), *(({name: "192.0.2.1"}, "two") for name in PROXY_HEADERS)],
+)
+@pytest.mark.gen_test
+async def test_a_client_s_own_connection_is_believed_and_a_proxy_s_is_not(
+    shared, monkeypatch, said, second
+):
+    """What a proxy keeps open carries other clients' requests, and others' theirs."""
+    monkeypatch.setattr(shared_bindings, "UNCHANGED_SECONDS", 0.0)
+    headers = {**SESSION, **said, "x-api-key": await shared.add_key()}
+    for _ in range(2):  # the second one is the conversation's first to be looked for
+        await shared.ask(body=ONE_NAME, headers=headers)
+    two = shared.account("two").id
+    await shared.gateway.store.write(BindingRow.update(account_id=two).execute)
+    await shared.ask(body=ONE_NAME, headers=headers)
+    rows = await shared.rows(3)
+    names = {shared.account(name).id: name for name in ("one", "two")}
+    assert [names[row["account_id"]] for row in rows] == ["one", "one", second]
