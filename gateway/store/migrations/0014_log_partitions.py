@@ -53,14 +53,16 @@ def _rename(db):
 
 
 def _change_keys(db):
-    """A unique key of a partitioned table has the column that it is divided by."""
+    """A unique key of a partitioned table has the column that it is divided by.
+
+    No constraint, but an index: `pg_restore --clean` cannot drop an inherited one.
+    """
     for statement in (
         "CREATE UNIQUE INDEX request_log_first_key ON request_log_first "
         "(id, created_at)",
         "CREATE UNIQUE INDEX request_log_first_request ON request_log_first "
         "(request_id, created_at)",
-        "ALTER TABLE request_log_first DROP CONSTRAINT request_log_first_pkey, "
-        "ADD PRIMARY KEY USING INDEX request_log_first_key",
+        "ALTER TABLE request_log_first DROP CONSTRAINT request_log_first_pkey",
         "DROP INDEX request_log_first_request_id",
     ):
         db.execute_sql(statement)
