@@ -7,7 +7,7 @@ Its packages in their order; each imports only what stands below it:
     doctor      `run.py doctor`: looks for what is wrong with an installation
     admin       changes that operators make, for the API and the command line
     app         Gateway: builds the parts below, starts and stops them
-    cluster     processes that share one database: handover, peer links
+    cluster     processes that share one database: members, grants, handover
     process     the lock file, inherited sockets, the service manager
     monitoring  metrics; recorder: what the process did before its loop was blocked
     turns       the path of a turn: reserve, lease, attempt, relay, settle, log

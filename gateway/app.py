@@ -14,6 +14,7 @@ from gateway.admission.body_budget import BodyBudget, Sender
 from gateway.admission.client_sockets import ClientSockets
 from gateway.admission.client_upgrade import Upgrades
 from gateway.cluster.database_clock import DatabaseClock
+from gateway.cluster.grants import Grants
 from gateway.cluster.member_calls import MemberCalls
 from gateway.cluster.membership import Membership
 from gateway.cluster.peers import RELOAD, Peers
@@ -46,7 +47,7 @@ from gateway.repository.options import load_rules, load_strategy
 from gateway.repository.persisting import Persisting
 from gateway.repository.shared.bindings import SharedBindings
 from gateway.repository.shared.retention import Retention
-from gateway.repository.startup import stored_bindings, stored_counters
+from gateway.repository.startup import stored_bindings
 from gateway.settings import Settings
 from gateway.sign_in.sign_in import SignIn
 from gateway.store.encryption import SecretBox
@@ -83,7 +84,7 @@ class Gateway:
         self.settings, self.secrets = settings, secrets
         self.supervisor, self.background = Supervisor(), BackgroundTasks()
         self.channels = ClientSockets(settings.sockets_per_key)
-        self.store = Store(settings.database_url, secrets=secrets)
+        store = self.store = Store(settings.database_url, secrets=secrets)
         self.database_lock = DatabaseLock(settings.direct_url, settings.data_dir)
         self.admin = AdminToken(self.store, secrets, settings)
         self.ring, self._stored_keys = KeyRing(), StoredKeys()
@@ -94,25 +95,25 @@ class Gateway:
         self.access = Access(settings, self.ring, self.oauth.access)
         self.body_budget = BodyBudget(settings.body_budget_bytes)
         self.side_budget = BodyBudget(SIDE_BUDGET_BYTES)
-        self.database_clock = DatabaseClock(self.store)
-        limiter = self.limiter = Limiter(self.database_clock.time)
+        clock = self.database_clock = DatabaseClock(store)
+        limiter = self.limiter = Limiter(clock.time)
         self.arrivals, self.prices = Arrivals(limiter), Prices(settings.prices)
         pool = self.pool = Pool(settings)
         members = self.membership = Membership(self.store, settings)
         self.member_calls = MemberCalls(members, self.admin, settings.member_networks)
+        self.grants = Grants(self.store, members, self.limiter.shared, self.ring)
         self.changes = ChangeWatch(self.store, self._load, members.acknowledge)
-        self.peers = Peers(self.ring, self.limiter, self.changes.load)
-        self._session = session = open_session(settings)
-        http = self._http = UpstreamHttp(settings)
+        self.peers = Peers(self.changes.load, self.grants.note_gone)
+        session, http = open_session(settings), UpstreamHttp(settings)
+        self._session, self._http = session, http
         self._learned = LearnedTraits(self.max_message_bytes)
         self._sockets = UpstreamSockets(session, settings, self._learned)
         rule = partial(pool.observer.rule, by=BY_TOKEN_ENDPOINT)
         logins = AccountStore(self.store, secrets)
         tokens = TokenSource(session, settings.auth_base_url, logins, rule)
         self.tokens, self.calls = tokens, AccountCalls(session, tokens)
-        base_url = settings.upstream_base_url
+        base_url, claims = settings.upstream_base_url, members.claims
         catalogues = self.catalogues = Catalogues(pool, self.calls, base_url)
-        claims, now = members.claims, self.database_clock.time
         usage = self.usage = UsagePoller(pool, self.calls, base_url, claims=claims)
         self.resets = ResetCredits(pool, self.calls, usage, base_url)
         self.judges = Judges(pool, tokens, usage, catalogues, self._sockets, claims)
@@ -128,10 +129,10 @@ class Gateway:
         self.notifications = open_notifications(self, session, settings)
         sample = partial(sample_gateway, self)
         self._recorder = Recorder(settings.data_dir, sample, self.metrics.loop)
-        persisting = self.persisting = Persisting(
-            self.store, pool.bindings, limiter.ledger, self.supervisor.surviving
+        keep = self.persisting = Persisting(
+            store, pool.bindings, self.supervisor.surviving
         )
-        self.shared_accounts = SharedAccounts(self.store, pool, claims, now, persisting)
+        self.shared_accounts = SharedAccounts(store, pool, claims, clock.time, keep)
         self._opened = AsyncExitStack()
 
     @property
@@ -174,12 +175,11 @@ class Gateway:
         opened.push_async_callback(self.database_lock.release)
         self.database_lock.heard.subscribe(self.changes.hear)
         await self.database_lock.acquire()
-        # A peer counts on what this process held until its rows are written.
-        opened.callback(self.peers.close)
+        opened.callback(self.peers.close)  # who goes on learns of it after all rows
         opened.push_async_callback(self.store.stop)
         opened.push_async_callback(self.membership.leave)
+        opened.push_async_callback(self.grants.leave)
         opened.callback(self.persisting.hand_over)
-        # Turns that have lost their upstream end by themselves, and leave their rows.
         opened.push_async_callback(self.drain, STOP_SECONDS)
         opened.push_async_callback(self._session.close)
         opened.push_async_callback(self._http.close)
@@ -201,9 +201,8 @@ class Gateway:
         self.store.writer.batches.member_id = self.membership.id
         opened.callback(self.sign_in.close)
         await self.changes.look()
-        now = time.time()
-        self.pool.bindings.restore(await self.store.read(stored_bindings), now)
-        self.limiter.ledger.restore(await self.store.read(stored_counters, now))
+        await self.grants.start()
+        self.pool.bindings.restore(await self.store.read(stored_bindings), time.time())
         opened.push_async_callback(self.member_calls.close)
         opened.push_async_callback(self._recorder.stop)
         opened.push_async_callback(self.judges.close)
@@ -225,6 +224,7 @@ class Gateway:
             ("changes", self.changes.run),
             ("members", self.membership.run),
             ("database_clock", self.database_clock.run),
+            ("grants", self.grants.run),
             *self.notifications.tasks(),
         ):
             self.supervisor.start(name, run)
@@ -250,6 +250,7 @@ class Gateway:
         Raises StoreUnavailable when it takes none.
         """
         self.persisting.hand_over()
+        await self.grants.flush()
         await self.store.flush()
 
     async def reload(self) -> None:

@@ -8,7 +8,8 @@ A topic belongs to the part that publishes on it:
     ChannelQueue.settled       what became of an attempt to tell operators something
     Membership.changed         the numbers of the members that live
     Membership.taken_over      this process, silent for too long, is back
-    Limiter.usage_changed      what one step of a turn adds to its key's usage
+    SharedLimits.lacking       somebody waits for more of a limit, or is waited for
+    SharedLimits.answered      what was granted may let waiting turns go on
 
 Subscribers are called at once and in the order they came, on the publisher's stack:
 they must not wait. One that raises is logged, and harms neither the publisher nor the

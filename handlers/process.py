@@ -7,7 +7,12 @@ import signal
 from collections.abc import Callable
 
 from gateway.app import Gateway
-from gateway.cluster.handover import HandoverFailed, hand_over, meet_predecessor
+from gateway.cluster.handover import (
+    HandoverFailed,
+    Predecessor,
+    hand_over,
+    meet_predecessor,
+)
 from gateway.cluster.peers import SERVING
 from gateway.monitoring.sparse_log import SparseLog
 from gateway.process import systemd
@@ -75,11 +80,11 @@ async def _start(settings: Settings, inherited: Inherited) -> Server:
         await _listen(server, inherited)
         systemd.notify(systemd.READY)
         return server
-    predecessor, backlog = await meet_predecessor(inherited.peer)
+    predecessor = await meet_predecessor(inherited.peer)
     server = Server(await Gateway.start(settings, takes_over=False))
-    server.gateway.peers.follow(predecessor, backlog)
+    server.gateway.peers.follow(predecessor)
     await _listen(server, inherited)
-    predecessor.send(SERVING)
+    predecessor.send(SERVING, server.gateway.membership.id)
     return server
 
 
@@ -99,7 +104,7 @@ async def _wait_for_end(server: Server, lock: Lock, signals: "Signals") -> int:
         if signals.first.is_set():
             return 0
         handover = asyncio.create_task(
-            hand_over(server.gateway.peers, server.gateway.flush, server.sockets, lock)
+            hand_over(_as_predecessor(server.gateway), server.sockets, lock)
         )
         stopping = asyncio.create_task(signals.first.wait())
         try:
@@ -123,6 +128,11 @@ async def _wait_for_end(server: Server, lock: Lock, signals: "Signals") -> int:
         if signals.first.is_set():
             os.kill(successor, signal.SIGTERM)  # the signal was for the service
         return successor
+
+
+def _as_predecessor(gateway: Gateway) -> Predecessor:
+    member_id = gateway.membership.id
+    return Predecessor(gateway.peers, member_id, gateway.flush, gateway.changes.look)
 
 
 class Signals(StopSignals):

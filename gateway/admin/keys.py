@@ -19,7 +19,8 @@ from gateway.repository.keys import KEYS_EVER_MADE, key_of, keys_ever_made, limi
 from gateway.repository.row_ids import fresh_id
 from gateway.secret import Secret
 from gateway.sign_in.sessions import end_key_sessions
-from gateway.store.models import ApiKeyRow, LimitCounterRow, RequestLog, now_ms
+from gateway.store.models import ApiKeyRow, RequestLog, now_ms
+from gateway.store.shared.grants import used_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,4 @@ def _shown(row: ApiKeyRow) -> dict[str, Any]:
 def _used(row: ApiKeyRow, limit: key.Limit) -> int:
     """As far as the database knows."""
     start = window_start(row.created_at // 1000, limit.window_seconds, now_ms() / 1000)
-    table = LimitCounterRow
-    found = table.get_or_none(
-        (table.limit_id == limit.id) & (table.window_start == start * 1000)
-    )
-    return found.used if found else 0
+    return used_in(limit.id, start * 1000)

@@ -6,14 +6,22 @@ as arriving, so that a key has no more bodies on their way than it may start tur
 
 import asyncio
 from collections import deque
+from typing import NamedTuple
 
 from gateway.errors import GatewayOverloaded
 from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
 from gateway.keys.reservation import PATIENCE_WITH_OTHERS
+from gateway.keys.shared.shared_limits import Want
 
 # Requests of one key whose bodies wait unread; each holds a connection.
 _MOST_UNREAD = 200
+
+
+class _Unread(NamedTuple):
+    key: Key
+    admitted: asyncio.Future[None]
+    began: float  # loop time
 
 
 class Arrivals:
@@ -25,7 +33,7 @@ class Arrivals:
         self._limiter = limiter
         self._max_wait = max_wait
         self._arriving: dict[int, int] = {}
-        self._unread: dict[int, deque[tuple[Key, asyncio.Future[None]]]] = {}
+        self._unread: dict[int, deque[_Unread]] = {}
         limiter.place_freed.subscribe(self._admit_unread)
 
     @property
@@ -40,7 +48,8 @@ class Arrivals:
         the key's running turns do not end in time.
         """
         arriving = self._arriving.get(key.id, 0)
-        self._limiter.check_rate(key, arriving)
+        await self._limiter.check_rate(key, arriving)
+        arriving = self._arriving.get(key.id, 0)
         if key.id not in self._unread and self._limiter.has_place(key, arriving):
             self._arriving[key.id] = arriving + 1
         else:
@@ -57,9 +66,11 @@ class Arrivals:
         queue = self._unread.setdefault(key.id, deque())
         if len(queue) >= _MOST_UNREAD:
             raise GatewayOverloaded("Too many turns of this API key are waiting")
-        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = (key, admitted)
+        loop = asyncio.get_running_loop()
+        admitted: asyncio.Future[None] = loop.create_future()
+        waiting = _Unread(key, admitted, loop.time())
         queue.append(waiting)
+        self._tell_waiting(key.id)
         try:
             async with asyncio.timeout(self._max_wait):
                 await admitted
@@ -79,13 +90,25 @@ class Arrivals:
         """Admit, in their order, those there are places for."""
         queue = self._unread.get(key_id)
         while queue:
-            key, admitted = queue[0]
+            key, admitted, began = queue[0]
             arriving = self._arriving.get(key_id, 0)
-            if not self._limiter.has_place(key, arriving):
-                return
+            if not self._limiter.has_place(key, arriving, began):
+                break
             if admitted.done():  # it is giving up, and leaves the queue itself
-                return
+                break
             queue.popleft()
             self._arriving[key_id] = arriving + 1
             admitted.set_result(None)
-        self._unread.pop(key_id, None)
+        if not queue:
+            self._unread.pop(key_id, None)
+        self._tell_waiting(key_id)
+
+    def _tell_waiting(self, key_id: int) -> None:
+        """Have the others hear of it where several processes serve."""
+        shared = self._limiter.shared
+        shared.unread.pop(key_id, None)
+        queue = self._unread.get(key_id)
+        if queue and shared.are_shared:
+            want = Want(self._arriving.get(key_id, 0) + 1, queue[0].began)
+            shared.unread[key_id] = (queue[0].key, want)
+            shared.lacking.publish(None)

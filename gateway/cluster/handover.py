@@ -4,10 +4,12 @@ The successor is a new process of the same command, with the same sockets, the s
 lock, and a link to its predecessor:
 
     successor    → ready      it runs, and has read nothing yet
-    predecessor  → go         after what the database does not have; see `peers`
+    predecessor  → go         what it knew is in the database; its member's number
     successor    → serving    it accepts connections; the predecessor stops accepting
 
-Until then the predecessor serves as before, so a successor that fails costs nothing.
+In between the successor joins the members of the database, and the predecessor keeps of
+every limit only what its running turns hold; see `grants`. Until the end it serves on,
+so a successor that fails costs nothing.
 """
 
 import asyncio
@@ -19,8 +21,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
-from gateway.cluster.peers import GO, READY, SERVING, Message, PeerLink, Peers
+from gateway.cluster.peers import GO, READY, SERVING, PeerLink, Peers
 from gateway.process.inherited_sockets import LISTENING, LOCK, PEER, start_process
 from gateway.process.lockfile import Lock
 from gateway.store.database import StoreUnavailable
@@ -32,22 +35,30 @@ HANDOVER_TIMEOUT = 120.0
 # Until an unwanted successor has ended.
 CHILD_EXIT_TIMEOUT = 5.0
 _POLL = 0.02
+_LOOK = 0.05
 
 
 class HandoverFailed(Exception):
     """The successor does not serve; the message says why."""
 
 
+class Predecessor(NamedTuple):
+    """What of a process a handover needs."""
+
+    peers: Peers
+    member_id: int
+    flush: Callable[[], Awaitable[None]]
+    look: Callable[[], Awaitable[None]]  # for what has changed in the database
+
+
 async def hand_over(
-    peers: Peers,
-    flush: Callable[[], Awaitable[None]],
-    sockets: Sequence[socket.socket],
-    lock: Lock,
+    process: Predecessor, sockets: Sequence[socket.socket], lock: Lock
 ) -> int:
     """Start a successor; its process number once it serves. Raises HandoverFailed.
 
     Cancelled, or failed, it leaves no successor.
     """
+    peers = process.peers
     ours, theirs = socket.socketpair()
     passed = [(one.fileno(), LISTENING) for one in sockets]
     passed += [(lock.fileno(), LOCK), (theirs.fileno(), PEER)]
@@ -63,8 +74,9 @@ async def hand_over(
     try:
         async with asyncio.timeout(HANDOVER_TIMEOUT):
             await _expect(link, READY)
-            await peers.send_snapshot(link, flush)
-            await _expect(link, SERVING)
+            await process.flush()
+            link.send(GO, process.member_id)
+            link.member_id = await _expect_serving(link, process.look)
         is_serving = True
         peers.listen(link)
     except StoreUnavailable as error:
@@ -81,26 +93,40 @@ async def hand_over(
     return pid
 
 
-async def meet_predecessor(
-    inherited: socket.socket,
-) -> tuple[PeerLink, list[Message]]:
-    """Wait for the predecessor's GO; its link and what it sent until then.
+async def meet_predecessor(inherited: socket.socket) -> PeerLink:
+    """Wait for the predecessor's GO; its link.
 
     One that dies meanwhile leaves the sockets to this process all the same.
     """
-    link, backlog = await PeerLink.open(inherited), []
+    link = await PeerLink.open(inherited)
     link.send(READY)
     with suppress(TimeoutError):
         async with asyncio.timeout(HANDOVER_TIMEOUT):
             while (message := await link.receive()) is not None and GO not in message:
-                backlog.append(message)
-    return link, backlog
+                pass  # what earlier releases tell of keys and conversations
+            link.member_id = (message or {}).get(GO) or 0
+    return link
 
 
-async def _expect(link: PeerLink, kind: str) -> None:
+async def _expect(link: PeerLink, kind: str) -> int:
+    """What the message of this kind says, which has to be the next."""
     message = await link.receive()
     if message is None or kind not in message:
         raise HandoverFailed("it ended before it served")
+    return message[kind] or 0
+
+
+async def _expect_serving(link: PeerLink, look: Callable[[], Awaitable[None]]) -> int:
+    """The successor's member; meanwhile this process sees at once that it joins."""
+    serving = asyncio.create_task(_expect(link, SERVING))
+    try:
+        while not serving.done():
+            with suppress(StoreUnavailable):
+                await look()
+            await asyncio.wait({serving}, timeout=_LOOK)
+        return serving.result()
+    finally:
+        serving.cancel()
 
 
 async def _end(pid: int) -> None:

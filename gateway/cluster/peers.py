@@ -1,31 +1,26 @@
-"""Peers: processes that serve from one database while one succeeds another.
+"""Peers: processes of which one succeeds another, linked by socket pairs.
 
-Each counts what the keys use, and what one of them counts must hold for the next
-request at the others. So they send it to each other, one line of JSON for each message.
-They form a chain: what arrives over one link is sent on over the others.
+They tell when one serves, and when there is something new to load; what keys use they
+agree in the database. They form a chain: what arrives over one link is sent on over
+the others, one line of JSON for each message.
 """
 
 import asyncio
 import json
 import socket
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from gateway.keys.key import KeyRing
-from gateway.keys.limiter import Limiter
-from gateway.keys.usage_delta import CounterDelta, UsageDelta
 from gateway.store.database import StoreUnavailable
 
 # Kinds of messages. Processes of different releases talk: the words stay as they are.
-READY, GO, SERVING = "ready", "go", "serving"
-SNAPSHOT, DELTA, RELOAD = "standing", "move", "reload"
+READY, GO, SERVING, RELOAD = "ready", "go", "serving", "reload"
 Message = dict[str, Any]  # of one entry: kind → body
 
-# A key with tens of thousands of requests a minute has them all in its snapshot.
+# Earlier releases told what keys use, in long messages.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 # A process that lets so much wait unread is taken for dead.
 MAX_UNREAD_BYTES = 4 * MAX_MESSAGE_BYTES
@@ -39,8 +34,7 @@ class PeerLink:
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._reserved: Counter[tuple[int, int, int]] = Counter()
-        self._running: Counter[int] = Counter()
+        self.member_id = 0  # the other's, once it is told
 
     @classmethod
     async def open(cls, connected: socket.socket) -> "PeerLink":
@@ -55,7 +49,6 @@ class PeerLink:
         if self._writer.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self._writer.transport.abort()
             return
-        # Unlike orjson, it writes a named tuple as a list.
         line = json.dumps({kind: body}, separators=(",", ":"))
         self._writer.write(line.encode() + b"\n")
 
@@ -70,36 +63,23 @@ class PeerLink:
     def close(self) -> None:
         self._writer.close()
 
-    def track(self, delta: UsageDelta) -> None:
-        """Remember what the other process holds."""
-        self._running[delta.key_id] += delta.running
-        for change in delta.counters:
-            window = (delta.key_id, change.limit_id, change.window_start)
-            self._reserved[window] += change.reserved
-
-    def released(self) -> Iterable[UsageDelta]:
-        """What gives back all that the other process held, once it is gone."""
-        for key_id, running in self._running.items():
-            yield UsageDelta(key_id, running=-running)
-        for (key_id, limit_id, start), reserved in self._reserved.items():
-            change = CounterDelta(limit_id, start, -reserved, 0)
-            yield UsageDelta(key_id, counters=(change,))
-
 
 class Peers:
     """The linked processes: a predecessor, a successor, mostly none."""
 
     def __init__(
         self,
-        ring: KeyRing,
-        limiter: Limiter,
         reload: Callable[[], Awaitable[None]],
+        note_gone: Callable[[int], Awaitable[None]],
     ) -> None:
-        """`reload` loads what the database has, and sends no message."""
-        self._ring = ring
-        self._limiter = limiter
+        """`reload` loads what the database has, and sends no message.
+
+        `note_gone` is told which member a linked process was that has ended, 0 for
+        one of a release without members.
+        """
         self._reload = reload
-        self._links: dict[PeerLink, asyncio.Task[None] | None] = {}
+        self._note_gone = note_gone
+        self._links: dict[PeerLink, asyncio.Task[None]] = {}
         self._predecessor: PeerLink | None = None
         self._is_last = asyncio.Event()
         self._is_last.set()
@@ -112,44 +92,22 @@ class Peers:
             if link is not source:
                 link.send(kind, body)
 
-    def follow(self, predecessor: PeerLink, backlog: Iterable[Message]) -> None:
-        """Go on from the predecessor's state; `backlog` is what it sent before GO."""
-        for message in backlog:
-            if DELTA not in message:  # the snapshot that came after it contains it
-                self._handle(predecessor, message)
+    def follow(self, predecessor: PeerLink) -> None:
+        """Go on behind the predecessor, until it ends."""
         self._predecessor = predecessor
         self._is_last.clear()
         self.listen(predecessor)
 
-    async def send_snapshot(
-        self, successor: PeerLink, flush: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Send what the database does not have, then GO; changes are sent on."""
-        self._add(successor, None)
-        await flush()
-        for key in self._ring:
-            snapshot = self._limiter.snapshot(key)
-            if snapshot:
-                successor.send(SNAPSHOT, snapshot)
-        successor.send(GO)
-
     def listen(self, link: PeerLink) -> None:
         """Handle its messages until it closes."""
-        self._add(link, asyncio.create_task(self._listen(link)))
+        self._links[link] = asyncio.create_task(self._listen(link))
 
     def disconnect(self, link: PeerLink) -> None:
         """The other process is gone, or will not serve."""
         if link not in self._links:
             return
-        task = self._links.pop(link)
-        if not self._links:
-            self._limiter.usage_changed.unsubscribe(self._send_delta)
-        if task is not None:
-            task.cancel()
+        self._links.pop(link).cancel()
         link.close()
-        for delta in link.released():
-            self._apply(delta)
-            self._send_delta(delta)
         if link is self._predecessor:
             self._is_last.set()
 
@@ -161,38 +119,15 @@ class Peers:
         for link in list(self._links):
             self.disconnect(link)
 
-    def _add(self, link: PeerLink, task: asyncio.Task[None] | None) -> None:
-        self._links[link] = task
-        self._limiter.usage_changed.subscribe(self._send_delta)
-
-    def _send_delta(self, delta: UsageDelta) -> None:
-        if delta:
-            self.broadcast(DELTA, delta)
-
     async def _listen(self, link: PeerLink) -> None:
         try:
             while (message := await link.receive()) is not None:
-                self._handle(link, message)
                 for kind, body in message.items():
                     self.broadcast(kind, body, source=link)
                 if RELOAD in message:
                     with suppress(StoreUnavailable):  # as old as before, no older
                         await self._reload()
+            with suppress(StoreUnavailable):  # else its silence will tell it
+                await self._note_gone(link.member_id)
         finally:
             self.disconnect(link)
-
-    def _handle(self, link: PeerLink, message: Message) -> None:
-        for kind, body in message.items():
-            if kind in (DELTA, SNAPSHOT):
-                delta = UsageDelta.from_json(body)
-                link.track(delta)
-                self._apply(delta, is_snapshot=kind == SNAPSHOT)
-
-    def _apply(self, delta: UsageDelta, *, is_snapshot: bool = False) -> None:
-        key = self._ring.get(delta.key_id)
-        if key is None:
-            return
-        if is_snapshot:
-            self._limiter.apply_snapshot(key, delta)
-        else:
-            self._limiter.apply(key, delta)

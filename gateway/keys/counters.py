@@ -5,12 +5,19 @@ admitted in, however long it runs: the next window starts at zero, and no turn i
 counted twice or in a window that never admitted it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import add
 from typing import NamedTuple
 
 from gateway.keys.key import Key, Limit, Measure
+from gateway.keys.shared.share import (
+    JUST_NOW,
+    NOTHING_GRANTED,
+    Holding,
+    Resource,
+    Share,
+)
 from gateway.pricing.rates import Quote
 from gateway.protocol.facts import Usage
 
@@ -94,17 +101,6 @@ class Hold(NamedTuple):
     largest: int  # what it comes to at most
 
 
-class CounterIncrement(NamedTuple):
-    """What this process used of a limit; it is added to what is stored.
-
-    Not a total: during a handover two processes count the same limits.
-    """
-
-    limit_id: int
-    window_start: int  # unix seconds
-    used: int
-
-
 @dataclass(slots=True, eq=False)
 class WindowCounter:
     """The counter of one limit in one window; `start`, `end` in unix seconds."""
@@ -112,19 +108,25 @@ class WindowCounter:
     limit: Limit
     start: int
     end: int
-    used: int = 0
-    reserved: int = 0
-    running: int = 0  # turns of this process, and what they come to at most
-    largest: int = 0
-    unpersisted: int = 0  # of `used`, by this process
+    used: int = 0  # by all processes, as far as it is known here
+    reserved: int = 0  # by turns that run here, as the next two
+    running: int = 0
+    largest: int = 0  # what they come to at most
+    own: int = 0  # of `used`, by this process
+    lost: int = 0  # reserved by processes that have ended: it may have been used
+    share: Share | None = None  # None: all that remains is this process's
+
+    @property
+    def resource(self) -> Resource:
+        return Resource(f"limit:{self.limit.id}", self.start)
 
     @property
     def remaining(self) -> int:
-        return max(0, self.limit.maximum - self.used)
+        return max(0, self.limit.maximum - self.used - self.lost)
 
     @property
     def is_exhausted(self) -> bool:
-        return self.used >= self.limit.maximum
+        return self.remaining == 0
 
     def hold(self, estimate: Charge) -> Hold:
         """What a turn is to set aside: all it is expected to use, and one at least.
@@ -134,8 +136,10 @@ class WindowCounter:
         """
         return Hold(self, *estimate.bounds(self.limit.measure, self.remaining))
 
-    def fits(self, hold: Hold) -> bool:
+    def fits(self, hold: Hold, began: float = JUST_NOW) -> bool:
         """Whether a turn may run beside those that do; one alone always may.
+
+        `began`: since when it has waited, in loop time.
 
         Two of which less remains than both are expected to use run one after the
         other: only the first knows what is left for the second. More than two must
@@ -143,9 +147,12 @@ class WindowCounter:
         prepare many large turns by tiny ones.
         """
         maximum = self.limit.maximum
-        if self.reserved <= 0:
+        if self.share is not None:
+            if not self._is_granted(hold, self.share, began):
+                return False
+        elif self.reserved <= 0:
             return not self.is_exhausted
-        if self.used + self.reserved + hold.reserved > maximum:
+        elif self.reserved + hold.reserved > self.remaining:
             return False
         largest = self.used + self.largest + hold.largest
         return self.running < 2 or largest <= _MOST_AT_ONCE * maximum
@@ -164,25 +171,42 @@ class WindowCounter:
 
     def count(self, amount: int) -> None:
         """Count what a turn used."""
-        self.unpersisted += amount
-        self.count_remote(amount)
-
-    def count_remote(self, amount: int) -> None:
-        """Count what a turn of another process used, which persists it."""
+        self.own += amount
         self.used += amount
+
+    def holding(self) -> Holding:
+        return Holding(self.resource, self.limit.maximum, self.own, self.reserved)
+
+    def take(self, share: Share) -> None:
+        """Go by what was granted, and by what the others have used."""
+        self.share, self.lost = share, share.lost
+        self.used = self.own + share.used
+
+    def _is_granted(self, hold: Hold, share: Share, began: float) -> bool:
+        if share.is_sole and self.reserved <= 0:
+            has_rest = self.own < share.granted and not self.is_exhausted
+            return has_rest and began <= share.asked_at
+        wanted = self.reserved + hold.reserved
+        return wanted <= self.remaining and share.covers(self.own + wanted, began)
 
 
 class Ledger:
     """All counters, in memory; the database holds what was used."""
 
     def __init__(self) -> None:
+        self.is_shared = False  # whether a counter begins with nothing granted
         # By what the limit is, not by its id alone: a database may give the id of
         # a removed limit to a new one, which must not inherit its counter.
         self._counters: dict[tuple[object, ...], WindowCounter] = {}
         # The windows that each of these was in, by start, the latest used last.
         self._windows: dict[tuple[object, ...], dict[int, WindowCounter]] = {}
-        self._restored: dict[int, dict[int, int]] = {}
-        self._dirty: dict[tuple[int, int], WindowCounter] = {}
+        self._restored: dict[int, dict[int, tuple[int, int]]] = {}
+        self._dirty: dict[WindowCounter, None] = {}
+
+    def __iter__(self) -> Iterator[WindowCounter]:
+        """Every counter of every window that is remembered."""
+        for windows in self._windows.values():
+            yield from windows.values()
 
     def counters(self, key: Key, model: str | None, now: float) -> list[WindowCounter]:
         """The counters of the current windows that a turn with this model is in."""
@@ -196,22 +220,26 @@ class Ledger:
         return [self._current(key, limit, now) for limit in key.limits]
 
     def mark_dirty(self, counter: WindowCounter) -> None:
-        """Have the counter among the next increments."""
-        self._dirty[counter.limit.id, counter.start] = counter
+        """Have the counter written down with the next."""
+        self._dirty[counter] = None
 
-    def take_increments(self) -> list[CounterIncrement]:
-        """What to persist since the last call, oldest windows first."""
-        increments = []
-        for (limit_id, start), counter in self._dirty.items():
-            increments.append(CounterIncrement(limit_id, start, counter.unpersisted))
-            counter.unpersisted = 0
+    def take_dirty(self) -> list[WindowCounter]:
+        """What is to be written down since the last call."""
+        counters = list(self._dirty)
         self._dirty.clear()
-        return sorted(increments)
+        return counters
 
-    def restore(self, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Load persisted (limit id, window start, used), before the first turn."""
-        for limit_id, window_start, used in rows:
-            self._restored.setdefault(limit_id, {})[window_start] = used
+    def restore(self, rows: Iterable[tuple[int, int, int, int]]) -> None:
+        """Load (limit id, window start, used, lost) of all other processes.
+
+        Before the first turn, or when those have ended.
+        """
+        self._restored = {}
+        for limit_id, window_start, used, lost in rows:
+            self._restored.setdefault(limit_id, {})[window_start] = (used, lost)
+        for counter in self:
+            used, lost = self._take_restored(counter.limit.id, counter.start)
+            counter.used, counter.lost = counter.own + used, lost
 
     def retain(self, keys: Iterable[Key]) -> None:
         """Drop the counters of limits that no key has any more."""
@@ -222,6 +250,9 @@ class Ledger:
         ids = {limit.id for key in keys for limit in key.limits}
         for limit_id in self._restored.keys() - ids:
             del self._restored[limit_id]
+
+    def _take_restored(self, limit_id: int, start: int) -> tuple[int, int]:
+        return self._restored.get(limit_id, {}).pop(start, (0, 0))
 
     def _current(self, key: Key, limit: Limit, now: float) -> WindowCounter:
         identity = _identity(key, limit)
@@ -235,13 +266,11 @@ class Ledger:
         seconds = limit.window_seconds
         start = window_start(key.created_at, seconds, now)
         windows = self._windows.setdefault(identity, {})
-        restored = self._restored.get(limit.id, {})
         # A clock set back a little must not start a used window anew; one that was
         # far ahead must not hold the counter there, nor have given it back.
         for at in (start, start + seconds):
-            if at in restored or at == start:
-                used = restored.pop(at, 0)
-                windows.setdefault(at, WindowCounter(limit, at, at + seconds, used))
+            if at == start or at in self._restored.get(limit.id, {}):
+                windows.setdefault(at, self._begin(limit, at))
         counter = windows[start]
         later = windows.get(start + seconds)
         if later is not None and later.used >= counter.used:
@@ -251,6 +280,14 @@ class Ledger:
         while len(windows) > WINDOWS_KEPT:
             del windows[next(iter(windows))]
         self._counters[identity] = counter
+        return counter
+
+    def _begin(self, limit: Limit, start: int) -> WindowCounter:
+        used, lost = self._take_restored(limit.id, start)
+        end = start + limit.window_seconds
+        counter = WindowCounter(limit, start, end, used, lost=lost)
+        if self.is_shared:
+            counter.share = NOTHING_GRANTED._replace(used=used, lost=lost)
         return counter
 
 

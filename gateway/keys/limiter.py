@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from gateway.errors import GatewayOverloaded, KeyLimitReached
-from gateway.events import Topic
 from gateway.keys.counters import Charge, Hold, Ledger, WindowCounter
 from gateway.keys.key import Key
 from gateway.keys.quota_report import limit_rows, quota_windows, ratelimit_headers
@@ -21,14 +20,16 @@ from gateway.keys.request_rate import RequestRate
 from gateway.keys.reservation import (
     NO_RESERVATION,
     PATIENCE_WITH_OTHERS,
+    LimitsUnknown,
     Patience,
     Reservation,
     WaitingTurn,
     limit_reached,
     refuse_exhausted,
 )
+from gateway.keys.shared.share import JUST_NOW
+from gateway.keys.shared.shared_limits import SharedLimits
 from gateway.keys.turn_history import TurnHistory
-from gateway.keys.usage_delta import CounterDelta, UsageDelta
 from gateway.protocol.facts import Window
 
 # Turns of one key that may wait; each holds a request body in memory.
@@ -45,14 +46,14 @@ class Limiter:
     ) -> None:
         self._clock = clock
         self._patience = patience
-        # Processes that share the database subscribe; mostly there is none.
-        self.usage_changed = Topic[UsageDelta]()
         self.ledger = Ledger()
         self.history = TurnHistory()
         self._rate = RequestRate()
         self.place_freed = self._rate.place_freed
         self.has_place = self._rate.has_room
         self._waiting: dict[int, list[WaitingTurn]] = {}
+        self.shared = SharedLimits(self.ledger, self._rate, self._waiting, clock)
+        self.shared.answered.subscribe(lambda _: self._admit_all())
 
     async def reserve(
         self, key: Key | None, estimate: Charge, model: str | None
@@ -64,6 +65,8 @@ class Limiter:
         """
         if key is None:
             return NO_RESERVATION
+        if self.shared.are_shared:
+            await self.shared.await_rate(key, 0)
         now = self._clock()
         if self._waiting:
             self._admit_waiting(key.id)  # a new window may have begun
@@ -72,18 +75,18 @@ class Limiter:
         resets_at = self._rate.count(key, now)
         if resets_at is not None:
             raise limit_reached("requests per minute", "", resets_at)
-        if key.rpm and self.usage_changed.has_subscribers:
-            self.usage_changed.publish(UsageDelta(key.id, starts=(now,)))
         holds = [counter.hold(estimate) for counter in counters]
         if key.id not in self._waiting and not self._against(key, holds):
             return self._admit(key, holds)
         return await self._wait(key, estimate, model)
 
-    def check_rate(self, key: Key, arriving: int) -> None:
+    async def check_rate(self, key: Key, arriving: int) -> None:
         """Ask whether a request would be in time, and count nothing.
 
         So many more of the key's are on their way. Raises KeyLimitReached.
         """
+        if self.shared.are_shared:
+            await self.shared.await_rate(key, arriving)
         resets_at = self._rate.full_until(key, self._clock(), arriving)
         if resets_at is not None:
             raise limit_reached("requests per minute", "", resets_at)
@@ -97,49 +100,6 @@ class Limiter:
     def waiting(self) -> int:
         """Turns that wait for others of their key."""
         return sum(map(len, self._waiting.values()))
-
-    def snapshot(self, key: Key) -> UsageDelta:
-        """All of a key's usage, for a process that is to go on from here."""
-        now = self._clock()
-        return UsageDelta(
-            key.id,
-            self._rate.running(key),
-            self._rate.starts(key, now) if key.rpm else (),
-            tuple(
-                CounterDelta(one.limit.id, one.start, one.reserved, one.used)
-                for one in self.ledger.all_counters(key, now)
-            ),
-        )
-
-    def apply_snapshot(self, key: Key, snapshot: UsageDelta) -> None:
-        """Take over another process's usage, before the first turn."""
-        known = {
-            (one.limit.id, one.start): one.used
-            for one in self.ledger.all_counters(key, self._clock())
-        }
-        # Its memory is ahead of the database, which this process has read.
-        counters = (
-            one._replace(used=one.used - known.get((one.limit_id, one.window_start), 0))
-            for one in snapshot.counters
-        )
-        self.apply(key, snapshot._replace(counters=tuple(counters)))
-
-    def apply(self, key: Key, delta: UsageDelta) -> None:
-        """Count what another process did; it persists that itself."""
-        current = {
-            (one.limit.id, one.start): one
-            for one in self.ledger.all_counters(key, self._clock())
-        }
-        for change in delta.counters:
-            # Of a window that has ended here, or of a removed limit: not counted.
-            counter = current.get((change.limit_id, change.window_start))
-            if counter is not None:
-                counter.reserved += change.reserved
-                if change.used:
-                    counter.count_remote(change.used)
-        self._rate.change_running(key, delta.running)
-        self._rate.add_starts(key, delta.starts)
-        self._admit_waiting(key.id)
 
     def ratelimit_headers(
         self, key: Key, model: str | None, now: float
@@ -156,41 +116,38 @@ class Limiter:
         """The key's quota as the two windows the Codex client shows."""
         return quota_windows(self.ledger.all_counters(key, now))
 
-    def _against(self, key: Key, holds: list[Hold]) -> "list[WindowCounter | None]":
+    def _against(
+        self, key: Key, holds: list[Hold], began: float = JUST_NOW
+    ) -> "list[WindowCounter | None]":
         """The counters that keep a turn waiting; None among them for a place."""
-        full = [hold.counter for hold in holds if not hold.counter.fits(hold)]
-        return [*full] if self._rate.has_room(key) else [*full, None]
+        full = [hold.counter for hold in holds if not self.shared.fits(hold, began)]
+        has_room = self._rate.has_room(key, began=began)
+        return [*full] if has_room else [*full, None]
 
     def _admit(self, key: Key, holds: list[Hold]) -> Reservation:
         self._rate.change_running(key, 1)
         for hold in holds:
             hold.counter.reserve(hold)
-        if self.usage_changed.has_subscribers:
-            deltas = tuple(
-                CounterDelta(one.counter.limit.id, one.counter.start, one.reserved, 0)
-                for one in holds
-            )
-            self.usage_changed.publish(UsageDelta(key.id, 1, (), deltas))
+            self.ledger.mark_dirty(hold.counter)
         return Reservation(holds, partial(self._close, key, holds))
 
     def _close(self, key: Key, holds: list[Hold], used: list[int] | None) -> None:
-        deltas = []
         for at, hold in enumerate(holds):
-            counter = hold.counter
-            counter.free(hold)
-            spent = 0 if used is None else used[at]
+            hold.counter.free(hold)
             if used is not None:
-                counter.count(spent)
-                self.ledger.mark_dirty(counter)
-            if self.usage_changed.has_subscribers:
-                deltas.append(
-                    CounterDelta(counter.limit.id, counter.start, -hold.reserved, spent)
-                )
+                hold.counter.count(used[at])
+            self.ledger.mark_dirty(hold.counter)
         self._rate.change_running(key, -1)
-        if self.usage_changed.has_subscribers:
-            self.usage_changed.publish(UsageDelta(key.id, -1, (), tuple(deltas)))
+        if self.shared.are_shared:
+            self.shared.note_freed()
         if self._waiting:
             self._admit_waiting(key.id)
+
+    def _admit_all(self) -> None:
+        for key_id in tuple(self._waiting):
+            self._admit_waiting(key_id)
+        for key_id in tuple(self.shared.unread):
+            self.place_freed.publish(key_id)
 
     def _admit_waiting(self, key_id: int) -> None:
         """Admit or refuse, in their order, the waiting turns that no longer need to.
@@ -207,11 +164,12 @@ class Limiter:
             counters = self.ledger.counters(turn.key, turn.model, now)
             try:
                 refuse_exhausted(counters)
-            except KeyLimitReached as error:
+                self.shared.refuse_unknown(turn.key, turn.model)
+            except (KeyLimitReached, LimitsUnknown) as error:
                 turn.admitted.set_exception(error)
                 continue
             holds = [counter.hold(turn.estimate) for counter in counters]
-            against = self._against(turn.key, holds)
+            against = self._against(turn.key, holds, turn.began)
             turn.waits_for = [
                 one for one in counters if one in claimed or one in against
             ]
@@ -223,11 +181,14 @@ class Limiter:
 
     async def _wait(self, key: Key, estimate: Charge, model: str | None) -> Reservation:
         queue = self._waiting.setdefault(key.id, [])
-        admitted = asyncio.get_running_loop().create_future()
-        turn = WaitingTurn(key, estimate, model, admitted)
+        loop = asyncio.get_running_loop()
+        admitted = loop.create_future()
+        turn = WaitingTurn(key, estimate, model, admitted, loop.time())
         queue.append(turn)
         try:
             self._admit_waiting(key.id)  # those before it may wait for other limits
+            if self.shared.are_shared:
+                self.shared.lacking.publish(None)
             if len(queue) > _MOST_WAITING and not admitted.done():
                 raise GatewayOverloaded("Too many turns of this API key are waiting")
             return await turn.wait(self._refresh, self._patience)

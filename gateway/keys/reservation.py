@@ -72,6 +72,8 @@ class Patience(NamedTuple):
 
 
 PATIENCE_WITH_OTHERS = Patience()
+# More, until a process that does not give back what it does not use is dead.
+SILENT_SECONDS = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +84,7 @@ class WaitingTurn:
     estimate: Charge
     model: str | None
     admitted: asyncio.Future[Reservation]
+    began: float  # loop time
     waits_for: list[WindowCounter] = field(default_factory=list)
 
     async def wait(
@@ -94,20 +97,26 @@ class WaitingTurn:
         place becomes free.
         """
         loop = asyncio.get_running_loop()
-        began = loop.time()
         while True:
             window_end = max(refresh(self), _SHORTEST_SLEEP)
             if self.admitted.done():
                 return self.admitted.result()
-            waited = loop.time() - began
-            if self.waits_for and waited >= patience.limit:
+            waited = loop.time() - self.began
+            limit = patience.limit + (SILENT_SECONDS if self._waits_elsewhere else 0)
+            if self.waits_for and waited >= limit:
                 raise _exceeded(self.waits_for)
             if waited >= patience.place:
                 raise GatewayOverloaded(
                     "Other turns of this API key hold all its places"
                 )
-            left = (patience.limit if self.waits_for else patience.place) - waited
+            left = (limit if self.waits_for else patience.place) - waited
             await asyncio.wait({self.admitted}, timeout=min(left, window_end))
+
+    @property
+    def _waits_elsewhere(self) -> bool:
+        """Whether what it waits for lies idle with another process, which is silent."""
+        shares = (counter.share for counter in self.waits_for)
+        return any(share is not None and share.idle for share in shares)
 
 
 def refuse_exhausted(counters: Iterable[WindowCounter]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from gateway.repository.revision import raise_revision
 from gateway.store.models import now_ms
+from gateway.store.shared.grants import revoke
 from gateway.store.shared.tables import ClaimRow, MemberRow
 
 # A change is made once it holds at all members, or so long after it was.
@@ -117,8 +118,11 @@ def end(id: int, beat: int | None = None) -> bool:
 
 
 def _end(these: object) -> int:
+    ids = [row.id for row in MemberRow.select(MemberRow.id).where(these)]
     ended = {"state": MemberState.ENDED, "ended_at": now_ms()}
-    return int(MemberRow.update(ended).where(these).execute())
+    changed = int(MemberRow.update(ended).where(these).execute())
+    revoke(ids)
+    return changed
 
 
 def acknowledge(

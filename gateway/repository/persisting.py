@@ -7,11 +7,10 @@ from contextlib import AbstractContextManager
 
 from gateway.accounts.account import Account
 from gateway.accounts.affinity import Bindings
-from gateway.keys.counters import Ledger
 from gateway.repository.account_state import to_keep
 from gateway.store.store import Store
 
-# So often: what a killed process may lose of counters, bindings and accounts' states.
+# So often: what a killed process may lose of bindings and accounts' states.
 PERSIST_SECONDS = 0.5
 
 
@@ -22,13 +21,11 @@ class Persisting:
         self,
         store: Store,
         bindings: Bindings,
-        ledger: Ledger,
         surviving: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self.changed: set[Account] = set()
         self._store = store
         self._bindings = bindings
-        self._ledger = ledger
         self._surviving = surviving
 
     async def run(self) -> None:
@@ -38,7 +35,7 @@ class Persisting:
             self.hand_over()
 
     def hand_over(self) -> None:
-        """What binds conversations, what is used of limits, what was refused; states.
+        """What binds conversations, what was refused, and states.
 
         Of accounts' states nothing is lost but the one that cannot be handed over.
         """
@@ -46,8 +43,6 @@ class Persisting:
         self._store.refusals.hand_over()
         for row in self._bindings.dirty():
             writer.bind(row.key, row.account_id, row.used_at)
-        for limit_id, window_start, used in self._ledger.take_increments():
-            writer.count(limit_id, window_start * 1000, used)
         now = time.time()
         while self.changed:
             account = self.changed.pop()

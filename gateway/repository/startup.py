@@ -14,6 +14,7 @@ from gateway.protocol.facts import scoped
 from gateway.protocol.numbers import LARGEST_SUM, count
 from gateway.store import models
 from gateway.store.database import select
+from gateway.store.shared.grants import stored_usage
 
 _BINDINGS = "SELECT key, account_id, used_at FROM binding ORDER BY used_at DESC LIMIT ?"
 _RESPONSES = (
@@ -39,21 +40,19 @@ def stored_bindings() -> list[StoredBinding]:
     return rows[::-1]
 
 
-def stored_counters(now: float) -> list[tuple[int, int, int]]:
-    """(limit id, window start in seconds, used) of each limit's windows next to now.
+def stored_counters(now: float, member: int = 0) -> list[tuple[int, int, int, int]]:
+    """(limit id, window start in seconds, used, lost) of each limit's windows next to
+    now, without what the member itself has used.
 
     Before and after it: a clock that was ahead, and is not any more, may have left any
     number of later ones.
     """
-    table = models.LimitCounterRow
-    columns = table.limit_id, table.window_start, table.used
-    begun: defaultdict[int, deque[tuple[int, int, int]]]
+    begun: defaultdict[int, deque[tuple[int, int, int, int]]]
     begun = defaultdict(lambda: deque(maxlen=WINDOWS_KEPT))
-    to_come: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
-    for limit_id, start, used in (
-        table.select(*columns).order_by(table.window_start).tuples().iterator()
-    ):
-        row = limit_id, start // 1000, count(used, LARGEST_SUM)
+    to_come: defaultdict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
+    for limit_id, start, used, lost in stored_usage(member):
+        amounts = count(used, LARGEST_SUM), count(lost, LARGEST_SUM)
+        row = limit_id, start // 1000, *amounts
         if start <= now * 1000:
             begun[limit_id].append(row)
         elif len(to_come[limit_id]) < WINDOWS_KEPT:

@@ -15,12 +15,6 @@ UPSERT_BINDING = (
     "ON CONFLICT (key) DO UPDATE SET "
     "account_id = EXCLUDED.account_id, used_at = EXCLUDED.used_at"
 )
-# Added, never replaced: another process may count in the same window.
-ADD_TO_COUNTER = (
-    "INSERT INTO limit_counter (limit_id, window_start, used) VALUES (?, ?, ?) "
-    "ON CONFLICT (limit_id, window_start) DO UPDATE SET "
-    "used = limit_counter.used + EXCLUDED.used"
-)
 UPDATE_STATE = (
     "UPDATE account SET state_kind = ?, state_until = ?, state_reason = ?, "
     "state_detail = ? WHERE id = ?"
@@ -84,11 +78,9 @@ def write_batch(database: pw.Database, batch: Batch) -> None:
 def _write_latest(database: pw.Database, batch: Batch) -> None:
     # Sorted, so that two writers lock rows in one order.
     bound = [(key, *value) for key, value in sorted(batch.bindings.items())]
-    counters = [(*window, spent) for window, spent in sorted(batch.counters.items())]
     states = [(*state, account) for account, state in sorted(batch.states.items())]
     for statement, rows in (
         (UPSERT_BINDING, bound),
-        (ADD_TO_COUNTER, counters),
         (UPDATE_STATE, states),
     ):
         if rows:

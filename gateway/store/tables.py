@@ -19,7 +19,13 @@ from gateway.store.models import (
     UsageHour,
 )
 from gateway.store.notices import NoticeRow
-from gateway.store.shared.tables import ClaimRow, MemberRow, SightingRow
+from gateway.store.shared.tables import (
+    AskRow,
+    ClaimRow,
+    GrantRow,
+    MemberRow,
+    SightingRow,
+)
 from gateway.store.users.oauth_tables import (
     AccessTokenRow,
     AuthorizationCodeRow,
@@ -56,4 +62,6 @@ TABLES: tuple[type[BaseModel], ...] = (
     MemberRow,
     ClaimRow,
     SightingRow,
+    GrantRow,
+    AskRow,
 )

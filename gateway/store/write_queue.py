@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -58,8 +58,6 @@ class Batch:
     spilled: Sums = field(default_factory=Sums)
     # Key → account id, used at.
     bindings: dict[str, tuple[int, int]] = field(default_factory=dict)
-    # Limit id, window start → spent.
-    counters: Counter[tuple[int, int]] = field(default_factory=Counter)
     states: dict[int, StoredHealth] = field(default_factory=dict)
     refusals: list[LightRow] = field(default_factory=list)
     is_split: bool = False  # the database refused it as a whole
@@ -77,8 +75,6 @@ class Batch:
             self.spilled = Sums()
         for binding in _singly(self.bindings):
             yield Batch(bindings=binding)
-        for counter in _singly(self.counters):
-            yield Batch(counters=Counter(counter))
         for state in _singly(self.states):
             yield Batch(states=state)
         while self.refusals:
@@ -86,7 +82,7 @@ class Batch:
             del self.refusals[0]
 
     def __bool__(self) -> bool:
-        latest = self.bindings or self.counters or self.states
+        latest = self.bindings or self.states
         return bool(self.rows or self.spilled or latest or self.refusals)
 
 
@@ -99,7 +95,7 @@ def _singly(things: dict[K, V]) -> Iterator[dict[K, V]]:
 
 
 class Backlog:
-    """Rows in their order; counters added up; bindings and states only the latest.
+    """Rows in their order; of bindings and states only the latest.
 
     A row that finds no room is dropped and counted, but its tokens and cost still
     reach the roll-ups.
@@ -170,11 +166,6 @@ class Backlog:
             bindings[key] = binding
             if len(bindings) == 1:
                 self._changed.notify()
-
-    def put_counter(self, limit_id: int, window_start: int, spent: int) -> None:
-        with self._changed:
-            self._pending.counters[limit_id, window_start] += spent
-            self._changed.notify()
 
     def put_state(self, account_id: int, state: StoredHealth) -> None:
         with self._changed:

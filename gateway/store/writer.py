@@ -38,7 +38,7 @@ STOP_GRACE = 10.0
 
 
 class Writer:
-    """`log`, `bind`, `count` and `save_state` never wait and never fail."""
+    """`log`, `bind` and `save_state` never wait and never fail."""
 
     def __init__(self, *, capacity: int) -> None:
         self.last_error: str | None = None  # None: the last try went well
@@ -70,10 +70,6 @@ class Writer:
     def bind(self, key: str, account_id: int, used_at: int) -> None:
         """Remember a binding; `key` of at most 80 characters, `used_at` in unix ms."""
         self._backlog.put_binding(key, (account_id, used_at))
-
-    def count(self, limit_id: int, window_start: int, spent: int) -> None:
-        """Add to what of a limit is used in the window (unix ms)."""
-        self._backlog.put_counter(limit_id, window_start, spent)
 
     def save_state(self, account_id: int, state: StoredHealth) -> None:
         self._backlog.put_state(account_id, state)

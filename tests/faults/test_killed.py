@@ -119,7 +119,7 @@ async def test_a_kill_under_load_loses_a_second_at_most(
 
     with closing(sqlite3.connect(process.database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        ((used,),) = connection.execute("SELECT used FROM limit_counter").fetchall()
+        ((used,),) = connection.execute("SELECT used FROM limit_grant").fetchall()
     due = load.due(load.ended, killed_at)
     assert len(due) >= TALKS
     assert due <= {row[0] for row in process.rows("response_id")}

@@ -23,6 +23,7 @@ from gateway.store.models import (
     LimitCounterRow,
     now_ms,
 )
+from gateway.store.shared.grants import remove_of_limit
 
 LONGEST_OVERLAP = 366 * DAY  # seconds
 _NO_END = ("never", "none")
@@ -178,4 +179,5 @@ def _set_limits(row: ApiKeyRow, texts: list[str] | tuple[str, ...]) -> None:
 
 def _remove_limit(limit: ApiKeyLimitRow) -> None:
     LimitCounterRow.delete().where(LimitCounterRow.limit_id == limit.id).execute()
+    remove_of_limit(limit.id)
     ApiKeyLimitRow.delete().where(ApiKeyLimitRow.id == limit.id).execute()

@@ -14,6 +14,7 @@ from gateway.store.models import (
     LimitCounterRow,
     RequestLog,
 )
+from gateway.store.shared.grants import remove_grants
 
 SLICE_ROWS = 500
 
@@ -21,6 +22,7 @@ BINDING_DAYS = 7
 MAX_BINDINGS = 100_000  # of a key
 COUNTER_DAYS = 31  # the longest window has 30
 COUNTERS_KEPT = 8  # of each limit
+GRANT_DAYS = 366  # of ended members; the longest window has a year
 RULE_DAYS = 365
 AUDIT_DAYS = 365  # whatever the log's: who changed a key is asked months later
 
@@ -45,6 +47,7 @@ def remove_slice(now: int, log_days: int) -> int:
         or _remove_before(BindingRow.used_at, now - BINDING_DAYS * DAY_MS)
         or _remove_surplus(BindingRow.used_at, _key_of_binding(), MAX_BINDINGS)
         or _remove_counters(now - COUNTER_DAYS * DAY_MS)
+        or remove_grants(now - GRANT_DAYS * DAY_MS)
         or _remove_before(AuditLog.at, now - AUDIT_DAYS * DAY_MS)
         or _remove_before(RefusedRequest.created_at, now - REFUSALS_KEPT)
         or remove_rule_counts(now - RULE_DAYS * DAY_MS)

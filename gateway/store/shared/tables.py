@@ -62,3 +62,37 @@ def database_now_ms(database: pw.Database) -> int:
         return time.time_ns() // 1_000_000
     query = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"
     return int(select(database, query)[0][0])
+
+
+class GrantRow(BaseModel):
+    """What a member has of a resource: absolute values, written by nobody else.
+
+    But that what a dead member was granted is cut to what it used and held.
+    """
+
+    resource = pw.CharField(max_length=40)
+    window_start = pw.BigIntegerField()  # unix ms; 0: of a level
+    member_id = pw.IntegerField(index=True)
+    granted = pw.BigIntegerField()
+    used = pw.BigIntegerField()
+    held = pw.BigIntegerField()
+    written_at = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "limit_grant"
+        primary_key = pw.CompositeKey("resource", "window_start", "member_id")
+
+
+class AskRow(BaseModel):
+    """A member lacks so much of a resource; void when it is not written anew."""
+
+    resource = pw.CharField(max_length=40)
+    window_start = pw.BigIntegerField()
+    member_id = pw.IntegerField(index=True)
+    amount = pw.BigIntegerField()
+    since = pw.BigIntegerField()
+    written_at = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "limit_ask"
+        primary_key = pw.CompositeKey("resource", "window_start", "member_id")

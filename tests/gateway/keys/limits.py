@@ -70,3 +70,9 @@ async def started(*turns):
 async def settled():
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+def written(limiter):
+    """(limit id, window start, used by this process) of what is to be written down."""
+    counters = limiter.ledger.take_dirty()
+    return sorted((one.limit.id, one.start, one.own) for one in counters)

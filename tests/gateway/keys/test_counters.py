@@ -15,6 +15,7 @@ from tests.gateway.keys.limits import (
     limit,
     turn,
     used,
+    written,
 )
 
 # Persistence
@@ -26,11 +27,11 @@ def test_changed_counters_are_handed_over_once_and_restored(limiter, clock):
     async def run():
         await turn(limiter, a_key, 10)
         await turn(limiter, a_key, 20)
-        rows = limiter.ledger.take_increments()
+        rows = written(limiter)
         assert rows == [(1, CREATED, 30), (2, CREATED, 2)]
-        assert limiter.ledger.take_increments() == []
+        assert written(limiter) == []
         other = Limiter(clock)
-        other.ledger.restore(rows)
+        other.ledger.restore((*row, 0) for row in rows)
         assert other.report(a_key, CREATED) == limiter.report(a_key, CREATED)
 
     asyncio.run(run())
@@ -38,7 +39,7 @@ def test_changed_counters_are_handed_over_once_and_restored(limiter, clock):
 
 def test_counters_of_past_windows_are_not_restored(limiter, clock):
     a_key = key(limit(100, window="1m"))
-    limiter.ledger.restore([(1, CREATED, 100), (1, CREATED + 60, 40)])
+    limiter.ledger.restore([(1, CREATED, 100, 0), (1, CREATED + 60, 40, 0)])
     clock.now = CREATED + 65
     assert used(limiter, a_key) == [40]
     clock.now = CREATED + 120
@@ -65,7 +66,7 @@ def test_a_changed_maximum_keeps_what_was_used(limiter):
 def test_limits_no_key_has_any_more_are_forgotten(limiter):
     async def run():
         await turn(limiter, key(limit(50)), 50)
-        limiter.ledger.restore([(2, CREATED, 50)])
+        limiter.ledger.restore([(2, CREATED, 50, 0)])
         limiter.ledger.retain(iter([key(limit(50))]))
         assert used(limiter, key(limit(50))) == [50]
         limiter.ledger.retain([])
@@ -116,7 +117,7 @@ def test_a_clock_that_was_ahead_gives_no_used_window_back(
         clock.now -= ahead
         if is_restarted:
             restarted = Limiter(clock)
-            restarted.ledger.restore(limiter.ledger.take_increments())
+            restarted.ledger.restore((*row, 0) for row in written(limiter))
             restarted.ledger.retain([a_key])
         with pytest.raises(KeyLimitReached) as caught:
             await turn(restarted if is_restarted else limiter, a_key, 1)

@@ -113,6 +113,6 @@ def test_without_a_key_nothing_is_counted(limiter):
         reservation = await limiter.reserve(None, spend(10), "m")
         reservation.settle(Usage(10), 0)
         reservation.release()
-        assert limiter.ledger.take_increments() == []
+        assert limiter.ledger.take_dirty() == []
 
     asyncio.run(run())

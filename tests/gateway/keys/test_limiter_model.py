@@ -39,6 +39,7 @@ class Model:
         self.largest = Counter()
         self.turns = []
         self.stored = Counter()
+        self.before = self.stored.copy()  # what earlier limiters have used
         self.limiter = Limiter(lambda: self.now)
 
     def limits(self, turn):
@@ -147,8 +148,9 @@ class Model:
             key.limits, self.limiter.report(key, self.now), strict=False
         ):
             assert row["current_value"] == self.used[self.window(limit)]
-        for limit_id, start, spent in self.limiter.ledger.take_increments():
-            self.stored[limit_id, start] += spent
+        for counter in self.limiter.ledger.take_dirty():
+            own = (counter.limit.id, counter.start)
+            self.stored[own] = self.before[own] + counter.own
 
     async def finish(self, keys):
         while self.in_state("running"):
@@ -171,8 +173,10 @@ class Model:
         if self.in_state("running") or self.in_state("waiting"):
             return
         self.limiter = Limiter(lambda: self.now)
+        self.before = self.stored.copy()
         self.limiter.ledger.restore(
-            (limit_id, start, used) for (limit_id, start), used in self.stored.items()
+            (limit_id, start, used, 0)
+            for (limit_id, start), used in self.stored.items()
         )
 
 

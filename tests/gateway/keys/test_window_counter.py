@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.keys.counters import WindowCounter
+from gateway.keys.shared.share import Share
 from tests.gateway.keys.limits import CREATED, DAY, limit, spend
 
 
@@ -19,10 +20,10 @@ def test_one_at_least_is_reserved():
 def test_only_what_this_process_counts_is_to_be_written():
     made = counter(100)
     made.count(30)
-    made.count_remote(50)
-    assert (made.used, made.unpersisted, made.remaining) == (80, 30, 20)
+    made.take(Share(granted=40, used=50, lost=5))
+    assert (made.used, made.own, made.remaining) == (80, 30, 15)
     made.count(50)
-    assert (made.used, made.unpersisted, made.remaining) == (130, 80, 0)
+    assert (made.used, made.own, made.remaining) == (130, 80, 0)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,6 @@ def test_rows_sums_and_what_is_latest_are_written(server, tmp_path):
                 )
             for number in range(3):
                 store.writer.bind("a", number, NOW)
-                store.writer.count(7, NOW, number)
                 store.writer.save_state(account, StoredHealth("limited", NOW, "x"))
             await store.flush()
             assert store.writer.dropped == 0

@@ -64,19 +64,16 @@ def test_a_batch_takes_the_oldest_rows_and_all_else():
         made.put_row({"n": number})
     made.put_binding("k", (1, 2))
     made.put_binding("k", (1, 3))
-    made.put_counter(1, 0, 5)
-    made.put_counter(1, 0, 6)
     made.put_state(1, StoredHealth("active"))
     batch = made.take()
     assert [row["n"] for _, row in batch.rows] == [*range(BATCH_ROWS)]
     assert batch.bindings == {"k": (1, 3)}
-    assert batch.counters == {(1, 0): 11}
     assert batch.states == {1: StoredHealth("active")}
     assert len(made) == 1
     assert made.has_any
     rest = made.take()
     assert [row["n"] for _, row in rest.rows] == [BATCH_ROWS]
-    assert rest.bindings == rest.counters == rest.states == {}
+    assert rest.bindings == rest.states == {}
     assert not made.has_any
     assert not made.take()
 
@@ -85,7 +82,6 @@ def test_a_batch_takes_the_oldest_rows_and_all_else():
     "put",
     [
         lambda made: made.put_binding("k", (1, 2)),
-        lambda made: made.put_counter(1, 0, 5),
         lambda made: made.put_state(1, StoredHealth("active")),
     ],
 )

@@ -11,7 +11,6 @@ from gateway.store.database import StoreUnavailable
 from gateway.store.models import (
     AccountRow,
     BindingRow,
-    LimitCounterRow,
     SettingRow,
     UsageDay,
     UsageHour,
@@ -136,7 +135,7 @@ def test_a_failure_that_nobody_waits_for_is_no_traceback(tmp_path, caplog, error
     assert len(caplog.records) == len(told)
 
 
-def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path):
+def test_of_bindings_and_states_the_latest_is_kept(tmp_path):
     async def scenario():
         async with running(tmp_path) as store:
             account = await store.write(
@@ -147,22 +146,17 @@ def test_counters_add_up_and_of_bindings_and_states_the_latest_is_kept(tmp_path)
             writer = store.writer
             for number in range(3):
                 writer.bind("a", number, NOW + number)
-                writer.count(7, NOW, 10 + number)
                 writer.save_state(account, StoredHealth("limited", NOW, "weekly"))
-            writer.count(7, NOW - 1, 99)  # settled late, in a window that is over
             await store.flush()
-            writer.count(7, NOW, 5)
             writer.save_state(account, StoredHealth("active"))
             await store.flush()
             kept = await store.read(
                 lambda: (
                     list(BindingRow.select().tuples()),
-                    list(LimitCounterRow.select().tuples()),
                     AccountRow.get().state_kind,
                     AccountRow.get().state_until,
                 )
             )
-            counted = [(7, NOW - 1, 99), (7, NOW, 38)]
-            assert kept == ([("a", 2, NOW + 2)], counted, "active", None)
+            assert kept == ([("a", 2, NOW + 2)], "active", None)
 
     asyncio.run(scenario())

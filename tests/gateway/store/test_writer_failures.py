@@ -17,7 +17,6 @@ from gateway.store.database import StoreUnavailable
 from gateway.store.models import (
     AccountRow,
     BindingRow,
-    LimitCounterRow,
     UsageDay,
     UsageHour,
 )
@@ -134,16 +133,12 @@ def test_of_a_batch_only_what_is_refused_is_lost(tmp_path):
             writer.log(log_row())
             for key, used_at in (("a", NOW), ("b", 10**30), ("c", NOW)):
                 writer.bind(key, 1, used_at)
-            for limit_id, spent in ((1, 5), (2, 10**30), (3, 7)):
-                writer.count(limit_id, NOW, spent)
             writer.save_state(1, StoredHealth("limited", 10**30))
             writer.save_state(2, StoredHealth("limited", NOW))
             await store.flush()
             assert await store.read(count) == 1
             bindings = await store.read(lambda: list(BindingRow.select()))
             assert {row.key for row in bindings} == {"a", "c"}
-            counters = await store.read(lambda: list(LimitCounterRow.select()))
-            assert {row.limit_id: row.used for row in counters} == {1: 5, 3: 7}
             states = await store.read(lambda: list(AccountRow.select()))
             assert [row.state_until for row in states] == [None, NOW]
 

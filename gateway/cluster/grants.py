@@ -1,0 +1,250 @@
+"""Grants: this member's part of every limit, rate and level, agreed in the database.
+
+Alone, what is used and held is written down now and then, and nobody is asked. With
+others, the same rows say what each may still admit: what is lacking here is asked for,
+what others lack is given back.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+from gateway.cluster.membership import Membership
+from gateway.cluster.shares import (
+    Ask,
+    Grant,
+    ResourceRows,
+    ShareDecision,
+    decide_share,
+    reported,
+)
+from gateway.keys.key import KeyRing
+from gateway.keys.shared.share import Holding, Resource, Share
+from gateway.keys.shared.shared_limits import SharedLimits
+from gateway.repository.revision import current_revision
+from gateway.repository.startup import stored_counters
+from gateway.store.database import StoreUnavailable, sqlite_path
+from gateway.store.models import database
+from gateway.store.shared import grants as rows
+from gateway.store.shared.grants import GrantKey, Known, StoredAsk, StoredGrant
+from gateway.store.shared.tables import database_now_ms
+from gateway.store.store import Store
+
+# What a killed process may lose of what it counted, and between two tries.
+WRITE_SECONDS = 0.5
+# Between two looks while somebody waits, here or elsewhere. A file's two processes
+# have no other word of each other; it is read in a third of a millisecond.
+_LOOK = 0.1
+_FILE_LOOK = 0.02
+_IDLE_LOOK = 0.1
+# Until every other member shares: one that is silent is dead by then.
+JOIN_SECONDS = 40.0
+_JOIN_LOOK_SECONDS = 0.02
+
+
+class Answer(NamedTuple):
+    """What one exchange with the database told."""
+
+    shares: dict[Resource, Share]
+    asked: dict[Resource, float]  # by others, since then (time.monotonic)
+
+
+class Grants:
+    """Runs beside a limiter; `flush` and `leave` write what is in hand at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        membership: Membership,
+        shared: SharedLimits,
+        ring: KeyRing,
+    ) -> None:
+        self._store = store
+        self._members = membership
+        self._shared = shared
+        self._ring = ring
+        self._is_on_file = sqlite_path(store.url) is not None
+        self._is_asking = False
+        self._wanted = asyncio.Event()
+        self._exchanging = asyncio.Lock()
+        shared.may_spend = membership.may_spend
+        membership.contributions.append(self._contribute)
+        membership.changed.subscribe(self._note_members)
+        membership.taken_over.subscribe(lambda _: shared.begin_anew())
+        shared.lacking.subscribe(lambda _: self._wanted.set())
+
+    async def start(self) -> None:
+        """Take over what was used until now, once all others share with this member.
+
+        Raises StoreUnavailable.
+        """
+        revision = await self._store.read(current_revision)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(JOIN_SECONDS):
+                while not self._is_known_to_all(revision):
+                    await asyncio.sleep(_JOIN_LOOK_SECONDS)
+                    await self._members.look()
+        await self._load()
+
+    async def run(self) -> None:
+        """Write and ask, as need be; its owner cancels it."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                if self._members.is_alone and self._shared.are_shared:
+                    await self._load()
+                await self.flush()
+            except StoreUnavailable:
+                await asyncio.sleep(WRITE_SECONDS)
+
+    async def flush(self) -> None:
+        """Write what is in hand, and go by what is granted. Raises StoreUnavailable."""
+        async with self._exchanging:
+            holdings = self._shared.holdings()
+            if not holdings and not self._shared.are_shared:
+                return
+            try:
+                answer = await self._store.transact(self._transaction(holdings))
+            except StoreUnavailable:
+                self._shared.note_unwritten()
+                raise
+            if answer is not None and self._shared.take(*answer):
+                self._wanted.set()  # something is to be given back
+
+    async def note_gone(self, member_id: int) -> None:
+        """A process that was linked to this one has ended. Raises StoreUnavailable.
+
+        0: it was no member; what it used is in the database now.
+        """
+        if member_id:
+            await self._members.note_dead(member_id)
+        else:
+            await self._load()
+
+    async def leave(self) -> None:
+        """Write all of it, and leave it to those who go on; never fails."""
+        if not self._me:
+            return
+        with suppress(StoreUnavailable):
+            await self.flush()
+            await self._store.transact(rows.fold, self._members.id)
+
+    @property
+    def _pause(self) -> float:
+        if not self._shared.are_shared:
+            return WRITE_SECONDS
+        if not self._shared.is_waiting:
+            return _IDLE_LOOK
+        return _FILE_LOOK if self._is_on_file else _LOOK
+
+    def _is_known_to_all(self, revision: int) -> bool:
+        others = (row for row in self._members.rows.values() if row.id != self._me)
+        return all(row.acknowledged >= revision for row in others)
+
+    @property
+    def _me(self) -> int:
+        return self._members.id
+
+    def _note_members(self, living: frozenset[int]) -> None:
+        if len(living) > 1:
+            self._shared.begin(self._ring)
+        self._wanted.set()
+
+    def _contribute(self) -> Callable[[], None]:
+        """What others count on once they see that this member knows of them."""
+        if self._members.is_alone:
+            return lambda: None
+        self._shared.begin(self._ring)
+        return partial(_write, self._me, self._shared.all_holdings())
+
+    async def _load(self) -> None:
+        """Know what all others have used; alone, all that is left is this member's."""
+        used = await self._store.read(stored_counters, time.time(), self._me)
+        levels = await self._store.read(rows.stored_levels, self._me)
+        self._shared.restore(self._ring, used, levels, is_alone=self._members.is_alone)
+
+    def _transaction(self, holdings: Sequence[Holding]) -> Callable[[], Answer | None]:
+        if not self._shared.are_shared:
+            return partial(_write, self._me, holdings)
+        was_asking = self._is_asking
+        self._is_asking = any(one.want for one in holdings)
+        return partial(_exchange, self._me, holdings, was_asking)
+
+
+# On the store's thread.
+
+
+def _write(member: int, holdings: Sequence[Holding]) -> None:
+    if holdings:
+        now = database_now_ms(database.obj)
+        rows.write_grants(member, ((_key(one), _row(one)) for one in holdings), now)
+
+
+def _exchange(member: int, holdings: Sequence[Holding], was_asking: bool) -> Answer:
+    if holdings:
+        rows.lock(member, (_key(one) for one in holdings if one.want or one.is_frozen))
+    known = rows.read_grants([_key(one) for one in holdings])
+    decisions = {one.resource: _decide(member, one, known) for one in holdings}
+    decided = [
+        (_key_of(resource), StoredGrant(*one.grant[:4]))
+        for resource, one in decisions.items()
+    ]
+    if decided:
+        rows.write_grants(member, decided, known.now, decided=True)
+    asks = [
+        StoredAsk(_key_of(resource), member, one.ask.amount, one.ask.since)
+        for resource, one in decisions.items()
+        if one.ask is not None
+    ]
+    if asks or was_asking:
+        rows.replace_asks(member, asks, known.now)
+    asked: dict[Resource, float] = {}
+    now = time.monotonic()
+    for ask in known.asks:
+        if ask.member != member:
+            since = now - (known.now - ask.since) / 1000
+            resource = _resource(ask.resource)
+            asked[resource] = min(since, asked.get(resource, since))
+    shares = {resource: one.share for resource, one in decisions.items()}
+    return Answer(shares, asked)
+
+
+def _decide(member: int, holding: Holding, known: Known) -> ShareDecision:
+    key = _key(holding)
+    grants = [
+        Grant(*one, is_ended=one.member not in known.living)
+        for one in known.grants.get(key, ())
+    ]
+    asks = [
+        Ask(one.since, one.member, one.amount)
+        for one in known.asks
+        if one.resource == key
+    ]
+    held = ResourceRows(grants, asks, known.past.get(key, 0))
+    if member not in known.living:
+        return reported(member, holding, held)
+    waited = max(0.0, time.monotonic() - holding.began)
+    return decide_share(member, holding, held, known.now - round(waited * 1000))
+
+
+def _row(holding: Holding) -> StoredGrant:
+    floor = holding.used + holding.held
+    return StoredGrant(0, floor, holding.used, holding.held)
+
+
+def _key(holding: Holding) -> GrantKey:
+    return _key_of(holding.resource)
+
+
+def _key_of(resource: Resource) -> GrantKey:
+    return resource.name, resource.window * 1000
+
+
+def _resource(key: GrantKey) -> Resource:
+    return Resource(key[0], key[1] // 1000)

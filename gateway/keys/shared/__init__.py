@@ -1,0 +1,1 @@
+"""What several processes grant each other of their keys' limits."""
