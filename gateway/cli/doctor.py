@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from gateway.cli.base import (
 from gateway.cli.guide.help_page import Command
 from gateway.cli.output import print_json, printable
 from gateway.cli.progress import Progress, waiting
+from gateway.cli.reports.members import all_members
 from gateway.cli.running.database import NeedsRestart
 from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import SILENCE, Visit
@@ -125,6 +127,8 @@ def _at_home(settings: Settings) -> Iterator[Finding]:
         yield fail("database", str(error), "GATEWAY_DATABASE_URL=…")
         accounts = []
     yield from local_checks.check_installation(settings, accounts)
+    with suppress(UnusableDatabase, Refused):  # of an older release, it has no members
+        yield from local_checks.members(all_members(settings))
     yield from asyncio.run(check_egress(settings))
 
 

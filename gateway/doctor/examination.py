@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import aiohttp
 
+from gateway.admin.live.elsewhere import members_of_all
 from gateway.app import Gateway
 from gateway.doctor import client_checks, configuration_checks, local_checks
 from gateway.doctor.client import Visit
@@ -49,6 +50,8 @@ class Examination(BackgroundTask):
             yield finding
         accounts = list(gateway.pool.accounts.values())
         for finding in local_checks.logins(accounts, time.time()):
+            yield finding
+        for finding in local_checks.members(await members_of_all(gateway)):
             yield finding
         for finding in await check_egress(settings):
             yield finding

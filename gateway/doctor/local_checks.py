@@ -4,6 +4,7 @@ import shutil
 import stat
 import time
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,6 +90,31 @@ def _token(check: str, account: Account, now: float) -> Finding:
         line = f"{COMMAND} accounts probe '{account.name}'"
         return warn(check, text, line)
     return ok(check, f"active, its token lasts {hours:.0f} hours more")
+
+
+def members(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Of several processes that serve from one database, what keeps them apart."""
+    if len(rows) < 2:
+        return []
+    behind = [one["id"] for one in rows if one["is_behind"]]
+    # One that serves tells how many turns it has, to who asks and reaches it.
+    silent = [one["id"] for one in rows if one.get("turns", 0) is None]
+    releases = sorted({one["version"] for one in rows})
+    found = []
+    if behind:
+        text = f"the latest change does not hold at {_numbers(behind)}"
+        found.append(warn("members", text, f"{COMMAND} members"))
+    if silent:
+        text = f"{_numbers(silent)} cannot be asked for its turns by this one"
+        found.append(warn("members", text, "GATEWAY_MEMBER_URL=https://…"))
+    if len(releases) > 1:
+        told = ", ".join(releases)
+        found.append(warn("members", f"several releases serve together: {told}"))
+    return found or [ok("members", f"{len(rows)} processes serve from the database")]
+
+
+def _numbers(ids: Sequence[int]) -> str:
+    return f"member {', '.join(map(str, ids))}"
 
 
 def codex_configuration(home: Path, urls: set[str]) -> list[Finding]:

@@ -31,12 +31,7 @@ def members(settings: Settings, as_json: bool) -> None:
     Each start is a member of its own. One that is behind has not yet taken the latest
     change over; one that was killed stands here until the others notice, half a minute.
     """
-    client = find_client(settings)
-    rows: list[dict[str, Any]]
-    if client is not None:  # which asks the others
-        rows = client.call("GET", "/api/members")["members"]
-    else:
-        rows = run_query(settings, list_members)
+    rows = all_members(settings)
     if not rows and not as_json:
         click.echo("No gateway serves from the database.")
         return
@@ -49,3 +44,12 @@ def members(settings: Settings, as_json: bool) -> None:
         for row in rows
     ]
     show_table(rows if as_json else readable, _COLUMNS, as_json=as_json)
+
+
+def all_members(settings: Settings) -> list[dict[str, Any]]:
+    """As the gateway of the command tells, which asks the others; else their rows."""
+    client = find_client(settings)
+    if client is None:
+        return run_query(settings, list_members)
+    told: list[dict[str, Any]] = client.call("GET", "/api/members")["members"]
+    return told

@@ -215,3 +215,27 @@ def test_an_access_token_is_told_of_before_and_after_its_end():
     account.health.require_login(TOKEN_ENDED, "its usage")
     ended = "its access token has ended, says its usage"
     assert told(500) == (Level.FAIL, ended)
+
+
+def member(number, **changed):
+    return {"id": number, "is_behind": False, "version": "1.0", "turns": 0, **changed}
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({}, ["2 processes serve"]),
+        ({"is_behind": True}, ["does not hold at member 2"]),
+        ({"turns": None}, ["member 2 cannot be asked"]),
+        ({"version": "1.1", "turns": None}, ["member 2 cannot", "together: 1.0, 1.1"]),
+    ],
+)
+def test_what_keeps_members_apart_is_named(second, told):
+    found = local_checks.members([member(1), member(2, **second)])
+    for finding, words in zip(found, told, strict=True):
+        assert words in finding.message
+        assert finding.level is (Level.WARN if second else Level.OK)
+
+
+def test_one_process_alone_is_no_finding():
+    assert local_checks.members([]) == local_checks.members([member(1)]) == []
