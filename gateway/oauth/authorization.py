@@ -156,14 +156,25 @@ def make_room(network: str, now: float) -> None:
         raise TooManyPending
     if waiting.count() < MOST_PENDING:
         return
-    rows = waiting.order_by(table.id)
-    blocks = {row.id: _block_of(row.network) for row in rows}  # the oldest first
+    oldest = _oldest_of_largest(network, now)
+    if oldest is None:
+        raise TooManyPending
+    table.delete().where(table.id == oldest).execute()
+
+
+def _oldest_of_largest(network: str, now: float) -> int | None:
+    """What gives way to the network; None: nothing does.
+
+    It raises nothing: an error keeps what is held here, a thousand rows.
+    """
+    table = SignInRequestRow
+    rows = _waiting(DEVICE, now).order_by(table.id)
+    blocks: dict[int, str] = {row.id: _block_of(row.network) for row in rows}
     held = Counter(blocks.values())
     (largest, most), *_ = held.most_common(1)
     if held[_block_of(network)] + 1 >= most:
-        raise TooManyPending
-    oldest = next(one for one, block in blocks.items() if block == largest)
-    table.delete().where(table.id == oldest).execute()
+        return None
+    return next(number for number, block in blocks.items() if block == largest)
 
 
 def _waiting(flow: str, now: float) -> "pw.ModelSelect[SignInRequestRow]":

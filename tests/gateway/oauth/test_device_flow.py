@@ -2,6 +2,7 @@
 
 import re
 import time
+import traceback
 
 import pytest
 from hypothesis import given
@@ -226,8 +227,12 @@ async def test_the_addresses_of_one_site_keep_nobody_out(store, crowd, one_of_it
         return quiet
 
     quiet = await store.write(fill)
-    with pytest.raises(TooManyPending):
+    with pytest.raises(TooManyPending) as refused:
         await store.write(of, one_of_it)
+    frames = [frame for frame, _ in traceback.walk_tb(refused.value.__traceback__)]
+    assert "make_room" in [frame.f_code.co_name for frame in frames]
+    kept = [held for frame in frames for held in frame.f_locals.values()]
+    assert not [one for one in kept if isinstance(one, dict) and len(one) > 900]
     new = await store.write(of, "203.0.113.8")
     waiting = [digest(quiet), *map(str, range(1, MOST_PENDING - 1)), digest(new)]
     assert await store.read(lambda: [one.digest for one in stored()]) == waiting
