@@ -5,6 +5,7 @@ import json
 import re
 import time
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -24,9 +25,12 @@ ONCE = (
 
 
 class Person:
-    """Has signed in to the dashboard just now."""
+    """Has signed in to the dashboard just now.
 
-    def __init__(self, serving, user_id, key_id):
+    `serving` has a session and a port; of a gateway in another process no more.
+    """
+
+    def __init__(self, serving, user_id=None, key_id=None):
         self.serving, self.user_id, self.key_id = serving, user_id, key_id
         self.browser = Browser(serving)
 
@@ -57,6 +61,24 @@ async def person_in(serving, name="ada", **rules):
     made = Person(serving, *await add_person(serving, name, **rules))
     await enter(made.browser, made.user_id)
     return made
+
+
+PASSWORD = {"password": "a very long password", "again": "a very long password"}
+
+
+@asynccontextmanager
+async def invited_to(process):
+    """A person who has followed an invitation to the gateway of a process."""
+    told = await process.run("people", "invite", "ada", "--json")
+    token = json.loads(told)["url"].partition("#")[2]
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(process.url, cookie_jar=jar) as session:
+        server = SimpleNamespace(port=process.port)
+        ada = Person(SimpleNamespace(session=session, server=server))
+        await ada.browser.post("/dashboard/link", {"token": token, **PASSWORD})
+        entered = {"name": "ada", "password": PASSWORD["password"]}
+        assert (await ada.browser.post("/dashboard/sign-in", entered)).status == 303
+        yield ada
 
 
 def configure(cli, url, **fields):

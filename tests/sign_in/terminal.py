@@ -11,6 +11,10 @@ from pathlib import Path
 from tests.e2e.conftest import missing
 from tests.serving import PATIENCE
 
+# What it shows to be typed elsewhere.
+CODE = r"\b[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}\b"
+# An older one: the client begins with an offer of a newer.
+DEFAULT = ("-m", "gpt-6.1-sol")
 SIZE = ("-x", "120", "-y", "40")
 
 

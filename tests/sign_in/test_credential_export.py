@@ -24,7 +24,7 @@ def configure_export(cli, url):
     script = f'echo run >> "{cli.home}/runs"; exec {command}'
     args = json.dumps(["-c", script])
     export = f'{{ credential_export = {{ command = "sh", args = {args} }} }}'
-    text = f"{Provider(url).text()}gateway_oauth = {export}\n"
+    text = f"{Provider(url, websockets=False).text()}gateway_oauth = {export}\n"
     (cli.home / "config.toml").write_text(text)
 
 

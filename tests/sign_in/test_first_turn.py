@@ -4,15 +4,12 @@ import pytest
 
 from tests.serving import until
 from tests.sign_in.signing import MODEL, configure, devices_of_turns, sign_in
-from tests.sign_in.terminal import terminal
+from tests.sign_in.terminal import CODE, DEFAULT, terminal
 from tests.sign_in.wire import DEVICE_GRANT, wire_to
 
 pytestmark = [pytest.mark.sign_in, pytest.mark.gen_test(timeout=90)]
 
 NIGHTLY = pytest.mark.nightly
-CODE = r"\b[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}\b"
-# An older one: the client begins with an offer of a newer.
-DEFAULT = ("-m", "gpt-6.1-sol")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +47,7 @@ async def test_by_a_link_and_the_second_run_needs_none(
 )
 async def test_by_a_code_in_a_terminal(serving, ada, codex, newest, lost):
     cli = codex(newest=newest)
-    async with wire_to(serving) as wire:
+    async with wire_to(serving.server.port) as wire:
         configure(cli, wire.url)
         async with terminal(cli, *DEFAULT, "hello there") as screen:
             code = await screen.shows(CODE)
@@ -69,7 +66,7 @@ async def test_by_a_code_in_a_terminal(serving, ada, codex, newest, lost):
 @pytest.mark.nightly
 async def test_who_waits_for_a_person_is_in_time(serving, ada, codex):
     cli = codex(newest=True)
-    async with wire_to(serving) as wire:
+    async with wire_to(serving.server.port) as wire:
         configure(cli, wire.url)
         async with terminal(cli, *DEFAULT, "hello there") as screen:
             code = await screen.shows(CODE)

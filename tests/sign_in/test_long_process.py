@@ -17,7 +17,7 @@ async def test_it_goes_on_over_refreshes_until_it_is_signed_out(
     serving, ada, codex, websockets
 ):
     cli = codex(newest=True)
-    async with wire_to(serving) as wire:
+    async with wire_to(serving.server.port) as wire:
         wire.lifetime = 29  # so that it refreshes before each turn
         configure(cli, wire.url, websockets=websockets)
         await sign_in(cli, ada)

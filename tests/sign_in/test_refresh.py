@@ -17,7 +17,7 @@ VERSIONS = [pytest.param(False, marks=pytest.mark.nightly), True]
 @asynccontextmanager
 async def signed_in(serving, person, cli):
     """The wire over which the CLI has signed in."""
-    async with wire_to(serving) as wire:
+    async with wire_to(serving.server.port) as wire:
         configure(cli, wire.url)
         await sign_in(cli, person)
         wire.forms.clear()

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 _FORM = re.compile(rb"POST (/oauth/\S+) .*?\r\n\r\n(.*)", re.DOTALL)
 _ERROR = re.compile(rb'"error":\s*"(\w+)"')
+REFUSED = "refused"  # nobody listened
 _EXPIRES_IN = re.compile(rb'("expires_in":\s*)600')
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -43,7 +44,12 @@ class Wire:
 
     async def serve(self, reader, writer):
         self._passing.add(asyncio.current_task())
-        gateway, to_gateway = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            gateway, to_gateway = await asyncio.open_connection("127.0.0.1", self._port)
+        except ConnectionRefusedError:
+            self.forms.append(REFUSED)
+            writer.close()
+            return
         try:
             async with asyncio.TaskGroup() as group:
                 is_losing = asyncio.Event()
@@ -86,9 +92,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire_to(serving):
-    """The Wire, with the gateway's address over it."""
-    made = Wire(serving.server.port)
+async def wire_to(port):
+    """The Wire to the gateway at a port, and its `url` over it."""
+    made = Wire(port)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

@@ -85,7 +85,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again(serving, tmp_path):
         decide(seconds)
         gateway.oauth_endpoints = Endpoints(gateway.store, gateway.oauth)
 
-    async with wire_to(serving) as wire:
+    async with wire_to(serving.server.port) as wire:
         wire.lose(DEVICE_GRANT)
         await asyncio.to_thread(sign_in, wire.url, file, told.append, wait)
         age(file, 30)
