@@ -233,8 +233,8 @@ def limit_id_of(resource: str) -> int:
 
 
 def _remove_turns(member: int) -> None:
-    turns = "DELETE FROM limit_grant WHERE member_id = ? AND resource LIKE 'turns%'"
-    _run(turns, (member,))
+    turns = "DELETE FROM limit_grant WHERE member_id = ? AND resource LIKE ?"
+    _run(turns, (member, "turns%"))
     _run("DELETE FROM limit_ask WHERE member_id = ?", (member,))
 
 
