@@ -16,6 +16,7 @@ from gateway.admin.entities import (
     PROBED,
 )
 from gateway.admin.entity import Changed
+from gateway.admin.errors import Unacceptable
 from gateway.admin.live.service import resume_serving
 from gateway.admin.logins.batch import (
     ALL_IMPORTED,
@@ -93,6 +94,13 @@ class AccountImportsHandler(AccountImportHandler):
         self.answer({"imported": await self.save(given["logins"])})
 
 
+_KEY_FILES = (
+    "Gateways of other data directories use the database, and would not have the new "
+    "key: give all the same GATEWAY_ENCRYPTION_KEY, the new key before the old, and "
+    "rotate then"
+)
+
+
 class RotateKeyHandler(AdminHandler):
     operations: ClassVar = {
         "post": Operation("Encrypt all credentials with a new key", ROTATED)
@@ -100,6 +108,9 @@ class RotateKeyHandler(AdminHandler):
 
     async def post(self) -> None:
         held = self.gateway
+        directories = {row.directory for row in held.membership.rows.values()}
+        if held.secrets.file is not None and len(directories) > 1:
+            raise Unacceptable(_KEY_FILES)
         self.answer(await rotate_encryption_key(held.store, held.secrets, self.actor))
 
 
