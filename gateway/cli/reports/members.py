@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+import peewee as pw
 
 from gateway.admin.live.members import list_members
 from gateway.cli.admin_client import find_client
@@ -11,7 +12,9 @@ from gateway.cli.guide.help_page import Command
 from gateway.cli.output import format_time
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
+from gateway.process.session_locks import holders_of
 from gateway.settings import Settings
+from gateway.store import models
 
 _COLUMNS = columns(
     "id state version started behind turns sockets waiting place url",
@@ -50,6 +53,13 @@ def all_members(settings: Settings) -> list[dict[str, Any]]:
     """As the gateway of the command tells, which asks the others; else their rows."""
     client = find_client(settings)
     if client is None:
-        return run_query(settings, list_members)
+        return run_query(settings, _of_database)
     told: list[dict[str, Any]] = client.call("GET", "/api/members")["members"]
     return told
+
+
+def _of_database() -> list[dict[str, Any]]:
+    """Those that a file's lock belies were killed, and nobody has come since."""
+    database = models.database.obj
+    is_free = isinstance(database, pw.SqliteDatabase) and not holders_of(database)
+    return [] if is_free else list_members()

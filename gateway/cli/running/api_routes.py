@@ -217,9 +217,6 @@ ROUTES: dict[str, Route] = {
     "admin.live.notices.list_notices": Route(
         lambda most: _asked("notifications", limit=most), itemgetter("notices")
     ),
-    "admin.live.members.list_members": Route(
-        lambda: Call("GET", path_of("members")), itemgetter("members")
-    ),
     "admin.reports.find_exchange": Route(
         lambda name: Call("GET", path_of("logs", name)), dict
     ),

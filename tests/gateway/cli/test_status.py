@@ -6,8 +6,12 @@ import pytest
 
 from gateway.cli.reports.status import parts_of
 from gateway.cli.reports.windows import short_limit, time_left
+from gateway.repository.members import Identity, join
 from gateway.settings import Settings
+from gateway.store import models
+from gateway.store.database import open_database
 from gateway.store.models import now_ms
+from gateway.store.tables import TABLES
 from tests.gateway.cli.test_recorder import record, row
 
 __all__ = ["record"]
@@ -158,4 +162,14 @@ def test_several_members_are_counted_and_who_is_behind(screen):
 
 def test_members_of_a_database_that_nobody_serves_from_are_none(commands):
     assert commands.good("members").out == "No gateway serves from the database.\n"
+    assert commands.good("members", "--json").rows == []
+
+
+def test_one_that_was_killed_does_not_serve(commands):
+    commands.good("keys", "list")
+    database = open_database(f"sqlite:///{commands.data_dir}/gateway.db")
+    with database.bind_ctx(TABLES), database.connection_context():
+        models.database.initialize(database)
+        join(Identity("d", "p", "1"), ends_directory=False, ends_all=False)
+        models.database.initialize(None)
     assert commands.good("members", "--json").rows == []
