@@ -205,10 +205,9 @@ def _exchange(member: int, holdings: Sequence[Holding], was_asking: bool) -> Ans
     if asks or was_asking:
         rows.replace_asks(member, asks, known.now)
     asked: dict[Resource, float] = {}
-    now = time.monotonic()
     for ask in known.asks:
         if ask.member != member:
-            since = now - (known.now - ask.since) / 1000
+            since = known.at - (known.now - ask.since) / 1000
             resource = _resource(ask.resource)
             asked[resource] = min(since, asked.get(resource, since))
     shares = {resource: one.share for resource, one in decisions.items()}
@@ -229,7 +228,7 @@ def _decide(member: int, holding: Holding, known: Known) -> ShareDecision:
     held = ResourceRows(grants, asks, known.past.get(key, 0))
     if member not in known.living:
         return reported(member, holding, held)
-    waited = max(0.0, time.monotonic() - holding.began)
+    waited = max(0.0, known.at - holding.began)
     return decide_share(member, holding, held, known.now - round(waited * 1000))
 
 

@@ -3,6 +3,7 @@
 All of it runs in the caller's transaction, on its thread's connection.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -69,6 +70,7 @@ class Known(NamedTuple):
     """What the database has of some resources."""
 
     now: int  # its time, unix ms
+    at: float  # the same moment, by time.monotonic()
     living: frozenset[int]
     grants: dict[GrantKey, list[StoredGrant]]
     past: dict[GrantKey, int]  # used by members whose rows are gone
@@ -87,16 +89,16 @@ def lock(member: int, resources: Iterable[GrantKey]) -> None:
 
 def read_grants(resources: Sequence[GrantKey]) -> Known:
     """Rows of these, and all that is asked for."""
-    now = database_now_ms(_database())
+    now, at = database_now_ms(_database()), time.monotonic()
     living = frozenset(
         id for (id,) in _select("SELECT id FROM member WHERE state <> 'ended'")
     )
     grants: defaultdict[GrantKey, list[StoredGrant]] = defaultdict(list)
     columns = "resource, window_start, member_id, granted, used, held, written_at"
-    for name, start, member, *amounts, at in _select_of(
+    for name, start, member, *amounts, written_at in _select_of(
         f"SELECT {columns} FROM limit_grant", "resource", resources
     ):
-        is_over = not start and member not in living and at <= now - RATE_MS
+        is_over = not start and member not in living and written_at <= now - RATE_MS
         if not is_over:
             grants[name, start].append(StoredGrant(member, *amounts))
     limits = [(limit_id_of(name), start) for name, start in resources if start]
@@ -116,7 +118,7 @@ def read_grants(resources: Sequence[GrantKey]) -> Known:
         )
         if member in living
     ]
-    return Known(now, living, grants, past, asks)
+    return Known(now, at, living, grants, past, asks)
 
 
 def write_grants(
@@ -185,7 +187,9 @@ def stored_usage(but_of: int) -> Iterator[tuple[Any, ...]]:
     What ended members held last is lost: it may have been used.
     """
     yield from _select(
-        "SELECT limit_id, window_start, SUM(used), SUM(lost) FROM ("
+        # PostgreSQL's sums are of another type than what they are of.
+        "SELECT limit_id, window_start, CAST(SUM(used) AS BIGINT), "
+        "CAST(SUM(lost) AS BIGINT) FROM ("
         "SELECT limit_id, window_start, used, 0 AS lost FROM limit_counter UNION ALL "
         "SELECT CAST(SUBSTR(resource, 7) AS INTEGER), window_start, used, "
         "CASE WHEN state = 'ended' OR state IS NULL THEN held ELSE 0 END "

@@ -17,6 +17,8 @@ from gateway.repository.revision import current_revision
 from gateway.settings import Settings
 from gateway.store.models import LimitCounterRow
 from gateway.store.shared.tables import AskRow, GrantRow
+from gateway.store.tables import TABLES
+from tests.gateway.store.store_rows import make_store
 from tests.serving import until
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -62,6 +64,23 @@ class Process:
     @property
     def used(self):
         return self.limiter.report(self.key, time.time())[0]["current_value"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path, io_loop):
+    url = {}
+    if request.param == "postgresql":
+        url = {"url": request.getfixturevalue("server").url}
+    made = make_store(tmp_path, **url)
+    io_loop.run_sync(made.start)
+    io_loop.run_sync(lambda: made.write(empty))
+    yield made
+    io_loop.run_sync(made.stop)
+
+
+def empty():
+    for table in TABLES:
+        table.delete().execute()
 
 
 @pytest.fixture
