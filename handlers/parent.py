@@ -121,7 +121,8 @@ class Parent:
             self._ports.let_go(slot)
         for pid, descriptor in state.links.items():
             self._link(pid, socket.socket(fileno=descriptor))
-        self._members, self._is_ready = state.members, True
+        self._members, self._is_sole = state.members, state.is_sole
+        self._is_ready = True
         try:
             self._ports.bind_missing(self._slots)
         except CannotListen as error:
@@ -170,8 +171,8 @@ class Parent:
         ours, theirs = socket.socketpair()
         passed = [(one.fileno(), LISTENING) for one in self._ports.shared]
         passed += [(one.fileno(), OWN_PORT) for one in self._ports.own[slot]]
-        # Once one of its own serves there is somebody else.
-        passed += [(self._share, SOLE_LOCK if self._is_sole else WORKERS_LOCK)]
+        is_sole = self._is_sole and not self._workers.all
+        passed += [(self._share, SOLE_LOCK if is_sole else WORKERS_LOCK)]
         passed += [(theirs.fileno(), PARENT)]
         command = [sys.executable, *sys.orig_argv[1:]]
         with theirs:
@@ -190,9 +191,11 @@ class Parent:
         self._changed.set()
 
     def _link(self, pid: int, connected: socket.socket) -> None:
-        self._links[pid] = LineLink(
-            connected, lambda kind, body: self._receive(pid, kind, body), _wait_for_end
-        )
+        def receive(kind: str, body: Any) -> None:
+            self._receive(pid, kind, body)
+
+        # A link that closed says nothing: who has ended is reaped.
+        self._links[pid] = LineLink(connected, receive, lambda: None)
 
     def _receive(self, pid: int, kind: str, body: Any) -> None:
         self._changed.set()
@@ -202,7 +205,6 @@ class Parent:
             self._note_serving(pid, body)
 
     def _note_serving(self, pid: int, told: dict[str, Any]) -> None:
-        self._is_sole = False
         self._workers.note_serving(pid)
         self._members[pid] = told["member"]
         self._lock.publish(
@@ -291,10 +293,7 @@ class Parent:
             workers=self._workers.all,
             links={pid: link.fileno() for pid, link in self._links.items()},
             members=self._members,
+            is_sole=self._is_sole,
         )
         logger.info("the new code serves: this process becomes it, too")
         become_new_code(state)
-
-
-def _wait_for_end() -> None:
-    """A link that closed says nothing: who has ended is reaped."""

@@ -35,6 +35,7 @@ class ParentState:
     workers: list[Worker]
     links: dict[int, int]  # to each worker, by its process
     members: dict[int, int] = field(default_factory=dict)  # each worker's number
+    is_sole: bool = False  # no other process of the data directory was alive before it
 
     @property
     def descriptors(self) -> Iterable[int]:

@@ -150,6 +150,37 @@ async def test_workers_of_a_killed_parent_drain_while_another_starts(
     assert before.values() != process.workers().values()
 
 
+class OneWorker(WorkersProcess):
+    """On SQLite, where one of them is all there can be."""
+
+    def __init__(self, *args, **settings):
+        super().__init__(*args, **settings)
+        (self.folder / ".env").write_text("GATEWAY_WORKERS=1")
+
+
+@pytest.mark.gen_test(timeout=90)
+async def test_one_worker_on_sqlite_is_restarted_and_replaced(upstream, start_process):
+    process = await start_process(kind=OneWorker)
+    (first,) = (await process.serve(1)).values()
+    gate = asyncio.Event()
+    held_turn(upstream, gate)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(process.url + CODEX, json=payload()) as stream,
+    ):
+        await upstream.arrived()
+        ((port, second),) = (await process.restart(1)).items()
+        gate.set()
+        assert last_event(await stream.read()) == "response.completed"
+    await process.says(f"process {first}, leaving, has ended with status 0")
+    os.kill(second, signal.SIGKILL)
+    assert await ask(port) == "response.completed"
+    await process.serve(1, [second])
+    # Nobody else could be told that it died, and no silence tells it on SQLite.
+    rows = (await process.run("members", "--json")).splitlines()
+    assert len(rows) == 1
+
+
 class ActivatedWorkers(WorkersProcess):
     """A service manager has its port, and hears of it."""
 
