@@ -6,18 +6,22 @@ is a row, which ends by the database's time, and with the first success of anybo
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 
+from gateway.accounts.account import Account
 from gateway.accounts.health import TRIAL_SECONDS
 from gateway.accounts.pool import Pool
 from gateway.accounts.shared.witnesses import Scope, Sighting, Witness
 from gateway.protocol.failure_kind import Blame
-from gateway.repository.accounts import load_accounts
+from gateway.repository.accounts import account_of
 from gateway.repository.claims import Claims
 from gateway.repository.persisting import Persisting
 from gateway.store.database import StoreUnavailable
+from gateway.store.encryption import SecretBox
+from gateway.store.models import AccountRow
 from gateway.store.shared.tables import SightingRow
 from gateway.store.store import Store
 
@@ -46,6 +50,7 @@ class SharedAccounts:
         self._pool = pool
         self._claims = claims
         self._clock = clock
+        self._seen: dict[int, int] = {}  # what each account's row had, as a hash
         self._trials: dict[int, float] = {}  # claimed here, and until when
 
     async def run(self) -> None:
@@ -63,8 +68,12 @@ class SharedAccounts:
         """Take over what others have stored of accounts. Raises StoreUnavailable."""
         self._persisting.hand_over()  # what is not stored yet must not be taken back
         await self._store.flush()
-        read = self._store.read
-        self._pool.replace(await read(load_accounts, self._store.secrets))
+        found = await self._store.read(_changed, self._seen, self._store.secrets)
+        for account in found:
+            if (held := self._pool.accounts.get(account.id)) is not None:
+                held.update(account)
+        if found:
+            self._pool.serve_queue()
 
     async def claim_trials(self) -> None:
         """Let one process try an account that may be well again.
@@ -99,6 +108,19 @@ class SharedAccounts:
         ask = self._store.transact if news or cleared else self._store.read
         told = await ask(_exchange, self._claims.member_id, news, cleared, now, ahead)
         self._pool.observer.hear(told, self._pool.accounts.values())
+
+
+def _changed(seen: dict[int, int], secrets: SecretBox) -> list[Account]:
+    """The accounts whose rows are not as they were; opening credentials takes time."""
+    table, now = AccountRow, time.time()
+    kept = table.select(table.id, table.updated_at, table.state_detail)
+    told = {row.id: hash((row.updated_at, row.state_detail)) for row in kept}
+    changed = [id for id in told if told[id] != seen.get(id)]
+    rows = table.select().where(table.id.in_(changed)) if changed else []
+    found = [account_of(row, secrets, now) for row in rows]
+    seen.clear()
+    seen.update(told)
+    return found
 
 
 def _exchange(

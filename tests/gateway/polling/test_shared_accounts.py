@@ -11,7 +11,6 @@ from gateway.accounts.health import TOKEN_ENDED, Mark
 from gateway.accounts.pool import Pool
 from gateway.accounts.shared.witnesses import Witness
 from gateway.accounts.verdicts import Met
-from gateway.keys.limiter import Limiter
 from gateway.polling.shared_accounts import SharedAccounts
 from gateway.protocol.facts import Failure, Window
 from gateway.repository.account_state import to_keep
@@ -41,8 +40,7 @@ def member(store):
         pool.verdicts.witnesses.is_shared = True
         claims = Claims(store)
         claims.member_id = number
-        ledger, surviving = Limiter().ledger, lambda name: nullcontext()
-        keep = Persisting(store, pool.bindings, ledger, surviving)
+        keep = Persisting(store, pool.bindings, lambda name: nullcontext())
         shared = SharedAccounts(store, pool, claims, lambda: time.time() + ahead, keep)
         shared.pool, shared.account = pool, pool.accounts[1]
         shared.changed = keep.changed
