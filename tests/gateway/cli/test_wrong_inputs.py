@@ -117,7 +117,7 @@ def test_what_cannot_be_meant_is_one_line_with_what_was_likely_meant(
 
 
 # What was understood, and is refused: with the name or value, and what would do.
-SHAPE = "write MEASURE AMOUNT/WINDOW [model=GLOB], as in 'tokens 2M/7d'"
+SHAPE = "write MEASURE AMOUNT/WINDOW [model=GLOB] [open], as in 'tokens 2M/7d'"
 TIMES = "give 90 minutes, 12h, 3 days, 2 weeks, 3 months, or a date"
 REFUSED = [
     ("keys show nobody", "'nobody': `run.py keys list` shows those there are"),
