@@ -39,7 +39,8 @@ logger = logging.getLogger("gateway.store")
 # Rows kept in memory while the database takes none: about 2 kB each.
 CAPACITY = 20_000
 # Reads are for commands and reports; none is on the path of a request.
-READERS = 4
+# With the lock's, the writer's, the shared one and two for pages: 8 connections.
+READERS = 3
 # For a connection of its own to be closed at the end, whatever it waits for.
 CLOSE_SECONDS = 2.0
 FILE_WATCH_SECONDS = 2.0
