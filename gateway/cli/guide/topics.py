@@ -60,6 +60,7 @@ TOPICS = {
         "Which gateway a command acts on",
     ),
     "restarts": Topic("without losing a turn; systemd", _OPERATING, "Restarts"),
+    "scaling": Topic("several processes, several machines", "docs/scaling.md"),
     "upgrading": Topic("to a newer release, and back", "docs/upgrading.md"),
     "notifications": Topic("webhook, ntfy, mail", _OPERATING, "Notifications"),
     "strangers": Topic(
