@@ -21,7 +21,7 @@ from gateway.repository.claims import Claims
 from gateway.repository.members import Beat, Identity, MemberState
 from gateway.settings import Settings
 from gateway.store.database import StoreUnavailable, sqlite_path
-from gateway.store.shared.tables import MemberRow
+from gateway.store.shared.tables import LONGEST_TEXT, MemberRow
 from gateway.store.store import Store
 
 logger = logging.getLogger("gateway.members")
@@ -183,7 +183,7 @@ class Membership:
     def _identity(self) -> Identity:
         """It reads files."""
         found = identify(self._settings.data_dir)
-        return Identity(found.id, found.place, version())
+        return Identity(found.id, found.place[-LONGEST_TEXT:], version())
 
     def _see(self, rows: list[MemberRow]) -> None:
         self.rows = {row.id: row for row in rows}

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from gateway.settings.parsers import Network
 
+_LONGEST = 300
 ADVICE = "is https://, or http:// on loopback or in GATEWAY_MEMBER_NETWORKS"
 
 
@@ -22,7 +23,7 @@ def is_fit_for_members(
     except ValueError:
         return False
     if parts.scheme == "https":
-        return bool(host)
+        return bool(host) and len(url) <= _LONGEST
     if parts.scheme != "http" or host == "localhost":
         return parts.scheme == "http" and is_near
     try:

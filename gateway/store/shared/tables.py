@@ -7,6 +7,8 @@ import peewee as pw
 from gateway.store.database import select
 from gateway.store.models import BaseModel
 
+LONGEST_TEXT = 300  # of a place, whose end says most, and of a URL
+
 
 class MemberRow(BaseModel):
     """A process, from its start until a day after its end.
@@ -16,8 +18,8 @@ class MemberRow(BaseModel):
 
     id = pw.AutoField()
     directory = pw.CharField(max_length=100)  # what its data directory is
-    place = pw.CharField(max_length=300)  # and where, for people
-    url = pw.CharField(max_length=300, null=True)  # where other members reach it
+    place = pw.CharField(max_length=LONGEST_TEXT)  # and where, for people
+    url = pw.CharField(max_length=LONGEST_TEXT, null=True)  # of its own
     version = pw.CharField(max_length=40)
     state = pw.CharField(max_length=8)
     heartbeat = pw.BigIntegerField(default=0)

@@ -1,6 +1,7 @@
 """Members: joining, dying by the clocks of others, coming back, leaving."""
 
 import asyncio
+import os
 from functools import partial
 
 import pytest
@@ -233,3 +234,10 @@ async def test_a_change_is_waited_for_and_who_does_not_take_it_over_is_known(
     await one.look()
     await one.wait_for_others(revision + 2)  # alone it waits for nobody
     assert one.behind == ()
+
+
+async def test_a_data_directory_may_have_the_longest_path(member):
+    one = await member("/".join(["a" * 100] * 5))
+    place = one.rows[one.id].place
+    assert len(place) == 300
+    assert place.endswith(f"(process {os.getpid()})")

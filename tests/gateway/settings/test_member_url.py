@@ -27,6 +27,7 @@ NETWORKS = (ip_network("10.0.3.0/24"), ip_network("fd00::/8"))
         ("ftp://127.0.0.1", False, False),
         ("localhost", False, False),
         ("", False, False),
+        (f"https://{'a' * 300}.example", False, False),
         ("http://[::1", False, False),
         ("http://127.0.0.1:x", False, False),
         ("http://127.0.0.1@gateway.example", False, False),
