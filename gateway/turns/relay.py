@@ -149,7 +149,7 @@ class Relay:
         visible = self._visible
 
         def take(run: bytes) -> "asyncio.Future[None] | None":
-            if is_notable(run):
+            if self._end or is_notable(run):
                 run = visible(run)
                 if reader.is_terminal:
                     delivery.end_within(last_bytes)

@@ -7,11 +7,31 @@ from tests.gateway.turns.relay_scripts import (
     CREATED,
     DELTA,
     Script,
+    ScriptedDelivery,
     ScriptedTurn,
     Wire,
     relay_of,
     run,
 )
+
+
+class PatientDelivery(ScriptedDelivery):
+    """Goes on behind the turn's end, as a body does."""
+
+    def end_within(self, seconds):
+        if not self._reads:
+            super().end_within(seconds)
+
+    def deliver(self):
+        super().deliver()
+        super().end_within(0)
+
+
+class PatientScript(Script):
+    def deliver_to(self, sink):
+        self.delivery = PatientDelivery(self.reads, sink)
+        return self.delivery
+
 
 DONE = b"data: [DONE]\n\n"
 
@@ -62,11 +82,14 @@ def test_the_client_has_no_end_before_the_move_is_stored(kind, groups):
     assert turn.exchange.response_bytes == len(turn.had) + rest == len(got)
 
 
-def test_what_follows_the_end_of_a_body_stays_behind_it():
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_what_follows_the_end_of_a_body_stays_behind_it(is_apart):
     async def scenario():
         wire = Wire("sse")
-        reads = wire.event(CREATED, DELTA), wire.event(COMPLETED) + DONE
-        relay = relay_of(wire, Script(*reads), turn)
+        reads = [wire.event(CREATED, DELTA), wire.event(COMPLETED)]
+        reads += [DONE] if is_apart else []
+        reads[1] += b"" if is_apart else DONE
+        relay = relay_of(wire, PatientScript(*reads), turn)
         await relay.reach_commit_point()
         last = await relay.send_to(turn.written.append)
         return b"".join([*turn.written, last])
