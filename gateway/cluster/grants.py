@@ -7,7 +7,7 @@ what others lack is given back.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from gateway.cluster.shares import (
     decide_share,
     reported,
 )
+from gateway.events import Topic
 from gateway.keys.key import KeyRing
 from gateway.keys.shared.share import Holding, Resource, Share
 from gateway.keys.shared.shared_limits import SharedLimits
@@ -29,16 +30,18 @@ from gateway.repository.startup import stored_counters
 from gateway.store.database import StoreUnavailable, sqlite_path
 from gateway.store.models import database
 from gateway.store.shared import grants as rows
+from gateway.store.shared.calling import call_out
 from gateway.store.shared.grants import GrantKey, Known, StoredAsk, StoredGrant
 from gateway.store.shared.tables import database_now_ms
 from gateway.store.store import Store
 
 # What a killed process may lose of what it counted, and between two tries.
 WRITE_SECONDS = 0.5
-# Between two looks while somebody waits, here or elsewhere. A file's two processes
-# have no other word of each other; it is read in a third of a millisecond.
+# Between two looks while somebody waits, here or elsewhere. The processes of a file
+# hear nothing of each other; to look there takes a third of a millisecond.
 _LOOK = 0.1
 _FILE_LOOK = 0.02
+_CALL = "grants"  # somebody lacks something, or has given it back
 _IDLE_LOOK = 0.1
 # Until every other member shares: one that is silent is dead by then.
 JOIN_SECONDS = 40.0
@@ -50,6 +53,7 @@ class Answer(NamedTuple):
 
     shares: dict[Resource, Share]
     asked: dict[Resource, float]  # by others, since then (time.monotonic)
+    asking: frozenset[Resource]  # what is lacking here
 
 
 class Grants:
@@ -61,13 +65,15 @@ class Grants:
         membership: Membership,
         shared: SharedLimits,
         ring: KeyRing,
+        heard: Topic[str],
     ) -> None:
+        """`heard`: what members call out."""
         self._store = store
         self._members = membership
         self._shared = shared
         self._ring = ring
         self._is_on_file = sqlite_path(store.url) is not None
-        self._is_asking = False
+        self._asking: frozenset[Resource] = frozenset()
         self._wanted = asyncio.Event()
         self._exchanging = asyncio.Lock()
         shared.may_spend = membership.may_spend
@@ -75,6 +81,7 @@ class Grants:
         membership.changed.subscribe(self._note_members)
         membership.taken_over.subscribe(lambda _: shared.begin_anew())
         shared.lacking.subscribe(lambda _: self._wanted.set())
+        heard.subscribe(self._hear)
 
     async def start(self) -> None:
         """Take over what was used until now, once all others share with this member.
@@ -114,8 +121,16 @@ class Grants:
             except StoreUnavailable:
                 self._shared.note_unwritten()
                 raise
-            if answer is not None and self._shared.take(*answer):
+            if answer is None:
+                return
+            self._asking = answer.asking
+            if self._shared.take(answer.shares, answer.asked):
                 self._wanted.set()  # something is to be given back
+
+    def _hear(self, text: str) -> None:
+        """Look at once when another has called out."""
+        if text == _CALL and self._shared.are_shared:
+            self._wanted.set()
 
     async def note_gone(self, member_id: int) -> None:
         """A process that was linked to this one has ended. Raises StoreUnavailable.
@@ -139,9 +154,9 @@ class Grants:
     def _pause(self) -> float:
         if not self._shared.are_shared:
             return WRITE_SECONDS
-        if not self._shared.is_waiting:
-            return _IDLE_LOOK
-        return _FILE_LOOK if self._is_on_file else _LOOK
+        if self._shared.is_waiting:
+            return _FILE_LOOK if self._is_on_file else _LOOK
+        return _LOOK if self._is_on_file else WRITE_SECONDS
 
     def _is_known_to_all(self, revision: int) -> bool:
         others = (row for row in self._members.rows.values() if row.id != self._me)
@@ -172,9 +187,7 @@ class Grants:
     def _transaction(self, holdings: Sequence[Holding]) -> Callable[[], Answer | None]:
         if not self._shared.are_shared:
             return partial(_write, self._me, holdings)
-        was_asking = self._is_asking
-        self._is_asking = any(one.want for one in holdings)
-        return partial(_exchange, self._me, holdings, was_asking)
+        return partial(_exchange, self._me, holdings, self._asking)
 
 
 # On the store's thread.
@@ -186,7 +199,9 @@ def _write(member: int, holdings: Sequence[Holding]) -> None:
         rows.write_grants(member, ((_key(one), _row(one)) for one in holdings), now)
 
 
-def _exchange(member: int, holdings: Sequence[Holding], was_asking: bool) -> Answer:
+def _exchange(
+    member: int, holdings: Sequence[Holding], asking: frozenset[Resource]
+) -> Answer:
     if holdings:
         rows.lock(member, (_key(one) for one in holdings if one.want or one.is_frozen))
     known = rows.read_grants([_key(one) for one in holdings])
@@ -197,13 +212,15 @@ def _exchange(member: int, holdings: Sequence[Holding], was_asking: bool) -> Ans
     ]
     if decided:
         rows.write_grants(member, decided, known.now, decided=True)
-    asks = [
-        StoredAsk(_key_of(resource), member, one.ask.amount, one.ask.since)
+    asks = {
+        resource: StoredAsk(_key_of(resource), member, one.ask.amount, one.ask.since)
         for resource, one in decisions.items()
         if one.ask is not None
-    ]
-    if asks or was_asking:
-        rows.replace_asks(member, asks, known.now)
+    }
+    if asks or asking:
+        rows.replace_asks(member, asks.values(), known.now)
+    if asks.keys() - asking or _has_given_back(member, decisions, known):
+        call_out(_CALL)
     asked: dict[Resource, float] = {}
     for ask in known.asks:
         if ask.member != member:
@@ -211,7 +228,18 @@ def _exchange(member: int, holdings: Sequence[Holding], was_asking: bool) -> Ans
             resource = _resource(ask.resource)
             asked[resource] = min(since, asked.get(resource, since))
     shares = {resource: one.share for resource, one in decisions.items()}
-    return Answer(shares, asked)
+    return Answer(shares, asked, frozenset(asks))
+
+
+def _has_given_back(
+    member: int, decisions: Mapping[Resource, ShareDecision], known: Known
+) -> bool:
+    return any(
+        row.granted > one.grant.granted
+        for resource, one in decisions.items()
+        for row in known.grants.get(_key_of(resource), ())
+        if row.member == member
+    )
 
 
 def _decide(member: int, holding: Holding, known: Known) -> ShareDecision:

@@ -104,4 +104,5 @@ async def test_limits_hold_at_four_processes(company, upstream):
 @pytest.mark.nightly
 @pytest.mark.gen_test(timeout=900)
 async def test_limits_hold_for_twenty_thousand_turns(company, upstream):
+    upstream._remember = 2 * 500 * KEYS
     assert await exhaust(company, upstream, 500) >= 20_000

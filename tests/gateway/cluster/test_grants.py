@@ -8,6 +8,7 @@ import pytest
 from gateway.cluster.grants import Grants
 from gateway.cluster.membership import Membership
 from gateway.errors import KeyLimitReached
+from gateway.events import Topic
 from gateway.keys.counters import Charge
 from gateway.keys.key import Key, KeyRing, Limit, Measure
 from gateway.keys.limiter import Limiter
@@ -43,7 +44,7 @@ class Process:
         self.members = Membership(store, settings)
         self.members._is_on_file = False  # each has a data directory of its own
         shared = self.limiter.shared
-        self.grants = Grants(store, self.members, shared, self.ring)
+        self.grants = Grants(store, self.members, shared, self.ring, Topic())
         self.running = None
         self.has_ended = False
 
