@@ -71,10 +71,14 @@ def test_a_commit_that_was_answered_with_silence_is_not_repeated(database, membe
     assert written() == (3, 3, 2)
 
 
+@pytest.mark.parametrize("has_twin", [False, True], ids=["whole", "row by row"])
 def test_an_answer_lost_on_the_way_loses_and_doubles_nothing(
-    server, database, member, tmp_path
+    server, database, member, tmp_path, has_twin
 ):
-    lost = threading.Event()
+    """Of a batch, or of the first row of one that was refused as a whole."""
+    armed, lost = threading.Event(), threading.Event()
+    logged = [log_row(input_tokens=1) for _ in range(3)]
+    logged += [dict(logged[1])] if has_twin else []
 
     def answer(data):
         if b"COMMIT\0" in data and armed.is_set() and not lost.is_set():
@@ -82,7 +86,6 @@ def test_an_answer_lost_on_the_way_loses_and_doubles_nothing(
             return None
         return data
 
-    armed = threading.Event()
     models.database.initialize(None)
 
     async def scenario(url):
@@ -90,18 +93,18 @@ def test_an_answer_lost_on_the_way_loses_and_doubles_nothing(
         await store.start()
         store.writer.batches.member_id = member.id
         armed.set()
-        for _ in range(3):
-            store.writer.log(log_row(input_tokens=1))
+        for row in logged:
+            store.writer.log(row)
         store.writer.bind("1:session:a", 1, NOW)
         await until(lambda: store.writer.written == 3)
         assert lost.is_set()
-        assert store.writer.dropped == 0
+        assert store.writer.dropped == int(has_twin)
         await store.stop()
 
     with Pooler(server.home / ".s.PGSQL.5432", answer) as pooler:
         asyncio.run(scenario(pooler.url))
     models.database.initialize(database)
-    assert written() == (3, 3, 1)
+    assert written() == (3, 3, 4 if has_twin else 1)
 
 
 def test_a_commit_does_not_wait_for_the_disk_and_other_changes_do(database, member):
