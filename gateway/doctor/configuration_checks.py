@@ -18,7 +18,7 @@ from gateway.settings.suggestions import nearest
 
 PREFIX = "GATEWAY_"
 # Read by commands only.
-OTHER_NAMES = frozenset({"GATEWAY_API_KEY", "GATEWAY_ADMIN_TOKEN"})
+OTHER_NAMES = frozenset({"GATEWAY_API_KEY"})
 CONNECT_SECONDS = 5.0
 _ASSIGNED = re.compile(r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=", re.MULTILINE)
 
