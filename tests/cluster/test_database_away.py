@@ -20,7 +20,11 @@ from tests.operator.test_acting import ask, key_in
 from tests.serving import payload
 
 __all__ = ["database_url", "driver", "make_gateway", "server", "two"]
-pytestmark = [pytest.mark.cluster, pytest.mark.gen_test(timeout=180)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.nightly,
+    pytest.mark.gen_test(timeout=180),
+]
 
 
 async def answered(gateway, key):
@@ -55,7 +59,6 @@ async def test_all_have_the_first_one_s_admin_token(two):
                 assert answer.status == 200
 
 
-@pytest.mark.nightly
 async def test_closed_limits_are_refused_after_fifteen_seconds_and_until_it_is_back(
     two, server
 ):
