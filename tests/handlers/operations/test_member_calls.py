@@ -34,13 +34,13 @@ def twin(serving):
     What is signed for the other is refused there; a test may change the number.
     """
 
-    async def made(url=None):
+    async def made(url=None, directory=None):
         gateway = serving.gateway
         us = gateway.membership
         own = us.rows[us.id]
         number = await gateway.store.transact(
             lambda: join(
-                Identity(own.directory, "elsewhere", "1"),
+                Identity(directory or own.directory, "elsewhere", "1"),
                 ends_directory=False,
                 ends_all=False,
             )
@@ -109,12 +109,6 @@ async def test_a_member_that_is_not_reached_is_named(serving, twin):
     assert cut.status == 404
 
 
-async def test_where_anybody_could_listen_nobody_is_asked(serving, twin):
-    number = await twin("http://gateway.example:1")
-    answers = await serving.gateway.member_calls.ask("GET", "/member/status")
-    assert answers == [(number, None)]
-
-
 TURN = {
     "id": "ab" * 16,
     "age": 5.0,
@@ -160,7 +154,7 @@ class OtherMember:
 
 
 @contextlib.asynccontextmanager
-async def other_member(gateway, twin):
+async def other_member(gateway, twin, directory=None):
     member = OtherMember(gateway)
     app = web.Application()
     for path in ("/member/{what}", "/member/turns/{id}", "/member/turns/{id}/cut"):
@@ -170,7 +164,7 @@ async def other_member(gateway, twin):
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    member.number = await twin(f"http://127.0.0.1:{port}/")
+    member.number = await twin(f"http://127.0.0.1:{port}/", directory)
     try:
         yield member
     finally:
@@ -217,3 +211,11 @@ async def test_turns_of_all_members_are_shown_summed_and_stopped(serving, twin):
     await gateway.member_calls.ask("GET", "/member/status")
     unreached = (await serving.get("/api/turns", headers=headers)).json["unreached"]
     assert unreached == [other.number]
+
+
+async def test_one_on_another_machine_is_not_asked_on_this_ones_loopback(serving, twin):
+    gateway = serving.gateway
+    async with other_member(gateway, twin, "another-machine-1-2") as other:
+        answers = await gateway.member_calls.ask("GET", "/member/status")
+        assert answers == [(other.number, None)]
+    assert other.asked == []
