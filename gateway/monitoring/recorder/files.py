@@ -20,15 +20,25 @@ def write_recording(data_dir: Path, lines: Sequence[bytes]) -> Path:
         old.unlink(missing_ok=True)
     # By number, for clocks are set back.
     number = 1 + max((_number(path) for path in there), default=0)
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = folder / f"{number:05d}-{moment}.jsonl"
+    path, descriptor = create_recording(folder, number)
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        with open(descriptor, "wb") as file:
             file.writelines(line + b"\n" for line in lines)
     except OSError:
         path.unlink(missing_ok=True)  # half a recording is in the way of the next
         raise
     return path
+
+
+def create_recording(folder: Path, number: int) -> tuple[Path, int]:
+    """A file of its own, open; what stops one worker stops the others as well."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    while True:
+        path = folder / f"{number:05d}-{moment}.jsonl"
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            number += 1
 
 
 def recordings(data_dir: Path) -> list[Path]:

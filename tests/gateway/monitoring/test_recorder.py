@@ -1,5 +1,6 @@
 """The parts of the flight recorder: what is kept, what is blamed, what is on disk."""
 
+import os
 import stat
 import threading
 from itertools import pairwise
@@ -12,6 +13,7 @@ from gateway.monitoring.recorder.block import Block, BlockCause
 from gateway.monitoring.recorder.files import (
     FOLDER,
     MOST_FILES,
+    create_recording,
     recordings,
     write_recording,
 )
@@ -121,3 +123,11 @@ def test_recordings_are_bounded_private_and_in_the_order_of_writing(tmp_path):
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in kept)
     numbers = [int(path.name[:5]) for path in kept]
     assert all(b == a + 1 for a, b in pairwise(numbers))
+
+
+def test_workers_that_were_stopped_together_leave_a_recording_each(tmp_path):
+    """They have seen the same files when they begin theirs."""
+    made = [create_recording(tmp_path, 1) for _ in range(3)]
+    for _, descriptor in made:
+        os.close(descriptor)
+    assert len({path for path, _ in made}) == 3
