@@ -21,6 +21,7 @@ from gateway.cluster.shares import (
     decide_share,
     reported,
 )
+from gateway.cluster.silence import BEAT_SECONDS
 from gateway.events import Topic
 from gateway.keys.key import KeyRing
 from gateway.keys.shared.share import Holding, Resource, Share
@@ -45,7 +46,7 @@ _CALL = "grants"  # somebody lacks something, or has given it back
 _IDLE_LOOK = 0.1
 # Until every other member shares: one that is silent is dead by then.
 JOIN_SECONDS = 40.0
-_JOIN_LOOK_SECONDS = 0.02
+_JOIN_LOOK_SECONDS = 0.05
 
 
 class Answer(NamedTuple):
@@ -89,11 +90,17 @@ class Grants:
         Raises StoreUnavailable.
         """
         revision = await self._store.read(current_revision)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(JOIN_SECONDS):
-                while not self._is_known_to_all(revision):
-                    await asyncio.sleep(_JOIN_LOOK_SECONDS)
-                    await self._members.look()
+        began = beat_at = time.monotonic()
+        while not self._is_known_to_all(revision):
+            now = time.monotonic()
+            if now - began > JOIN_SECONDS:
+                break
+            # It beats meanwhile: who is silent is taken over from, also before.
+            if now - beat_at >= BEAT_SECONDS:
+                beat_at = now
+                await self._members.beat()
+            await asyncio.sleep(_JOIN_LOOK_SECONDS)
+            await self._members.look()
         await self._load()
 
     async def run(self) -> None:

@@ -43,6 +43,7 @@ _FOLD = (
     "INSERT INTO limit_counter (limit_id, window_start, used) "
     "SELECT CAST(SUBSTR(resource, 7) AS INTEGER), window_start, used FROM limit_grant "
     "WHERE member_id = ? AND window_start > 0 AND held = 0 AND used > 0 "
+    "ORDER BY resource, window_start "  # locks are taken in one order
     "ON CONFLICT (limit_id, window_start) DO UPDATE SET "
     "used = limit_counter.used + EXCLUDED.used"
 )

@@ -16,6 +16,7 @@ from gateway.keys.reservation import Patience
 from gateway.protocol.facts import Usage
 from gateway.repository.revision import current_revision
 from gateway.settings import Settings
+from gateway.store.database import StoreUnavailable
 from gateway.store.models import LimitCounterRow
 from gateway.store.shared.tables import AskRow, GrantRow
 from gateway.store.tables import TABLES
@@ -171,6 +172,47 @@ async def test_who_comes_counts_what_runs_already(start):
     held[0].release()
     (await waiting).release()
     held[1].release()
+
+
+async def test_who_joins_waits_until_the_others_share(store, tmp_path, start):
+    one = await start()
+    held = await one.reserve()
+    two = Process(store, Settings.from_env(), one.key)
+    await two.members.join(takes_over=False)
+    joining = asyncio.create_task(two.grants.start())
+    await two.grants.flush()
+    assert not joining.done()
+    await one.members.look()
+    await one.members.acknowledge(await store.read(current_revision))
+    await joining
+    assert one.limiter.shared.are_shared
+    (row,) = await store.read(rows, GrantRow)
+    assert (row["used"], row["held"]) == (0, 1)
+    held.release()
+
+
+async def test_a_failing_database_loses_nothing_that_was_counted(start, store):
+    one = await start()
+    two = await start(one.key)
+    assert await one.turn()
+    assert await two.turn()
+    transact, failures = store.transact, []
+
+    async def fail(*args):
+        failures.append(args)
+        raise StoreUnavailable
+
+    store.transact = fail
+    assert await one.turn()  # of what is granted
+    for process in (one, two):
+        with pytest.raises(StoreUnavailable):
+            await process.grants.flush()
+    store.transact = transact
+    for process in (one, two):
+        await process.grants.flush()
+    used = await store.read(lambda: sum(row["used"] for row in rows(GrantRow)))
+    assert used == 3
+    assert failures
 
 
 async def test_places_go_to_who_has_waited_longest_wherever_it_came(start):
