@@ -118,7 +118,7 @@ class Gateway:
         self.resets = ResetCredits(pool, self.calls, usage, base_url)
         self.judges = Judges(pool, tokens, usage, catalogues, self._sockets, claims)
         self.upgrades = Upgrades(settings, pool, tokens, self._sockets, self._learned)
-        metering = Metering(limiter, self.prices, settings.unpriced, members.may_spend)
+        metering = Metering(limiter, self.prices, settings.unpriced, members)
         shared = SharedBindings(self.store, pool, lambda: members.is_alone)
         self.turns = TurnRunner(
             pool, self.judges, metering, self.body_budget, catalogues.lookups, shared

@@ -27,6 +27,7 @@ from gateway.store.store import Store
 logger = logging.getLogger("gateway.members")
 
 LEAVE_SECONDS = 2.0
+CONFIRM_SECONDS = 3.0  # above the time between two beats
 _LOOK_AGAIN_SECONDS = 0.05  # while a change is waited for
 
 # Called in the loop when this process acknowledges; what it returns is run in the
@@ -65,6 +66,8 @@ class Membership:
         self._acknowledged = 0
         self._spends_until = float("-inf")
         self._silence = MemberSilence()
+        self._has_failed = False  # a beat, and none was through since
+        self._next_beat = asyncio.Event()  # is through
 
     @property
     def is_alone(self) -> bool:
@@ -81,6 +84,17 @@ class Membership:
         if self._is_on_file and self.is_alone:
             return True
         return self._clock() < self._spends_until
+
+    async def confirm(self) -> bool:
+        """Whether it may, at once or when a beat is through; see `may_spend`.
+
+        A process that was stopped beats as soon as it goes on.
+        """
+        if not self.may_spend() and not self._has_failed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRM_SECONDS):
+                    await self._next_beat.wait()
+        return self.may_spend()
 
     async def join(self, *, takes_over: bool) -> None:
         """Become a member. Raises StoreUnavailable.
@@ -129,8 +143,11 @@ class Membership:
         if self._state is MemberState.JOINING:
             self._state = MemberState.SERVING
         while True:
-            with suppress(StoreUnavailable):
+            try:
                 await self.beat()
+            except StoreUnavailable:
+                self._has_failed = True
+                self._end_wait()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
@@ -173,12 +190,19 @@ class Membership:
             rows = await self._store.read(members.living)
         self._told = told.state, told.url
         self._spends_until = sent_at + SPEND_SECONDS
+        self._has_failed = False
+        self._end_wait()
         self._see(rows)
         beats = {row.id: row.heartbeat for row in rows if row.id != self.id}
         for id in self._silence.look(beats, self._clock()):
             if await self._store.transact(members.end, id, beats[id]):
                 logger.warning("member %d is silent, and taken over from", id)
                 await self.look()
+
+    def _end_wait(self) -> None:
+        """Of those who asked whether this process may spend."""
+        self._next_beat.set()
+        self._next_beat = asyncio.Event()
 
     def _identity(self) -> Identity:
         """It reads files."""

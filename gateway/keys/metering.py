@@ -4,9 +4,8 @@ Upstream's own count goes before everything. Where it gave none, because the cli
 or the endpoint does not count, the charge is an estimate of what it will have counted.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.keys.counters import NOTHING_CHARGED, Charge, Charged
 from gateway.keys.input_estimate import ConversationInput, InputSize
@@ -58,6 +57,15 @@ class TurnEnd(NamedTuple):
     seconds: float | None  # since upstream had the request; None: it never had it
 
 
+class Spending(Protocol):
+    """Whether other processes still count on what this one uses."""
+
+    def may_spend(self) -> bool: ...
+
+    async def confirm(self) -> bool:
+        """Whether it may once that is known; waits for some seconds at most."""
+
+
 class Metering:
     """Reserves for turns and settles them; remembers what upstream counted."""
 
@@ -66,13 +74,13 @@ class Metering:
         limiter: Limiter,
         prices: Prices,
         unpriced: str = UNPRICED[0],
-        may_spend: Callable[[], bool] = lambda: True,
+        spending: Spending | None = None,
     ) -> None:
         """`unpriced`: what cost limits make of a turn without a price.
 
-        `may_spend`: whether other processes still count on what this one uses.
+        `spending`: of the processes that share the database; None: this one is alone.
         """
-        self._may_spend = may_spend
+        self._spending = spending
         self._limiter, self._prices, self._unpriced = limiter, prices, unpriced
         self._history = limiter.history
         self._inputs = ConversationInput()
@@ -89,13 +97,17 @@ class Metering:
         quote = table.quote(model, turn.tier)
         expected = Charge(usage, None, model, quote, turn.most_output)
         if turn.key is not None:
-            if turn.key.has_closed_limit(model) and not self._may_spend():
+            if turn.key.has_closed_limit(model) and not await self._may_spend():
                 raise LimitsUnknown
             refuses = turn.key.refuses_unpriced(model, self._unpriced)
             if refuses and not table.has_price(model, turn.tier, usage):
                 raise ModelNotPriced(model, turn.tier)
             expected = self._history.expect(turn.key.id, turn.kind, expected)
         turn.reservation = await self._limiter.reserve(turn.key, expected, turn.model)
+
+    async def _may_spend(self) -> bool:
+        spending = self._spending
+        return spending is None or spending.may_spend() or await spending.confirm()
 
     def settle(self, turn: MeteredTurn, end: TurnEnd) -> Charged:
         """Charge what upstream counted or will have counted.

@@ -11,6 +11,7 @@ from gateway.cluster.silence import DEATH_SECONDS, SPEND_SECONDS
 from gateway.repository import members
 from gateway.repository.revision import current_revision
 from gateway.settings import Settings
+from gateway.store.database import StoreUnavailable
 from gateway.store.shared.tables import ClaimRow, MemberRow
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -241,3 +242,31 @@ async def test_a_data_directory_may_have_the_longest_path(member):
     place = one.rows[one.id].place
     assert len(place) == 300
     assert place.endswith(f"(process {os.getpid()})")
+
+
+async def test_who_was_stopped_may_spend_again_once_a_beat_is_through(member, clock):
+    one = await member("a")
+    clock.now += SPEND_SECONDS
+    asked = asyncio.create_task(one.confirm())
+    await asyncio.sleep(0)
+    assert not asked.done()
+    await one.beat()
+    assert await asked
+    assert await one.confirm()
+
+
+async def test_who_has_no_database_waits_for_no_beat(store, clock):
+    class CutOff(Membership):
+        async def beat(self):
+            raise StoreUnavailable
+
+    one = CutOff(store, Settings.from_env(), clock)
+    one._is_on_file = False
+    await one.join(takes_over=True)
+    clock.now += SPEND_SECONDS
+    asked = asyncio.create_task(one.confirm())
+    await asyncio.sleep(0)
+    beating = asyncio.create_task(one.run())
+    assert not await asked
+    assert not await one.confirm()
+    beating.cancel()

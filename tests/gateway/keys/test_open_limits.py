@@ -43,6 +43,30 @@ def test_an_open_limit_that_is_raised_stays_open():
     assert raise_limit([OPEN], "tokens +1M") == [parse_limit("tokens 2M/1d open")]
 
 
+class Database:
+    """What a process knows of it, at once and after some seconds."""
+
+    def __init__(self, *, is_there=False, comes_back=False):
+        self.is_there, self.comes_back = is_there, comes_back
+
+    def may_spend(self):
+        return self.is_there
+
+    async def confirm(self):
+        return self.comes_back
+
+
+def reserve(metering, a_key):
+    size = InputSize(1_000)
+    turn = MeteredTurn(a_key, "gpt-5.4", None, "x", generates=True, size=size)
+    asyncio.run(metering.reserve(turn))
+
+
+def test_a_process_that_was_stopped_refuses_nobody_before_its_first_beat():
+    woken = Metering(Limiter(Clock()), Prices(), spending=Database(comes_back=True))
+    reserve(woken, key(CLOSED))
+
+
 @pytest.mark.parametrize(
     ("limits", "is_refused"),
     [
@@ -54,13 +78,8 @@ def test_an_open_limit_that_is_raised_stays_open():
     ],
 )
 def test_a_closed_limit_refuses_what_nobody_counts_with(limits, is_refused):
-    away = Metering(Limiter(Clock()), Prices(), may_spend=lambda: False)
-    there = Metering(Limiter(Clock()), Prices(), may_spend=lambda: True)
-
-    def reserve(metering, a_key):
-        size = InputSize(1_000)
-        turn = MeteredTurn(a_key, "gpt-5.4", None, "x", generates=True, size=size)
-        asyncio.run(metering.reserve(turn))
+    away = Metering(Limiter(Clock()), Prices(), spending=Database())
+    there = Metering(Limiter(Clock()), Prices(), spending=Database(is_there=True))
 
     mine = key(*limits)
     reserve(there, mine)
