@@ -1,7 +1,7 @@
 """Many turns of many keys at several gateways, until each key's limit is reached."""
 
 import asyncio
-import itertools
+import time
 from collections import Counter
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from tests.serving import payload
 
 INPUT, OUTPUT = 700, 100
 TOKENS = INPUT + OUTPUT  # of each turn
+_PATIENCE = aiohttp.ClientTimeout(total=90)
 
 
 class Holder(NamedTuple):
@@ -20,7 +21,17 @@ class Holder(NamedTuple):
     name: str
     token: str
     clients: int
-    turns: int
+    turns: int | None = None  # None: its clients go on until the load is ended
+
+
+class Turn(NamedTuple):
+    """One that was taken: whose, at which gateway, from when to when, what came."""
+
+    name: str
+    door: str
+    began: float  # time.monotonic
+    ended: float
+    came: str  # "done", "lost" for one that was cut off, or a status
 
 
 class Load:
@@ -29,35 +40,59 @@ class Load:
     def __init__(self, doors, holders):
         self._doors = doors
         self._holders = holders
-        self.answers = {holder.name: Counter() for holder in holders}
+        self._is_over = False
+        self.turns = []
+
+    def end(self):
+        """Let the clients of keys without limits end with their turns."""
+        self._is_over = True
+
+    def answers(self, name):
+        return Counter(turn.came for turn in self.turns if turn.name == name)
+
+    def since(self, moment, door):
+        """How many turns of each key ran at that gateway since then."""
+        return Counter(
+            turn.name
+            for turn in self.turns
+            if turn.door == door and turn.ended >= moment
+        )
 
     async def run(self):
         """Until every client was told that its key's limit is reached."""
         connector = aiohttp.TCPConnector(limit=0)
         async with (
-            aiohttp.ClientSession(connector=connector) as session,
+            aiohttp.ClientSession(connector=connector, timeout=_PATIENCE) as session,
             asyncio.TaskGroup() as clients,
         ):
             for number, holder in enumerate(self._holders):
                 for client in range(holder.clients):
                     # nginx sends a small key to one process, a large one to all.
                     at = number + client if holder.clients > 2 else number
-                    door = self._doors[at % len(self._doors)]
-                    clients.create_task(self._go_on(session, holder, door))
+                    clients.create_task(self._go_on(session, holder, at))
 
-    async def _go_on(self, session, holder, door):
+    async def _go_on(self, session, holder, at):
         headers = {"authorization": f"Bearer {holder.token}"}
-        prompt = f"{holder.name} demo:usage({INPUT}; {OUTPUT}; 0)"
-        for _ in itertools.repeat(None):
-            async with session.post(
-                f"{door}/v1/responses", json=payload(prompt), headers=headers
-            ) as answer:
-                body = await answer.read()
-            is_done = answer.status == 200 and b"response.completed" in body
-            came = "done" if is_done else str(answer.status)
-            self.answers[holder.name][came] += 1
-            if not is_done:
-                return
+        body = payload(f"{holder.name} demo:usage({INPUT}; {OUTPUT}; 0)")
+        came = ""
+        while came != "429" and not (self._is_over and holder.turns is None):
+            door = self._doors[at % len(self._doors)]
+            began = time.monotonic()
+            try:
+                async with session.post(
+                    f"{door}/v1/responses", json=body, headers=headers
+                ) as answer:
+                    told = await answer.read()
+                is_done = answer.status == 200 and b"response.completed" in told
+                came = "done" if is_done else str(answer.status)
+            except aiohttp.ClientConnectorError:
+                came = "refused"
+            except (aiohttp.ClientError, TimeoutError):
+                came = "lost"
+            self.turns.append(Turn(holder.name, door, began, time.monotonic(), came))
+            if came in ("refused", "lost"):
+                at += 1  # as nginx does
+                await asyncio.sleep(0.05)
 
 
 def turns_by_name(upstream):
