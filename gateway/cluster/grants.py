@@ -26,7 +26,6 @@ from gateway.events import Topic
 from gateway.keys.key import KeyRing
 from gateway.keys.shared.share import Holding, Resource, Share
 from gateway.keys.shared.shared_limits import SharedLimits
-from gateway.repository.revision import current_revision
 from gateway.repository.startup import stored_counters
 from gateway.store.database import StoreUnavailable, sqlite_path
 from gateway.store.models import database
@@ -89,7 +88,7 @@ class Grants:
 
         Raises StoreUnavailable.
         """
-        revision = await self._store.read(current_revision)
+        revision = self._members.joined_revision
         began = beat_at = time.monotonic()
         while not self._is_known_to_all(revision):
             now = time.monotonic()

@@ -19,6 +19,7 @@ from gateway.process.release import version
 from gateway.repository import members
 from gateway.repository.claims import Claims
 from gateway.repository.members import Beat, Identity, MemberState
+from gateway.repository.revision import current_revision
 from gateway.settings import Settings
 from gateway.store.database import StoreUnavailable, sqlite_path
 from gateway.store.shared.tables import LONGEST_TEXT, MemberRow
@@ -62,6 +63,9 @@ class Membership:
         # One machine, whose lock on the database's file ends with the process: alone,
         # nobody waits for its beats.
         self._is_on_file = sqlite_path(store.url) is not None
+        # Who has acknowledged it knows of this member. No later one: of those who join
+        # at once, each would wait for what another acknowledges after its own wait.
+        self.joined_revision = 0
         self._beats = 0
         self._acknowledged = 0
         self._spends_until = float("-inf")
@@ -108,6 +112,7 @@ class Membership:
                 self._identity(), ends_directory=takes_over, ends_all=ends_all
             )
         )
+        self.joined_revision = await self._store.read(current_revision)
         self.claims.member_id = self.id
         self.living = frozenset({self.id})
         await self.look()

@@ -191,6 +191,21 @@ async def test_who_joins_waits_until_the_others_share(store, tmp_path, start):
     held.release()
 
 
+async def test_who_join_at_once_do_not_wait_for_each_other(store):
+    joining = []
+    for _ in range(3):
+        one = Process(store, Settings.from_env(), key())
+        await one.members.join(takes_over=False)
+        await one.members.acknowledge(await store.read(current_revision))
+        joining.append(one)
+    async with asyncio.timeout(10):
+        for one in joining:
+            await one.members.look()
+            await one.grants.start()
+            # From here on it follows whatever comes.
+            await one.members.acknowledge(await store.read(current_revision))
+
+
 async def test_a_failing_database_loses_nothing_that_was_counted(start, store):
     one = await start()
     two = await start(one.key)
