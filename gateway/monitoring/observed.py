@@ -38,6 +38,13 @@ class ObservedSignIns(Protocol):
     def devices(self) -> Iterable[ObservedDevice]: ...
 
 
+class ObservedMembers(Protocol):
+    """Who else serves from the database."""
+
+    @property
+    def is_alone(self) -> bool: ...
+
+
 class Observed(Protocol):
     """What `Gateway` has of these; it is read, never changed."""
 
@@ -53,5 +60,7 @@ class Observed(Protocol):
 
     @property
     def oauth(self) -> ObservedSignIns: ...
+    @property
+    def membership(self) -> ObservedMembers: ...
     @property
     def channels(self) -> Sized: ...

@@ -53,6 +53,7 @@ class ChannelQueue:
         self._waiting: list[tuple[float, int, int, Notice]] = []
         self._came = asyncio.Event()
         self._is_held = False
+        self._attempted = ""  # what is being told
 
     @property
     def waiting(self) -> int:
@@ -68,6 +69,11 @@ class ChannelQueue:
             return
         heapq.heappush(self._waiting, (due, next(self._order), attempts, notice))
         self._came.set()
+
+    def has(self, message_id: str) -> bool:
+        """Whether it waits here, or is being told."""
+        waiting = any(one.message_id == message_id for *_, one in self._waiting)
+        return waiting or self._attempted == message_id
 
     def hold(self) -> None:
         """Begin no further attempt: what waits is another process's."""
@@ -85,7 +91,9 @@ class ChannelQueue:
                         await self._came.wait()
                 continue
             _, _, attempts, notice = heapq.heappop(self._waiting)
+            self._attempted = notice.message_id
             await self._attempt(notice, attempts + 1)
+            self._attempted = ""
 
     async def _attempt(self, notice: Notice, attempts: int) -> None:
         try:

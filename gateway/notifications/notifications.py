@@ -44,6 +44,8 @@ SPACING_SECONDS = 0.25
 KEYS_AT_ONCE = 200  # some tenths of a millisecond
 # The process before this one may be at it: its last attempt has ended by then.
 ADOPTION_SECONDS = 20.0
+# Beside others, what so long nobody has tried again was left by one that is gone.
+OVERDUE_SECONDS = 60.0
 # A database that does not answer keeps nobody from being told that it does not.
 STORE_SECONDS = 5.0
 UNLISTED_MODEL = "a model that no catalogue lists"
@@ -69,7 +71,8 @@ class Notifications:
         self._news: deque[Notice] = deque()
         self._unpriced: dict[str, None] = {}
         self._unsaved: deque[Callable[[], object]] = deque()
-        self._adopt_at: float | None = clock() + ADOPTION_SECONDS
+        self._adopt_at = clock() + ADOPTION_SECONDS
+        self._is_heir = True  # of a process before this one
         self._ours: set[str] = set()  # message ids
         self._woken = asyncio.Event()
 
@@ -183,7 +186,7 @@ class Notifications:
             notice = self._news.popleft()
             rows = [notice.as_row(one.channel.name) for one in self._queues]
             if await self._is_first(rows):
-                if self._adopt_at is not None:
+                if self._is_heir:
                     self._ours.add(notice.message_id)
                 for queue in self._queues:
                     queue.put(notice)
@@ -199,20 +202,27 @@ class Notifications:
         return True
 
     async def _adopt(self) -> None:
-        """Once, go on with what an earlier process has left to be told."""
-        if self._adopt_at is None or self._clock() < self._adopt_at:
+        """Go on with what other processes have left to be told.
+
+        Once with all of it, where this one is alone; else with what is overdue.
+        """
+        if self._clock() < self._adopt_at:
             return
+        is_heir = self._is_heir and self._gateway.membership.is_alone
+        overdue = None if is_heir else int(OVERDUE_SECONDS * 1000)
         by_name = {one.channel.name: one for one in self._queues}
+        take = partial(take_over_notices, list(by_name), overdue)
         try:
-            left = await self._gateway.store.write(take_over_notices, list(by_name))
+            left = await self._gateway.store.write(take)
         except StoreUnavailable:
             return
         for row in left:
-            if row["message_id"] not in self._ours:
+            id, queue = row["message_id"], by_name[row["channel"]]
+            if id not in self._ours and not queue.has(id):
                 notice = Notice.of_row(row, is_urgent=row["event"] in URGENT)
-                queue = by_name[row["channel"]]
                 queue.put(notice, row["attempts"], row["next_at"] / 1000)
-        self._adopt_at = None
+        self._adopt_at = self._clock() + OVERDUE_SECONDS
+        self._is_heir = False
         self._ours.clear()
 
     def _store_soon(self, change: Callable[[], object]) -> None:

@@ -53,12 +53,22 @@ def settle_notice(message_id: str, channel: str, changes: StoredNotice) -> None:
     NoticeRow.update(changes).where(ours).execute()
 
 
-def take_over_notices(channels: Collection[str]) -> list[StoredNotice]:
-    """What an earlier process left to be told, oldest first; gives up what is old."""
+def take_over_notices(
+    channels: Collection[str], overdue_ms: int | None = None
+) -> list[StoredNotice]:
+    """What an earlier process left to be told, oldest first; gives up what is old.
+
+    `overdue_ms`: others live, who put off what they try again; so late it is nobody's,
+    and the first to take it has it.
+    """
     is_old = NoticeRow.created_at < now_ms() - TOO_LATE_MS
     old = NoticeRow.update(next_at=None, answer="too late")
     old.where(NoticeRow.next_at.is_null(False) & is_old).execute()
     waiting = NoticeRow.next_at.is_null(False) & NoticeRow.channel.in_(channels)
+    if overdue_ms is not None:
+        overdue = waiting & (NoticeRow.next_at < now_ms() - overdue_ms)
+        taken = NoticeRow.update(next_at=now_ms()).where(overdue).returning(NoticeRow)
+        return sorted(taken.dicts(), key=lambda row: int(row["id"]))
     found: Any = NoticeRow.select().where(waiting).order_by(NoticeRow.id).dicts()
     return list(found)
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.store.models import now_ms
 from gateway.store.notices import (
     KEPT_DAYS,
     TOO_LATE_MS,
@@ -80,6 +81,15 @@ def test_what_waits_is_found_until_it_is_told_or_given_up(run):
     waiting = run(take_over_notices, ["mail"])
     assert [row["message_id"] for row in waiting] == ["msg_1", "msg_2"]
     assert run(take_over_notices, ["ntfy"]) == []
+
+
+def test_beside_others_only_what_is_overdue_is_taken_over_and_by_one(run):
+    for number, late in enumerate((90_000, 30_000, -90_000)):
+        due = now_ms() - late
+        run(put_notices, [notice(f"msg_{number}", scope=str(number), next_at=due)])
+    (left,) = run(take_over_notices, ["mail"], 60_000)
+    assert left["message_id"] == "msg_0"
+    assert run(take_over_notices, ["mail"], 60_000) == []
 
 
 def test_what_is_old_is_told_nobody_any_more(run):
