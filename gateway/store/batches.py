@@ -67,12 +67,13 @@ def write_batch(database: pw.Database, batch: Batch) -> None:
     sums.add(rows, map(has_known_model, logged))
     sums.merge(batch.spilled)
     write_log(database, rows)
-    write_rule_counts(database, logged)
-    write_minutes(database, rows, logged)
     write_conversations(database, rows, logged)
+    _write_latest(database, batch)
+    # Last what the batches of all processes add to: each waits for whoever holds it.
     if sums:
         sums.write(database)
-    _write_latest(database, batch)
+    write_rule_counts(database, logged)
+    write_minutes(database, rows, logged)
 
 
 def _write_latest(database: pw.Database, batch: Batch) -> None:

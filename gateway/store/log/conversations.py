@@ -161,10 +161,12 @@ def write_conversations(
 def _known(database: pw.Database, names: list[str]) -> dict[str, _Growth]:
     if not names:
         return {}
+    # Another process's batch may change what this one goes on from.
+    lock = "" if isinstance(database, pw.SqliteDatabase) else "FOR UPDATE"
     found = select(
         database,
         "SELECT name, first_at, last_at, accounts, last_input FROM conversation "
-        f"WHERE name IN ({', '.join('?' * len(names))})",
+        f"WHERE name IN ({', '.join('?' * len(names))}) ORDER BY name {lock}",
         names,
     )
     return {

@@ -5,6 +5,7 @@ Run these through `Store.read` and `Store.write`; times are unix milliseconds.
 
 import json
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import peewee as pw
@@ -90,14 +91,14 @@ def change_costs(changed: Iterable[tuple[Record, int | None]]) -> None:
         minutes.append((unpriced, added, *minute))
         if row["conversation"] and row["account_id"] and not row["is_prewarm"]:
             conversations.append((unpriced, added, row["conversation"], at))
-    for statement, rows in (
-        ("UPDATE request_log SET cost_microdollars = ? WHERE id = ?", costs),
-        (f"UPDATE usage_minute {_ADD} WHERE start = ? AND origin = ?", minutes),
-        # One that began later, by its sums, has none of the turn.
-        (f"UPDATE conversation {_ADD} WHERE name = ? AND first_at <= ?", conversations),
-    ):
-        database.execute_many(models.database.obj, statement, rows)
-    sums.write(models.database.obj)
+    here, change = models.database.obj, database.execute_many
+    change(here, "UPDATE request_log SET cost_microdollars = ? WHERE id = ?", costs)
+    # One that began later, by its sums, has none of the turn.
+    begun = f"UPDATE conversation {_ADD} WHERE name = ? AND first_at <= ?"
+    change(here, begun, sorted(conversations, key=itemgetter(2)))
+    sums.write(here)
+    passed = f"UPDATE usage_minute {_ADD} WHERE start = ? AND origin = ?"
+    change(here, passed, sorted(minutes, key=itemgetter(2, 3)))
 
 
 def _rollup_key(row: Record) -> RollupKey:

@@ -6,8 +6,9 @@ import threading
 import pytest
 
 from gateway.store import models
-from gateway.store.batches import Batches
-from gateway.store.database import close_all, migrate, open_database
+from gateway.store.batches import Batches, write_batch
+from gateway.store.database import close_all, migrate, open_database, transaction
+from gateway.store.log.conversations import ConversationRow
 from gateway.store.models import RequestLog, UsageDay
 from gateway.store.shared.tables import MemberRow
 from gateway.store.write_queue import Batch
@@ -124,3 +125,30 @@ def test_a_commit_does_not_wait_for_the_disk_and_other_changes_do(database, memb
     finally:
         database.execute_sql("DROP TRIGGER tell ON request_log")
     assert told == ["off", "on"]
+
+
+def of_conversation(account_id):
+    row = log_row(account_id=account_id, conversation="1:session:a", api_key_id=1)
+    return Batch(rows=[(0.0, row)])
+
+
+def test_of_a_conversation_that_two_processes_write_neither_s_part_is_lost(
+    server, database
+):
+    other, waiting = Batches(), "SELECT 1 FROM pg_locks WHERE NOT granted"
+
+    def write_elsewhere():
+        opened = open_database(server.url)
+        other.write(opened, of_conversation(3))
+        close_all(opened)
+
+    Batches().write(database, of_conversation(1))
+    writing = threading.Thread(target=write_elsewhere)
+    with transaction(database):
+        write_batch(database, of_conversation(2))
+        writing.start()
+        while not database.execute_sql(waiting).fetchall():
+            pass
+    writing.join(10)
+    row = ConversationRow.get()
+    assert (row.accounts, row.turns) == ("[1, 2, 3]", 3)
