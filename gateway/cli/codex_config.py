@@ -25,6 +25,9 @@ PROVIDER = "gateway"
 _SIGN_IN = "gateway_oauth"
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 CODEX_PATH = "/backend-api/codex"
+# What Codex gives a handshake, 15 s, counts from before its sign-in: then the link it
+# has shown leads to a port where nobody listens, and the person has not read it yet.
+_SIGN_IN_MS = 120_000
 _HEADER = re.compile(r"\s*\[{1,2}\s*(?P<name>[^\[\]]+?)\s*\]{1,2}\s*(#.*)?")
 _MODEL_PROVIDER = re.compile(r"\s*[\"']?model_provider[\"']?\s*=")
 
@@ -56,6 +59,8 @@ class Provider:
             "supports_websockets": self.websockets,
         }
         if self.signs_in:  # beside it Codex takes no other credential
+            if self.websockets:
+                told["websocket_connect_timeout_ms"] = _SIGN_IN_MS
             told[_SIGN_IN] = self._sign_in()
             return told
         if self.has_login:

@@ -1,9 +1,18 @@
 """Codex signs in by itself: by a link, and by a code on a machine without a browser."""
 
+import asyncio
+
 import pytest
 
 from tests.serving import until
-from tests.sign_in.signing import MODEL, configure, devices_of_turns, sign_in
+from tests.sign_in.signing import (
+    MODEL,
+    asking,
+    configure,
+    devices_of_turns,
+    shown_link,
+    sign_in,
+)
 from tests.sign_in.terminal import CODE, DEFAULT, terminal
 from tests.sign_in.wire import DEVICE_GRANT, wire_to
 
@@ -34,6 +43,23 @@ async def test_by_a_link_and_the_second_run_needs_none(
     used = [one.transport for one in serving.upstream.of()]
     assert used == ["websocket" if websockets else "http"] * 2
     assert await devices_of_turns(serving) == {device.id}
+
+
+@NIGHTLY
+@pytest.mark.parametrize("newest", [True, False])
+async def test_a_link_outlives_what_a_person_takes_to_sign_in(
+    serving, ada, codex, newest
+):
+    cli = codex(newest=newest)
+    configure(cli, serving.base_url)
+    async with asking(cli) as (process, link):
+        # A handshake of Codex's has 15 s, unless the file says more.
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(shown_link(process), 20)
+        assert await ada.allow(link) == 200
+        said, told = await process.communicate()
+    assert process.returncode == 0, told
+    assert b"You said: hello" in said
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_codex_signs_in_by_itself_with_no_other_credential():
         "base_url": f"{url}/backend-api/codex",
         "wire_api": "responses",
         "supports_websockets": True,
+        # A person has to read and type within it.
+        "websocket_connect_timeout_ms": 120_000,
     }
     # And back again.
     assert "gateway_oauth" not in patch(earlier, LOCAL)
