@@ -101,7 +101,7 @@ class Gateway:
         pool = self.pool = Pool(settings)
         members = self.membership = Membership(self.store, settings)
         self.member_calls = MemberCalls(members, self.admin, settings.member_networks)
-        self.grants = Grants(store, members, limiter.shared, self.ring, lock.heard)
+        self.grants = Grants(store, members, limiter, pool, self.ring, lock.heard)
         self.changes = ChangeWatch(self.store, self._load, members.acknowledge)
         self.peers = Peers(self.changes.load, self.grants.note_gone)
         session, http = open_session(settings), UpstreamHttp(settings)

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 from gateway.accounts.health import TOKEN_ENDED, AccountHealth
+from gateway.keys.shared.share import Share
 from gateway.protocol.facts import Catalogue, Window
 from gateway.protocol.limit_windows import (
     MOST_NAMED_WINDOWS,
@@ -112,6 +113,7 @@ class Account:
     refused_models: dict[str, ModelRefusal] = field(default_factory=dict)
     model_limits: dict[str, float] = field(default_factory=dict)  # until, by model
     in_flight: int = 0
+    share: Share | None = None  # of its set cap; None: all of it is this process's
     last_choice: int = 0  # number of the pool's last choice of this account
 
     @property
@@ -135,7 +137,8 @@ class Account:
 
     @property
     def is_full(self) -> bool:
-        return self.in_flight >= (self.concurrency or DEFAULT_CONCURRENCY)
+        most = self.cap if self.share is None else min(self.cap, self.share.granted)
+        return self.in_flight >= most
 
     def serves(self, model: str | None, now: float) -> bool:
         """Whether it has the model; without a catalogue, whether it was not refused."""

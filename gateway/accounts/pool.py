@@ -21,6 +21,7 @@ from gateway.accounts.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from gateway.accounts.verdicts import Verdicts
 from gateway.accounts.wait_queue import LONGEST_QUEUE_WAIT, Waiter, WaitQueue
 from gateway.errors import GatewayError, GatewayOverloaded
+from gateway.events import Topic
 from gateway.protocol.facts import Affinity
 from gateway.settings import Settings
 
@@ -57,6 +58,8 @@ class Pool:
         self._strategy = DEFAULT_STRATEGY
         self._choices = 0
         self._queue = WaitQueue()
+        self.wanted = self._queue.wanted
+        self.places_changed = Topic[Account]()  # of which this process has a share
 
     @property
     def strategy(self) -> Strategy:
@@ -128,6 +131,7 @@ class Pool:
                 raise self._overloaded(demand, _TOO_MANY)
             self._queue.refuse(replaced, self._overloaded(replaced.demand, _TOO_MANY))
         with self._queue.join(demand, accounts) as waiter:
+            self._tell_changed(accounts)
             return await self._wait(waiter)
 
     async def _wait(self, waiter: Waiter) -> Lease:
@@ -217,6 +221,7 @@ class Pool:
         account = lease.account
         self.verdicts.note_attempt(account, selection.now)
         account.in_flight += 1
+        self._tell_changed((account,))
         if lease.conversation is not None:
             lease.conversation.attempts += 1
         lease.granted_at = self._monotonic()
@@ -232,11 +237,17 @@ class Pool:
 
     def _release(self, lease: Lease) -> None:
         lease.account.in_flight -= 1
+        self._tell_changed((lease.account,))
         if lease.conversation is not None:
             lease.conversation.attempts -= 1
         lease.end_trial()
         self._queue.record_lease(self._monotonic() - lease.granted_at)
         self.serve_queue()
+
+    def _tell_changed(self, accounts: Iterable[Account]) -> None:
+        for account in accounts:
+            if account.share is not None:
+                self.places_changed.publish(account)
 
     def _overloaded(self, demand: Demand, why: str) -> GatewayOverloaded:
         error = GatewayOverloaded(f"All accounts are at their cap, and {why}")

@@ -11,6 +11,7 @@ drop) for a sender who would still be behind that line.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ class Waiter:
     grant: "asyncio.Future[Lease]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+    began: float = field(default_factory=time.monotonic)
     waits_for_home: bool = True  # takes no other account than its conversation's
 
 
@@ -60,6 +62,15 @@ class WaitQueue:
         """Those who wait at the moment of the call, in the order to serve them in."""
         rounds = zip_longest(*map(tuple, self._lines.values()))
         return iter([one for one in chain.from_iterable(rounds) if one is not None])
+
+    def wanted(self) -> dict[int, float]:
+        """Accounts that are waited for, and since when (time.monotonic)."""
+        found: dict[int, float] = {}
+        for waiter in self:
+            for account_id in waiter.accounts:
+                since = found.get(account_id, waiter.began)
+                found[account_id] = min(since, waiter.began)
+        return found
 
     def record_lease(self, seconds: float) -> None:
         """Note how long a lease was held, for the estimate of the wait."""
@@ -127,7 +138,9 @@ class WaitQueue:
         """Those who leave no room for one more; none while there is some."""
         rivals = self._rivals(accounts)
         capacity = sum(account.cap for account in accounts)
-        if len(rivals) >= max(SHORTEST_QUEUE, capacity * WAITING_SHARE):
+        # Places that another process may give back are waited for besides.
+        elsewhere = sum(one.cap - one.in_flight for one in accounts if one.share)
+        if len(rivals) >= max(SHORTEST_QUEUE, capacity * WAITING_SHARE) + elsewhere:
             return rivals
         return list(self) if len(self) >= LONGEST_QUEUE else []
 

@@ -1,4 +1,4 @@
-"""Grants: this member's part of every limit, rate and level, agreed in the database.
+"""Grants: this member's part of limits, rates and places, agreed in the database.
 
 Alone, what is used and held is written down now and then, and nobody is asked. With
 others, the same rows say what each may still admit: what is lacking here is asked for,
@@ -12,6 +12,8 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from gateway.accounts.pool import Pool
+from gateway.cluster.account_places import AccountPlaces
 from gateway.cluster.membership import Membership
 from gateway.cluster.shares import (
     Ask,
@@ -24,8 +26,8 @@ from gateway.cluster.shares import (
 from gateway.cluster.silence import BEAT_SECONDS
 from gateway.events import Topic
 from gateway.keys.key import KeyRing
+from gateway.keys.limiter import Limiter
 from gateway.keys.shared.share import Holding, Resource, Share
-from gateway.keys.shared.shared_limits import SharedLimits
 from gateway.repository.startup import stored_counters
 from gateway.store.database import StoreUnavailable, sqlite_path
 from gateway.store.models import database
@@ -63,24 +65,28 @@ class Grants:
         self,
         store: Store,
         membership: Membership,
-        shared: SharedLimits,
+        limiter: Limiter,
+        pool: Pool,
         ring: KeyRing,
         heard: Topic[str],
     ) -> None:
         """`heard`: what members call out."""
         self._store = store
         self._members = membership
-        self._shared = shared
+        self._shared, self._places = limiter.shared, AccountPlaces(pool)
+        self._parts = self._shared, self._places
         self._ring = ring
         self._is_on_file = sqlite_path(store.url) is not None
         self._asking: frozenset[Resource] = frozenset()
         self._wanted = asyncio.Event()
         self._exchanging = asyncio.Lock()
-        shared.may_spend = membership.may_spend
+        self._shared.may_spend = membership.may_spend
         membership.contributions.append(self._contribute)
         membership.changed.subscribe(self._note_members)
-        membership.taken_over.subscribe(lambda _: shared.begin_anew())
-        shared.lacking.subscribe(lambda _: self._wanted.set())
+        membership.taken_over.subscribe(lambda _: self._shared.begin_anew())
+        membership.taken_over.subscribe(lambda _: self._places.begin_anew())
+        for part in self._parts:
+            part.lacking.subscribe(lambda _: self._wanted.set())
         heard.subscribe(self._hear)
 
     async def start(self) -> None:
@@ -101,6 +107,7 @@ class Grants:
             await asyncio.sleep(_JOIN_LOOK_SECONDS)
             await self._members.look()
         await self._load()
+        await self.flush()
 
     async def run(self) -> None:
         """Write and ask, as need be; its owner cancels it."""
@@ -119,18 +126,19 @@ class Grants:
     async def flush(self) -> None:
         """Write what is in hand, and go by what is granted. Raises StoreUnavailable."""
         async with self._exchanging:
-            holdings = self._shared.holdings()
+            holdings = [one for part in self._parts for one in part.holdings()]
             if not holdings and not self._shared.are_shared:
                 return
             try:
                 answer = await self._store.transact(self._transaction(holdings))
             except StoreUnavailable:
-                self._shared.note_unwritten()
+                for part in self._parts:
+                    part.note_unwritten()
                 raise
             if answer is None:
                 return
             self._asking = answer.asking
-            if self._shared.take(answer.shares, answer.asked):
+            if any([part.take(answer.shares, answer.asked) for part in self._parts]):
                 self._wanted.set()  # something is to be given back
 
     def _hear(self, text: str) -> None:
@@ -160,7 +168,7 @@ class Grants:
     def _pause(self) -> float:
         if not self._shared.are_shared:
             return WRITE_SECONDS
-        if self._shared.is_waiting:
+        if any(part.is_waiting for part in self._parts):
             return _FILE_LOOK if self._is_on_file else _LOOK
         return _LOOK if self._is_on_file else WRITE_SECONDS
 
@@ -174,21 +182,30 @@ class Grants:
 
     def _note_members(self, living: frozenset[int]) -> None:
         if len(living) > 1:
-            self._shared.begin(self._ring)
+            self._begin()
         self._wanted.set()
 
     def _contribute(self) -> Callable[[], None]:
         """What others count on once they see that this member knows of them."""
         if self._members.is_alone:
             return lambda: None
+        self._begin()
+        held = [one for part in self._parts for one in part.all_holdings()]
+        return partial(_write, self._me, held)
+
+    def _begin(self) -> None:
         self._shared.begin(self._ring)
-        return partial(_write, self._me, self._shared.all_holdings())
+        self._places.begin()
 
     async def _load(self) -> None:
         """Know what all others have used; alone, all that is left is this member's."""
         used = await self._store.read(stored_counters, time.time(), self._me)
         levels = await self._store.read(rows.stored_levels, self._me)
         self._shared.restore(self._ring, used, levels, is_alone=self._members.is_alone)
+        if self._members.is_alone:
+            self._places.end()
+        else:
+            self._places.begin()
 
     def _transaction(self, holdings: Sequence[Holding]) -> Callable[[], Answer | None]:
         if not self._shared.are_shared:
@@ -231,7 +248,7 @@ def _exchange(
     for ask in known.asks:
         if ask.member != member:
             since = known.at - (known.now - ask.since) / 1000
-            resource = _resource(ask.resource)
+            resource = Resource(ask.resource[0], ask.resource[1] // 1000)
             asked[resource] = min(since, asked.get(resource, since))
     shares = {resource: one.share for resource, one in decisions.items()}
     return Answer(shares, asked, frozenset(asks))
@@ -277,7 +294,3 @@ def _key(holding: Holding) -> GrantKey:
 
 def _key_of(resource: Resource) -> GrantKey:
     return resource.name, resource.window * 1000
-
-
-def _resource(key: GrantKey) -> Resource:
-    return Resource(key[0], key[1] // 1000)

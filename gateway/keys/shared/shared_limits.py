@@ -214,9 +214,9 @@ class SharedLimits:
             return False
         before, self._asked = self._asked, dict(asked)
         for resource in {*before, *asked, *shares}:
-            share = shares.get(resource) or self._share(resource)
-            if share is not None:
-                at = asked.get(resource, math.inf)
+            known = self._share(resource)
+            if known is not None:  # else it is no key's
+                at, share = asked.get(resource, math.inf), shares.get(resource, known)
                 self._set(resource, share._replace(asked_at=at))
         self._forget()
         self._tell()

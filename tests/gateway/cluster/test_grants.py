@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from gateway.accounts.account import Account
+from gateway.accounts.eligibility import Demand
+from gateway.accounts.pool import Pool
 from gateway.cluster.grants import Grants
 from gateway.cluster.membership import Membership
 from gateway.errors import KeyLimitReached
@@ -44,8 +47,11 @@ class Process:
         self.limiter = Limiter(patience=Patience(2, 2))
         self.members = Membership(store, settings)
         self.members._is_on_file = False  # each has a data directory of its own
-        shared = self.limiter.shared
-        self.grants = Grants(store, self.members, shared, self.ring, Topic())
+        self.pool = Pool(settings)
+        self.pool.replace([Account(3, "three", concurrency=2)])
+        self.grants = Grants(
+            store, self.members, self.limiter, self.pool, self.ring, Topic()
+        )
         self.running = None
         self.has_ended = False
 
@@ -186,8 +192,8 @@ async def test_who_joins_waits_until_the_others_share(store, tmp_path, start):
     await one.members.acknowledge(await store.read(current_revision))
     await joining
     assert one.limiter.shared.are_shared
-    (row,) = await store.read(rows, GrantRow)
-    assert (row["used"], row["held"]) == (0, 1)
+    written = {row["resource"]: row["held"] for row in await store.read(rows, GrantRow)}
+    assert written["limit:1"] == 1
     held.release()
 
 
@@ -299,6 +305,30 @@ async def test_one_taken_over_from_comes_back_with_what_it_used_and_no_more(
         await process.members.look()
     admitted = await asyncio.gather(*[p.turn() for _ in range(15) for p in (one, two)])
     assert admitted.count(True) == 19
+
+
+async def test_an_accounts_cap_is_one_of_all(start, store):
+    one = await start()
+    held = [await one.pool.lease(Demand()) for _ in range(2)]
+    two = await start(one.key)
+    waiting = [asyncio.create_task(two.pool.lease(Demand())) for _ in range(2)]
+    await until(lambda: two.pool.waiting == 2)
+    await two.grants.flush()
+    assert not any(task.done() for task in waiting)
+    for lease in held:
+        lease.release()
+    leases = await asyncio.gather(*waiting)
+    third = asyncio.create_task(one.pool.lease(Demand()))
+    await until(lambda: one.pool.waiting)
+    await one.grants.flush()
+    assert not third.done()
+    leases[0].release()
+    (await third).release()
+    leases[1].release()
+    await stop(two, [one])
+    await until(lambda: one.pool.accounts[3].share is None)
+    held = [await one.pool.lease(Demand()) for _ in range(2)]
+    assert all(lease.account.id == 3 for lease in held)
 
 
 async def test_alone_again_all_that_is_left_is_the_ones(start, store):
