@@ -37,6 +37,8 @@ _ONE_WORD = re.compile(r"[!-~]+")
 _LISTED = {
     "There is no API key": "keys list",
     "There is no account": "accounts list",
+    "There is no person": "people list",
+    "There is no device": "devices list",
     "There is no request": "logs",
 }
 

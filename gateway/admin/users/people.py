@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.admin.entity import Changed
-from gateway.admin.errors import NotThere, Unacceptable
+from gateway.admin.errors import AlreadyThere, NotThere, Unacceptable
 from gateway.admin.keys import change_key, create_key
 from gateway.admin.names import row_to_change
 from gateway.admin.users.changes import MadeLink, disable_user, remove_user
@@ -13,6 +13,7 @@ from gateway.oauth.devices import EndReason, end_devices, load_devices
 from gateway.oauth.seats import give_seat, seat_row
 from gateway.repository import audit
 from gateway.secret import Secret
+from gateway.settings.suggestions import nearest
 from gateway.sign_in.account_rows import add_user
 from gateway.sign_in.links import INVITE_SECONDS, make_link
 from gateway.sign_in.users import Role, User, folded, load_users
@@ -67,16 +68,24 @@ def remove_person(name: str, actor: str) -> Changed:
 def device_number(given: str) -> int:
     """As it was typed. Raises NotThere for what is none."""
     if not (given.isascii() and given.isdigit() and len(given) <= _LONGEST_NUMBER):
-        raise NotThere("device", f"#{given:.20}")
+        raise NotThere("device", given[:20])
     return int(given)
 
 
 def sign_out_device(device_id: int, actor: str, *, at_once: bool) -> Changed:
-    """Raises NotThere: there is none, or it has ended."""
+    """Raises NotThere; AlreadyThere when it has ended so before."""
     reason = EndReason.ENDED if at_once else EndReason.SIGNED_OUT
     ended = end_devices(DeviceRow.id == device_id, reason, actor, time.time())
     if not ended:
-        raise NotThere("device", f"#{device_id}")
+        row = DeviceRow.get_or_none(DeviceRow.id == device_id)
+        if row is None:
+            raise NotThere("device", str(device_id))
+        is_soft = (row.ends_at or 0) > time.time() * 1000
+        at_once_too = (
+            ", until what it has runs out; it can be ended at once" if is_soft else ""
+        )
+        told = EndReason.SIGNED_OUT if is_soft else EndReason.ENDED
+        raise AlreadyThere(f"'{row.name}' is {told.value} already{at_once_too}")
     return Changed(ended[0], {"state": "active"}, {"state": reason.value})
 
 
@@ -132,7 +141,8 @@ def stored_devices(person: str | None = None) -> list[dict[str, Any]]:
 def _person(name: str) -> int:
     found = _user_named(name)
     if found is None:
-        raise NotThere("user", name)
+        there = (row["person"] for row in stored_people())
+        raise NotThere("person", name, nearest(name, there))
     return found
 
 

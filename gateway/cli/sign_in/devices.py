@@ -12,6 +12,7 @@ from gateway.cli.output import format_time, print_change
 from gateway.cli.screen.columns import columns
 from gateway.cli.screen.lines import show_table
 from gateway.cli.screen.zone import zone_line
+from gateway.oauth.devices import EndReason
 from gateway.repository.audit import shell_actor
 from gateway.settings import Settings
 
@@ -22,6 +23,11 @@ DEVICE_COLUMNS = columns(
     extra="signed_in client",
     state={"active": "green", "": "dim"},
 )
+# Why it ended, where the stored word alone says too little.
+_WHY = {
+    EndReason.SEAT.value: "ended with its seat",
+    EndReason.REUSE.value: "ended, copied",
+}
 
 
 @click.group(cls=Commands)
@@ -61,13 +67,13 @@ def sign_out(settings: Settings, number: int, now: bool, as_json: bool) -> None:
 
 def shown_device(row: dict[str, Any]) -> dict[str, Any]:
     """A device as a line of a table."""
-    ends = row["ends_at"]
+    ends, why = row["ends_at"], row["end_reason"]
     until = f" at {format_time(ends)}" if ends and ends > time.time() else ""
     return {
         "id": row["id"],
         "device": row["name"],
         "seat": row["seat"],
-        "state": f"{row['end_reason']}{until}" if ends else "active",
+        "state": f"{_WHY.get(why, why)}{until}" if ends else "active",
         "address": row["address"],
         "last_refresh": format_time(row["refreshed_at"]),
         "signed_in": format_time(row["created_at"]),

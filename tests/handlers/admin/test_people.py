@@ -62,7 +62,7 @@ async def test_devices_are_listed_and_ended(serving, operator):
         done = await operator.post(path, body)
         assert (done.status, done.json["after"]) == (200, {"state": reason})
         assert serving.gateway.oauth.device(device.device_id).end_reason == reason
-    assert (await operator.post(path, {})).status == 404
+    assert (await operator.post(path, {})).status == 409
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def test_a_person_is_invited_listed_and_removed(commands):
     commands.good("people", "remove", "ada")
     assert commands.rows("people", "list") == []
     assert commands.rows("keys", "list") == []
-    assert "There is no user 'ada'" in commands("people", "show", "ada").err
+    missing = "There is no person 'ada': `run.py people list` shows those there are"
+    assert missing in commands("people", "show", "ada").err
     told = str(commands.rows("audit"))
     assert again["url"].partition("#")[2] not in told
 
@@ -66,4 +67,11 @@ def test_a_device_is_listed_and_ended(commands, monkeypatch, options, reason):
     assert done["name"] == "laptop"
     (row,) = commands.rows("devices", "list")
     assert row["end_reason"] == reason
-    assert "There is no device '#99'" in commands("devices", "sign-out", 99).err
+    missing = "There is no device '99': `run.py devices list` shows those there are"
+    assert missing in commands("devices", "sign-out", 99).err
+    again = commands("devices", "sign-out", made.device_id, *options)
+    assert f"'laptop' is {reason} already" in again.err
+    assert ("at once" in again.err) is (reason == "signed out")
+    assert "did you mean ada?" in commands("people", "show", "adda").err
+    commands.good("people", "remove", "ada")
+    assert "ended" in commands.good("devices", "list").out
