@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from asyncio import gather
 
 import aiohttp
 import pytest
@@ -83,11 +84,13 @@ async def test_only_running_turns_of_a_killed_process_are_lost(
     one.signal(signal.SIGKILL)
     assert await one.ended() == -signal.SIGKILL
     # The keys of the process that is gone are served elsewhere from the next turn on.
-    answers = await asyncio.gather(*map(site.turn, site.keys))
+    answers = await gather(*map(site.turn, site.keys))
     assert answers == ["response.completed"] * KEYS
     gate.set()
-    found = sorted(await asyncio.gather(*running))
-    assert set(found) == {"cut off", "response.completed"}
+    # One of which nothing had come yet is answered by nginx.
+    lost = {"cut off", 502}
+    found = {one if one not in lost else "lost" for one in await gather(*running)}
+    assert found == {"lost", "response.completed"}
     # None of those that were cut off was sent a second time.
     assert len(upstream.of()) == 3 * KEYS
 
@@ -111,4 +114,4 @@ async def test_a_restart_of_workers_under_load_is_noticed_by_nobody(
     working = [asyncio.create_task(work(key)) for key in site.keys]
     await process.restart()
     done.set()
-    assert await asyncio.gather(*working) == [{"response.completed"}] * KEYS
+    assert await gather(*working) == [{"response.completed"}] * KEYS
