@@ -8,8 +8,9 @@ import fcntl
 import json
 import os
 import re
-import select as waiting
+from collections.abc import Iterable
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any, NamedTuple, Protocol
 
 import peewee as pw
@@ -138,7 +139,7 @@ class FileLock:
         return [_first_holder(self._descriptor)]
 
     def hear(self, wake: int, seconds: float) -> list[str]:
-        waiting.select([wake], [], [], seconds)
+        _wait((wake,), seconds)
         return []
 
     def let_go(self) -> None:
@@ -192,13 +193,13 @@ class ServerLock:
     def hear(self, wake: int, seconds: float) -> list[str]:
         """What cannot be heard any more is for the next look to notice."""
         if self._database.is_closed():
-            waiting.select([wake], [], [], seconds)
+            _wait((wake,), seconds)
             return []
         connection = self._database.connection()  # type: ignore[no-untyped-call]
         try:
             heard = _heard(connection)
             if not heard:
-                waiting.select([connection, wake], [], [], seconds)
+                _wait((connection.fileno(), wake), seconds)
                 heard = _heard(connection)
         except (pw.DatabaseError, pw.InterfaceError, OSError):
             self.close()
@@ -238,6 +239,14 @@ def holders_of(database: pw.Database) -> list[Holder]:
     finally:
         os.close(lock)
     return []
+
+
+def _wait(descriptors: Iterable[int], seconds: float) -> None:
+    """Until one can be read; `select` takes no number above a thousand."""
+    with DefaultSelector() as selector:
+        for descriptor in descriptors:
+            selector.register(descriptor, EVENT_READ)
+        selector.select(seconds)
 
 
 def _heard(connection: Any) -> list[str]:

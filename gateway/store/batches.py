@@ -21,6 +21,11 @@ UPDATE_STATE = (
 )
 
 
+# Who is stopped in the middle of one loses its locks: others write the same sums.
+_SETTINGS = (
+    "SELECT set_config('synchronous_commit', 'off', true), "
+    "set_config('idle_in_transaction_session_timeout', '10s', true)"
+)
 ADVANCE = "UPDATE member SET batch = ? WHERE id = ?"
 
 
@@ -44,7 +49,7 @@ class Batches:
         with transaction(database):
             if is_shared:
                 # A crash of the server may take the last moment's, never half a batch.
-                select(database, "SELECT set_config('synchronous_commit', 'off', true)")
+                select(database, _SETTINGS)
             if not (is_shared and self._is_unclear and self._is_written(database)):
                 self._is_unclear = True
                 write_batch(database, batch)

@@ -49,6 +49,7 @@ SQLITE_PRAGMAS = {
 
 # Any number, as long as no other program locks the same one in this database.
 _MIGRATION_LOCK = 2_455_2026
+_TROUBLE = ("42501", "25006", "25P03")  # see is_trouble
 _OLDEST = "oldest_step"  # the row of the settings' table
 
 
@@ -177,10 +178,11 @@ def is_trouble(error: BaseException) -> bool:
     """Whether a disk, a lock or a network did it, so that trying again may help.
 
     peewee wraps what a statement raises, not what fetching its rows does. All others
-    are our own fault, but for a right that is gone (42501), and a standby (25006).
+    are our own fault, but for a right that is gone (42501), a standby (25006), and a
+    transaction that the server has ended (25P03).
     """
     told = getattr(error, "orig", None)  # the driver's
-    return getattr(told, "sqlstate", None) in ("42501", "25006") or type(error) in (
+    return getattr(told, "sqlstate", None) in _TROUBLE or type(error) in (
         MaxConnectionsExceeded,
         pw.OperationalError,
         pw.InterfaceError,

@@ -23,13 +23,13 @@ from gateway.store.database import (
     disconnect,
     migrate,
     open_database,
-    transaction,
     translated_errors,
 )
 from gateway.store.encryption import SecretBox
 from gateway.store.identity import FileIdentity, file_identity
 from gateway.store.log.refusals import Refusals
 from gateway.store.pages.page_reads import PageReads
+from gateway.store.shared.brief_transaction import brief_transaction
 from gateway.store.writer import Writer
 
 T = TypeVar("T")
@@ -170,7 +170,7 @@ class Store:
 
     def _transact(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
         try:
-            with translated_errors(), transaction(models.database.obj):
+            with translated_errors(), brief_transaction(models.database.obj):
                 return function(*args)
         except StoreUnavailable as error:
             # Its frames hold the connection, and one that failed may never mend.

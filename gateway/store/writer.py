@@ -20,12 +20,12 @@ from gateway.store.database import (
     describe,
     disconnect,
     is_trouble,
-    transaction,
     translated_errors,
 )
 from gateway.store.log.log_rows import LogRow
 from gateway.store.log.partitions import has_no_partition, make_partitions
 from gateway.store.log.refusals import LightRow
+from gateway.store.shared.brief_transaction import brief_transaction
 from gateway.store.write_queue import Backlog, Batch, Job, StoredHealth
 
 logger = logging.getLogger("gateway.store")
@@ -249,7 +249,7 @@ class Writer:
         if not job.future.set_running_or_notify_cancel():
             return
         try:
-            with translated_errors(), transaction(self._database):
+            with translated_errors(), brief_transaction(self._database):
                 result = job.function(*job.args)
         except Exception as error:  # noqa: BLE001
             # It is the caller's, who waits for it.

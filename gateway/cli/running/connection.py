@@ -36,12 +36,12 @@ from gateway.store.database import (
     close_all,
     migrate,
     open_database,
-    transaction,
     translated_errors,
 )
 from gateway.store.encryption import SecretBox
 from gateway.store.identity import is_empty
 from gateway.store.key_rotation import check_key
+from gateway.store.shared.brief_transaction import brief_transaction
 from gateway.store.shared.tables import MemberRow
 from gateway.store.steps import missing_steps
 
@@ -149,7 +149,7 @@ def apply_change(settings: Settings, function: Callable[..., T], *args: Any) -> 
     if client is None:
         return _change_alone(settings, function, args)
     if route is None:
-        with connected_database(settings) as database, transaction(database):
+        with connected_database(settings) as database, brief_transaction(database):
             result = function(*_opened_secrets(settings, args))
         try:
             reload_running(settings)
@@ -173,7 +173,7 @@ def _change_alone(
     with opened_database(settings, None) as (database, applied):
         holders = holders_of(database)
         was_empty = is_empty(database)
-        with transaction(database):
+        with brief_transaction(database):
             if SECRETS in args:
                 check_key(secrets_of(settings))
             result = function(*_opened_secrets(settings, args))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -208,6 +209,30 @@ def test_what_is_called_out_is_heard_once_it_is_committed(server, tmp_path):
         await store.stop()
 
     run(scenario)
+
+
+def test_it_is_heard_with_a_thousand_connections_open(server, tmp_path):
+    """A session that is begun anew has a high number then."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(2_048, most[0]), most[1]))
+    others = [os.dup(0) for _ in range(1_024)]
+
+    async def scenario():
+        async with held(server.url, tmp_path / "one") as lock:
+            heard = []
+            lock.heard.subscribe(heard.append)
+            store = make_store(tmp_path, url=server.url)
+            await store.start()
+            await store.write(call_out, "one")
+            await until(lambda: heard == ["one"])
+            await store.stop()
+
+    try:
+        run(scenario)
+    finally:
+        for one in others:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
 
 
 def test_who_came_between_is_named_to_who_had_it(url, tmp_path):
