@@ -29,6 +29,9 @@ def check_redirect(redirect_uri: str) -> None:
 
 
 def check_scope(scope: str) -> None:
-    """Absent is all there is. Raises InvalidScope."""
-    if set(scope.split(" ")) - {SCOPE, ""}:
+    """Absent is all there is; what stands beside it is not granted, which the answer
+    says (RFC 6749, 3.3). Raises InvalidScope.
+    """
+    asked = scope.split()
+    if asked and SCOPE not in asked:
         raise InvalidScope

@@ -60,6 +60,19 @@ def test_a_link_of_another_client_is_answered_by_a_page(name):
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        {"scope": "gateway openid offline_access"},
+        {"scope": ""},
+        {"scope": " gateway  gateway "},
+        {"resource": "https://gw.example", "prompt": "login", "nonce": "n"},
+    ],
+)
+def test_what_a_later_client_adds_to_a_link_is_left_out(more):
+    assert read_request(link(**more)) == read_request(link())
+
+
+@pytest.mark.parametrize(
     ("other", "code"),
     [
         ({"response_type": "token"}, "unsupported_response_type"),

@@ -59,6 +59,18 @@ async def test_a_device_that_has_ended_signs_in_anew(client):
     assert refused(await client.refresh(given["refresh_token"]), "invalid_grant")
 
 
+@pytest.mark.gen_test
+async def test_what_a_later_client_adds_to_a_form_is_left_out(client):
+    given = await client.signed_in()
+    more = {"scope": "openid gateway", "resource": "https://gw.example", "x": "1"}
+    fields = {"grant_type": "refresh_token", "client_secret": "", **more}
+    asked = {**fields, "refresh_token": given["refresh_token"]}
+    answered = await client.post("/oauth/token", asked)
+    assert (answered.status, answered.json["scope"]) == (200, "gateway")
+    begun = await client.post("/oauth/device", more)
+    assert begun.status == 200
+
+
 REFRESH = {"grant_type": "refresh_token", "refresh_token": "r"}
 FORMS = [
     ({"grant_type": "password"}, "unsupported_grant_type"),
