@@ -88,5 +88,5 @@ class SeatLacking(GatewayError):
     status = 403
     code = "no_seat"
     type = "permission_error"
-    message = "You have no seat at this gateway: ask its owner for one"
+    message = "You have no seat at this gateway: an owner gives you one at People"
     origin: Origin = "client"

@@ -51,7 +51,7 @@ class Person:
         page = await self.browser.post("/device", {"code": code})
         sent = {**page.fields, "action": action, "name": name}
         done = await self.browser._send("POST", "/device", sent, {})
-        assert done.status == 200
+        assert done.status == 303
 
     def devices(self):
         return self.serving.gateway.oauth.devices(self.key_id)

@@ -3,13 +3,21 @@
 from handlers.dashboard.forms import SentForm
 from handlers.dashboard.oauth.consent import ConsentPage
 
+# What the page says after it, a reload of which decides nothing again.
+_DECIDED = {True: "allowed", False: "refused"}
+
 
 class DevicePage(ConsentPage):
     """The code comes from the form alone: one in a URL is approved by who is lured."""
 
     async def get(self) -> None:
         await self.person()
-        self.show_plain("oauth/device.html")
+        decided = self.get_query_argument("decided", "")
+        if decided in _DECIDED.values():
+            is_allowed = decided == _DECIDED[True]
+            self.show_plain("oauth/device_decided.html", is_allowed=is_allowed)
+        else:
+            self.show_plain("oauth/device.html")
 
     async def submit(self, form: SentForm, *path: str) -> None:
         user, flow = await self.person(), self.gateway.device_flow
@@ -23,4 +31,4 @@ class DevicePage(ConsentPage):
             await flow.approve(typed, user.id, form.get("name", ""), self.browser)
         else:
             await flow.deny(typed, user.id, self.browser)
-        self.show_plain("oauth/device_decided.html", is_allowed=is_allowed)
+        self.go(f"/device?decided={_DECIDED[is_allowed]}")

@@ -16,6 +16,8 @@ from handlers.dashboard.forms import SentForm, own_page
 from handlers.dashboard.page_errors import RoleLacking, SignInNeeded
 
 FIRST_RUN = "/dashboard/first-run"
+# Pages to which Codex leads a person.
+_CODEX_WAITS = ("/oauth/authorize", "/device")
 _LONGEST_NAME = 80
 
 
@@ -68,6 +70,7 @@ class SignInPage(EntryPage):
             self.show_plain(
                 "sign_in/sign_in.html",
                 next=wanted,
+                is_codex=wanted.startswith(_CODEX_WAITS),
                 invited=self.get_query_argument("name", "")[:_LONGEST_NAME],
                 unsent=self.was_unsent,
                 unsafe=why,

@@ -142,10 +142,27 @@ async def test_a_link_goes_on_after_the_sign_in(serving):
     assert confirm.fields["next"] == sent_url()
     await signed_in(serving, name="grace")  # so that it is set up
     stranger = Browser(serving)
-    asked = await stranger.get(url())
-    assert (await stranger.follow(asked)).fields["next"] == sent_url()
-    asked = await stranger.get(DEVICE)
-    assert (await stranger.follow(asked)).fields["next"] == DEVICE
+    for asked, next_page in ((url(), sent_url()), (DEVICE, DEVICE)):
+        page = await stranger.follow(await stranger.get(asked))
+        assert page.fields["next"] == next_page
+        # Whoever comes from Codex has a name, and no shell at the gateway.
+        assert "Codex waits for you" in page.text
+        assert "Ask an owner" in page.text
+        assert "API key" not in page.text
+        entered = {"name": "ada", "password": "wrong", "next": next_page}
+        refused = await stranger.post("/dashboard/sign-in", entered)
+        assert "Codex waits for you" in refused.text
+    page = await stranger.get("/dashboard/sign-in")
+    assert "Codex waits" not in page.text
+    assert "API key" in page.text
+
+
+@pytest.mark.gen_test
+async def test_who_has_no_seat_is_told_who_gives_one(serving):
+    grace = await signed_in(serving, name="grace")
+    page = await grace.get(DEVICE)
+    assert page.status == 403
+    assert "an owner gives you one at People" in page.text
 
 
 @pytest.mark.gen_test
@@ -181,7 +198,10 @@ async def test_a_person_types_the_code_that_codex_shows(serving):
     assert LAPTOP.user_agent in page.text
     assert "another address than yours" in page.text
     done = await decide(ada.browser, page, "approve", DEVICE, name="build server")
-    assert "Go back to Codex" in done.text
+    # A reload of what it leads to decides nothing again.
+    assert done.status == 303
+    for _ in range(2):
+        assert "Go back to Codex" in (await ada.browser.follow(done)).text
     row = await serving.gateway.store.read(SignInRequestRow.get)
     assert (row.verdict, row.device_name) == ("approved", "build server")
     again = await decide(ada.browser, page, "approve", DEVICE)
@@ -189,7 +209,7 @@ async def test_a_person_types_the_code_that_codex_shows(serving):
     _, other = await begin(serving)
     page = await ada.browser.post(DEVICE, {"code": other})
     done = await decide(ada.browser, page, "deny", DEVICE)
-    assert "Refused" in done.text
+    assert "Refused" in (await ada.browser.follow(done)).text
     for _ in range(9):
         wrong = await ada.browser.post(DEVICE, {"code": "BBBB-BBBB"})
         assert wrong.status == 400
