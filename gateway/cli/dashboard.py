@@ -3,7 +3,7 @@
 import click
 
 from gateway.admin.users.changes import MadeLink, link_for
-from gateway.cli.admin_client import find_client
+from gateway.cli.admin_client import find_client, remote_url
 from gateway.cli.base import Commands, apply_change, settings_and_json
 from gateway.cli.output import format_time, print_json
 from gateway.repository.audit import shell_actor
@@ -25,20 +25,36 @@ def link(settings: Settings, user: str | None, as_json: bool) -> None:
     Without --user it makes the first user, as long as nobody has a password.
     """
     made = apply_change(settings, link_for, user, shell_actor())
-    url = made_url(settings, made)
-    until = format_time(made.expires_at)
+    whose = f"'{made.user}' a new password" if made.user else "the first user"
+    show_link(settings, made, f"It makes {whose}", as_json=as_json)
+
+
+def show_link(settings: Settings, made: MadeLink, told: str, *, as_json: bool) -> None:
+    """Print the link alone on standard output, so that it can be piped."""
+    url, until = _made_url(settings, made), format_time(made.expires_at)
     if as_json:
         print_json({"url": url, "user": made.user, "expires_at": made.expires_at})
         return
-    whose = f"'{made.user}' a new password" if made.user else "the first user"
-    click.echo(f"It makes {whose}, once, until {until}:", err=True)
-    # Alone on standard output, so that it can be piped.
+    click.echo(f"{told}, once, until {until}:", err=True)
     click.echo(url)
+    why = _opens_for_few(settings, made, url)
+    if why and remote_url() is None:  # of another gateway no settings are known here
+        click.echo(why, err=True)
+
+
+def _opens_for_few(settings: Settings, made: MadeLink, url: str) -> str:
+    """Why whoever is to get the link may not open it, or ""."""
     if settings.dashboard == "off":
-        click.echo("GATEWAY_DASHBOARD is off: nothing answers there.", err=True)
+        return "GATEWAY_DASHBOARD is off: nothing answers there."
+    if made.user and (settings.dashboard == "local" or url.startswith("http:")):
+        return (
+            "It opens on this machine alone: one to send needs GATEWAY_PUBLIC_URL "
+            "and GATEWAY_DASHBOARD=on."
+        )
+    return ""
 
 
-def made_url(settings: Settings, made: MadeLink) -> str:
+def _made_url(settings: Settings, made: MadeLink) -> str:
     """Where a link leads: to the gateway that made it."""
     client = find_client(settings)
     origin = made.public_url or (client.url if client else settings.public_url)

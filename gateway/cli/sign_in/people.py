@@ -8,7 +8,7 @@ import click
 from gateway.admin.key_rules.entities import NEW_KEY
 from gateway.admin.users import people as admin
 from gateway.cli.base import Commands, apply_change, run_query, settings_and_json
-from gateway.cli.dashboard import made_url
+from gateway.cli.dashboard import show_link
 from gateway.cli.keys import given_rules, rule_options
 from gateway.cli.output import format_time, print_change, print_json, print_result, text
 from gateway.cli.screen.columns import columns
@@ -52,14 +52,8 @@ def invite(
         told = f"'{name}' has a password already, and a seat from now on."
         print_result(row, told, as_json=as_json)
         return
-    url = made_url(settings, made)
-    if as_json:
-        print_json({"user": made.user, "url": url, "expires_at": made.expires_at})
-        return
-    until = format_time(made.expires_at)
-    click.echo(f"It gives '{made.user}' a password, once, until {until}:", err=True)
-    # Alone on standard output, so that it can be piped.
-    click.echo(url)
+    told = f"It gives '{made.user}' a password"
+    show_link(settings, made, told, as_json=as_json)
 
 
 @people.command("list")

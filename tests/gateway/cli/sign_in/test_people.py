@@ -17,6 +17,14 @@ def test_a_person_is_invited_listed_and_removed(commands):
     done = commands.good("people", "invite", "ada", "--limit", "cost 50/30d")
     assert LINK.fullmatch(done.out.strip())
     assert "It gives 'ada' a password, once, until" in done.err
+    assert "It opens on this machine alone" in done.err
+    public = {"GATEWAY_PUBLIC_URL": "https://gateway.example"}
+    half = commands.good("people", "invite", "ada", **public)
+    assert "this machine alone" in half.err
+    public["GATEWAY_DASHBOARD"] = "on"
+    assert "alone" not in commands.good("people", "invite", "ada", **public).err
+    off = commands.good("people", "invite", "ada", GATEWAY_DASHBOARD="off")
+    assert "GATEWAY_DASHBOARD is off" in off.err
     (row,) = commands.rows("people", "list")
     assert (row["person"], row["role"], row["state"]) == ("ada", "holder", "invited")
     (key,) = commands.rows("keys", "list")
