@@ -12,7 +12,7 @@ from gateway.errors import GatewayOverloaded
 from gateway.keys.key import Key
 from gateway.keys.limiter import Limiter
 from gateway.keys.reservation import PATIENCE_WITH_OTHERS
-from gateway.keys.shared.shared_limits import Want
+from gateway.keys.shared.share import Want
 
 # Requests of one key whose bodies wait unread; each holds a connection.
 _MOST_UNREAD = 200

@@ -74,8 +74,8 @@ class AccountPlaces:
                 found.append(self._holding(account))
         return found
 
-    def all_holdings(self) -> list[Holding]:
-        """Of every account that is shared."""
+    def unwritten(self) -> list[Holding]:
+        """Of every account that is shared: they are few."""
         return [self._holding(account) for account in self._shared()]
 
     def note_unwritten(self) -> None:

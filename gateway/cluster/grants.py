@@ -7,34 +7,22 @@ what others lack is given back.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 from gateway.accounts.pool import Pool
 from gateway.cluster.account_places import AccountPlaces
+from gateway.cluster.grant_exchange import CALL, Answer, exchange_grants, write_holdings
 from gateway.cluster.membership import Membership
-from gateway.cluster.shares import (
-    Ask,
-    Grant,
-    ResourceRows,
-    ShareDecision,
-    decide_share,
-    reported,
-)
 from gateway.cluster.silence import BEAT_SECONDS
 from gateway.events import Topic
 from gateway.keys.key import KeyRing
 from gateway.keys.limiter import Limiter
-from gateway.keys.shared.share import Holding, Resource, Share
+from gateway.keys.shared.share import Holding, Resource
 from gateway.repository.startup import stored_counters
 from gateway.store.database import StoreUnavailable, sqlite_path
-from gateway.store.models import database
 from gateway.store.shared import grants as rows
-from gateway.store.shared.calling import call_out
-from gateway.store.shared.grants import GrantKey, Known, StoredAsk, StoredGrant
-from gateway.store.shared.tables import database_now_ms
 from gateway.store.store import Store
 
 # What a killed process may lose of what it counted, and between two tries.
@@ -43,19 +31,9 @@ WRITE_SECONDS = 0.5
 # hear nothing of each other; to look there takes a third of a millisecond.
 _LOOK = 0.1
 _FILE_LOOK = 0.02
-_CALL = "grants"  # somebody lacks something, or has given it back
-_IDLE_LOOK = 0.1
 # Until every other member shares: one that is silent is dead by then.
 JOIN_SECONDS = 40.0
 _JOIN_LOOK_SECONDS = 0.05
-
-
-class Answer(NamedTuple):
-    """What one exchange with the database told."""
-
-    shares: dict[Resource, Share]
-    asked: dict[Resource, float]  # by others, since then (time.monotonic)
-    asking: frozenset[Resource]  # what is lacking here
 
 
 class Grants:
@@ -118,6 +96,7 @@ class Grants:
             self._wanted.clear()
             try:
                 if self._members.is_alone and self._shared.are_shared:
+                    await self._let_go()
                     await self._load()
                 await self.flush()
             except StoreUnavailable:
@@ -143,7 +122,7 @@ class Grants:
 
     def _hear(self, text: str) -> None:
         """Look at once when another has called out."""
-        if text == _CALL and self._shared.are_shared:
+        if text == CALL and self._shared.are_shared:
             self._wanted.set()
 
     async def note_gone(self, member_id: int) -> None:
@@ -190,12 +169,20 @@ class Grants:
         if self._members.is_alone:
             return lambda: None
         self._begin()
-        held = [one for part in self._parts for one in part.all_holdings()]
-        return partial(_write, self._me, held)
+        held = [one for part in self._parts for one in part.unwritten()]
+        return partial(write_holdings, self._me, held)
 
     def _begin(self) -> None:
         self._shared.begin(self._ring)
         self._places.begin()
+
+    async def _let_go(self) -> None:
+        """What the others had granted ends with them; who comes is not to find it."""
+        async with self._exchanging:
+            for part in self._parts:
+                part.begin_anew()
+                part.note_unwritten()
+            await self._store.transact(rows.let_go, self._me)
 
     async def _load(self) -> None:
         """Know what all others have used; alone, all that is left is this member's."""
@@ -209,88 +196,5 @@ class Grants:
 
     def _transaction(self, holdings: Sequence[Holding]) -> Callable[[], Answer | None]:
         if not self._shared.are_shared:
-            return partial(_write, self._me, holdings)
-        return partial(_exchange, self._me, holdings, self._asking)
-
-
-# On the store's thread.
-
-
-def _write(member: int, holdings: Sequence[Holding]) -> None:
-    if holdings:
-        now = database_now_ms(database.obj)
-        rows.write_grants(member, ((_key(one), _row(one)) for one in holdings), now)
-
-
-def _exchange(
-    member: int, holdings: Sequence[Holding], asking: frozenset[Resource]
-) -> Answer:
-    if holdings:
-        rows.lock(member, (_key(one) for one in holdings if one.want or one.is_frozen))
-    known = rows.read_grants([_key(one) for one in holdings])
-    decisions = {one.resource: _decide(member, one, known) for one in holdings}
-    decided = [
-        (_key_of(resource), StoredGrant(*one.grant[:4]))
-        for resource, one in decisions.items()
-    ]
-    if decided:
-        rows.write_grants(member, decided, known.now, decided=True)
-    asks = {
-        resource: StoredAsk(_key_of(resource), member, one.ask.amount, one.ask.since)
-        for resource, one in decisions.items()
-        if one.ask is not None
-    }
-    if asks or asking:
-        rows.replace_asks(member, asks.values(), known.now)
-    if asks.keys() - asking or _has_given_back(member, decisions, known):
-        call_out(_CALL)
-    asked: dict[Resource, float] = {}
-    for ask in known.asks:
-        if ask.member != member:
-            since = known.at - (known.now - ask.since) / 1000
-            resource = Resource(ask.resource[0], ask.resource[1] // 1000)
-            asked[resource] = min(since, asked.get(resource, since))
-    shares = {resource: one.share for resource, one in decisions.items()}
-    return Answer(shares, asked, frozenset(asks))
-
-
-def _has_given_back(
-    member: int, decisions: Mapping[Resource, ShareDecision], known: Known
-) -> bool:
-    return any(
-        row.granted > one.grant.granted
-        for resource, one in decisions.items()
-        for row in known.grants.get(_key_of(resource), ())
-        if row.member == member
-    )
-
-
-def _decide(member: int, holding: Holding, known: Known) -> ShareDecision:
-    key = _key(holding)
-    grants = [
-        Grant(*one, is_ended=one.member not in known.living)
-        for one in known.grants.get(key, ())
-    ]
-    asks = [
-        Ask(one.since, one.member, one.amount)
-        for one in known.asks
-        if one.resource == key
-    ]
-    held = ResourceRows(grants, asks, known.past.get(key, 0))
-    if member not in known.living:
-        return reported(member, holding, held)
-    waited = max(0.0, known.at - holding.began)
-    return decide_share(member, holding, held, known.now - round(waited * 1000))
-
-
-def _row(holding: Holding) -> StoredGrant:
-    floor = holding.used + holding.held
-    return StoredGrant(0, floor, holding.used, holding.held)
-
-
-def _key(holding: Holding) -> GrantKey:
-    return _key_of(holding.resource)
-
-
-def _key_of(resource: Resource) -> GrantKey:
-    return resource.name, resource.window * 1000
+            return partial(write_holdings, self._me, holdings, is_alone=True)
+        return partial(exchange_grants, self._me, holdings, self._asking)

@@ -19,6 +19,7 @@ class Grant(NamedTuple):
     granted: int
     used: int
     held: int
+    written_at: int = 0  # the database's unix ms
     is_ended: bool = False  # the member: what it held last counts as used
 
     @property
@@ -78,7 +79,7 @@ def decide_share(
         fair = need if asks else max(need, max(granted, floor) + free // 2)
         granted = min(max(granted, floor) + free, fair)
     missing = max(0, need - granted) if holding.want else 0
-    share = _share(granted, held, others)
+    share = _share(granted, held, others, since)
     running = holding.held + share.held + share.idle
     is_sole = bool(missing and not before and not running) and granted > holding.used
     share = share._replace(missing=missing, is_sole=is_sole)
@@ -97,7 +98,9 @@ def reported(member: int, holding: Holding, held: ResourceRows) -> ShareDecision
     return ShareDecision(grant, None, _share(floor, held, others))
 
 
-def _share(granted: int, held: ResourceRows, others: Sequence[Grant]) -> Share:
+def _share(
+    granted: int, held: ResourceRows, others: Sequence[Grant], since: int = 0
+) -> Share:
     living = [one for one in others if not one.is_ended]
     return Share(
         granted,
@@ -105,4 +108,5 @@ def _share(granted: int, held: ResourceRows, others: Sequence[Grant]) -> Share:
         lost=sum(one.held for one in others if one.is_ended),
         held=sum(one.held for one in living),
         idle=sum(one.claim - one.used - one.held for one in living),
+        is_old=any(one.held and one.written_at < since for one in living),
     )

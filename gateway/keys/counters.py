@@ -201,7 +201,7 @@ class Ledger:
         # The windows that each of these was in, by start, the latest used last.
         self._windows: dict[tuple[object, ...], dict[int, WindowCounter]] = {}
         self._restored: dict[int, dict[int, tuple[int, int]]] = {}
-        self._dirty: dict[WindowCounter, None] = {}
+        self.dirty: dict[WindowCounter, None] = {}  # to be written down
 
     def __iter__(self) -> Iterator[WindowCounter]:
         """Every counter of every window that is remembered."""
@@ -221,12 +221,12 @@ class Ledger:
 
     def mark_dirty(self, counter: WindowCounter) -> None:
         """Have the counter written down with the next."""
-        self._dirty[counter] = None
+        self.dirty[counter] = None
 
     def take_dirty(self) -> list[WindowCounter]:
         """What is to be written down since the last call."""
-        counters = list(self._dirty)
-        self._dirty.clear()
+        counters = list(self.dirty)
+        self.dirty.clear()
         return counters
 
     def restore(self, rows: Iterable[tuple[int, int, int, int]]) -> None:

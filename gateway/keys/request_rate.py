@@ -31,6 +31,7 @@ class RequestRate:
         self._shares: dict[Resource, Share] | None = None
         self._known: dict[Resource, Key] = {}  # keys of which there is a share
         self._dirty: set[Resource] = set()
+        self._taken: set[Resource] = set()  # of it, the last time
 
     def count(self, key: Key, now: float) -> int | None:
         """Count a request; refused, when the next is possible (unix seconds)."""
@@ -141,8 +142,13 @@ class RequestRate:
 
     def take_dirty(self) -> set[Resource]:
         """What is to be written down since the last call."""
-        dirty, self._dirty = self._dirty, set()
-        return dirty
+        self._taken, self._dirty = self._dirty, set()
+        return self._taken
+
+    @property
+    def unwritten(self) -> set[Resource]:
+        """What the database may not have yet."""
+        return self._taken | self._dirty
 
     def holding(self, resource: Resource, now: float) -> Holding | None:
         """What this process has of a level; None for one that it has not used."""

@@ -32,8 +32,14 @@ class Share(NamedTuple):
     held: int = 0  # elsewhere
     idle: int = 0  # granted elsewhere, and neither used nor held
     missing: int = 0  # of what was wanted
+    is_old: bool = False  # what is held elsewhere was written before that was wanted
     is_sole: bool = False  # nothing of it runs, and all that is left is here
     asked_at: float = math.inf  # by time.monotonic(): somebody elsewhere waits since
+
+    @property
+    def is_all_held(self) -> bool:
+        """Whether nothing of what was wanted is to be had, here or elsewhere."""
+        return self.missing > 0 and not self.idle and not self.is_old
 
     def covers(self, amount: int, began: float) -> bool:
         """Whether so much is granted, to who has waited since then.
@@ -41,6 +47,13 @@ class Share(NamedTuple):
         Nobody here overtakes who has waited longer elsewhere.
         """
         return amount <= self.granted and began <= self.asked_at
+
+
+class Want(NamedTuple):
+    """So much more of a resource, for who has waited since then (loop time)."""
+
+    want: int
+    began: float
 
 
 NOTHING_GRANTED = Share()

@@ -8,7 +8,6 @@ owner of `lacking`, which hands in the answers.
 import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from gateway.events import Topic
 from gateway.keys.counters import Hold, Ledger, WindowCounter
@@ -21,19 +20,13 @@ from gateway.keys.shared.share import (
     Holding,
     Resource,
     Share,
+    Want,
 )
 
 # A request waits so long to hear of a rate: until a silent process is dead.
 RATE_PATIENCE = 35.0
 # Counters of windows that have ended are forgotten beyond these.
 _MOST_COUNTERS = 10_000
-
-
-class Want(NamedTuple):
-    """Of a resource so much more, for who has waited since then (loop time)."""
-
-    want: int
-    began: float
 
 
 class SharedLimits:
@@ -59,7 +52,7 @@ class SharedLimits:
         self._clock = clock
         self._counters: dict[Resource, WindowCounter] = {}
         self._asked: dict[Resource, float] = {}
-        self._rates: dict[Resource, Want] = {}
+        self._rates: dict[object, tuple[Resource, Want]] = {}  # of each that waits
         self._answer: asyncio.Future[None] | None = None
         self._unwritten: list[WindowCounter] = []
 
@@ -88,6 +81,7 @@ class SharedLimits:
             if holding is not None and share is not None:
                 granted = holding.used + holding.held
                 self._set(resource, share._replace(granted=granted, is_sole=False))
+        self._rate.mark_dirty()
 
     def restore(
         self,
@@ -155,23 +149,25 @@ class SharedLimits:
     async def await_rate(self, key: Key, more: int) -> None:
         """Return when the key may start so many more requests and one, or cannot."""
         resource, loop = rate_of(key), asyncio.get_running_loop()
-        began = loop.time()
-        while self.are_shared and loop.time() - began < RATE_PATIENCE:
-            now, share = self._clock(), self._rate.share(resource)
-            if self._rate.full_until(key, now, more) is None:
-                return
-            holding = self._rate.holding(resource, now)
-            if holding is None or holding.held + more >= holding.maximum:
-                return
-            if share.missing and not share.idle:
-                return  # all of it is held, here and elsewhere
-            before = self._rates.get(resource, Want(0, began))
-            self._rates[resource] = Want(max(before.want, more + 1), before.began)
-            self.lacking.publish(None)
-            if self._answer is None:
-                self._answer = loop.create_future()
-            left = RATE_PATIENCE - (loop.time() - began)
-            await asyncio.wait({self._answer}, timeout=left)
+        began, waiter, before = loop.time(), object(), self._rate.share(resource)
+        try:
+            while self.are_shared and loop.time() - began < RATE_PATIENCE:
+                now, share = self._clock(), self._rate.share(resource)
+                if self._rate.full_until(key, now, more) is None:
+                    return
+                holding = self._rate.holding(resource, now)
+                if holding is None or holding.held + more >= holding.maximum:
+                    return
+                if share is not before and share.is_all_held:
+                    return
+                if waiter not in self._rates:
+                    self._rates[waiter] = resource, Want(more + 1, began)
+                    self.lacking.publish(None)
+                self._answer = self._answer or loop.create_future()
+                left = RATE_PATIENCE - (loop.time() - began)
+                await asyncio.wait({self._answer}, timeout=left)
+        finally:
+            self._rates.pop(waiter, None)
 
     def holdings(self) -> list[Holding]:
         """What is to be written down, and what is wanted or asked for with it."""
@@ -191,11 +187,12 @@ class SharedLimits:
             if holding is not None
         ]
 
-    def all_holdings(self) -> list[Holding]:
-        """Of everything that was ever used here and is remembered."""
-        counters = (one.holding() for one in self._ledger if one.own or one.reserved)
-        levels = map(self._rate_holding, self._rate.known())
-        return [*counters, *(one for one in levels if one is not None)]
+    def unwritten(self) -> list[Holding]:
+        """Of all that the database may not have yet; it stays to be written down."""
+        counters = dict.fromkeys((*self._unwritten, *self._ledger.dirty))
+        levels = map(self._rate_holding, self._rate.unwritten)
+        found = (*(one.holding() for one in counters), *levels)
+        return [one for one in found if one is not None]
 
     def note_unwritten(self) -> None:
         """The database did not take the last of `holdings`: they come once more."""
@@ -212,6 +209,7 @@ class SharedLimits:
         """
         if not self.are_shared:
             return False
+        self._unwritten = []
         before, self._asked = self._asked, dict(asked)
         for resource in {*before, *asked, *shares}:
             known = self._share(resource)
@@ -229,7 +227,10 @@ class SharedLimits:
 
     def _wants(self) -> dict[Resource, Want]:
         """Of each resource, what is wanted for who has waited longest here."""
-        wants, self._rates = self._rates, {}
+        wants: dict[Resource, Want] = {}
+        for resource, one in self._rates.values():  # the oldest first
+            before = wants.get(resource, one)
+            wants[resource] = before._replace(want=max(before.want, one.want))
         now = self._clock()
         for key, want in self.unread.values():
             wants[turns_of(key)] = want

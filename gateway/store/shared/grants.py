@@ -58,6 +58,7 @@ class StoredGrant(NamedTuple):
     granted: int
     used: int
     held: int
+    written_at: int = 0  # the database's unix ms
 
 
 class StoredAsk(NamedTuple):
@@ -101,7 +102,8 @@ def read_grants(resources: Sequence[GrantKey]) -> Known:
     ):
         is_over = not start and member not in living and written_at <= now - RATE_MS
         if not is_over:
-            grants[name, start].append(StoredGrant(member, *amounts))
+            row = (member, *amounts, written_at)
+            grants[name, start].append(StoredGrant(*row))
     limits = [(limit_id_of(name), start) for name, start in resources if start]
     past = {
         (f"limit:{limit_id}", start): used
@@ -155,6 +157,16 @@ def revoke(members: Iterable[int]) -> None:
         cut = "UPDATE limit_grant SET granted = used + held WHERE member_id = ?"
         _run(cut, (member,))
         _remove_turns(member)
+
+
+def let_go(member: int) -> None:
+    """Have a member that is alone keep of limits what it used and holds, no more.
+
+    What it has of levels it knows itself.
+    """
+    revoke((member,))
+    levels = "DELETE FROM limit_grant WHERE member_id = ? AND window_start = 0"
+    _run(levels, (member,))
 
 
 def fold(member: int) -> None:
