@@ -59,6 +59,7 @@ class Grants:
         self._wanted = asyncio.Event()
         self._exchanging = asyncio.Lock()
         self._shared.may_spend = membership.may_spend
+        self._shared.is_cut_off = membership.is_cut_off
         membership.contributions.append(self._contribute)
         membership.changed.subscribe(self._note_members)
         membership.taken_over.subscribe(lambda _: self._shared.begin_anew())

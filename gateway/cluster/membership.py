@@ -71,6 +71,7 @@ class Membership:
         self._spends_until = float("-inf")
         self._silence = MemberSilence()
         self._has_failed = False  # a beat, and none was through since
+        self._beat_began = float("inf")  # while it is not through
         self._next_beat = asyncio.Event()  # is through
 
     @property
@@ -89,12 +90,18 @@ class Membership:
             return True
         return self._clock() < self._spends_until
 
+    def is_cut_off(self) -> bool:
+        """Whether it may not, and no beat gets through, which is more than stopped."""
+        if self.may_spend():
+            return False
+        return self._has_failed or self._clock() > self._beat_began + CONFIRM_SECONDS
+
     async def confirm(self) -> bool:
         """Whether it may, at once or when a beat is through; see `may_spend`.
 
         A process that was stopped beats as soon as it goes on.
         """
-        if not self.may_spend() and not self._has_failed:
+        if not self.may_spend() and not self.is_cut_off():
             with suppress(TimeoutError):
                 async with asyncio.timeout(CONFIRM_SECONDS):
                     await self._next_beat.wait()
@@ -182,7 +189,7 @@ class Membership:
     async def _write_beat(
         self, write: Callable[[Beat], list[MemberRow] | None]
     ) -> None:
-        sent_at = self._clock()
+        self._beat_began = sent_at = self._clock()
         self._beats += 1
         told = Beat(self._beats, self._state, self._acknowledged, self.url)
         rows = await self._store.transact(write, told)
@@ -195,7 +202,7 @@ class Membership:
             rows = await self._store.read(members.living)
         self._told = told.state, told.url
         self._spends_until = sent_at + SPEND_SECONDS
-        self._has_failed = False
+        self._has_failed, self._beat_began = False, float("inf")
         self._end_wait()
         self._see(rows)
         beats = {row.id: row.heartbeat for row in rows if row.id != self.id}

@@ -42,6 +42,8 @@ class SharedLimits:
         """`lines`: of each key, the turns that wait."""
         # Whether the others still count on what is admitted here.
         self.may_spend: Callable[[], bool] = lambda: True
+        # Whether they do not, and no word of this process gets through to them.
+        self.is_cut_off: Callable[[], bool] = lambda: False
         self.lacking = Topic[None]()  # somebody waits for more, or is waited for
         self.answered = Topic[None]()  # what was granted may let turns go on
         # Keys whose requests wait for a place before their bodies are read.
@@ -131,14 +133,13 @@ class SharedLimits:
     def fits(self, hold: Hold, began: float) -> bool:
         """Whether a turn fits into what is granted; an open limit asks for no grant
         where there is nobody to ask."""
-        if self.are_shared and hold.counter.limit.is_open and not self.may_spend():
-            return not hold.counter.is_exhausted
+        if self.are_shared and not self.may_spend():
+            return hold.counter.limit.is_open and not hold.counter.is_exhausted
         return hold.counter.fits(hold, began)
 
     def refuse_unknown(self, key: Key, model: str | None) -> None:
         """Raise the answer of limits of which nobody knows what is left."""
-        closed = self.are_shared and key.has_closed_limit(model)
-        if closed and not self.may_spend():
+        if self.is_cut_off() and self.are_shared and key.has_closed_limit(model):
             raise LimitsUnknown
 
     def note_freed(self) -> None:

@@ -4,13 +4,16 @@ import asyncio
 
 import pytest
 
+from gateway.keys.counters import Charge
 from gateway.keys.input_estimate import InputSize
 from gateway.keys.key import parse_limit
 from gateway.keys.limiter import Limiter
 from gateway.keys.metering import MeteredTurn, Metering
 from gateway.keys.reservation import LimitsUnknown
+from gateway.keys.shared.share import Share
 from gateway.keys.texts.limit_changes import raise_limit
 from gateway.pricing.pricing import Prices
+from gateway.protocol.facts import Usage
 from tests.gateway.keys.limits import Clock, key
 
 CLOSED, OPEN = (parse_limit(f"tokens 1M/1d{more}") for more in ("", " open"))
@@ -91,3 +94,26 @@ def test_a_closed_limit_refuses_what_nobody_counts_with(limits, is_refused):
         reserve(away, mine)
     assert (refused.value.status, refused.value.code) == (503, "database_unavailable")
     assert refused.value.headers(codex=True) == {}
+
+
+@pytest.mark.gen_test
+async def test_who_waits_is_not_refused_before_the_database_is_known_to_be_away():
+    limiter = Limiter(Clock())
+    shared, mine = limiter.shared, key(CLOSED)
+    shared.begin([mine])
+    charge = Charge(Usage(10), 0)
+    waiting = asyncio.create_task(limiter.reserve(mine, charge, "m"))
+    await asyncio.sleep(0)
+    (holding,) = shared.holdings()
+    shared.may_spend = lambda: False  # it was stopped
+    shared.take({holding.resource: Share(1_000)}, {})
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    shared.may_spend = lambda: True
+    shared.take({holding.resource: Share(1_000)}, {})
+    (await waiting).release()
+    # What is granted is none of its own either, from one moment to the next.
+    shared.may_spend = lambda: False
+    shared.is_cut_off = lambda: True
+    with pytest.raises(LimitsUnknown):
+        await limiter.reserve(mine, charge, "m")
