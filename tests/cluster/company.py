@@ -19,14 +19,20 @@ class Company:
     def __init__(self, folder, upstream, **settings):
         self._upstream = upstream
         self._folder = folder
-        self._settings = {"ENCRYPTION_KEY": Fernet.generate_key().decode(), **settings}
+        self.settings = {"ENCRYPTION_KEY": Fernet.generate_key().decode(), **settings}
         self.gateways = []
         self.shell = None
 
-    async def start(self, count):
-        """So many gateways, with two accounts."""
-        made = [self.add() for _ in range(count)]
-        self.shell = Shell(made[0].folder, **self._settings)
+    async def start(self, count, **of_last):
+        """So many gateways, with two accounts; some settings are the last one's.
+
+        Those that were added before are among them.
+        """
+        while len(self.gateways) < count:
+            is_last = len(self.gateways) == count - 1
+            self.add(**(of_last if is_last else {}))
+        made = self.gateways
+        self.shell = Shell(made[0].folder, **self.settings)
         for name in ("one", "two"):
             account = self._upstream.add_account(name)
             path = account.write_auth_file(made[0].folder / "auth")
@@ -39,9 +45,7 @@ class Company:
         """One more, not started."""
         folder = self._folder / f"member{len(self.gateways)}"
         folder.mkdir()
-        made = RestartingProcess(
-            folder, self._upstream.url, **self._settings | settings
-        )
+        made = RestartingProcess(folder, self._upstream.url, **self.settings | settings)
         self.gateways.append(made)
         return made
 
@@ -84,15 +88,25 @@ class Company:
     async def counted(self):
         """What the counters say that each key used."""
         rows = await self.rows("keys", "list")
-        return {row["name"]: row["usage"][0]["current_value"] for row in rows}
+        return {
+            row["name"]: row["usage"][0]["current_value"]
+            for row in rows
+            if row["usage"]
+        }
 
     async def logged(self):
         """What the log says of it."""
         rows = await self.rows("usage", "--by", "key")
         return {row["key"]: row["input_tokens"] + row["output_tokens"] for row in rows}
 
-    async def has_logged(self, used):
-        """Return once the log says this; its last batches are on their way."""
-        async with asyncio.timeout(PATIENCE):
-            while await self.logged() != used:  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
+    async def agree(self, used, logged=None):
+        """Return once counters and log say this; their last writes are on the way."""
+        logged = used if logged is None else logged
+        found = None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while found != (used, logged):
+                    await asyncio.sleep(0.1)
+                    found = await self.counted(), await self.logged()
+        except TimeoutError:
+            assert found == (used, logged)

@@ -92,6 +92,7 @@ class Load:
             self.turns.append(Turn(holder.name, door, began, time.monotonic(), came))
             if came in ("refused", "lost"):
                 at += 1  # as nginx does
+            if came != "done":
                 await asyncio.sleep(0.05)
 
 
