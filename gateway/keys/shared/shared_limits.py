@@ -40,9 +40,8 @@ class SharedLimits:
         clock: Callable[[], float],
     ) -> None:
         """`lines`: of each key, the turns that wait."""
-        # Whether the others still count on what is admitted here.
+        # Whether others count on what is admitted here; or not, and no beat gets through.
         self.may_spend: Callable[[], bool] = lambda: True
-        # Whether they do not, and no word of this process gets through to them.
         self.is_cut_off: Callable[[], bool] = lambda: False
         self.lacking = Topic[None]()  # somebody waits for more, or is waited for
         self.answered = Topic[None]()  # what was granted may let turns go on
