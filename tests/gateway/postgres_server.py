@@ -60,5 +60,5 @@ class Server:
         options = f"-c listen_addresses='' -c fsync=off -k {self.home}"
         self._run("pg_ctl", "start", "-w", "-l", self.home / "log", "-o", options)
 
-    def stop(self):
-        self._run("pg_ctl", "stop", "-w", "-m", "immediate")
+    def stop(self, mode="immediate"):
+        self._run("pg_ctl", "stop", "-w", "-m", mode)

@@ -40,7 +40,7 @@ class SharedLimits:
         clock: Callable[[], float],
     ) -> None:
         """`lines`: of each key, the turns that wait."""
-        # Whether others count on what is admitted here; or not, and no beat gets through.
+        # Whether others count on what is admitted here; or do not, and hear no beat.
         self.may_spend: Callable[[], bool] = lambda: True
         self.is_cut_off: Callable[[], bool] = lambda: False
         self.lacking = Topic[None]()  # somebody waits for more, or is waited for
