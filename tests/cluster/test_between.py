@@ -33,6 +33,7 @@ def pooler(server, tmp_path):
     made.stop()
 
 
+@pytest.mark.nightly
 @pytest.mark.gen_test(timeout=90)
 async def test_a_pooler_may_stand_in_between(company, upstream, pooler, database_url):
     company.settings["DATABASE_URL"] = through(database_url, pooler.port)
