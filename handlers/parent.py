@@ -207,6 +207,8 @@ class Parent:
     def _note_serving(self, pid: int, told: dict[str, Any]) -> None:
         self._workers.note_serving(pid)
         self._members[pid] = told["member"]
+        if self._workers.is_ending:
+            return  # its ports are closed
         self._lock.publish(
             RunningGateway(
                 os.getpid(),
@@ -233,8 +235,7 @@ class Parent:
             if pid == 0:
                 return
             self._changed.set()
-            worker = self._workers.note_end(pid, time.monotonic())
-            if worker is not None:
+            if worker := self._workers.note_end(pid, time.monotonic()):
                 self._note_end(worker, os.waitstatus_to_exitcode(status))
 
     def _note_end(self, worker: Worker, status: int) -> None:

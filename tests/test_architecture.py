@@ -63,7 +63,7 @@ MAX_PACKAGE_MODULES = 14
 MAX_MODULES_IN_GATEWAY = 6  # `__init__` among them
 # All but demo and doctor: today's number. Who simplifies lowers it, who adds a feature
 # raises it by what the feature names. 19,000 is the aim.
-MAX_PRODUCT_LINES = 52_750
+MAX_PRODUCT_LINES = 52_751
 MAX_READING_PATH_LINES = 6_000
 NOT_COUNTED = ("gateway/demo/", "gateway/doctor/", "handlers/dashboard/")
 

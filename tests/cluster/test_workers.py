@@ -83,6 +83,19 @@ async def test_each_worker_serves_on_a_port_of_its_own_and_one_that_dies_is_repl
     assert members() == []
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_told_to_stop_while_a_worker_starts_it_ends_well(
+    upstream, tmp_path, database_url
+):
+    process = WorkersProcess(tmp_path, upstream.url, DATABASE_URL=database_url)
+    with process._log.open("wb") as log:
+        process._process = await process.spawn(log)
+    await process.says("worker 1 is process ")
+    process._process.send_signal(signal.SIGTERM)
+    assert await process._process.wait() == 0
+    assert "Traceback" not in process.log()
+
+
 @pytest.mark.gen_test(timeout=90)
 async def test_a_restart_keeps_the_parent_and_every_turn(upstream, start, members):
     process = await start()
