@@ -6,10 +6,20 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import parse_qs
 
 _FORM = re.compile(rb"POST (/oauth/\S+) .*?\r\n\r\n(.*)", re.DOTALL)
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ERROR = re.compile(rb'"error":\s*"(\w+)"')
 REFUSED = "refused"  # nobody listened
 _EXPIRES_IN = re.compile(rb'("expires_in":\s*)600')
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+def is_cut(sent):
+    """Whether the rest of a form is still to come: clients send the head by itself."""
+    head, found, body = sent.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return sent.startswith(b"POST /oauth/") and (
+        not found or (length is not None and len(body) < int(length[1]))
+    )
 
 
 def form_of(sent):
@@ -70,6 +80,8 @@ class Wire:
 
     async def _up(self, reader, writer, is_losing):
         while sent := await reader.read(65536):
+            while is_cut(sent) and (more := await reader.read(65536)):
+                sent += more
             if form := form_of(sent):
                 self.forms.append(form)
                 if form in self._to_lose:
