@@ -99,3 +99,18 @@ class Load:
 def turns_by_name(upstream):
     """How many turns of each key upstream was sent."""
     return Counter(last_user_text(one.history).split()[0] for one in upstream.of())
+
+
+async def exhaust(company, upstream, turns, keys):
+    """Use up the limits of so many keys, so many turns each; how many were sent."""
+    holders = await company.holders(turns, keys)
+    load = Load(company.doors, holders)
+    await load.run()
+    sent = turns_by_name(upstream)
+    for holder in holders:
+        came = load.answers(holder.name)
+        assert came == {"done": sent[holder.name], "429": holder.clients}, holder.name
+        # Not one too few; too many at most those that ran when it was reached.
+        assert turns <= sent[holder.name] < turns + holder.clients, holder.name
+    await company.agree({name: TOKENS * count for name, count in sent.items()})
+    return holders, sum(sent.values())

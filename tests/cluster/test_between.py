@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.cluster.between import HoldingProxy, Pooler, through
-from tests.cluster.load import TOKENS, Load, turns_by_name
+from tests.cluster.load import TOKENS, Load, exhaust, turns_by_name
 from tests.gateway.postgres_server import need
 from tests.operator.test_acting import ask
 
@@ -39,16 +39,7 @@ async def test_a_pooler_may_stand_in_between(company, upstream, pooler, database
     company.settings["DATABASE_URL"] = through(database_url, pooler.port)
     company.settings["DATABASE_DIRECT_URL"] = database_url
     await company.start(3)
-    holders = await company.holders(20, KEYS)
-    load = Load(company.doors, holders)
-    await load.run()
-    sent = turns_by_name(upstream)
-    for holder in holders:
-        came = load.answers(holder.name)
-        assert came == {"done": sent[holder.name], "429": holder.clients}, holder.name
-        assert 20 <= sent[holder.name] < 20 + holder.clients, holder.name
-    used = {name: TOKENS * count for name, count in sent.items()}
-    await company.agree(used)
+    holders, _ = await exhaust(company, upstream, 20, KEYS)
     # What they call out goes past the pooler.
     await company.shell.run("keys", "disable", holders[0].name)
     for gateway in company.gateways:

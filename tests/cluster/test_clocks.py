@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.load import TOKENS, Load, turns_by_name
+from tests.cluster.load import exhaust
 from tests.gateway.postgres_server import need
 
 pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
@@ -34,12 +34,4 @@ async def test_limits_hold_with_clocks_five_seconds_apart(company, upstream, lib
             "DONT_FAKE_MONOTONIC": "1",
         }
     await company.start(3)
-    holders = await company.holders(TURNS, KEYS)
-    load = Load(company.doors, holders)
-    await load.run()
-    sent = turns_by_name(upstream)
-    for holder in holders:
-        came = load.answers(holder.name)
-        assert came == {"done": sent[holder.name], "429": holder.clients}, holder.name
-        assert TURNS <= sent[holder.name] < TURNS + holder.clients, holder.name
-    await company.agree({name: TOKENS * count for name, count in sent.items()})
+    await exhaust(company, upstream, TURNS, KEYS)

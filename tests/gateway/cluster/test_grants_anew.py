@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import KeyLimitReached
 from gateway.repository.revision import current_revision
 from gateway.store.shared.tables import GrantRow
-from tests.gateway.cluster.test_grants import (
+from tests.gateway.cluster.limiting_processes import (
     key,
     processes,
     rows,
